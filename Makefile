@@ -1,0 +1,62 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export UV_PYTHON_DOWNLOADS = never
+
+##@ Use
+help: ## List every verb
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.runtime ## Make .venv and install the locked dependencies
+
+run: install ## Start everything on this machine, train on sample data, stay up until Ctrl-C
+	@exec $(BIN)/ml-training up --sample
+
+demo: install ## Like run, but exits with 0 after the sample jobs
+	@exec $(BIN)/ml-training up --sample --exit
+
+##@ Develop
+test: $(VENV)/.dev ## Lint, types, architecture and the whole suite on SQLite and PostgreSQL, with a real Redis
+	@$(MAKE) --no-print-directory lint types arch
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.dev ## Style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy, strict
+	$(BIN)/mypy
+
+arch: $(VENV)/.dev ## Who may import whom
+	$(BIN)/lint-imports
+
+verify: $(VENV)/.dev ## Check every invariant of the database and files of DATA_DIR
+	$(BIN)/python -m ml_training.services.verify
+
+bench: $(VENV)/.dev ## Measure the way of a small job, on this machine
+	$(BIN)/python -m tests.bench
+
+dashboards: $(VENV)/.dev ## Build the dashboards' JSON from code
+	$(BIN)/python -m dashboards.build
+
+lock: $(VENV)/.dev ## Resolve the dependencies again and write requirements/
+	$(BIN)/python -m requirements.lock
+
+clean: ## Remove the environment and everything generated
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .import_linter_cache
+
+##@ (how the environment is made)
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt setup.cfg pyproject.toml | $(VENV)/bin/python
+	@sh requirements/install.sh $(BIN) requirements/runtime.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
+	@sh requirements/install.sh $(BIN) requirements/dev.txt
+	@touch $@ $(VENV)/.runtime
+
+.PHONY: help install run demo test lint types arch verify bench dashboards lock clean

@@ -1,0 +1,163 @@
+"""What the database knows, as frozen values; times are Unix seconds of the database's clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ml_training.domain.states import DatasetStatus, JobStatus, JobType
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why a job is FAILED."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One row of `jobs`."""
+
+    id: int
+    job_type: JobType
+    model_type: str  # the metrics label: the model's type, "mixed" or "none"
+    status: JobStatus
+    spec: Json
+    dataset_id: int | None
+    priority: int
+    attempt: int
+    cancel_requested: bool
+    max_runtime_seconds: float
+    runtime_seconds: float  # spent by earlier attempts
+    progress: float
+    progress_message: str
+    eta_seconds: float | None
+    features_count: int | None
+    phases_count: int
+    created_at: float
+    run_after: float
+    attempt_started_at: float | None
+    started_at: float | None
+    finished_at: float | None
+    worker: str | None
+    error: JobError | None
+    result_id: int | None
+
+    @property
+    def queue_wait_seconds(self) -> float | None:
+        """From acceptance to the first start; None before."""
+        return None if self.started_at is None else max(0.0, self.started_at - self.created_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """One row of `datasets`: immutable bytes under a name and a version."""
+
+    id: int
+    name: str
+    version: int
+    status: DatasetStatus
+    file_format: str  # csv, csv.gz, parquet or sample
+    time_column: str | None
+    phase_column: str | None
+    group_column: str | None
+    raw_key: str
+    raw_sha256: str
+    raw_bytes: int
+    index_key: str | None  # the selection index, once READY
+    index_sha256: str | None
+    index_bytes: int
+    rows: int | None
+    columns: int | None
+    profile: Json | None
+    reasons: tuple[Json, ...]  # of a rejection: {"row", "column", "detail"}
+    job_id: int | None
+    created_at: float
+    deleted_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One row of `models`: a trained model and where it came from."""
+
+    id: int
+    name: str
+    version: int
+    model_type: str
+    task: str
+    job_id: int
+    attempt: int
+    dataset_id: int
+    dataset_sha256: str
+    artifact_key: str
+    artifact_sha256: str
+    artifact_bytes: int
+    scores: Json  # {"train": {...}, "held_out": {...}}
+    details: Json  # features, classes, importance, confusion matrix, curves
+    lineage: Json  # spec, seed, library versions, code revision
+    train_accuracy: float | None
+    test_accuracy: float | None
+    created_at: float
+    deleted_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestResult:
+    """One row of `test_results`: a model evaluated on a data set."""
+
+    id: int
+    job_id: int
+    attempt: int
+    model_id: int
+    dataset_id: int
+    rows: int
+    scores: Json
+    overlap: bool
+    degradation: Json
+    overfitted: bool | None
+    accuracy: float | None
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One row of `comparisons`: models ranked on the same rows; winner None is a tie."""
+
+    id: int
+    job_id: int
+    attempt: int
+    dataset_id: int
+    metric: str
+    rows: int
+    winner_model_id: int | None
+    ranking: tuple[Json, ...]
+    significance: Json
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """One row of `job_events`: progress, scores of an iteration, a log line, or the end."""
+
+    job_id: int
+    seq: int
+    attempt: int
+    kind: str
+    body: Json
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """One row of `heartbeats`: a process that is, or was, alive."""
+
+    process: str
+    kind: str  # api, worker, maintenance, exporter
+    started_at: float
+    seen_at: float
+    draining: bool
+    body: Json

@@ -1,0 +1,50 @@
+"""What happens to a job whose attempt ended without a verdict: a value, decided by counting."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ml_training.domain.errors import ErrorCode
+
+LOST_ATTEMPTS_CAP = 3
+LOST_ATTEMPTS_WINDOW_SECONDS = 72 * 3600.0
+BACKOFF_FIRST_SECONDS = 1.0
+BACKOFF_LAST_SECONDS = 300.0
+
+
+class EndReason(StrEnum):
+    """Why an attempt ended although the job had not."""
+
+    WORKER_LOST = "worker_lost"  # the lease ran out: the process died or hung
+    CRASH = "crash"  # the training code raised something nobody expected
+    DRAIN = "drain"  # the worker was asked to shut down
+    INFRASTRUCTURE = "infrastructure"  # database, broker or disk away for a moment
+
+    @property
+    def is_charged(self) -> bool:
+        """Whether the attempt counts against the job: only when the job itself may be the cause."""
+        return self in (EndReason.WORKER_LOST, EndReason.CRASH)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """PENDING again after `delay` seconds, or, with `error_code`, FAILED for good."""
+
+    delay: float = 0.0
+    error_code: ErrorCode | None = None
+
+
+def decide(reason: EndReason, lost_attempts: int, *, jitter: float = 1.0) -> Decision:
+    """The fate of a job after an attempt ended for `reason`.
+
+    lost_attempts: charged losses in the last 72 h, this one included when it is charged.
+    jitter: a random number in (0, 1], so that a fleet does not come back in step.
+    Three charged losses end the job (the cap of Sidekiq's super_fetch); a drain costs nothing and waits for nothing.
+    """
+    if reason.is_charged and lost_attempts >= LOST_ATTEMPTS_CAP:
+        return Decision(error_code=ErrorCode.POISON)
+    if reason is EndReason.DRAIN:
+        return Decision()
+    if reason is EndReason.WORKER_LOST and lost_attempts <= 1:
+        return Decision()
+    ceiling = min(BACKOFF_LAST_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** max(0, lost_attempts - 1))
+    return Decision(delay=ceiling * jitter)

@@ -1,0 +1,259 @@
+"""What a user may ask for: the job specs, discriminated by `job_type`, closed and strict."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, PARAMS, ModelType
+from ml_training.domain.errors import FieldError
+from ml_training.domain.limits import NAME_PATTERN
+from ml_training.domain.states import JobType
+
+Id = Annotated[StrictInt, Field(ge=1, le=2**53)]
+ColumnName = Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
+Name = Annotated[StrictStr, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
+
+
+def _text_only(value: object) -> object:
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be an RFC 3339 time such as 2026-01-31T12:00:00Z")  # noqa: TRY004 - pydantic's way
+    return value
+
+
+# RFC 3339 with an offset only, so that nobody's local clock and no epoch unit is guessed.
+Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(lambda value: value.astimezone(UTC))]
+Phase = StrictInt | Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
+CLASSIFICATION_METRICS = ("accuracy", "f1", "precision", "recall", "roc_auc", "mcc", "log_loss", "fpr", "fnr")
+REGRESSION_METRICS = ("rmse", "mae", "r2", "mape")
+LOWER_IS_BETTER = frozenset({"log_loss", "fpr", "fnr", "rmse", "mae", "mape"})
+
+
+class Spec(BaseModel):
+    """Base of all specs: frozen, closed, no coercion, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ColumnTarget(Spec):
+    """The target is the column as it is."""
+
+    column: ColumnName
+
+
+class Holdout(Spec):
+    """One split: `test_size` of the rows are held out, stratified by class for classification."""
+
+    method: Literal["holdout"] = "holdout"
+    test_size: Annotated[float, Field(ge=0.01, le=0.9, strict=True)] = 0.2
+
+
+class Runnable(Spec):
+    """What every submitted job can say about when and how long it runs."""
+
+    priority: Annotated[StrictInt, Field(ge=1, le=10)] = 5
+    max_runtime_seconds: Annotated[StrictInt, Field(ge=1)] | None = None
+
+
+class TrainSpec(Runnable):
+    """Train one model."""
+
+    job_type: Literal["TRAIN"]
+    model_name: Name
+    model_type: ModelType
+    dataset_id: Id
+    target: ColumnTarget
+    task: Literal["classification", "regression"] | None = None
+    features: Literal["auto"] | Annotated[list[ColumnName], Field(min_length=1)] = "auto"
+    exclude_features: list[ColumnName] = []
+    phases: Annotated[list[Phase], Field(min_length=1)] | None = None
+    train_start: Time | None = None
+    train_end: Time | None = None
+    class_balance: Literal["none"] = "none"
+    validation: Holdout = Holdout()
+    params: dict[str, Any] = {}
+    early_stopping_rounds: Annotated[StrictInt, Field(ge=1, le=1_000)] | None = None
+    random_state: Annotated[StrictInt, Field(ge=0, lt=2**31)] = 42
+
+    @field_validator("train_end")
+    @classmethod
+    def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
+        return _after(end, info.data.get("train_start"), "train_start")
+
+    @model_validator(mode="after")
+    def _fits_the_algorithm(self) -> "TrainSpec":
+        if self.early_stopping_rounds is not None and self.model_type not in EARLY_STOPPING:
+            raise ValueError(f"early_stopping_rounds is not known to {self.model_type.value}: leave it out")
+        if self.task == "regression" and self.model_type in CLASSIFICATION_ONLY:
+            raise ValueError(f"{self.model_type.value} does classification only: choose another model_type")
+        return self
+
+
+class TestSpec(Runnable):
+    """Evaluate one model on a data set."""
+
+    __test__ = False  # not a test class, whatever its name
+
+    job_type: Literal["TEST"]
+    model_id: Id
+    dataset_id: Id
+    phases: Annotated[list[Phase], Field(min_length=1)] | None = None
+    test_start: Time | None = None
+    test_end: Time | None = None
+
+    @field_validator("test_end")
+    @classmethod
+    def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
+        return _after(end, info.data.get("test_start"), "test_start")
+
+
+class CompareSpec(Runnable):
+    """Rank 2 to 20 models on the same rows."""
+
+    job_type: Literal["COMPARE"]
+    model_ids: Annotated[list[Id], Field(min_length=2, max_length=20)]
+    dataset_id: Id
+    phases: Annotated[list[Phase], Field(min_length=1)] | None = None
+    test_start: Time | None = None
+    test_end: Time | None = None
+    metric: Literal[
+        "accuracy", "f1", "precision", "recall", "roc_auc", "mcc", "log_loss", "fpr", "fnr",
+        "rmse", "mae", "r2", "mape",
+    ]  # fmt: skip
+    random_state: Annotated[StrictInt, Field(ge=0, lt=2**31)] = 42
+
+    @field_validator("test_end")
+    @classmethod
+    def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
+        return _after(end, info.data.get("test_start"), "test_start")
+
+    @field_validator("model_ids")
+    @classmethod
+    def _distinct(cls, ids: list[int]) -> list[int]:
+        if len(set(ids)) != len(ids):
+            raise ValueError("names a model twice: each model once")
+        return ids
+
+
+class IngestSpec(Spec):
+    """Parse and profile an uploaded file; made by the service with the data set, never submitted."""
+
+    job_type: Literal["INGEST"]
+    dataset_id: Id
+
+
+JobSpec = Annotated[TrainSpec | TestSpec | CompareSpec, Field(discriminator="job_type")]
+StoredSpec = Annotated[TrainSpec | TestSpec | CompareSpec | IngestSpec, Field(discriminator="job_type")]
+_SUBMITTED: TypeAdapter[TrainSpec | TestSpec | CompareSpec] = TypeAdapter(JobSpec)
+_STORED: TypeAdapter[TrainSpec | TestSpec | CompareSpec | IngestSpec] = TypeAdapter(StoredSpec)
+
+
+def _after(end: datetime | None, start: datetime | None, name: str) -> datetime | None:
+    if end is not None and start is not None and end <= start:
+        raise ValueError(f"must be later than {name}")
+    return end
+
+
+def parse_spec(
+    body: object, *, max_runtime_seconds: int
+) -> tuple[TrainSpec | TestSpec | CompareSpec | None, tuple[FieldError, ...]]:
+    """The validated spec, or None and every reason why it is not one; `params` get their defaults here."""
+    params, errors = _parse_params(body)
+    try:
+        spec = _SUBMITTED.validate_python(body)
+    except ValidationError as error:
+        return None, field_errors(error) + errors
+    runtime = spec.max_runtime_seconds or max_runtime_seconds
+    if runtime > max_runtime_seconds:
+        errors += (FieldError("/max_runtime_seconds", f"must be at most {max_runtime_seconds}"),)
+    update: dict[str, Any] = {"max_runtime_seconds": runtime}
+    if isinstance(spec, TrainSpec):
+        update["params"] = params
+    return (None, errors) if errors else (spec.model_copy(update=update), ())
+
+
+def _parse_params(body: object) -> tuple[dict[str, Any], tuple[FieldError, ...]]:
+    # Apart from the rest, so that a wrong parameter and a wrong field are reported together.
+    if not isinstance(body, dict) or body.get("job_type") != JobType.TRAIN:
+        return {}, ()
+    params = body.get("params", {})
+    if (
+        not isinstance(body.get("model_type"), str)
+        or body["model_type"] not in set(ModelType)
+        or not isinstance(params, dict)
+    ):
+        return {}, ()
+    try:
+        return PARAMS[ModelType(body["model_type"])].model_validate(params).model_dump(mode="json"), ()
+    except ValidationError as error:
+        return {}, field_errors(error, prefix="/params")
+
+
+def stored_spec(body: object) -> TrainSpec | TestSpec | CompareSpec | IngestSpec:
+    """A spec read back from its row; raises pydantic's ValidationError if the row was tampered with."""
+    return _STORED.validate_python(body)
+
+
+def field_errors(error: ValidationError, *, prefix: str = "") -> tuple[FieldError, ...]:
+    """pydantic's reasons as JSON pointers; the tags of a union are not part of the path."""
+    tags = {kind.value for kind in JobType}
+    return tuple(
+        FieldError(prefix + "".join(f"/{_escape(part)}" for part in _path(item["loc"], tags)), _detail(dict(item)))
+        for item in error.errors(include_url=False, include_input=False)
+    )
+
+
+def _path(loc: tuple[int | str, ...], tags: set[str]) -> list[int | str]:
+    # A union without a discriminator adds the name of the branch it tried; those are not keys of the body.
+    return [part for part in loc if part not in tags and not (isinstance(part, str) and _is_branch(part))]
+
+
+def _is_branch(part: str) -> bool:
+    return part in {"int", "str", "float", "none"} or "[" in part or part.startswith("constrained-")
+
+
+def _escape(part: int | str) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _detail(item: dict[str, Any]) -> str:
+    if item["type"] == "extra_forbidden":
+        return "unknown field: remove it or check its spelling"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def canonical_json(value: object) -> str:
+    """One text for equal values: sorted keys, no spaces, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def spec_json(spec: BaseModel) -> dict[str, Any]:
+    """The spec as it is stored and shown: every default filled in."""
+    return spec.model_dump(mode="json")
+
+
+def fingerprint(value: object) -> str:
+    """SHA-256 of the canonical JSON: equal requests have equal fingerprints."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def model_type_label(spec: TrainSpec | IngestSpec) -> str:
+    """The `model_type` label of a job that does not depend on stored models."""
+    return spec.model_type.value if isinstance(spec, TrainSpec) else "none"

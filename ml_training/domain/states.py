@@ -1,0 +1,70 @@
+"""The states of jobs and data sets, and the only moves between them."""
+
+from enum import StrEnum
+
+
+class JobType(StrEnum):
+    """What a user asked for; INGEST is created with a data set, never submitted by itself."""
+
+    TRAIN = "TRAIN"
+    TEST = "TEST"
+    COMPARE = "COMPARE"
+    INGEST = "INGEST"
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. COMPLETED, FAILED and CANCELLED are terminal, and terminal is final."""
+
+    PENDING = "PENDING"  # in: submitted, or handed back by a lost or draining worker; out: claim, cancel
+    RUNNING = "RUNNING"  # in: claim only; out: result, failure, cancel, hand-back
+    COMPLETED = "COMPLETED"  # in: together with its result, by the current attempt only
+    FAILED = "FAILED"  # in: the job's own fault, its time limit, or the third lost worker
+    CANCELLED = "CANCELLED"  # in: a cancel request, at once while PENDING, within seconds while RUNNING
+
+    @property
+    def is_terminal(self) -> bool:
+        """True for the states that a job never leaves."""
+        return self in TERMINAL
+
+    @property
+    def code(self) -> int:
+        """The value of `ml_job_status`: 1 PENDING ... 5 CANCELLED."""
+        return STATUS_CODES[self]
+
+
+STATUS_CODES = {status: number for number, status in enumerate(JobStatus, start=1)}
+TERMINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+
+TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED}),
+    JobStatus.RUNNING: frozenset(TERMINAL | {JobStatus.PENDING}),
+    JobStatus.COMPLETED: frozenset(),
+    JobStatus.FAILED: frozenset(),
+    JobStatus.CANCELLED: frozenset(),
+}
+
+
+def may_move(old: JobStatus, new: JobStatus) -> bool:
+    """Whether the transition table allows old -> new."""
+    return new in TRANSITIONS[old]
+
+
+class DatasetStatus(StrEnum):
+    """Where a data set stands; READY and REJECTED are final."""
+
+    PROCESSING = "PROCESSING"  # in: accepted at the door, its INGEST job not yet ended
+    READY = "READY"  # in: INGEST completed and the file is usable
+    REJECTED = "REJECTED"  # in: INGEST found the file unusable, failed or was cancelled
+
+
+class TaskKind(StrEnum):
+    """What a model predicts."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+    @property
+    def is_classification(self) -> bool:
+        """True for two or more classes."""
+        return self is not TaskKind.REGRESSION
