@@ -1,0 +1,119 @@
+"""Connections: one short transaction at a time, writers and readers apart, outages as `Unavailable`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from ml_training.domain.errors import Unavailable
+
+BUSY_SECONDS = 30
+
+
+class Database:
+    """The two ways in: `write()` and `read()`, each a context manager over one transaction.
+
+    Both raise `Unavailable` when the database is away, full, locked for too long or out of connections; nothing was
+    committed then, except when the connection was cut between COMMIT and its answer: callers that care read back.
+    """
+
+    def __init__(self, writer: Engine, reader: Engine) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._writer.dialect.name
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; on SQLite it takes the write lock at its start."""
+        with _outages(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads one consistent snapshot."""
+        with _outages(), self._reader.begin() as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Raise `Unavailable` unless the database answers."""
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+def open_database(url: str, *, pool_size: int = 4, timeout: float = 3.0) -> Database:
+    """The database behind `url`; connects lazily. `timeout` seconds bound a connect and the wait for the pool."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return _open_sqlite(url, pool_size)
+    return _open_postgresql(url, pool_size, timeout)
+
+
+def _open_sqlite(url: str, pool_size: int) -> Database:
+    path = make_url(url).database
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engines = [create_engine(url, pool_size=pool_size, max_overflow=pool_size) for _ in range(2)]
+    writer, reader = engines
+    for engine in engines:
+        event.listen(engine, "connect", _sqlite_pragmas)
+    # A deferred BEGIN that turns into a write fails at once with "database is locked", whatever busy_timeout says.
+    event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(reader, "connect", lambda dbapi, _record: dbapi.execute("PRAGMA query_only = ON"))
+    event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN DEFERRED"))
+    return Database(writer, reader)
+
+
+def _sqlite_pragmas(dbapi: Any, _record: Any) -> None:
+    dbapi.isolation_level = None  # the driver's own BEGIN would come too late and be deferred
+    dbapi.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    dbapi.execute("PRAGMA journal_mode = WAL")
+    dbapi.execute("PRAGMA synchronous = FULL")  # a 202 survives a power cut
+    dbapi.execute("PRAGMA foreign_keys = ON")
+
+
+def _open_postgresql(url: str, pool_size: int, timeout: float) -> Database:
+    address = make_url(url).set(drivername="postgresql+psycopg2")
+
+    def engine(**options: str) -> Engine:
+        settings = {"statement_timeout": "30000", "idle_in_transaction_session_timeout": "60000", **options}
+        return create_engine(
+            address,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=timeout,
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": max(1, round(timeout)),
+                "keepalives_idle": 10,
+                "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+            },
+        )
+
+    return Database(
+        engine(), engine(default_transaction_read_only="on", default_transaction_isolation=r"repeatable\ read")
+    )
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise Unavailable("the database is away or too busy: try again in a moment", retry_after=2) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("the database closed the connection: try again in a moment", retry_after=2) from error
+        raise

@@ -1,0 +1,253 @@
+"""The tables as SQLAlchemy Core sees them; a test holds them against the migrated schema of both databases."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", BigId, primary_key=True, autoincrement=True)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[float]:
+    return Column(name, Double, nullable=nullable)
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable)
+
+
+def _count(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+def _to(name: str, target: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigId, ForeignKey(target), nullable=nullable)
+
+
+datasets = Table(
+    "datasets",
+    metadata,
+    _id(),
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    _text("status"),
+    _text("file_format"),
+    _text("time_column", nullable=True),
+    _text("phase_column", nullable=True),
+    _text("group_column", nullable=True),
+    _text("raw_key"),
+    _text("raw_sha256"),
+    _count("raw_bytes"),
+    _text("index_key", nullable=True),
+    _text("index_sha256", nullable=True),
+    _count("index_bytes"),
+    _count("rows", nullable=True),
+    Column("columns", Integer, nullable=True),
+    Column("profile", JSON, nullable=True),
+    Column("reasons", JSON, nullable=False),
+    Column("job_id", BigId, nullable=True),  # no foreign key: the ingest job goes with retention, the data set stays
+    _time("created_at"),
+    _time("deleted_at", nullable=True),
+    UniqueConstraint("name", "version", name="datasets_name_version"),
+    CheckConstraint("status IN ('PROCESSING', 'READY', 'REJECTED')", name="datasets_status"),
+    sqlite_autoincrement=True,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _id(),
+    _text("job_type"),
+    _text("model_type"),
+    _text("status"),
+    Column("spec", JSON, nullable=False),
+    _to("dataset_id", "datasets.id", nullable=True),
+    Column("priority", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    _time("max_runtime_seconds"),
+    _time("runtime_seconds"),
+    _time("lease_until", nullable=True),
+    _text("worker", nullable=True),
+    _time("progress"),
+    _text("progress_message"),
+    _time("eta_seconds", nullable=True),
+    Column("features_count", Integer, nullable=True),
+    Column("phases_count", Integer, nullable=False),
+    _count("rows_used", nullable=True),
+    _time("created_at"),
+    _time("run_after"),
+    _time("attempt_started_at", nullable=True),
+    _time("started_at", nullable=True),
+    _time("finished_at", nullable=True),
+    _text("error_code", nullable=True),
+    _text("error_message", nullable=True),
+    _text("error_hint", nullable=True),
+    Column("result_id", BigId, nullable=True),
+    CheckConstraint("job_type IN ('TRAIN', 'TEST', 'COMPARE', 'INGEST')", name="jobs_job_type"),
+    CheckConstraint("status IN ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED')", name="jobs_status"),
+    CheckConstraint("priority BETWEEN 1 AND 10 AND attempt >= 0", name="jobs_ranges"),
+    CheckConstraint("progress >= 0 AND progress <= 1", name="jobs_progress"),
+    CheckConstraint("(status = 'RUNNING') = (lease_until IS NOT NULL)", name="jobs_lease"),
+    CheckConstraint("(status = 'COMPLETED') = (result_id IS NOT NULL)", name="jobs_result"),
+    sqlite_autoincrement=True,
+)
+_live = jobs.c.status.in_(["PENDING", "RUNNING"])
+Index(
+    "jobs_due", jobs.c.priority, jobs.c.id,
+    sqlite_where=jobs.c.status == "PENDING", postgresql_where=jobs.c.status == "PENDING",
+)  # fmt: skip
+Index(
+    "jobs_leases", jobs.c.lease_until,
+    sqlite_where=jobs.c.status == "RUNNING", postgresql_where=jobs.c.status == "RUNNING",
+)  # fmt: skip
+Index("jobs_finished", jobs.c.finished_at)
+Index("jobs_dataset", jobs.c.dataset_id)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _text("fingerprint"),
+    Column("outcome", JSON, nullable=False),  # [{"job_id": 7} | {"errors": [...]}, ...]: one item a spec
+    _time("created_at"),
+)
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("job_id", BigId, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    _text("kind"),
+    Column("body", JSON, nullable=False),
+    _time("at"),
+)
+
+lost_attempts = Table(
+    "lost_attempts",
+    metadata,
+    _id(),
+    Column("job_id", BigId, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    _text("reason"),
+    _time("lost_at"),
+    UniqueConstraint("job_id", "attempt", name="lost_attempts_once"),
+    sqlite_autoincrement=True,
+)
+
+models = Table(
+    "models",
+    metadata,
+    _id(),
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    _text("model_type"),
+    _text("task"),
+    Column("job_id", BigId, nullable=False, unique=True),
+    Column("attempt", Integer, nullable=False),
+    _to("dataset_id", "datasets.id"),
+    _text("dataset_sha256"),
+    _text("artifact_key"),
+    _text("artifact_sha256"),
+    _count("artifact_bytes"),
+    Column("scores", JSON, nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("lineage", JSON, nullable=False),
+    _time("train_accuracy", nullable=True),
+    _time("test_accuracy", nullable=True),
+    _time("created_at"),
+    _time("deleted_at", nullable=True),
+    UniqueConstraint("name", "version", name="models_name_version"),
+    sqlite_autoincrement=True,
+)
+
+test_results = Table(
+    "test_results",
+    metadata,
+    _id(),
+    Column("job_id", BigId, nullable=False, unique=True),
+    Column("attempt", Integer, nullable=False),
+    _to("model_id", "models.id"),
+    _to("dataset_id", "datasets.id"),
+    _count("rows"),
+    Column("scores", JSON, nullable=False),
+    Column("overlap", Boolean, nullable=False),
+    Column("degradation", JSON, nullable=False),
+    Column("overfitted", Boolean, nullable=True),
+    _time("accuracy", nullable=True),
+    _time("created_at"),
+    sqlite_autoincrement=True,
+)
+
+comparisons = Table(
+    "comparisons",
+    metadata,
+    _id(),
+    Column("job_id", BigId, nullable=False, unique=True),
+    Column("attempt", Integer, nullable=False),
+    _to("dataset_id", "datasets.id"),
+    _text("metric"),
+    _count("rows"),
+    _to("winner_model_id", "models.id", nullable=True),
+    Column("ranking", JSON, nullable=False),
+    Column("significance", JSON, nullable=False),
+    _time("created_at"),
+    sqlite_autoincrement=True,
+)
+
+versions = Table(  # the last version given out under a name; it never falls, so that versions are not used twice
+    "versions",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("process", Text, primary_key=True),
+    _text("kind"),
+    _time("started_at"),
+    _time("seen_at"),
+    Column("draining", Boolean, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+_LEDGER = ("kind", "job_type", "label", "model_type")
+ledger = Table(
+    "ledger",
+    metadata,
+    _id(),
+    *(_text(name) for name in _LEDGER),
+    Column("bucket", Integer, nullable=False),  # -1: not in the histogram
+    _time("seconds"),
+    _count("rows"),
+    sqlite_autoincrement=True,
+)
+ledger_totals = Table(
+    "ledger_totals",
+    metadata,
+    *(Column(name, Text, primary_key=True) for name in _LEDGER),
+    Column("bucket", Integer, primary_key=True),
+    _count("n"),
+    _time("seconds"),
+    _count("rows"),
+)
