@@ -1,5 +1,7 @@
 """The published limits; each one is a setting, and each refusal names its limit."""
 
+import re
+
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -25,3 +27,8 @@ class Limits(BaseModel):
     idempotency_key_characters: PositiveInt = 128
     runtime_seconds: PositiveInt = 86_400
     waits: PositiveInt = 4
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` may name a model or a data set."""
+    return re.fullmatch(NAME_PATTERN, text) is not None

@@ -14,15 +14,14 @@ BACKOFF_LAST_SECONDS = 300.0
 class EndReason(StrEnum):
     """Why an attempt ended although the job had not."""
 
-    WORKER_LOST = "worker_lost"  # the lease ran out: the process died or hung
-    CRASH = "crash"  # the training code raised something nobody expected
+    WORKER_LOST = "worker_lost"  # the lease ran out: the process died, crashed or hung
     DRAIN = "drain"  # the worker was asked to shut down
     INFRASTRUCTURE = "infrastructure"  # database, broker or disk away for a moment
 
     @property
     def is_charged(self) -> bool:
         """Whether the attempt counts against the job: only when the job itself may be the cause."""
-        return self in (EndReason.WORKER_LOST, EndReason.CRASH)
+        return self is EndReason.WORKER_LOST
 
 
 @dataclass(frozen=True, slots=True)

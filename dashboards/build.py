@@ -1,0 +1,56 @@
+"""Writes every dashboard's JSON file, or checks that the committed files are what the code would write."""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from difflib import unified_diff
+from pathlib import Path
+
+from dashboards import ml_training_service
+from dashboards.sdk import JSONEncoder, dashboard
+
+HERE = Path(__file__).parent
+DASHBOARDS: dict[str, Callable[[], dashboard.Dashboard]] = {
+    "dashboard_ml_training_service.json": ml_training_service.build,
+}
+
+
+def render(board: dashboard.Dashboard) -> str:
+    """The file's text: panel ids 1..n in reading order, keys sorted, so that equal dashboards are equal bytes."""
+    for number, panel in enumerate(board.panels or [], start=1):
+        panel.id_val = number
+    # The SDK has no field for the theme. Grafana itself takes it from the user or the server's default.
+    document = {**json.loads(json.dumps(board, cls=JSONEncoder)), "style": "dark"}
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def drift(folder: Path = HERE) -> str:
+    """A unified diff from the files in `folder` to what the code would write; empty when they agree."""
+    lines: list[str] = []
+    for name, build in DASHBOARDS.items():
+        path = folder / name
+        committed = path.read_text(encoding="utf-8") if path.exists() else ""
+        lines += unified_diff(
+            committed.splitlines(keepends=True), render(build()).splitlines(keepends=True), name, f"{name} (built)"
+        )
+    return "".join(lines)
+
+
+def write(folder: Path = HERE) -> None:
+    """Write every dashboard into `folder`."""
+    for name, build in DASHBOARDS.items():
+        (folder / name).write_text(render(build()), encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Build, or with --check end with status 1 and a diff when a committed file has drifted."""
+    parser = argparse.ArgumentParser(prog="python -m dashboards.build", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail with a diff on drift")
+    if not parser.parse_args(arguments).check:
+        write()
+    elif difference := drift():
+        raise SystemExit(f"{difference}\nthe dashboards have drifted: run `make dashboards` and commit the result")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The exporter: one process that turns the database and Celery's events into the `ml_*` metrics of port 8012."""

@@ -1,0 +1,54 @@
+"""What every handler reaches: one value per app, made by `create_app` and never changed."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask, current_app
+
+from ml_training.api.counters import Counters
+from ml_training.api.lane import SlowLane
+from ml_training.services.core import Core
+
+PREFIX = "/api/v1"
+EXTENSION = "ml_training"
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """The gunicorn master of this process: its process id and its start in Unix seconds."""
+
+    pid: int
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts that handlers use."""
+
+    core: Core
+    lane: SlowLane
+    counters: Counters
+    master: Master
+    is_draining: Callable[[], bool]  # a draining process ends its waits early
+
+
+def context() -> Context:
+    """The context of the app that serves this request."""
+    return context_of(current_app)
+
+
+def context_of(app: Flask) -> Context:
+    """The context of an app."""
+    found: Context = app.extensions[EXTENSION]
+    return found
+
+
+def core() -> Core:
+    """The services' core."""
+    return context().core
+
+
+def pid() -> int:
+    """This process, after the fork."""
+    return os.getpid()

@@ -1,0 +1,57 @@
+"""The slow lane: what lasts (uploads, downloads, waits) may hold only so many threads, so that health always has one."""
+
+import threading
+from types import TracebackType
+
+from ml_training.domain.errors import Unavailable
+
+FREE_THREADS = 2
+RETRY_AFTER_SECONDS = 1
+
+
+class Slot:
+    """A place in the lane; given back once, however often it is asked to."""
+
+    def __init__(self, *taken: threading.Semaphore) -> None:
+        self._taken = taken
+        self._lock = threading.Lock()
+
+    def release(self) -> None:
+        """Give the place back; later calls do nothing."""
+        with self._lock:
+            taken, self._taken = self._taken, ()
+        for semaphore in taken:
+            semaphore.release()
+
+    def __enter__(self) -> "Slot":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+class SlowLane:
+    """At most `threads - 2` slow requests at a time (at least one), of them at most `waits` waits."""
+
+    def __init__(self, *, threads: int, waits: int) -> None:
+        places = max(1, threads - FREE_THREADS)
+        self._all = threading.Semaphore(places)
+        self._waits = threading.Semaphore(min(waits, places))
+
+    def enter(self, what: str) -> Slot:
+        """A place for an upload or download; raises Unavailable when there is none."""
+        if not self._all.acquire(blocking=False):
+            raise Unavailable(f"too many uploads, downloads and waits at once for another {what}: try again in a moment",
+                              retry_after=RETRY_AFTER_SECONDS)  # fmt: skip
+        return Slot(self._all)
+
+    def enter_wait(self) -> Slot | None:
+        """A place for a wait, or None: then answer at once."""
+        if not self._waits.acquire(blocking=False):
+            return None
+        if not self._all.acquire(blocking=False):
+            self._waits.release()
+            return None
+        return Slot(self._waits, self._all)

@@ -1,0 +1,57 @@
+"""Answers: JSON bytes that are always JSON, and RFC 9457 problems."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Response
+
+from ml_training.domain.errors import FieldError
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+PROBLEM_TYPE = "urn:ml-training:problem:"
+
+
+def reply(body: object, status: int = 200, *, headers: Mapping[str, str] | None = None, mimetype: str = JSON) -> Response:
+    """A JSON answer; raises ValueError for NaN, which would not be JSON."""
+    data = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(data.encode(), status, headers, mimetype=mimetype)
+
+
+def no_content() -> Response:
+    """204: done, nothing to say."""
+    return Response(b"", 204)
+
+
+def problem(
+    status: int,
+    title: str,
+    detail: str,
+    *,
+    errors: Sequence[FieldError] = (),
+    retry_after: int | None = None,
+    **members: object,
+) -> Response:
+    """An RFC 9457 answer; `type` is made of the title."""
+    body = problem_body(status, title, detail, errors=errors) | members
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return reply(body, status, headers=headers, mimetype=PROBLEM)
+
+
+def problem_body(status: int, title: str, detail: str, *, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
+    """The members that every problem has, and `errors` when there are any."""
+    body: dict[str, Any] = {
+        "type": PROBLEM_TYPE + title.lower().replace(" ", "-"),
+        "title": title,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = field_errors_json(errors)
+    return body
+
+
+def field_errors_json(errors: Sequence[FieldError]) -> list[dict[str, str]]:
+    """Field errors as they are shown."""
+    return [{"pointer": error.pointer, "detail": error.detail} for error in errors]

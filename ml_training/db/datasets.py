@@ -1,0 +1,72 @@
+"""Every statement about data sets."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from ml_training.db.clock import db_now
+from ml_training.db.tables import datasets
+from ml_training.db.versions import next_version
+from ml_training.domain.records import Dataset
+from ml_training.domain.states import DatasetStatus
+
+
+def insert_dataset(connection: Connection, **values: Any) -> int:
+    """Store a PROCESSING data set under the next version of its name; returns its id.
+
+    values: name, file_format, raw_key, raw_sha256, raw_bytes, time_column, phase_column, group_column.
+    """
+    row = {
+        "version": next_version(connection, "dataset", values["name"]), "status": DatasetStatus.PROCESSING,
+        "index_bytes": 0, "reasons": [], "created_at": db_now(), **values,
+    }  # fmt: skip
+    return int(connection.execute(insert(datasets).values(**row).returning(datasets.c.id)).scalar_one())
+
+
+def attach_job(connection: Connection, dataset_id: int, job_id: int) -> None:
+    """Say which INGEST job decides about the data set."""
+    connection.execute(update(datasets).where(datasets.c.id == dataset_id).values(job_id=job_id))
+
+
+def get_dataset(connection: Connection, dataset_id: int) -> Dataset | None:
+    """The data set unless it was deleted, or None."""
+    found = select(datasets).where(datasets.c.id == dataset_id, datasets.c.deleted_at.is_(None))
+    row = connection.execute(found).mappings().first()
+    return None if row is None else _dataset(row)
+
+
+def list_datasets(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Dataset]:
+    """Newest first, without the deleted ones."""
+    query = select(datasets).where(datasets.c.deleted_at.is_(None)).order_by(datasets.c.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(datasets.c.id < before_id)
+    return [_dataset(row) for row in connection.execute(query).mappings()]
+
+
+def mark_ready(connection: Connection, dataset_id: int, **values: Any) -> None:
+    """PROCESSING -> READY with index_key, index_sha256, index_bytes, rows, columns, profile (and raw_* of a sample)."""
+    _decide(connection, dataset_id, {"status": DatasetStatus.READY, **values})
+
+
+def mark_rejected(connection: Connection, dataset_id: int, reasons: Sequence[dict[str, Any]]) -> None:
+    """PROCESSING -> REJECTED; reasons: {"row", "column", "detail"} each."""
+    _decide(connection, dataset_id, {"status": DatasetStatus.REJECTED, "reasons": list(reasons)})
+
+
+def mark_deleted(connection: Connection, dataset_id: int) -> bool:
+    """Soft delete; False when it was deleted before."""
+    gone = update(datasets).where(datasets.c.id == dataset_id, datasets.c.deleted_at.is_(None))
+    return connection.execute(gone.values(deleted_at=db_now())).rowcount == 1
+
+
+def _decide(connection: Connection, dataset_id: int, values: dict[str, Any]) -> None:
+    undecided = update(datasets).where(datasets.c.id == dataset_id, datasets.c.status == DatasetStatus.PROCESSING)
+    connection.execute(undecided.values(**values))
+
+
+def _dataset(row: RowMapping) -> Dataset:
+    values = dict(row)
+    values["status"] = DatasetStatus(row["status"])
+    values["reasons"] = tuple(row["reasons"])
+    return Dataset(**values)

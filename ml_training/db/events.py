@@ -1,0 +1,37 @@
+"""The append-only journal of a job: progress, scores, log lines and its end."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from ml_training.db.clock import db_now
+from ml_training.db.tables import job_events
+from ml_training.domain.records import JobEvent
+
+EVENTS_CAP = 5_000  # a job
+
+
+def append_events(
+    connection: Connection, *, job_id: int, attempt: int, events: Sequence[tuple[str, dict[str, Any]]]
+) -> int:
+    """Append (kind, body) pairs in the caller's transaction, up to the cap; returns how many were kept.
+
+    Only the attempt that holds the row in the same transaction may call this, so `seq` has one writer at a time.
+    """
+    last = connection.execute(select(func.max(job_events.c.seq)).where(job_events.c.job_id == job_id)).scalar() or 0
+    kept = list(events)[: max(0, EVENTS_CAP - last)]
+    if kept:
+        rows = [
+            {"job_id": job_id, "seq": last + number, "attempt": attempt, "kind": kind, "body": body}
+            for number, (kind, body) in enumerate(kept, start=1)
+        ]
+        connection.execute(insert(job_events).values(at=db_now()), rows)
+    return len(kept)
+
+
+def read_events(connection: Connection, job_id: int, *, after: int, limit: int) -> list[JobEvent]:
+    """Events with seq > after, in order."""
+    query = select(job_events).where(job_events.c.job_id == job_id, job_events.c.seq > after)
+    rows = connection.execute(query.order_by(job_events.c.seq).limit(limit)).mappings()
+    return [JobEvent(**row) for row in rows]

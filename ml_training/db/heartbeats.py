@@ -1,0 +1,56 @@
+"""The rows by which processes say that they live; the truth of a worker's life is here, not in Redis."""
+
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from ml_training.db.clock import db_now
+from ml_training.db.tables import heartbeats
+from ml_training.db.upsert import conflict_insert
+from ml_training.domain.records import Heartbeat
+
+
+def write_heartbeat(connection: Connection, *, process: str, kind: str, body: dict[str, Any]) -> None:
+    """Say that `process` lives now; the first call sets `started_at`. `draining` stays as it is."""
+    statement = conflict_insert(connection, heartbeats).values(
+        process=process, kind=kind, started_at=db_now(), seen_at=db_now(), draining=False, body=body
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=[heartbeats.c.process], set_={"seen_at": db_now(), "body": body}
+    )
+    connection.execute(statement)
+
+
+def mark_draining(connection: Connection, process: str) -> None:
+    """Ask every job that `process` runs to be handed back."""
+    connection.execute(update(heartbeats).where(heartbeats.c.process == process).values(draining=True))
+
+
+def list_heartbeats(connection: Connection, *, kind: str, within_seconds: float) -> list[Heartbeat]:
+    """The processes of `kind` seen within the last `within_seconds`."""
+    seen = select(heartbeats).where(heartbeats.c.kind == kind, heartbeats.c.seen_at > db_now() - within_seconds)
+    return [Heartbeat(**row) for row in connection.execute(seen.order_by(heartbeats.c.process)).mappings()]
+
+
+def forget_heartbeat(connection: Connection, process: str) -> None:
+    """A process that ended by itself leaves no row behind."""
+    connection.execute(delete(heartbeats).where(heartbeats.c.process == process))
+
+
+def forget_old_heartbeats(connection: Connection, *, older_than_seconds: float) -> int:
+    """Remove the rows of processes long gone; returns how many."""
+    old = delete(heartbeats).where(heartbeats.c.seen_at < db_now() - older_than_seconds)
+    return connection.execute(old).rowcount
+
+
+def count_slots(connection: Connection, *, within_seconds: float) -> int:
+    """Slots of all workers that live and do not drain."""
+    alive = [
+        row for row in list_heartbeats(connection, kind="worker", within_seconds=within_seconds) if not row.draining
+    ]
+    return sum(int(row.body.get("slots", 0)) for row in alive)
+
+
+def database_now(connection: Connection) -> float:
+    """The database's clock, Unix seconds."""
+    return float(connection.execute(select(db_now())).scalar_one())

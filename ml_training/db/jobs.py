@@ -1,0 +1,259 @@
+"""Every statement about job rows: claim, lease and fence are one compare-and-set each.
+
+A fenced statement carries `AND attempt = ? AND status = 'RUNNING'`; when it matches no row the attempt has lost the
+job, which is normal: the caller stops and writes nothing more.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Update, and_, exists, func, insert, literal, select, update
+
+from ml_training.db.clock import db_now
+from ml_training.db.tables import heartbeats, jobs
+from ml_training.domain.records import Job, JobError
+from ml_training.domain.states import JobStatus, JobType
+
+_HIDDEN = {"lease_until", "rows_used", "error_code", "error_message", "error_hint"}
+_COLUMNS = [column for column in jobs.c if column.name not in {"lease_until", "rows_used"}]
+_DUE = and_(jobs.c.status == JobStatus.PENDING, jobs.c.run_after <= db_now(), ~jobs.c.cancel_requested)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the lease thread sees of its own job, by the database's clock."""
+
+    cancel_requested: bool
+    draining: bool
+    runtime_seconds: float  # all attempts together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What a renewal carries."""
+
+    fraction: float
+    message: str
+    eta_seconds: float | None
+    features_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredLease:
+    """A RUNNING row that nobody renewed."""
+
+    job_id: int
+    job_type: JobType
+    attempt: int
+    cancel_requested: bool
+    dataset_id: int | None
+
+
+def insert_job(connection: Connection, **values: Any) -> int:
+    """Store a PENDING job and return its id.
+
+    values: job_type, model_type, spec, dataset_id, priority, max_runtime_seconds, phases_count.
+    """
+    row = {
+        "status": JobStatus.PENDING, "attempt": 0, "cancel_requested": False, "runtime_seconds": 0.0, "progress": 0.0,
+        "progress_message": "", "created_at": db_now(), "run_after": db_now(), **values,
+    }  # fmt: skip
+    return int(connection.execute(insert(jobs).values(**row).returning(jobs.c.id)).scalar_one())
+
+
+def get_job(connection: Connection, job_id: int) -> Job | None:
+    """The job, or None."""
+    row = connection.execute(select(*_COLUMNS).where(jobs.c.id == job_id)).mappings().first()
+    return None if row is None else _job(row)
+
+
+def list_jobs(
+    connection: Connection, filters: Mapping[str, str], *, before_id: int | None, limit: int
+) -> Sequence[Job]:
+    """Newest first, at most `limit`, with ids below `before_id`; filters: status, job_type, model_type."""
+    query = select(*_COLUMNS).order_by(jobs.c.id.desc()).limit(limit)
+    query = query.where(*(jobs.c[name] == value for name, value in filters.items()))
+    if before_id is not None:
+        query = query.where(jobs.c.id < before_id)
+    return [_job(row) for row in connection.execute(query).mappings()]
+
+
+def count_pending(connection: Connection) -> int:
+    """How many jobs wait."""
+    return int(connection.execute(select(func.count()).where(jobs.c.status == JobStatus.PENDING)).scalar_one())
+
+
+def count_due(connection: Connection, *, at_most: int) -> int:
+    """How many jobs could be claimed now; counting stops at `at_most`."""
+    due = select(jobs.c.id).where(_DUE).limit(at_most).subquery()
+    return int(connection.execute(select(func.count()).select_from(due)).scalar_one())
+
+
+def claim_next(connection: Connection, *, worker: str, lease_seconds: float) -> Job | None:
+    """Take the first due row by priority, then age: RUNNING under a new attempt; None when nothing is due."""
+    first = select(jobs.c.id).where(_DUE).order_by(jobs.c.priority, jobs.c.id).limit(1)
+    first = first.with_for_update(skip_locked=True)  # no effect on SQLite, where the transaction holds the write lock
+    job_id = connection.execute(first).scalar()
+    if job_id is None:
+        return None
+    now = connection.execute(select(db_now())).scalar_one()
+    taken = (
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.status == JobStatus.PENDING)
+        .values(
+            status=JobStatus.RUNNING,
+            attempt=jobs.c.attempt + 1,
+            lease_until=now + lease_seconds,
+            worker=worker,
+            attempt_started_at=now,
+            started_at=func.coalesce(jobs.c.started_at, now),
+            progress=0.0,
+            progress_message="starting",
+            eta_seconds=None,
+        )
+        .returning(*_COLUMNS)
+    )
+    row = connection.execute(taken).mappings().first()
+    return None if row is None else _job(row)
+
+
+def watch(connection: Connection, *, job_id: int, attempt: int) -> Watch | None:
+    """Requests that the running attempt must heed; None when it has lost the job."""
+    row = connection.execute(select(*_WATCHED).where(*_fence(job_id, attempt))).first()
+    return None if row is None else Watch(*row)
+
+
+def hold(connection: Connection, *, job_id: int, attempt: int) -> Watch | None:
+    """`watch`, with the row locked until the end of the transaction: what is seen stays true."""
+    statement = select(*_WATCHED).where(*_fence(job_id, attempt)).with_for_update(of=jobs)
+    row = connection.execute(statement).first()
+    return None if row is None else Watch(*row)
+
+
+def renew(
+    connection: Connection, *, job_id: int, attempt: int, lease_seconds: float, progress: Progress
+) -> Watch | None:
+    """Prolong the lease and write the progress; None when the attempt has lost the job."""
+    statement = _fenced(job_id, attempt).values(
+        lease_until=db_now() + lease_seconds,
+        progress=progress.fraction,
+        progress_message=progress.message,
+        eta_seconds=progress.eta_seconds,
+        features_count=func.coalesce(literal(progress.features_count), jobs.c.features_count),
+    )
+    row = connection.execute(statement.returning(*_WATCHED)).first()
+    return None if row is None else Watch(*row)
+
+
+def complete(
+    connection: Connection, *, job_id: int, attempt: int, result_id: int, rows_used: int, features_count: int | None
+) -> bool:
+    """RUNNING -> COMPLETED with its result, unless a cancel was asked for; False when fenced or cancelled."""
+    statement = _ended(job_id, attempt, JobStatus.COMPLETED).where(~jobs.c.cancel_requested)
+    statement = statement.values(
+        result_id=result_id,
+        rows_used=rows_used,
+        progress=1.0,
+        progress_message="done",
+        features_count=func.coalesce(literal(features_count), jobs.c.features_count),
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def fail(connection: Connection, *, job_id: int, attempt: int, error: JobError) -> bool:
+    """RUNNING -> FAILED; False when fenced."""
+    statement = _ended(job_id, attempt, JobStatus.FAILED).values(
+        error_code=error.code, error_message=error.message, error_hint=error.hint, progress_message="failed"
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def cancel_running(connection: Connection, *, job_id: int, attempt: int) -> bool:
+    """RUNNING -> CANCELLED; False when fenced."""
+    statement = _ended(job_id, attempt, JobStatus.CANCELLED).values(progress_message="cancelled")
+    return connection.execute(statement).rowcount == 1
+
+
+def hand_back(connection: Connection, *, job_id: int, attempt: int, delay: float, message: str) -> bool:
+    """RUNNING -> PENDING, to be claimed after `delay` seconds; False when fenced."""
+    statement = _fenced(job_id, attempt).values(
+        status=JobStatus.PENDING,
+        run_after=db_now() + delay,
+        lease_until=None,
+        worker=None,
+        progress=0.0,
+        progress_message=message,
+        eta_seconds=None,
+        runtime_seconds=_RUNTIME,
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def request_cancel(connection: Connection, job_id: int) -> Job | None:
+    """Ask for a cancel: a PENDING job is CANCELLED at once, a RUNNING one is marked; None when there is no such job.
+
+    A terminal job is returned as it is: the caller decides what that means.
+    """
+    pending = (
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.status == JobStatus.PENDING)
+        .values(status=JobStatus.CANCELLED, cancel_requested=True, finished_at=db_now(), progress_message="cancelled")
+    )
+    if connection.execute(pending).rowcount == 0:
+        running = update(jobs).where(jobs.c.id == job_id, jobs.c.status == JobStatus.RUNNING)
+        connection.execute(running.values(cancel_requested=True))
+    return get_job(connection, job_id)
+
+
+def expired_leases(connection: Connection, *, limit: int) -> list[ExpiredLease]:
+    """RUNNING rows whose lease has ended, locked for this transaction."""
+    query = (
+        select(jobs.c.id, jobs.c.job_type, jobs.c.attempt, jobs.c.cancel_requested, jobs.c.dataset_id)
+        .where(jobs.c.status == JobStatus.RUNNING, jobs.c.lease_until < db_now())
+        .order_by(jobs.c.lease_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [
+        ExpiredLease(row.id, JobType(row.job_type), row.attempt, bool(row.cancel_requested), row.dataset_id)
+        for row in connection.execute(query)
+    ]
+
+
+def uses_dataset(connection: Connection, dataset_id: int) -> bool:
+    """Whether a job that has not ended needs the data set."""
+    live = jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
+    return bool(connection.execute(select(exists().where(live, jobs.c.dataset_id == dataset_id))).scalar())
+
+
+_RUNTIME = jobs.c.runtime_seconds + db_now() - jobs.c.attempt_started_at
+_WATCHED = (
+    jobs.c.cancel_requested,
+    # A worker that shuts down says so in its own heartbeat row: its children learn it here, without a signal.
+    exists().where(heartbeats.c.process == jobs.c.worker, heartbeats.c.draining).label("draining"),
+    _RUNTIME.label("runtime_seconds"),
+)
+
+
+def _fence(job_id: int, attempt: int) -> tuple[Any, ...]:
+    return jobs.c.id == job_id, jobs.c.attempt == attempt, jobs.c.status == JobStatus.RUNNING
+
+
+def _fenced(job_id: int, attempt: int) -> Update:
+    return update(jobs).where(*_fence(job_id, attempt))
+
+
+def _ended(job_id: int, attempt: int, status: JobStatus) -> Update:
+    return _fenced(job_id, attempt).values(
+        status=status, finished_at=db_now(), lease_until=None, eta_seconds=None, runtime_seconds=_RUNTIME
+    )
+
+
+def _job(row: RowMapping) -> Job:
+    values = {name: value for name, value in row.items() if name not in _HIDDEN}
+    values["job_type"], values["status"] = JobType(row["job_type"]), JobStatus(row["status"])
+    error = None
+    if row["error_code"] is not None:
+        error = JobError(row["error_code"], row["error_message"] or "", row["error_hint"] or "")
+    return Job(**values, error=error)

@@ -1,0 +1,57 @@
+"""Counters that never fall: the triggers write the ledger, a fold moves it into totals, one statement reads both."""
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from ml_training.db.clock import db_now
+from ml_training.db.tables import ledger, ledger_totals, lost_attempts
+from ml_training.db.upsert import conflict_insert
+from ml_training.domain.retry import LOST_ATTEMPTS_WINDOW_SECONDS
+
+_KEYS = ("kind", "job_type", "label", "model_type", "bucket")
+
+
+def fold(connection: Connection, *, limit: int) -> int:
+    """Move up to `limit` ledger rows into the totals in the caller's transaction; returns how many.
+
+    Safe to kill and safe to run twice at once: the rows leave the ledger and enter the totals together.
+    """
+    batch = select(ledger.c.id).order_by(ledger.c.id).limit(limit).with_for_update(skip_locked=True)
+    ids = list(connection.execute(batch).scalars())
+    if not ids:
+        return 0
+    grouped = (
+        select(
+            *(ledger.c[key] for key in _KEYS),
+            func.count().label("n"),
+            func.sum(ledger.c.seconds),
+            func.sum(ledger.c.rows),
+        )
+        .where(ledger.c.id.in_(ids))
+        .group_by(*(ledger.c[key] for key in _KEYS))
+        .order_by(*(ledger.c[key] for key in _KEYS))  # one lock order, whoever else folds
+    )
+    sums = ("n", "seconds", "rows")
+    for row in connection.execute(grouped).all():
+        statement = conflict_insert(connection, ledger_totals).values(dict(zip((*_KEYS, *sums), row, strict=True)))
+        added = {name: ledger_totals.c[name] + statement.excluded[name] for name in sums}
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=[ledger_totals.c[key] for key in _KEYS], set_=added)
+        )
+    connection.execute(delete(ledger).where(ledger.c.id.in_(ids)))
+    return len(ids)
+
+
+def count_refused_write(connection: Connection, what: str) -> None:
+    """A write of an attempt that had lost its job was refused; `what` is an enum-like word."""
+    connection.execute(
+        insert(ledger).values(kind="refused", job_type="", label=what, model_type="", bucket=-1, seconds=0.0, rows=0)
+    )
+
+
+def charge_lost_attempt(connection: Connection, *, job_id: int, attempt: int, reason: str) -> int:
+    """Write down a lost attempt; returns the losses of the job in the last 72 h, this one included."""
+    connection.execute(insert(lost_attempts).values(job_id=job_id, attempt=attempt, reason=reason, lost_at=db_now()))
+    recent = select(func.count()).where(
+        lost_attempts.c.job_id == job_id, lost_attempts.c.lost_at > db_now() - LOST_ATTEMPTS_WINDOW_SECONDS
+    )
+    return int(connection.execute(recent).scalar_one())

@@ -1,0 +1,166 @@
+"""The exporter's questions: read-only, bounded, and answered inside one transaction, so that the answers agree."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal_column, not_, or_, select
+
+from ml_training.db.engine import Database
+from ml_training.db.heartbeats import database_now
+from ml_training.db.tables import datasets, heartbeats, jobs, ledger, ledger_totals, models
+
+
+class LedgerTotal(NamedTuple):
+    """How often something was counted; kind, label and bucket as the triggers write them."""
+
+    kind: str
+    job_type: str
+    label: str
+    model_type: str
+    bucket: int  # -1: not in the histogram
+    n: int
+    seconds: float
+    rows: int
+
+
+class JobRow(NamedTuple):
+    """What the page shows of one job; times are Unix seconds, progress is 0 to 1."""
+
+    id: int
+    job_type: str
+    model_type: str
+    status: str
+    attempt: int
+    progress: float
+    eta_seconds: float | None
+    features_count: int | None
+    phases_count: int
+    started_at: float | None
+    finished_at: float | None
+
+
+class JobPage(NamedTuple):
+    """The jobs to show, most important first, and how many more there were to show."""
+
+    jobs: tuple[JobRow, ...]
+    hidden: int
+
+
+class LiveJobs(NamedTuple):
+    """Jobs of one type that are not over; `due_since` is the Unix time since when the oldest due one waits."""
+
+    job_type: str
+    status: str
+    n: int
+    due: int
+    due_since: float | None
+
+
+class ModelRow(NamedTuple):
+    """What the page shows of one model; accuracies are None for regression."""
+
+    id: int
+    train_accuracy: float | None
+    test_accuracy: float | None
+
+
+class HeartbeatRow(NamedTuple):
+    """One process that said it lives; `body` is its own JSON, so nothing in it is sure."""
+
+    process: str
+    kind: str
+    seen_at: float
+    body: Any
+
+
+class Stats:
+    """One read transaction's answers; `now` is the database's clock at its start, Unix seconds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.now = database_now(connection)
+
+    def ledger(self) -> tuple[LedgerTotal, ...]:
+        """Every count, folded or not. ONE statement: exact before, during and after a fold."""
+        folded = select(*(ledger_totals.c[name] for name in LedgerTotal._fields))
+        keys = [ledger.c[name] for name in ("kind", "job_type", "label", "model_type", "bucket")]
+        fresh = select(*keys, func.count(), func.sum(ledger.c.seconds), func.sum(ledger.c.rows)).group_by(*keys)
+        return tuple(map(LedgerTotal._make, self._connection.execute(folded.union_all(fresh))))
+
+    def jobs(self, *, limit: int, finished_within: float) -> JobPage:
+        """RUNNING jobs, then PENDING ones by age, then the latest of those that ended within so many seconds."""
+        by_age = (jobs.c.created_at, jobs.c.id)
+        since = jobs.c.finished_at >= self.now - finished_within
+        parts = (
+            _job_columns().where(_status("RUNNING")).order_by(*by_age),
+            _job_columns().where(_status("PENDING")).order_by(*by_age),
+            _job_columns().where(since).order_by(jobs.c.finished_at.desc(), jobs.c.id.desc()),
+        )
+        found: list[JobRow] = []
+        for part in parts:
+            if len(found) < limit:
+                found.extend(map(JobRow._make, self._connection.execute(part.limit(limit - len(found)))))
+        hidden = 0
+        if len(found) == limit:
+            eligible = select(func.count()).where(or_(_status("RUNNING"), _status("PENDING"), since))
+            hidden = int(self._connection.execute(eligible).scalar_one()) - limit
+        return JobPage(tuple(found), hidden)
+
+    def live_jobs(self) -> tuple[LiveJobs, ...]:
+        """PENDING and RUNNING jobs by type, and how many of them are due now."""
+        due = and_(_status("PENDING"), jobs.c.run_after <= self.now, not_(jobs.c.cancel_requested))
+        answer = (
+            select(
+                jobs.c.job_type,
+                jobs.c.status,
+                func.count(),
+                func.sum(case((due, 1), else_=0)),
+                func.min(case((due, jobs.c.run_after))),
+            )
+            .where(or_(_status("RUNNING"), _status("PENDING")))
+            .group_by(jobs.c.job_type, jobs.c.status)
+        )
+        return tuple(map(LiveJobs._make, self._connection.execute(answer)))
+
+    def count_models(self) -> int:
+        """Models that are not deleted."""
+        live = select(func.count()).select_from(models).where(models.c.deleted_at.is_(None))
+        return int(self._connection.execute(live).scalar_one())
+
+    def newest_models(self, *, limit: int) -> tuple[ModelRow, ...]:
+        """The newest models that are not deleted, newest first."""
+        columns = (models.c.id, models.c.train_accuracy, models.c.test_accuracy)
+        newest = select(*columns).where(models.c.deleted_at.is_(None)).order_by(models.c.id.desc()).limit(limit)
+        return tuple(map(ModelRow._make, self._connection.execute(newest)))
+
+    def count_datasets(self) -> int:
+        """Data sets that are not deleted."""
+        live = select(func.count()).select_from(datasets).where(datasets.c.deleted_at.is_(None))
+        return int(self._connection.execute(live).scalar_one())
+
+    def heartbeats(self, *, within: float, limit: int) -> tuple[HeartbeatRow, ...]:
+        """The processes seen within so many seconds, those seen last first."""
+        seen = (
+            select(*(heartbeats.c[name] for name in HeartbeatRow._fields))
+            .where(heartbeats.c.seen_at >= self.now - within)
+            .order_by(heartbeats.c.seen_at.desc(), heartbeats.c.process)
+            .limit(limit)
+        )
+        return tuple(map(HeartbeatRow._make, self._connection.execute(seen)))
+
+
+@contextmanager
+def open_stats(database: Database) -> Iterator[Stats]:
+    """Answers from one consistent snapshot; raises Unavailable."""
+    with database.read() as connection:
+        yield Stats(connection)
+
+
+def _status(status: str) -> ColumnElement[bool]:
+    # Spelled out, not bound: SQLite takes a partial index only for a condition that it can read.
+    return jobs.c.status == literal_column(f"'{status}'")
+
+
+def _job_columns() -> Select[Any]:
+    return select(*(jobs.c[name] for name in JobRow._fields))

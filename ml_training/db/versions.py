@@ -1,0 +1,15 @@
+"""Version numbers: one more than the last one given out under the same name, also when that one was deleted."""
+
+from sqlalchemy import Connection
+
+from ml_training.db.tables import versions
+from ml_training.db.upsert import conflict_insert
+
+
+def next_version(connection: Connection, kind: str, name: str) -> int:
+    """1, 2, 3, ... for each (kind, name); two transactions at once wait for each other on the row."""
+    statement = conflict_insert(connection, versions).values(kind=kind, name=name, last=1)
+    statement = statement.on_conflict_do_update(
+        index_elements=[versions.c.kind, versions.c.name], set_={"last": versions.c.last + 1}
+    )
+    return int(connection.execute(statement.returning(versions.c.last)).scalar_one())

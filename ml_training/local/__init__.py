@@ -1,0 +1,1 @@
+"""The single-machine stack of `ml-training up`: child processes, their supervision and the sample run."""

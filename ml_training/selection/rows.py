@@ -1,0 +1,128 @@
+"""Which rows of a data set a job asks for: its time window and its phases."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_training.domain.errors import FieldError
+from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Phase = int | str
+SHOWN = 10  # values listed in a message
+
+
+def select_rows(
+    index: SelectionIndex,
+    *,
+    part: str,
+    phases: Sequence[Phase] | None,
+    start: datetime | None,
+    end: datetime | None,
+    errors: list[FieldError],
+) -> NDArray[np.bool_] | None:
+    """One True per row with start <= time < end and a wanted phase, or None and the reasons appended to `errors`.
+
+    `part` is "train" or "test": the prefix of the window's fields. A row without a time is in no window, a row
+    without a phase in no phase.
+    """
+    before = len(errors)
+    mask = np.ones(index.rows, dtype=np.bool_)
+    if start is not None or end is not None:
+        mask &= _window(index, part=part, start=start, end=end, errors=errors)
+    if phases is not None:
+        mask &= _in_phases(index, phases, errors)
+    if len(errors) == before and not mask.any():
+        errors.append(FieldError(_first_filter(part, phases, start), "no row of the data set is left by the filters"))
+    return mask if len(errors) == before else None
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since the epoch, exactly."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def listed(values: Sequence[object]) -> str:
+    """The first values as JSON, for a message: text is quoted, numbers are not."""
+    shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:SHOWN])
+    return shown + (f" and {len(values) - SHOWN} more" if len(values) > SHOWN else "")
+
+
+def distinct_phases(index: SelectionIndex, column: str) -> list[Phase]:
+    """The phases that occur in a column, sorted."""
+    values, kind = index.values(column), index.kind(column)
+    present = np.unique(values[~is_missing(values, kind)])
+    if kind is ColumnKind.CATEGORY:
+        categories = index.categories(column)
+        return [categories[code] for code in present]
+    return [int(value) for value in present]
+
+
+def _window(
+    index: SelectionIndex, *, part: str, start: datetime | None, end: datetime | None, errors: list[FieldError]
+) -> NDArray[np.bool_]:
+    if index.time_column is None:
+        pointers = [f"/{part}_{name}" for name, moment in (("start", start), ("end", end)) if moment is not None]
+        detail = "the data set has no time column: leave it out, or add the data set again with time_column"
+        errors += [FieldError(pointer, detail) for pointer in pointers]
+        return np.ones(index.rows, dtype=np.bool_)
+    times = index.values(index.time_column)
+    mask = ~is_missing(times, ColumnKind.TIME)
+    if start is not None:
+        mask &= times >= micros(start)
+    if end is not None:
+        mask &= times < micros(end)
+    if not mask.any():
+        errors.append(FieldError(_first_filter(part, None, start), "the time window holds no row of the data set"))
+    return mask
+
+
+def _in_phases(index: SelectionIndex, phases: Sequence[Phase], errors: list[FieldError]) -> NDArray[np.bool_]:
+    column = index.phase_column
+    if column is None:
+        detail = "the data set has no phase column: leave it out, or add the data set again with phase_column"
+        errors.append(FieldError("/phases", detail))
+        return np.ones(index.rows, dtype=np.bool_)
+    values = index.values(column)
+    codes = _phase_codes(index, column)
+    mask = np.zeros(index.rows, dtype=np.bool_)
+    unknown = []
+    for number, phase in enumerate(phases):
+        here = _equal(values, codes, phase)
+        if here.any():
+            mask |= here
+        else:
+            unknown.append((number, phase))
+    if unknown:
+        known = listed(distinct_phases(index, column))
+        errors += [
+            FieldError(f"/phases/{number}", f"phase {listed([phase])} does not occur in column {column!r}: {known}")
+            for number, phase in unknown
+        ]
+    return mask
+
+
+def _phase_codes(index: SelectionIndex, column: str) -> dict[str, int] | None:
+    """Category -> code; None when the column holds integers."""
+    if index.kind(column) is not ColumnKind.CATEGORY:
+        return None
+    return {category: code for code, category in enumerate(index.categories(column))}
+
+
+def _equal(values: NDArray[Any], codes: dict[str, int] | None, phase: Phase) -> NDArray[np.bool_]:
+    # "1" is not 1: a phase is named as the data set's profile shows it.
+    wanted = codes.get(phase) if codes is not None and isinstance(phase, str) else phase
+    if wanted is None or isinstance(wanted, str) or (codes is not None and isinstance(phase, int)):
+        return np.zeros(values.shape, dtype=np.bool_)
+    equal: NDArray[np.bool_] = values == wanted
+    return equal
+
+
+def _first_filter(part: str, phases: Sequence[Phase] | None, start: datetime | None) -> str:
+    if phases is not None:
+        return "/phases"
+    return f"/{part}_start" if start is not None else f"/{part}_end"

@@ -1,0 +1,107 @@
+"""Takes data sets in: the bytes go to storage, then one transaction creates the row and its INGEST job."""
+
+import json
+from collections.abc import Iterable, Iterator
+
+from ml_training.db import datasets, jobs
+from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
+from ml_training.domain.limits import NAME_HINT, is_name
+from ml_training.domain.records import Dataset
+from ml_training.domain.samples import SAMPLES
+from ml_training.domain.sniff import SNIFF_BYTES, sniff
+from ml_training.domain.specs import IngestSpec, spec_json
+from ml_training.domain.states import JobType
+from ml_training.services.core import Core
+from ml_training.services.read import get_dataset
+from ml_training.storage.base import Kind, StoredObject
+
+INGEST_PRIORITY = 1  # somebody waits for it, and nothing else on the data set can start before
+SAMPLE_FORMAT = "sample"
+
+
+def store_upload(core: Core, file_format: str, chunks: Iterable[bytes]) -> StoredObject:
+    """Stream an upload to storage; raises Invalid when its first bytes are evidently of another kind, or TooLarge."""
+    return core.storage.put_stream(Kind.UPLOAD, _sniffed(chunks, file_format), limit_bytes=core.limits.upload_bytes)
+
+
+def accept_upload(
+    core: Core,
+    *,
+    name: str,
+    file_format: str,
+    stored: StoredObject,
+    time_column: str | None = None,
+    phase_column: str | None = None,
+    group_column: str | None = None,
+) -> Dataset:
+    """A PROCESSING data set over stored bytes, with its INGEST job; bytes of a refused request are swept later."""
+    columns = {"time_column": time_column, "phase_column": phase_column, "group_column": group_column}
+    errors = _name_errors(name)
+    errors += [
+        FieldError(f"/{field}", f"must be 1 to {core.limits.column_name_characters} characters")
+        for field, column in columns.items()
+        if column is not None and not 1 <= len(column) <= core.limits.column_name_characters
+    ]
+    if errors:
+        raise Invalid("the data set cannot be taken in", errors=tuple(errors))
+    with core.database.write() as connection:
+        dataset_id = datasets.insert_dataset(
+            connection,
+            name=name,
+            file_format=file_format,
+            raw_key=stored.key,
+            raw_sha256=stored.sha256,
+            raw_bytes=stored.size,
+            **columns,
+        )
+        job_id = jobs.insert_job(
+            connection,
+            job_type=JobType.INGEST,
+            model_type="none",
+            spec=spec_json(IngestSpec(job_type="INGEST", dataset_id=dataset_id)),
+            dataset_id=dataset_id,
+            priority=INGEST_PRIORITY,
+            max_runtime_seconds=float(core.limits.runtime_seconds),
+            phases_count=0,
+        )
+        datasets.attach_job(connection, dataset_id, job_id)
+    core.permits.publish()
+    return get_dataset(core, dataset_id)
+
+
+def accept_sample(core: Core, *, name: str, sample: str) -> Dataset:
+    """A data set that ships with scikit-learn; the worker writes its bytes, so that the API need not know them."""
+    errors = _name_errors(name)
+    if sample not in SAMPLES:
+        errors.append(FieldError("/sample", f"must be one of {', '.join(SAMPLES)}"))
+    if errors:
+        raise Invalid("the data set cannot be taken in", errors=tuple(errors))
+    request = json.dumps({"sample": sample}).encode()
+    stored = core.storage.put_bytes(Kind.UPLOAD, request)
+    return accept_upload(core, name=name, file_format=SAMPLE_FORMAT, stored=stored)
+
+
+def delete_dataset(core: Core, dataset_id: int) -> None:
+    """Soft delete; raises NotFound, or Conflict while a job that has not ended needs the data set."""
+    get_dataset(core, dataset_id)
+    with core.database.write() as connection:
+        if jobs.uses_dataset(connection, dataset_id):
+            raise Conflict(f"a job that has not ended needs data set {dataset_id}: wait for it or cancel it")
+        if not datasets.mark_deleted(connection, dataset_id):
+            raise NotFound(f"there is no data set {dataset_id}")
+
+
+def _name_errors(name: str) -> list[FieldError]:
+    return [] if is_name(name) else [FieldError("/name", f"must be {NAME_HINT}")]
+
+
+def _sniffed(chunks: Iterable[bytes], file_format: str) -> Iterator[bytes]:
+    head = b""
+    source = iter(chunks)
+    while len(head) < SNIFF_BYTES and (chunk := next(source, b"")):
+        head += chunk
+    reason = sniff(head, file_format)
+    if reason is not None:
+        raise Invalid("the file is not what it says it is", errors=(FieldError("/file", reason),))
+    yield head
+    yield from source

@@ -1,0 +1,163 @@
+"""Reads for the API: single things, pages, and waiting for an end."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from ml_training.db import datasets, events, jobs, registry
+from ml_training.domain.errors import FieldError, Invalid, NotFound
+from ml_training.domain.records import Comparison, Dataset, Job, JobEvent, Model, TestResult
+from ml_training.domain.states import DatasetStatus
+from ml_training.selection.preview import preview
+from ml_training.services.core import Core
+from ml_training.services.feasibility import open_index
+
+T = TypeVar("T")
+DEFAULT_PAGE = 50
+WAIT_STEP_SECONDS = 0.05
+LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of many, newest first; `next_cursor` is None on the last page."""
+
+    items: Sequence[T]
+    next_cursor: str | None
+
+
+def get_job(core: Core, job_id: int) -> Job:
+    """The job, or NotFound."""
+    return _one(core, jobs.get_job, job_id, "job")
+
+
+def get_dataset(core: Core, dataset_id: int) -> Dataset:
+    """The data set, or NotFound."""
+    return _one(core, datasets.get_dataset, dataset_id, "data set")
+
+
+def get_model(core: Core, model_id: int) -> Model:
+    """The model, or NotFound."""
+    return _one(core, registry.get_model, model_id, "model")
+
+
+def get_test_result(core: Core, result_id: int) -> TestResult:
+    """The test result, or NotFound."""
+    return _one(core, registry.get_test_result, result_id, "test result")
+
+
+def get_comparison(core: Core, comparison_id: int) -> Comparison:
+    """The comparison, or NotFound."""
+    return _one(core, registry.get_comparison, comparison_id, "comparison")
+
+
+def list_jobs(
+    core: Core,
+    *,
+    status: str | None = None,
+    job_type: str | None = None,
+    model_type: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> Page[Job]:
+    """Jobs, newest first; a filter is the exact value or None."""
+    wanted = {"status": status, "job_type": job_type, "model_type": model_type}
+    filters: Mapping[str, str] = {name: value for name, value in wanted.items() if value is not None}
+
+    def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Job]:
+        return jobs.list_jobs(connection, filters, before_id=before_id, limit=limit)
+
+    return _page(core, fetch, cursor, limit)
+
+
+def list_datasets(core: Core, *, cursor: str | None = None, limit: int | None = None) -> Page[Dataset]:
+    """Data sets, newest first."""
+    return _page(core, datasets.list_datasets, cursor, limit)
+
+
+def list_models(core: Core, *, cursor: str | None = None, limit: int | None = None) -> Page[Model]:
+    """Models, newest first."""
+    return _page(core, registry.list_models, cursor, limit)
+
+
+def list_test_results(core: Core, *, cursor: str | None = None, limit: int | None = None) -> Page[TestResult]:
+    """Test results, newest first."""
+    return _page(core, registry.list_test_results, cursor, limit)
+
+
+def list_comparisons(core: Core, *, cursor: str | None = None, limit: int | None = None) -> Page[Comparison]:
+    """Comparisons, newest first."""
+    return _page(core, registry.list_comparisons, cursor, limit)
+
+
+def job_events(core: Core, job_id: int, *, after: int = 0, limit: int = 1_000) -> list[JobEvent]:
+    """The journal of a job from `after` on."""
+    get_job(core, job_id)
+    with core.database.read() as connection:
+        return events.read_events(connection, job_id, after=after, limit=limit)
+
+
+def preview_dataset(core: Core, dataset_id: int, limit: int) -> list[dict[str, Any]]:
+    """The first rows of a READY data set."""
+    return preview(open_index(core, get_dataset(core, dataset_id)), limit)
+
+
+def wait_for_job(core: Core, job_id: int, *, seconds: float) -> Job:
+    """The job when it has ended, or as it is after `seconds`."""
+    return _wait(lambda: get_job(core, job_id), lambda job: job.status.is_terminal, seconds)
+
+
+def wait_for_dataset(core: Core, dataset_id: int, *, seconds: float) -> Dataset:
+    """The data set when it is READY or REJECTED, or as it is after `seconds`."""
+    decided = {DatasetStatus.READY, DatasetStatus.REJECTED}
+    return _wait(lambda: get_dataset(core, dataset_id), lambda dataset: dataset.status in decided, seconds)
+
+
+def _wait(fetch: Callable[[], T], is_done: Callable[[T], bool], seconds: float) -> T:
+    # A row by its key costs 0.1 ms; the step doubles up to 0.4 s, so that long waits stay cheap.
+    deadline = time.monotonic() + seconds
+    step = WAIT_STEP_SECONDS
+    while True:
+        found = fetch()
+        left = deadline - time.monotonic()
+        if is_done(found) or left <= 0:
+            return found
+        time.sleep(min(step, left))
+        step = min(2 * step, 8 * WAIT_STEP_SECONDS)
+
+
+def _one(core: Core, fetch: Callable[[Connection, int], T | None], wanted: int, noun: str) -> T:
+    found = None
+    if 0 < wanted <= LARGEST_ID:
+        with core.database.read() as connection:
+            found = fetch(connection, wanted)
+    if found is None:
+        raise NotFound(f"there is no {noun} {wanted}")
+    return found
+
+
+def _page(core: Core, fetch: Any, cursor: str | None, limit: int | None) -> Page[Any]:
+    size, before_id = _page_size(core, limit), _before(cursor)
+    with core.database.read() as connection:
+        items = fetch(connection, before_id=before_id, limit=size + 1)
+    more = len(items) > size
+    return Page(items[:size], str(items[size - 1].id) if more else None)
+
+
+def _page_size(core: Core, limit: int | None) -> int:
+    if limit is None:
+        return min(DEFAULT_PAGE, core.limits.page)
+    if not 1 <= limit <= core.limits.page:
+        raise Invalid("wrong query", errors=(FieldError("/limit", f"must be 1 to {core.limits.page}"),))
+    return limit
+
+
+def _before(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19 and int(cursor) > 0):
+        raise Invalid("wrong query", errors=(FieldError("/cursor", "use the next_cursor of the page before"),))
+    return int(cursor)

@@ -1,0 +1,169 @@
+"""Takes jobs in: validated, checked against the data, stored and committed; only then a permit is sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ml_training.db import datasets, idempotency, jobs
+from ml_training.db.idempotency import KeptAnswer
+from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound, TooMany
+from ml_training.domain.records import Job
+from ml_training.domain.specs import fingerprint, parse_spec, spec_json
+from ml_training.domain.states import JobType
+from ml_training.services.core import Core
+from ml_training.services.feasibility import Feasible, Submitted, check_feasible
+
+FULL_RETRY_AFTER_SECONDS = 10
+PERMITS_A_BATCH = 16  # the relay sends the rest as slots become free
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """The answer to one spec of a batch: the stored job, or every reason why it was refused."""
+
+    job: Job | None
+    errors: tuple[FieldError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    spec: Submitted
+    found: Feasible
+
+
+class _KeyTaken(Exception):
+    """Another request kept its answer under the same key first."""
+
+
+def submit_job(core: Core, body: object, *, idempotency_key: str | None = None) -> Job:
+    """Store one job and send its permit.
+
+    Raises Invalid (wrong spec, or one that the data cannot carry), Conflict (data set not READY, key used for another
+    spec), TooMany (queue full), Unavailable. The same key and spec give the job that the first request made.
+    """
+    _check_key(core, idempotency_key)
+    spec, errors = parse_spec(body, max_runtime_seconds=core.limits.runtime_seconds)
+    if spec is None:
+        raise Invalid("the job spec is wrong", errors=errors)
+    print_ = fingerprint(spec_json(spec))
+    if idempotency_key is not None and (kept := _kept(core, idempotency_key, print_)) is not None:
+        return _job_of(core, kept[0]["job_id"])
+    checked = _Checked(spec, check_feasible(core, spec))
+    [outcome] = _store(core, [checked], idempotency_key, print_)
+    core.permits.publish()
+    return _job_of(core, outcome["job_id"])
+
+
+def submit_batch(core: Core, bodies: Sequence[object], *, idempotency_key: str | None = None) -> list[BatchItem]:
+    """Store the valid specs in one transaction and say of each other one what is wrong with it."""
+    _check_key(core, idempotency_key)
+    if not 1 <= len(bodies) <= core.limits.batch_jobs:
+        raise Invalid(f"a batch holds 1 to {core.limits.batch_jobs} jobs, this one {len(bodies)}")
+    parsed = [parse_spec(body, max_runtime_seconds=core.limits.runtime_seconds) for body in bodies]
+    print_ = fingerprint([_printed(spec, errors) for spec, errors in parsed])
+    outcomes = None if idempotency_key is None else _kept(core, idempotency_key, print_)
+    if outcomes is None:
+        items = [errors if spec is None else _check_item(core, spec) for spec, errors in parsed]
+        outcomes = _store(core, items, idempotency_key, print_)
+        core.permits.publish(min(PERMITS_A_BATCH, sum("job_id" in outcome for outcome in outcomes)))
+    return _batch_items(core, outcomes)
+
+
+def _check_item(core: Core, spec: Submitted) -> _Checked | tuple[FieldError, ...]:
+    try:
+        return _Checked(spec, check_feasible(core, spec))
+    except Invalid as error:
+        return error.errors or (FieldError("", error.detail),)
+    except Conflict as error:
+        return (FieldError("/dataset_id", error.detail),)
+
+
+def _store(
+    core: Core, items: Sequence[_Checked | tuple[FieldError, ...]], key: str | None, print_: str
+) -> list[dict[str, Any]]:
+    try:
+        with core.database.write() as connection:
+            _check_room(connection, core, sum(isinstance(item, _Checked) for item in items))
+            outcomes = [_store_item(connection, item) for item in items]
+            _keep(connection, key, KeptAnswer(print_, outcomes))
+    except _KeyTaken:
+        kept = _kept(core, str(key), print_)
+        if kept is None:
+            raise Conflict(f"Idempotency-Key {key!r} is in use: try again") from None
+        return kept
+    return outcomes
+
+
+def _keep(connection: Connection, key: str | None, answer: KeptAnswer) -> None:
+    if key is not None and not idempotency.keep_answer(connection, key, answer):
+        raise _KeyTaken  # takes this transaction's jobs back: the other request's stand
+
+
+def _store_item(connection: Connection, item: _Checked | tuple[FieldError, ...]) -> dict[str, Any]:
+    if not isinstance(item, _Checked):
+        return {"errors": [{"pointer": error.pointer, "detail": error.detail} for error in item]}
+    spec = item.spec
+    if datasets.get_dataset(connection, spec.dataset_id) is None:  # deleted since the check
+        raise Conflict(f"data set {spec.dataset_id} has just been deleted")
+    job_id = jobs.insert_job(
+        connection,
+        job_type=JobType(spec.job_type),
+        model_type=item.found.model_type,
+        spec=spec_json(spec),
+        dataset_id=spec.dataset_id,
+        priority=spec.priority,
+        max_runtime_seconds=float(spec.max_runtime_seconds or 0),
+        phases_count=item.found.phases_count,
+    )
+    return {"job_id": job_id}
+
+
+def _check_room(connection: Connection, core: Core, wanted: int) -> None:
+    if wanted and jobs.count_pending(connection) + wanted > core.limits.pending_jobs:
+        raise TooMany(
+            f"the queue is full ({core.limits.pending_jobs} PENDING jobs): submit again later",
+            retry_after=FULL_RETRY_AFTER_SECONDS,
+        )
+
+
+def _check_key(core: Core, key: str | None) -> None:
+    if key is None:
+        return
+    longest = core.limits.idempotency_key_characters
+    if not (1 <= len(key) <= longest and key.isascii() and key.isprintable()):
+        raise Invalid(f"Idempotency-Key must be 1 to {longest} printable ASCII characters")
+
+
+def _kept(core: Core, key: str, print_: str) -> list[dict[str, Any]] | None:
+    with core.database.read() as connection:
+        answer = idempotency.find_answer(connection, key)
+    if answer is None:
+        return None
+    if answer.fingerprint != print_:
+        raise Conflict(f"Idempotency-Key {key!r} was used for another request: choose a new key")
+    return answer.outcome
+
+
+def _printed(spec: Submitted | None, errors: tuple[FieldError, ...]) -> object:
+    return spec_json(spec) if spec is not None else [[error.pointer, error.detail] for error in errors]
+
+
+def _job_of(core: Core, job_id: int) -> Job:
+    with core.database.read() as connection:
+        job = jobs.get_job(connection, job_id)
+    if job is None:
+        raise NotFound(f"job {job_id} has been removed by retention")
+    return job
+
+
+def _batch_items(core: Core, outcomes: Sequence[dict[str, Any]]) -> list[BatchItem]:
+    with core.database.read() as connection:
+        return [
+            BatchItem(
+                jobs.get_job(connection, outcome["job_id"]) if "job_id" in outcome else None,
+                tuple(FieldError(**error) for error in outcome.get("errors", ())),
+            )
+            for outcome in outcomes
+        ]

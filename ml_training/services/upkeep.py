@@ -1,0 +1,48 @@
+"""Keeps tables and files in order: folds the ledger, forgets dead processes, sweeps files that no row names."""
+
+from dataclasses import dataclass
+
+from ml_training.db import heartbeats, ledger
+from ml_training.db.references import is_referenced
+from ml_training.logs import get_logger
+from ml_training.services.core import Core
+
+log = get_logger(__name__)
+FOLD_BATCH = 10_000
+HEARTBEATS_KEPT_SECONDS = 900.0  # longer than the ten minutes for which a lost worker stays visible
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many objects were looked at and removed."""
+
+    seen: int
+    removed: int
+
+
+def fold_once(core: Core) -> int:
+    """Fold the ledger into its totals; returns how many rows."""
+    with core.database.write() as connection:
+        return ledger.fold(connection, limit=FOLD_BATCH)
+
+
+def forget_once(core: Core) -> int:
+    """Remove the heartbeat rows of processes long gone; returns how many."""
+    with core.database.write() as connection:
+        return heartbeats.forget_old_heartbeats(connection, older_than_seconds=HEARTBEATS_KEPT_SECONDS)
+
+
+def sweep_once(core: Core, *, age_seconds: float) -> Swept:
+    """Remove files older than `age_seconds` that no row names: late attempts, refused uploads, deleted things."""
+    seen = removed = 0
+    core.storage.sweep_scratch(older_than=age_seconds)
+    for key, age in core.storage.list_keys():
+        seen += 1
+        if age > age_seconds:
+            with core.database.read() as connection:
+                named = is_referenced(connection, key)
+            if not named:
+                removed += core.storage.delete(key, older_than=age_seconds)
+    if removed:
+        log.info("storage_swept", seen=seen, removed=removed)
+    return Swept(seen, removed)

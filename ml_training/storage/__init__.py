@@ -1,0 +1,1 @@
+"""The bytes of data sets, indexes and artifacts."""

@@ -1,0 +1,224 @@
+"""The store in a local or shared directory; the order of its steps is what makes it safe against crashes.
+
+Every put: a temporary file in the same file system, write, fsync, rename, fsync of the directory. A reader sees the
+whole object or none.
+
+Sweeper and put may meet on the same content: the sweeper finds an old object without a row while a put finds it
+"already there". So a put restarts the age (mtime), and `delete(older_than=...)` first renames the object away, then
+looks at its age again, and renames it back if a put came in between. A put that comes after the rename finds nothing
+and writes the object anew.
+"""
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ml_training.domain.errors import TooLarge
+from ml_training.storage.base import KEY, IntegrityError, Kind, StoredObject, checked_key, key_of
+
+CHUNK = 1 << 20
+
+
+class LocalStorage:
+    """Objects below `root`, which is made when needed; safe for many processes at once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._scratch = root / "scratch"
+
+    def put_bytes(self, kind: str, data: bytes) -> StoredObject:
+        """See Storage."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        if self._touch(key_of(kind, sha256)):
+            return StoredObject(key_of(kind, sha256), sha256, len(data))
+        return self.put_stream(kind, [data], limit_bytes=len(data))
+
+    def put_stream(self, kind: str, chunks: Iterable[bytes], *, limit_bytes: int) -> StoredObject:
+        """See Storage."""
+        with self._temporary() as temporary:
+            sha256, size = _write(temporary, chunks, limit_bytes=limit_bytes)
+            key = key_of(kind, sha256)
+            if not self._touch(key):
+                self._publish(temporary, key)
+            return StoredObject(key, sha256, size)
+
+    def put_directory(self, kind: str, path: Path) -> StoredObject:
+        """See Storage."""
+        for file in path.iterdir():
+            _fsync(file)
+        _fsync(path)
+        sha256, size = directory_hash(path)
+        key = key_of(kind, sha256)
+        if self._touch(key):
+            shutil.rmtree(path)
+        else:
+            self._publish(path, key)
+        return StoredObject(key, sha256, size)
+
+    def path(self, key: str) -> Path:
+        """See Storage."""
+        return self._root / checked_key(key)
+
+    def read_bytes(self, key: str, *, sha256: str) -> bytes:
+        """See Storage."""
+        try:
+            data = self.path(key).read_bytes()
+        except FileNotFoundError:
+            raise IntegrityError(f"{key} is missing from the storage") from None
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise IntegrityError(f"{key} is not what was stored: restore it from a backup, or remove it")
+        return data
+
+    def verify(self, key: str, sha256: str) -> bool:
+        """See Storage."""
+        path = self.path(key)
+        try:
+            return (directory_hash(path)[0] if path.is_dir() else _file_hash(path)) == sha256
+        except FileNotFoundError:
+            return False
+
+    def delete(self, key: str, *, older_than: float | None = None) -> bool:
+        """See Storage."""
+        path = self.path(key)
+        with self._temporary() as doomed, suppress(FileNotFoundError):
+            if _is_young(path, older_than):
+                return False
+            path.rename(doomed)
+            if not _is_young(doomed, older_than):
+                return True
+            self._put_back(doomed, path)
+        return False
+
+    def list_keys(self) -> Iterator[tuple[str, float]]:
+        """See Storage."""
+        for kind in Kind:
+            for path in sorted((self._root / kind).glob("??/*")):
+                key = f"{kind}/{path.parent.name}/{path.name}"
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    if KEY.fullmatch(key):
+                        yield key, _age(path)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """See Storage."""
+        with self._temporary() as directory:
+            directory.mkdir()
+            yield directory
+
+    def sweep_scratch(self, *, older_than: float) -> int:
+        """See Storage."""
+        removed = 0
+        for path in sorted(self._scratch.glob("*")):
+            with suppress(FileNotFoundError):  # its owner was quicker
+                if _age(path) > older_than:
+                    _remove(path)
+                    removed += 1
+        return removed
+
+    def free_bytes(self) -> int:
+        """See Storage."""
+        _make_directory(self._root)
+        return shutil.disk_usage(self._root).free
+
+    @contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        """A path that does not exist yet; whatever is there at the end is removed."""
+        _make_directory(self._scratch)
+        path = self._scratch / uuid.uuid4().hex
+        try:
+            yield path
+        finally:
+            _remove(path)
+
+    def _touch(self, key: str) -> bool:
+        """Restart the age of an object; False when there is none."""
+        try:
+            os.utime(self.path(key))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _publish(self, source: Path, key: str) -> None:
+        target = self.path(key)
+        _make_directory(target.parent)
+        os.utime(source)
+        self._rename(source, target)
+        _fsync(target.parent)
+
+    def _put_back(self, doomed: Path, target: Path) -> None:
+        self._rename(doomed, target)
+        _fsync(target.parent)
+
+    def _rename(self, source: Path, target: Path) -> None:
+        try:
+            os.replace(source, target)  # noqa: PTH105 - one name for the step that commits
+        except OSError:
+            # A directory cannot replace a directory: somebody published the same content just now.
+            if not (source.is_dir() and target.is_dir()):
+                raise
+            os.utime(target)
+            _remove(source)
+
+
+def directory_hash(path: Path) -> tuple[str, int]:
+    """SHA-256 over one line `<sha256 of the file> <name>` per file, by name, and the size of all files in bytes."""
+    digest, size = hashlib.sha256(), 0
+    for file in sorted(path.iterdir()):
+        digest.update(f"{_file_hash(file)} {file.name}\n".encode())
+        size += file.stat().st_size
+    return digest.hexdigest(), size
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, chunks: Iterable[bytes], *, limit_bytes: int) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    with path.open("xb") as file:
+        for chunk in chunks:
+            size += len(chunk)
+            if size > limit_bytes:
+                raise TooLarge(f"larger than the limit of {limit_bytes:,} bytes")
+            digest.update(chunk)
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest(), size
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_directory(path: Path) -> None:
+    """Make a directory and its parents, so that they survive a power cut."""
+    if not path.is_dir():
+        _make_directory(path.parent)
+        path.mkdir(exist_ok=True)
+        _fsync(path.parent)
+
+
+def _age(path: Path) -> float:
+    return max(0.0, time.time() - path.stat().st_mtime)
+
+
+def _is_young(path: Path, older_than: float | None) -> bool:
+    return older_than is not None and _age(path) <= older_than
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

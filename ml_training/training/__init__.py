@@ -1,0 +1,1 @@
+"""The engine: fits, stores, loads and evaluates models; it knows no web, queue or database."""

@@ -1,0 +1,64 @@
+"""Curves that fit on a screen: ROC, precision over recall, and the loss per iteration."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import metrics
+
+from ml_training.training.reporter import Reporter
+from ml_training.training.scores import Predicted
+
+POINTS = 200
+ITERATIONS = 1_000
+Curve = dict[str, Any]
+
+
+class LearningCurve:
+    """The loss after each iteration, on the rows fitted and on rows that were not; reported as it grows."""
+
+    def __init__(self, metric: str, reporter: Reporter, *, unit: float = 1.0) -> None:
+        self.metric = metric
+        self._reporter = reporter
+        self._unit = unit  # what one unit of the model's target is in the data's
+        self._losses: dict[str, list[float | None]] = {}
+
+    def record(self, iteration: int, **losses: float) -> None:
+        """One more iteration, counted from 1; the same parts every time."""
+        scaled = {part: loss * self._unit for part, loss in losses.items()}
+        known = {part: loss for part, loss in scaled.items() if np.isfinite(loss)}
+        for part, loss in scaled.items():
+            self._losses.setdefault(part, []).append(float(loss) if part in known else None)
+        self._reporter.scores(iteration, {f"{part}_{self.metric}": float(loss) for part, loss in known.items()})
+
+    def to_json(self) -> Curve | None:
+        """At most `ITERATIONS` iterations, evenly spaced, first and last included; None when there are none."""
+        if not self._losses:
+            return None
+        count = len(next(iter(self._losses.values())))
+        kept = np.unique(np.linspace(0, count - 1, min(count, ITERATIONS)).astype(int))
+        losses = {part: [values[at] for at in kept] for part, values in self._losses.items()}
+        return {"metric": self.metric, "iteration": [int(at) + 1 for at in kept], **losses}
+
+
+def classification_curves(y: NDArray[Any], predicted: Predicted) -> dict[str, Curve]:
+    """ROC and precision-recall of the positive class; nothing for many classes, or when `y` holds one class only."""
+    if predicted.positive is None:
+        return {}
+    truth, ranking = y == predicted.positive, predicted.values[:, predicted.positive]
+    if truth.all() or not truth.any():
+        return {}
+    fpr, tpr, _ = metrics.roc_curve(truth, ranking)
+    precision, recall, _ = metrics.precision_recall_curve(truth, ranking)
+    return {"roc": _thinned(fpr=fpr, tpr=tpr), "precision_recall": _thinned(recall=recall, precision=precision)}
+
+
+def _thinned(**axes: NDArray[np.float64]) -> Curve:
+    """At most `POINTS` points, evenly spaced along the line, so that steep parts keep their shape."""
+    line = np.stack(list(axes.values()))
+    if line.shape[1] > POINTS:
+        length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(line, axis=1)).sum(axis=0))])
+        wanted = np.linspace(0.0, length[-1], POINTS)
+        kept = np.unique(np.append(np.searchsorted(length, wanted[:-1]), line.shape[1] - 1))
+        line = line[:, kept]
+    return {name: [float(value) for value in values] for name, values in zip(axes, line, strict=True)}

@@ -1,0 +1,117 @@
+"""LightGBM: categories and missing values natively, one callback per boosting round, stored as its own text."""
+
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_training.domain.states import TaskKind
+from ml_training.training.canonical import canonical_lightgbm
+from ml_training.training.estimators.base import BestLoss, Family, FitJob, Fitted, Importance, Part
+from ml_training.training.matrix import Matrix
+
+OBJECTIVES = {
+    TaskKind.BINARY: ("binary", "binary_logloss"),
+    TaskKind.MULTICLASS: ("multiclass", "multi_logloss"),
+    TaskKind.REGRESSION: ("regression", "rmse"),
+}
+
+
+class BoosterModel:
+    """A LightGBM booster, cut at its best round."""
+
+    def __init__(self, booster: lgb.Booster, task: TaskKind, *, rounds: int | None = None) -> None:
+        self.probabilistic = task.is_classification
+        self._booster = booster
+        self._task = task
+        self._rounds = rounds
+
+    def predict(self, x: Matrix, *, threads: int) -> NDArray[Any]:
+        """See Predictor."""
+        raw: NDArray[Any] = np.asarray(self._booster.predict(x, num_iteration=self._rounds, num_threads=threads))
+        return np.column_stack([1.0 - raw, raw]) if self._task is TaskKind.BINARY else raw
+
+    def dump(self) -> bytes:
+        """See Predictor."""
+        return canonical_lightgbm(self._booster.model_to_string(num_iteration=self._rounds))
+
+    def importance(self) -> Importance:
+        """The total gain of a feature's splits, and their number."""
+        gain = self._booster.feature_importance("gain", iteration=self._rounds)
+        splits = self._booster.feature_importance("split", iteration=self._rounds)
+        return Importance("gain", [float(value) for value in gain], [int(value) for value in splits])
+
+
+def fit(job: FitJob) -> Fitted:
+    """Boost round by round; early stopping keeps the rounds up to the best one."""
+    params = _params(job)
+    rounds = params.pop("n_estimators")
+    train = _dataset(job, job.fit, params)
+    watched = {"held_out": job.held_out} | ({} if job.stop is None else {"stop": job.stop})
+    watch = _Watch(job, rounds)
+    booster = lgb.train(
+        params,
+        train,
+        num_boost_round=rounds,
+        valid_sets=[train, *(_dataset(job, part, params, reference=train) for part in watched.values())],
+        valid_names=["train", *watched],
+        callbacks=[watch],
+        keep_training_booster=True,
+    )
+    kept = watch.best.best_iteration if watch.stops else booster.current_iteration()
+    model = BoosterModel(booster, job.task, rounds=kept)
+    return Fitted(model, iterations=kept, best_iteration=kept if watch.stops else None)
+
+
+def load(payload: bytes, task: TaskKind) -> BoosterModel:
+    """From LightGBM's text; it must be our own, checked by its hash: a forged one can kill the process."""
+    return BoosterModel(lgb.Booster(model_str=payload.decode(), params={"verbosity": -1}), task)
+
+
+class _Watch:
+    """The callback of every round: stops, records, reports, and ends the training when the loss stays up."""
+
+    def __init__(self, job: FitJob, rounds: int) -> None:
+        # dart reweights earlier trees in every round, so that its best round cannot be cut out afterwards.
+        self.stops = job.stop is not None and getattr(job.params, "boosting_type", "") != "dart"
+        self.best = BestLoss(job.early_stopping_rounds or rounds)
+        self._job = job
+        self._rounds = rounds
+        if job.stop is not None and not self.stops:
+            job.progress.log("early stopping is not possible with boosting_type dart: every round is trained")
+
+    def __call__(self, env: Any) -> None:
+        done = env.iteration + 1
+        losses = {part: loss for part, _, loss, *_ in env.evaluation_result_list}
+        self._job.curve.record(done, **losses)
+        self._job.progress.step(done, self._rounds, f"round {done} of {self._rounds}")
+        if self.stops:
+            self.best.improved(done, losses["stop"])
+            if self.best.exhausted(done):
+                raise lgb.EarlyStopException(self.best.best_iteration - 1, [])
+
+
+def _params(job: FitJob) -> dict[str, Any]:
+    objective, metric = OBJECTIVES[job.task]
+    params = job.params.model_dump()
+    params["max_depth"] = params["max_depth"] or -1
+    return params | {
+        "objective": objective,
+        "metric": metric,
+        "num_class": job.classes if job.task is TaskKind.MULTICLASS else 1,
+        "num_threads": job.threads,
+        "seed": job.random_state,
+        "deterministic": True,
+        "force_row_wise": True,  # else LightGBM times both ways, and the outcome decides on the trees
+        "verbosity": -1,
+    }
+
+
+def _dataset(job: FitJob, part: Part, params: dict[str, Any], *, reference: lgb.Dataset | None = None) -> lgb.Dataset:
+    return lgb.Dataset(
+        part.x, label=part.y, reference=reference, categorical_feature=job.categories, params=dict(params)
+    )
+
+
+FAMILY = Family("lightgbm-text", fit, load)

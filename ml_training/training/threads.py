@@ -1,0 +1,18 @@
+"""How many threads the numeric libraries may use while a model is fitted or asked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from joblib import parallel_config
+from threadpoolctl import threadpool_limits
+
+
+@contextmanager
+def limited(threads: int) -> Iterator[None]:
+    """joblib in threads (its processes are refused in a worker's child), OpenMP with `threads`, BLAS with one.
+
+    A BLAS that shares one product among threads adds in another order: with one thread, the same model comes out
+    on every machine shape.
+    """
+    with parallel_config(backend="threading", n_jobs=threads), threadpool_limits({"openmp": threads, "blas": 1}):
+        yield

@@ -1,0 +1,40 @@
+"""The tables of docs/metrics.md as values, for every test that compares names with the documents."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+COLUMNS = 5  # metric, type, unit, labels, meaning
+
+
+@dataclass(frozen=True)
+class DocumentedMetric:
+    """One row: `name` is the sample name of a counter or gauge, the family name of a histogram."""
+
+    name: str
+    type: str
+    labels: tuple[str, ...]
+
+
+def documented_metrics() -> dict[str, DocumentedMetric]:
+    """Every metric of the page by name; raises AssertionError when a table row cannot be read or stands twice."""
+    found: dict[str, DocumentedMetric] = {}
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("| `"):
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert len(cells) == COLUMNS and all(cells[:3]), f"docs/metrics.md: not {COLUMNS} cells: {line}"
+        name = cells[0].strip("`")
+        assert name not in found, f"docs/metrics.md: twice: {name}"
+        found[name] = DocumentedMetric(name=name, type=cells[1], labels=tuple(re.findall(r"`(\w+)`", cells[3])))
+    return found
+
+
+def documented_series() -> set[str]:
+    """The names under which the metrics can be selected: a histogram has three."""
+    names: set[str] = set()
+    for metric in documented_metrics().values():
+        suffixes = ("_bucket", "_sum", "_count") if metric.type == "histogram" else ("",)
+        names |= {metric.name + suffix for suffix in suffixes}
+    return names

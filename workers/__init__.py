@@ -1,0 +1,1 @@
+"""The fleet: Celery workers that run jobs, and the maintenance loops."""

@@ -1,0 +1,49 @@
+"""`python -m workers`: a worker of the fleet; `python -m workers maintenance`: the loops that keep the queue moving."""
+
+import os
+import sys
+
+from ml_training.db.engine import open_database
+from ml_training.db.migrate import SchemaError, check_schema
+from ml_training.domain.errors import Unavailable
+from ml_training.domain.openmp import training_environment
+from ml_training.settings import Settings, SettingsError, read_settings
+
+
+def main(arguments: list[str]) -> int:
+    """Run one of the two; exit status 2 with one line for a wrong command, setting or database."""
+    if arguments not in ([], ["maintenance"]):
+        sys.stderr.write("usage: python -m workers [maintenance]\n")
+        return 2
+    try:
+        settings = read_settings()
+        _check(settings)
+    except (SettingsError, SchemaError, Unavailable) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if arguments:
+        from workers.maintenance import run_maintenance
+
+        return run_maintenance(settings)
+    return _run_worker(settings)
+
+
+def _check(settings: Settings) -> None:
+    database = open_database(settings.database, pool_size=1)
+    check_schema(database)
+    database.dispose()
+
+
+def _run_worker(settings: Settings) -> int:
+    shape = {"concurrency": settings.worker_concurrency, "threads": settings.worker_threads}
+    for name, value in training_environment(os.cpu_count() or 1, **shape).items():
+        os.environ.setdefault(name, value)
+    from workers.app import app  # after the environment: the children inherit it before they load OpenMP
+
+    options = ["--without-gossip", "--without-mingle", "--hostname", f"worker-{os.getpid()}@%h"]
+    app.worker_main(["worker", "--loglevel", settings.log_level, *options])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

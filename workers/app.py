@@ -1,0 +1,18 @@
+"""The composition root of a worker: `celery -A workers.app worker`; nothing is opened at import."""
+
+import os
+
+from ml_training.domain.openmp import fleet_shape
+from ml_training.queue.app import make_celery
+from ml_training.settings import read_settings
+
+settings = read_settings()
+shape = fleet_shape(os.cpu_count() or 1, concurrency=settings.worker_concurrency, threads=settings.worker_threads)
+app = make_celery(
+    settings.broker_url,
+    imports=("workers.tasks", "workers.signals"),
+    worker_concurrency=shape.concurrency,
+    worker_pool_start_method="spawn",  # a forked child inherits OpenMP's and the database driver's state, and hangs
+    worker_proc_alive_timeout=120.0,  # a child imports the machine-learning stack before it says that it is there
+    worker_max_tasks_per_child=settings.worker_max_jobs_per_child,
+)

@@ -1,0 +1,76 @@
+"""The composition root of a pool child: the database, the storage and a warm machine-learning stack, once a process."""
+
+import os
+from typing import NoReturn
+
+from ml_training.db.engine import open_database
+from ml_training.domain.messages import EVENT_PROGRESS
+from ml_training.domain.records import Job
+from ml_training.domain.states import JobType
+from ml_training.logs import configure_logs, get_logger
+from ml_training.queue.app import make_celery
+from ml_training.queue.events import EventSender
+from ml_training.services.execute import Workplace
+from ml_training.services.lease import LeaseTimes
+from ml_training.storage.local import LocalStorage
+from workers.app import settings, shape
+
+log = get_logger(__name__)
+EXIT_ENDED = 70  # the lease thread ended the process; the pool starts a new child
+_place: list[Workplace] = []
+
+
+def workplace() -> Workplace:
+    """The workplace of this process; `open_workplace` must have run."""
+    return _place[0]
+
+
+def open_workplace(worker: str) -> None:
+    """Import and warm the engine, open the database lazily, start the event thread."""
+    # Here, not at the top: the parent of the pool imports this module too, and must stay small.
+    from ml_training.services.ingest import run_ingest
+    from ml_training.services.training_jobs import run_compare, run_test, run_train
+    from ml_training.training.engine import warm_up
+
+    configure_logs(settings.log_format, settings.log_level)
+    warm_up(threads=shape.threads)
+    events = EventSender(make_celery(settings.broker_url, socket_timeout=1.0))
+    events.start()
+
+    def announce(job: Job, fraction: float, message: str) -> None:
+        events.announce(EVENT_PROGRESS, job_id=job.id, attempt=job.attempt, progress=fraction, message=message)
+
+    _place[:] = [
+        Workplace(
+            database=open_database(settings.database, pool_size=2),
+            storage=LocalStorage(settings.data_dir / "storage"),
+            worker=worker,
+            threads=shape.threads,
+            times=lease_times(),
+            handlers={
+                JobType.TRAIN: run_train,
+                JobType.TEST: run_test,
+                JobType.COMPARE: run_compare,
+                JobType.INGEST: run_ingest,
+            },
+            announce=announce,
+            end_process=end_process,
+        )
+    ]
+    log.info("child_ready", threads=shape.threads)
+
+
+def lease_times() -> LeaseTimes:
+    """The lease's times from the settings."""
+    return LeaseTimes(
+        lease=settings.lease_seconds,
+        renew=settings.lease_renew_seconds,
+        poll=settings.lease_poll_seconds,
+        cancel_grace=settings.cancel_grace_seconds,
+        drain_grace=settings.drain_grace_seconds,
+    )
+
+
+def end_process() -> NoReturn:
+    """Leave at once, without finally blocks: the training code holds this process and will not give it back."""
+    os._exit(EXIT_ENDED)

@@ -1,0 +1,92 @@
+"""The loops that keep the queue moving: relay, reaper, fold, upkeep; each tick calls one service. Copies are safe."""
+
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+from ml_training.domain.errors import Unavailable
+from ml_training.logs import configure_logs, get_logger
+from ml_training.services.core import Core, build_core
+from ml_training.services.heartbeat import beat, process_name, say_goodbye
+from ml_training.services.reap import reap_once
+from ml_training.services.relay import relay_once
+from ml_training.services.upkeep import fold_once, forget_once, sweep_once
+from ml_training.settings import Settings
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One thing to do again and again."""
+
+    name: str
+    every: float
+    run_once: Callable[[], object]
+
+
+def loops(core: Core, settings: Settings, process: str) -> tuple[Loop, ...]:
+    """Everything that maintenance does, and how often (seconds)."""
+    return (
+        Loop("heartbeat", settings.heartbeat_seconds, lambda: _beat(core, process)),
+        Loop("relay", settings.relay_seconds, lambda: relay_once(core)),
+        Loop("reap", settings.reap_seconds, lambda: reap_once(core)),
+        Loop("fold", settings.fold_seconds, lambda: fold_once(core)),
+        Loop("forget", settings.sweep_seconds, lambda: forget_once(core)),
+        Loop("sweep", settings.sweep_seconds, lambda: sweep_once(core, age_seconds=settings.sweep_age_seconds)),
+    )
+
+
+def run_loop(loop: Loop, stop: threading.Event) -> None:
+    """Tick until `stop`; a part that is away is waited for, any other error ends the process loudly."""
+    while not stop.is_set():
+        try:
+            loop.run_once()
+        except (Unavailable, OSError) as error:
+            log.warning("maintenance_waits", loop=loop.name, error=str(error))
+        except BaseException:
+            stop.set()
+            raise
+        stop.wait(loop.every)
+
+
+def run_maintenance(settings: Settings) -> int:
+    """Run every loop in a thread of its own until SIGTERM or SIGINT; 1 when a loop broke."""
+    configure_logs(settings.log_format, settings.log_level)
+    stop, asked = threading.Event(), threading.Event()
+
+    def ask(*_: object) -> None:
+        asked.set()
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    core, process = build_core(settings), process_name("maintenance")
+    threads = [
+        threading.Thread(target=run_loop, args=(loop, stop), name=loop.name, daemon=True)
+        for loop in loops(core, settings, process)
+    ]
+    for thread in threads:
+        thread.start()
+    log.info("maintenance_runs", loops=[thread.name for thread in threads])
+    stop.wait()
+    for thread in threads:
+        thread.join(timeout=5)
+    _leave(core, process)
+    return 0 if asked.is_set() else 1
+
+
+def _beat(core: Core, process: str) -> None:
+    body = {"pid": psutil.Process().pid, "rss_bytes": psutil.Process().memory_info().rss}
+    beat(core.database, process=process, kind="maintenance", body=body)
+
+
+def _leave(core: Core, process: str) -> None:
+    try:
+        say_goodbye(core.database, process)
+    except Unavailable as error:
+        log.warning("goodbye_not_written", error=str(error))
+    core.close()
