@@ -3,7 +3,7 @@
 import codecs
 import zlib
 
-HEAD_BYTES = 1 << 16
+SNIFF_BYTES = 1 << 16
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
 ENCRYPTED_PARQUET = b"PARE"
@@ -22,7 +22,7 @@ KNOWN_BINARIES = {
 def sniff(head: bytes, file_format: str) -> str | None:
     """Why the file that starts with `head` cannot be of that format; None when it may be.
 
-    `head` is the first HEAD_BYTES bytes, or the whole file when that is shorter.
+    `head` is the first SNIFF_BYTES bytes, or the whole file when that is shorter.
     """
     if not head:
         return "the file is empty"
@@ -65,7 +65,7 @@ def _sniff_gzip(head: bytes) -> str | None:
     if not head.startswith(GZIP):
         return "the file is not gzip-compressed: name it .csv"
     try:
-        text = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+        text = zlib.decompressobj(wbits=31).decompress(head, SNIFF_BYTES)
     except zlib.error:
         return "the gzip file is damaged: compress it again"
     return sniff_text(text)

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ml_training.db.engine import Database
@@ -13,26 +12,11 @@ from ml_training.local.logfiles import LogFile
 from ml_training.local.processes import Service
 from ml_training.local.readiness import answers_with, beats
 from ml_training.local.redis_server import RedisPlan, answers
+from ml_training.local.urls import urls_of
 from ml_training.settings import PREFIX, Settings
 
 STOP_ORDER = ("api", "worker", "maintenance", "exporter", "redis")
 DRAIN_SECONDS = 15.0  # workers hand their jobs back within 10
-
-
-@dataclass(frozen=True, slots=True)
-class Urls:
-    """Where the parts answer, as seen from this machine."""
-
-    api: str
-    exporter: str
-
-
-def urls_of(settings: Settings) -> Urls:
-    """The URLs of the settings' hosts and ports; a wildcard host answers on the loopback address too."""
-    return Urls(
-        api=f"http://{_reachable(settings.api_host)}:{settings.api_port}",
-        exporter=f"http://{_reachable(settings.exporter_host)}:{settings.exporter_port}",
-    )
 
 
 def redis_service(plan: RedisPlan, logs: Path) -> Service:
@@ -118,9 +102,3 @@ def _python(*arguments: str) -> tuple[str, ...]:
 
 def _log(directory: Path, name: str) -> LogFile:
     return LogFile(directory / f"{name}.log")
-
-
-def _reachable(host: str) -> str:
-    wildcard = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 - read here, not bound
-    host = wildcard.get(host, host)
-    return f"[{host}]" if ":" in host else host

@@ -22,9 +22,9 @@ from ml_training.local.services import (
     python_services,
     redis_service,
     stack_environment,
-    urls_of,
 )
 from ml_training.local.supervisor import Supervisor
+from ml_training.local.urls import urls_of
 from ml_training.settings import PREFIX, Settings
 
 START_SECONDS = 120.0

@@ -14,28 +14,30 @@ FOREVER_SECONDS = 3600.0
 def up(settings: Settings, *, reporter: Reporter, sample: bool, leave: bool) -> bool:
     """Run the stack until somebody asks for its end, or with `leave` only as long as the start and the sample take.
 
-    False when the sample run did not complete. Raises what `running_stack` raises, except StopRequested.
+    False when the start and the sample were wanted and did not complete. Raises what `running_stack` raises, except
+    StopRequested.
     """
     with interrupts() as asked:
         try:
-            return _up(settings, reporter=reporter, asked=asked, sample=sample, leave=leave)
+            complete = _up(settings, reporter=reporter, asked=asked, sample=sample, leave=leave)
         except StopRequested:
-            return True
+            complete = not leave
+    reporter.say("stopped", "Everything is stopped")
+    return complete
 
 
 def _up(settings: Settings, *, reporter: Reporter, asked: Interrupts, sample: bool, leave: bool) -> bool:
     complete = True
     reporter.say("starting", f"Starting in {settings.data_dir}")
-    try:
-        with running_stack(settings, reporter=reporter, asked=asked) as (stack, info):
+    with running_stack(settings, reporter=reporter, asked=asked) as (stack, info):
+        try:
             if sample:
                 complete = _sample(stack, info, reporter)
             _announce(info, reporter, stays=not leave)
             while not leave:
                 stack.pause(FOREVER_SECONDS)
-    finally:
-        if asked.requested or leave:
-            reporter.say("ended", "Everything is stopped")
+        finally:
+            reporter.say("stopping", "Stopping; jobs that run are handed back")
     return complete
 
 

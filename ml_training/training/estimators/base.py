@@ -99,19 +99,20 @@ class Family:
 
 
 class BestLoss:
-    """Remembers the best iteration and says when `patience` iterations have passed without a better one."""
+    """Remembers the last iteration that was better by more than the tolerance, and how long ago that was."""
 
     def __init__(self, patience: int, *, tolerance: float = 0.0) -> None:
-        self.best = float("inf")
         self.best_iteration = 0
+        self._lowest = float("inf")
         self._patience = patience
         self._tolerance = tolerance
 
     def improved(self, iteration: int, loss: float) -> bool:
-        """Whether this loss is the best so far, by more than the tolerance."""
-        better = loss < self.best - self._tolerance or self.best_iteration == 0
+        """Whether this loss lies below the lowest one before it by more than the tolerance."""
+        better = loss < self._lowest - self._tolerance or self.best_iteration == 0
         if better:
-            self.best, self.best_iteration = loss, iteration
+            self.best_iteration = iteration
+        self._lowest = min(self._lowest, loss)
         return better
 
     def exhausted(self, iteration: int) -> bool:

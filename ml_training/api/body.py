@@ -1,0 +1,69 @@
+"""Request bodies: how large they may be, what kind they must be, and JSON read strictly."""
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
+
+from ml_training.domain.errors import BadRequest, Invalid, TooLarge, WrongKind
+from ml_training.domain.limits import Limits
+from ml_training.domain.strict_json import parse
+
+JSON = "application/json"
+FORM = "multipart/form-data"
+FORM_OVERHEAD_BYTES = 64 << 10  # boundaries, part headers and small fields around an uploaded file
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
+
+def bound_body(limits: Limits, *, takes_files: bool) -> None:
+    """Set how much of this request's body may be read; raises TooLarge at once when it says that it is larger."""
+    is_upload = takes_files and request.mimetype == FORM
+    limit = limits.upload_bytes + FORM_OVERHEAD_BYTES if is_upload else limits.json_body_bytes
+    request.max_content_length = limit
+    if request.content_length is not None and request.content_length > limit:
+        raise too_large()
+
+
+def too_large() -> TooLarge:
+    """The body is over the limit of this request."""
+    return TooLarge(f"the body is larger than the limit of {request.max_content_length:,} bytes")
+
+
+def read_json(limits: Limits) -> object:
+    """The body as JSON; raises WrongKind, TooLarge or BadRequest."""
+    kind, options = parse_options_header(request.headers.get("Content-Type"))
+    if kind != JSON or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise WrongKind(f"send {JSON} in UTF-8, not {_shown(request.headers.get('Content-Type'))}")
+    refuse_encodings()
+    try:
+        data = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise too_large() from None
+    return parse(data, max_depth=limits.json_depth)
+
+
+def refuse_encodings() -> None:
+    """Raise WrongKind for a compressed body: what it unpacks to could not be bounded."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise WrongKind("send the body without Content-Encoding")
+
+
+def idempotency_key() -> str | None:
+    """The header of that name, or None; its value is checked by the service."""
+    key = request.headers.get(IDEMPOTENCY_KEY)
+    if key is not None and not key.isascii():
+        # Not shown to the service: it would come out in another encoding.
+        raise Invalid(f"{IDEMPOTENCY_KEY} must be printable ASCII")
+    return key
+
+
+def boundary() -> bytes:
+    """The boundary of a multipart body; raises BadRequest without one."""
+    _, options = parse_options_header(request.headers.get("Content-Type"))
+    found = options.get("boundary", "")
+    if not (1 <= len(found) <= 70 and found.isascii()):
+        raise BadRequest("the Content-Type of a form names a boundary of 1 to 70 ASCII characters")
+    return found.encode()
+
+
+def _shown(kind: str | None) -> str:
+    return "a body without Content-Type" if kind is None else ascii(kind[:80])

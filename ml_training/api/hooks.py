@@ -1,0 +1,86 @@
+"""What happens around every request: its id, its size, whose page sent it, headers, counts and one log line."""
+
+import re
+import time
+import uuid
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import Forbidden
+from werkzeug.routing import Rule
+
+from ml_training.api.body import bound_body
+from ml_training.api.context import context
+from ml_training.logs import get_logger
+
+log = get_logger(__name__)
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+ARGUMENT = re.compile(r"<(?:[^<>]*:)?([^<>:]+)>")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+SUBMITTING = frozenset({"jobs.submit", "jobs.submit_many"})
+REJECTED = {
+    400: "bad_request", 403: "forbidden", 409: "conflict", 413: "too_large", 415: "wrong_kind", 422: "invalid",
+    429: "queue_full", 500: "internal", 503: "unavailable",
+}  # fmt: skip
+
+
+def install_hooks(app: Flask) -> None:
+    """Run the hooks of this module around every request of `app`."""
+    app.before_request(_begin)
+    app.before_request(_refuse_foreign_pages)
+    app.before_request(_bound)
+    app.after_request(_finish)
+    app.teardown_request(_forget)
+
+
+def template_of(rule: Rule | None) -> str | None:
+    """The route as it is documented: /api/v1/jobs/{job_id}."""
+    return None if rule is None else ARGUMENT.sub(r"{\1}", rule.rule)
+
+
+def _begin() -> None:
+    g.started = time.monotonic()
+    wanted = request.headers.get("X-Request-Id", "")
+    g.request_id = wanted if REQUEST_ID.fullmatch(wanted) else uuid.uuid4().hex
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _refuse_foreign_pages() -> None:
+    # A form or a script of a foreign page may send uploads and cancels without asking first (CORS "simple" requests).
+    if request.method in SAFE_METHODS:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    is_foreign = site not in ("same-origin", "none") if site else origin and urlsplit(origin).netloc != request.host
+    if is_foreign:
+        raise Forbidden("a page of another origin sent this: only pages of this service and programs may")
+
+
+def _bound() -> None:
+    bound_body(context().core.limits, takes_files=request.endpoint == "datasets.create")
+
+
+def _finish(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["X-Request-Id"] = g.request_id
+    seconds = time.monotonic() - g.started
+    route, status = template_of(request.url_rule), response.status_code
+    counters = context().counters
+    counters.count_request(route, request.method, status, seconds=seconds)
+    if request.endpoint in SUBMITTING and status in REJECTED:
+        counters.count_rejected(REJECTED[status])
+    log.debug("request_served", method=request.method, route=route, status=status, seconds=round(seconds, 4))
+    return response
+
+
+def _forget(_error: BaseException | None) -> None:
+    structlog.contextvars.unbind_contextvars("request_id")

@@ -1,0 +1,54 @@
+"""Every error becomes an RFC 9457 problem; what is inside the process stays inside and goes to the log."""
+
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+
+from ml_training.api.body import too_large
+from ml_training.api.respond import problem
+from ml_training.domain.errors import FieldError, Invalid, ServiceError, TooMany, Unavailable
+from ml_training.logs import get_logger
+
+log = get_logger(__name__)
+RETRY_AFTER_SECONDS = 2
+
+
+def install_problems(app: Flask) -> None:
+    """Answer every error of `app` with a problem."""
+    app.register_error_handler(ServiceError, _service_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OSError, _storage_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _service_error(error: ServiceError) -> Response:
+    errors: tuple[FieldError, ...] = error.errors if isinstance(error, Invalid) else ()
+    retry_after = error.retry_after
+    if retry_after is None and isinstance(error, TooMany | Unavailable):
+        retry_after = RETRY_AFTER_SECONDS
+    return problem(
+        error.status, error.title, error.detail, errors=errors, retry_after=retry_after, request_id=g.request_id
+    )
+
+
+def _http_error(error: HTTPException) -> Response:
+    if isinstance(error, RequestEntityTooLarge):
+        return _service_error(too_large())
+    status, detail = error.code or 500, error.description or ""
+    if isinstance(error, NotFound):
+        detail = "there is no such route: /docs lists them"
+    response = problem(status, error.name, detail, request_id=g.request_id)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def _storage_error(error: OSError) -> Response:
+    log.error("storage_away", exc_info=error)
+    detail = "the storage is full or away: try again later"
+    return _service_error(Unavailable(detail, retry_after=RETRY_AFTER_SECONDS))
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("request_failed", exc_info=error)
+    detail = f"something went wrong inside the service; its log knows more about request {g.request_id}"
+    return problem(500, ServiceError.title, detail, request_id=g.request_id)

@@ -1,0 +1,152 @@
+"""Multipart uploads, streamed: the file goes from the socket to the storage, never into memory or a second file."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from pydantic import ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import NEED_DATA, Data, Epilogue, Event, Field, File, MultipartDecoder
+
+from ml_training.api.body import too_large
+from ml_training.api.schemas import UploadForm
+from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
+from ml_training.domain.specs import field_errors
+from ml_training.storage.base import StoredObject
+
+CHUNK_BYTES = 64 << 10
+BUFFER_BYTES = 4 * CHUNK_BYTES  # what the decoder may hold: a part's headers, or text before the first boundary
+MAX_PARTS = 10
+FIELD_BYTES = 1 << 10
+FORMATS = {".csv": "csv", ".csv.gz": "csv.gz", ".parquet": "parquet"}
+Store = Callable[[str, Iterator[bytes]], StoredObject]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A stored file and the small fields around it."""
+
+    form: UploadForm
+    file_format: str
+    stored: StoredObject
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What has been read of a form."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    errors: list[FieldError] = field(default_factory=list)
+    file: tuple[str, StoredObject] | None = None
+    has_file: bool = False
+
+
+def read_upload(stream: IO[bytes], boundary: bytes, store: Store) -> Upload:
+    """Read a form of one file and small fields, in any order; `store(file_format, chunks)` takes the file's bytes.
+
+    Raises BadRequest (not a form), TooLarge, WrongKind (a suffix that is not known), Invalid with every reason. After
+    a wrong field the file is read but not stored, so that the fields behind it are judged too.
+    """
+    parts = _Parts()
+    events = _events(stream, boundary)
+    for event in events:
+        if isinstance(event, File):
+            _take_file(parts, event, _data(events), store)
+        elif isinstance(event, Field):
+            _take_field(parts, event, _data(events))
+    form, errors = _form(parts)
+    if form is None or parts.file is None or errors:
+        raise Invalid("the form is wrong", errors=errors)
+    file_format, stored = parts.file
+    return Upload(form, file_format, stored)
+
+
+def format_of(filename: str) -> str:
+    """The format that the file's name says; raises WrongKind for any other."""
+    for suffix, file_format in FORMATS.items():
+        if filename.lower().endswith(suffix):
+            return file_format
+    raise WrongKind(f"the file's name must end in {', '.join(FORMATS)}: convert or rename the file")
+
+
+def _take_file(parts: _Parts, event: File, chunks: Iterator[bytes], store: Store) -> None:
+    is_expected = event.name == "file" and not parts.has_file
+    if not is_expected:
+        parts.errors.append(FieldError(f"/{event.name}", "only one file is read, and its field is named file"))
+    parts.has_file |= event.name == "file"
+    file_format = format_of(event.filename) if is_expected else ""
+    if is_expected and not _known_errors(parts):
+        parts.file = file_format, store(file_format, chunks)
+    for _ in chunks:  # what nobody stored
+        pass
+
+
+def _take_field(parts: _Parts, event: Field, chunks: Iterator[bytes]) -> None:
+    value = b""
+    for chunk in chunks:
+        value = (value + chunk)[: FIELD_BYTES + 1]
+    pointer = f"/{event.name}"
+    if event.name == "file":
+        parts.has_file = True
+        parts.errors.append(FieldError(pointer, "must be a file with a filename"))
+    elif event.name in parts.fields:
+        parts.errors.append(FieldError(pointer, "stands twice: keep one"))
+    elif len(value) > FIELD_BYTES:
+        parts.errors.append(FieldError(pointer, f"is larger than {FIELD_BYTES:,} bytes"))
+    else:
+        parts.fields[event.name] = _text(value, pointer)
+
+
+def _text(value: bytes, pointer: str) -> str:
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequest(f"{pointer} is not UTF-8") from None
+    if "\0" in text:
+        raise BadRequest(f"{pointer} holds a NUL character: remove it")
+    return text
+
+
+def _known_errors(parts: _Parts) -> tuple[FieldError, ...]:
+    """What is wrong with the fields so far; what is missing may still come."""
+    return tuple(parts.errors) + _form_errors(parts, "missing")
+
+
+def _form(parts: _Parts) -> tuple[UploadForm | None, tuple[FieldError, ...]]:
+    errors = tuple(parts.errors) + _form_errors(parts, "")
+    if not parts.has_file:
+        errors += (FieldError("/file", "is missing: send the data as a file"),)
+    return (None, errors) if errors else (UploadForm.model_validate(parts.fields), ())
+
+
+def _form_errors(parts: _Parts, ignored: str) -> tuple[FieldError, ...]:
+    try:
+        UploadForm.model_validate(parts.fields)
+    except ValidationError as error:
+        wrong = [item for item in error.errors(include_url=False) if item["type"] != ignored]
+        return field_errors(error) if wrong and not ignored else tuple(_one(item) for item in wrong)
+    return ()
+
+
+def _data(events: Iterator[Event]) -> Iterator[bytes]:
+    """The bytes of the part that has just begun."""
+    for event in events:
+        if not isinstance(event, Data):
+            raise BadRequest("the form is broken")
+        yield event.data
+        if not event.more_data:
+            return
+
+
+def _events(stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
+    decoder = MultipartDecoder(boundary, max_form_memory_size=BUFFER_BYTES, max_parts=MAX_PARTS)
+    try:
+        while not isinstance(event := decoder.next_event(), Epilogue):
+            if event is NEED_DATA:
+                _feed(decoder, stream)
+            else:
+                yield event
+    except RequestEntityTooLarge:
+        raise Invalid(f"a form has at most {MAX_PARTS} parts") from None
+    except ValueError:
+        raise BadRequest("the form is broken or ends early") from None

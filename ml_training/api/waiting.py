@@ -1,0 +1,39 @@
+"""`?wait=`: hold a request until something has ended, within bounds."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import Response
+
+from ml_training.api.context import context
+from ml_training.api.lane import RETRY_AFTER_SECONDS
+
+T = TypeVar("T")
+SLICE_SECONDS = 1.0  # how late a draining process may notice
+
+
+def wait_or_not(
+    seconds: int, wait: Callable[[float], T], *, has_ended: Callable[[T], bool], render: Callable[[T], Response]
+) -> Response:
+    """Render what `wait(seconds)` returns; at once, with Retry-After, when too many wait already."""
+    found = wait(0.0)
+    if seconds == 0 or has_ended(found):
+        return render(found)
+    slot = context().lane.enter_wait()
+    if slot is None:
+        response = render(found)
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
+    with slot:
+        return render(_in_slices(seconds, wait, has_ended))
+
+
+def _in_slices(seconds: int, wait: Callable[[float], T], has_ended: Callable[[T], bool]) -> T:
+    is_draining = context().is_draining
+    deadline = time.monotonic() + seconds
+    while True:
+        left = deadline - time.monotonic()
+        found = wait(max(0.0, min(left, SLICE_SECONDS)))
+        if has_ended(found) or left <= SLICE_SECONDS or is_draining():
+            return found

@@ -1,0 +1,93 @@
+"""How every verb answers: a table for people, one JSON document for programs, errors without a stack trace."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ml_training.local.client import Client, Problem, Unreachable
+from ml_training.local.reporting import ConsoleReporter, JsonReporter, Reporter
+from ml_training.local.urls import find_urls
+from ml_training.settings import SettingsError, read_settings
+
+Json = dict[str, Any]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON, for programs.")]
+EXPECTED = (SettingsError, Unreachable, OSError)
+
+
+class Failed(Exception):
+    """The verb did not do what was asked; the message says why."""
+
+
+class Output:
+    """Where a verb writes to."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = Console(soft_wrap=False)
+
+    def document(self, document: Json) -> None:
+        """The answer itself, only with --json."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(document) + "\n")
+
+    def line(self, text: str) -> None:
+        """A line for people."""
+        if not self.as_json:
+            self.reporter().say("line", text)
+
+    def items(self, items: Sequence[Json], columns: dict[str, str]) -> None:
+        """A list: `columns` maps the table's heads to paths such as `scores.held_out.accuracy`."""
+        if self.as_json:
+            self.document({"items": list(items)})
+        else:
+            rows = [[lookup(item, path) for path in columns.values()] for item in items]
+            self.reporter().table("items", list(columns), rows)
+
+    def reporter(self) -> Reporter:
+        """For what takes a while."""
+        return JsonReporter(self.console) if self.as_json else ConsoleReporter(self.console)
+
+    def error(self, title: str, lines: Sequence[str], document: Json) -> None:
+        """What went wrong, on stderr for people."""
+        if self.as_json:
+            self.document({"title": title, **document})
+        else:
+            Console(stderr=True).print("\n".join(lines), style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def answering(as_json: bool) -> Iterator[Output]:
+    """The output of one verb; errors that a user can meet end it with status 1 and a message."""
+    output = Output(as_json=as_json)
+    try:
+        yield output
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+    except Problem as problem:
+        output.error(str(problem), problem.lines(), problem.document)
+        raise typer.Exit(1) from None
+    except (Failed, *EXPECTED) as error:
+        output.error(type(error).__name__, [str(error)], {"detail": str(error)})
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def connect() -> Client:
+    """A client of the service that the settings name."""
+    return Client(find_urls(read_settings()).api)
+
+
+def lookup(item: Json, path: str) -> object:
+    """The value at a dotted path; None where a part is missing."""
+    value: Any = item
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

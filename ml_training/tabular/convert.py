@@ -1,0 +1,120 @@
+"""An Arrow column as a column of the index: which kind it is, and its values.
+
+Text of a CSV file is, in this order, what all its values can be: integer, number, boolean (true or false), time,
+else category. Spaces around a value do not count, and the words in `NO_VALUE` mean that there is none. A Parquet file
+says its types itself. Integers with missing values or beyond 64 bits are numbers; infinite numbers are missing, and
+counted; a column without any value is a number column.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+from numpy.typing import NDArray
+
+from ml_training.selection.index import Column, ColumnKind
+from ml_training.tabular.times import parse_times, to_micros
+
+NO_VALUE = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "none")
+FREE_TEXT_DISTINCT = 1_000  # more distinct texts than this, most rows different: a name or a comment, not a category
+MOST_CATEGORIES = 1_000_000
+LONGEST_CATEGORY = 1_024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Converted:
+    """A column and what it lost on the way: `infinite` numbers, which are missing now."""
+
+    column: Column
+    infinite: int = 0
+    distinct: int | None = None  # of text, where the values themselves are not kept
+
+
+def clean(text: Any) -> Any:
+    """Text without surrounding spaces and with nulls for NO_VALUE."""
+    trimmed = pc.ascii_trim_whitespace(text)
+    return pc.if_else(pc.is_in(trimmed, value_set=pa.array(NO_VALUE)), pa.scalar(None, pa.string()), trimmed)
+
+
+def from_text(name: str, text: Any, *, keep: bool = False) -> Converted:
+    """A cleaned column of a CSV file, its kind inferred; `keep`: categories even where they look like free text."""
+    if text.null_count == len(text):
+        return no_values(name, len(text))
+    for target in (pa.int64(), pa.float64(), pa.bool_()):
+        try:
+            return from_typed(name, text.cast(target))
+        except pa.ArrowInvalid:
+            continue
+    times = parse_times(text)
+    return from_typed(name, text if times is None else times, keep=keep)
+
+
+def from_typed(name: str, values: Any, *, keep: bool = False) -> Converted:
+    """A column whose type is known (see `parquet_file` for the types); raises pyarrow.ArrowInvalid on overflow."""
+    kind = values.type
+    if pt.is_null(kind):
+        return no_values(name, len(values))
+    if pt.is_boolean(kind):
+        flags = values.cast(pa.int8()).fill_null(-1).to_numpy()
+        return Converted(Column(name, ColumnKind.BOOLEAN, flags))
+    if pt.is_date(kind) or pt.is_timestamp(kind):
+        return Converted(Column(name, ColumnKind.TIME, to_micros(values)))
+    if pt.is_integer(kind) and not values.null_count and _fits_int64(values):
+        return Converted(Column(name, ColumnKind.INTEGER, values.cast(pa.int64()).to_numpy()))
+    if pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind):
+        return _numbers(name, values.cast(pa.float64(), safe=False).to_numpy())
+    return _categories(name, values, keep=keep)
+
+
+def no_values(name: str, rows: int) -> Converted:
+    """A column in which every value is missing."""
+    return Converted(Column(name, ColumnKind.NUMBER, np.full(rows, np.nan)))
+
+
+def _fits_int64(values: Any) -> bool:
+    return values.type != pa.uint64() or pc.max(values).as_py() < 2**63
+
+
+def _numbers(name: str, values: NDArray[np.float64]) -> Converted:
+    infinite = np.isinf(values)
+    if infinite.any():
+        values = np.where(infinite, np.nan, values)
+    return Converted(Column(name, ColumnKind.NUMBER, values), infinite=int(np.count_nonzero(infinite)))
+
+
+def _categories(name: str, values: Any, *, keep: bool) -> Converted:
+    encoded = _encoded(values)
+    if encoded is None or len(encoded.dictionary) > MOST_CATEGORIES:
+        return Converted(Column(name, ColumnKind.TEXT, None))
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    words = encoded.dictionary.to_pylist()
+    # A dictionary of a Parquet file may hold entries that no row uses, and one text twice.
+    used = np.bincount(codes + 1, minlength=len(words) + 1)[1:] > 0
+    categories = sorted({word for word, occurs in zip(words, used, strict=True) if occurs and word is not None})
+    present = len(codes) - int(np.count_nonzero(codes < 0))
+    if _is_free_text(categories, present, keep=keep):
+        return Converted(Column(name, ColumnKind.TEXT, None), distinct=len(categories))
+    if not categories:
+        return no_values(name, len(codes))
+    position = {category: code for code, category in enumerate(categories)}
+    table = np.array([*(position.get(word, -1) for word in words), -1], dtype=np.int32)
+    return Converted(Column(name, ColumnKind.CATEGORY, table[codes], tuple(categories)))
+
+
+def _encoded(values: Any) -> Any | None:
+    """One DictionaryArray; None when the distinct texts are more than an array can hold."""
+    try:
+        dictionary = values if pt.is_dictionary(values.type) else values.dictionary_encode()
+        whole = dictionary.combine_chunks()
+    except pa.ArrowCapacityError:
+        return None
+    return whole if isinstance(whole, pa.DictionaryArray) else whole.chunk(0)
+
+
+def _is_free_text(categories: list[str], present: int, *, keep: bool) -> bool:
+    if any(len(category) > LONGEST_CATEGORY for category in categories):
+        return True
+    return not keep and len(categories) > max(FREE_TEXT_DISTINCT, present // 2)

@@ -1,0 +1,76 @@
+"""A Parquet file as a table: its metadata is checked before any value is read, then one column at a time."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pyarrow.types as pt
+
+from ml_training.domain.limits import Limits
+from ml_training.tabular.limited import check_cells, check_columns, check_names, check_unpacked
+from ml_training.tabular.verdict import Rejected, damage_is_a_reason, reason
+
+PLAIN = (pt.is_null, pt.is_boolean, pt.is_integer, pt.is_floating, pt.is_decimal, pt.is_date, pt.is_timestamp)
+TEXT = (pt.is_string, pt.is_large_string)
+READABLE = "numbers, booleans, strings, dates and timestamps are read: convert or drop the column"
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetTable:
+    """The table of a Parquet file; strings stay dictionary-encoded, so that a repeated one is in memory once."""
+
+    file: pq.ParquetFile
+    rows: int
+    names: tuple[str, ...]
+    first_row: int = 1
+    typed: bool = True
+
+    def column(self, name: str) -> Any:
+        """See Table."""
+        with damage_is_a_reason("the Parquet file is damaged"):
+            column = self.file.read(columns=[name], use_threads=False).column(name)
+        if len(column) != self.rows:
+            raise Rejected(reason(f"the file holds {len(column):,} values, its footer says {self.rows:,}", column=name))
+        return column
+
+
+@contextmanager
+def open_parquet(path: Path, *, limits: Limits, roles: Sequence[str | None]) -> Iterator[ParquetTable]:
+    """The table of a Parquet file; raises Rejected with what its metadata says against it."""
+    with damage_is_a_reason("the file is not sound Parquet"):
+        metadata = pq.read_metadata(path)
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    check_columns(metadata.num_columns, limits=limits)
+    check_cells(metadata.num_rows, metadata.num_columns, limits=limits)
+    check_unpacked(sum(group.total_byte_size for group in groups), path.stat().st_size, limits=limits)
+    with damage_is_a_reason("the file is not sound Parquet"):
+        schema = metadata.schema.to_arrow_schema()
+    check_names(schema.names, roles, limits=limits)
+    _check_types(schema)
+    if not metadata.num_rows:
+        raise Rejected(reason("the file has no rows"))
+    texts = [field.name for field in schema if any(is_text(field.type) for is_text in TEXT)]
+    with damage_is_a_reason("the file is not sound Parquet"):
+        file = pq.ParquetFile(path, read_dictionary=texts)
+    with file:
+        yield ParquetTable(file, metadata.num_rows, tuple(schema.names))
+
+
+def _check_types(schema: Any) -> None:
+    reasons = [
+        reason(f"values of type {str(field.type)[:60]} are not read; {READABLE}", column=field.name)
+        for field in schema
+        if not _is_read(field.type)
+    ]
+    if reasons:
+        raise Rejected(*reasons)
+
+
+def _is_read(kind: Any) -> bool:
+    if pt.is_dictionary(kind):
+        return any(is_text(kind.value_type) for is_text in TEXT)
+    return any(is_kind(kind) for is_kind in (*PLAIN, *TEXT))
+

@@ -1,0 +1,77 @@
+"""Times as microseconds since the epoch, UTC: what is one, and which rows are not.
+
+Text is ISO 8601 as RFC 3339 profiles it, date and time apart by `T` or a space; a date alone is its midnight, a time
+without a zone is UTC. Digits beyond the microsecond are cut off. A column has a zone in every row or in none.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ml_training.selection.index import TIME_MISSING
+
+ZONED = pa.timestamp("us", "UTC")
+UNZONED = pa.timestamp("us")
+LIKE_A_TIME = re.compile(r"\d{4}-\d\d")
+HAS_ZONE = re.compile(r"[T ].*([Zz]|[+-]\d\d:?\d\d)$")
+FIRST = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z: what JSON and Python can still write
+LAST = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
+
+
+def parse_times(text: Any) -> Any | None:
+    """A ChunkedArray of timestamps from one of strings with at least one value; None when one of them is no time."""
+    first = first_value(text)
+    if not LIKE_A_TIME.match(first):
+        return None
+    text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
+    try:
+        return text.cast(ZONED if HAS_ZONE.search(first) else UNZONED)
+    except pa.ArrowInvalid:
+        return None
+
+
+def rows_without_time(text: Any, *, at_most: int) -> list[int]:
+    """The first positions whose text is no time, or has a zone where the first row has none; by bisection."""
+    target = ZONED if HAS_ZONE.search(first_value(text)) else UNZONED
+    text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
+    found: list[int] = []
+    parts = [(0, len(text))]
+    while parts and len(found) < at_most:
+        start, stop = parts.pop()
+        if _parses(text.slice(start, stop - start), target):
+            continue
+        if stop - start == 1:
+            found.append(start)
+            continue
+        middle = (start + stop) // 2
+        parts += [(middle, stop), (start, middle)]
+    return found
+
+
+def to_micros(times: Any) -> NDArray[np.int64]:
+    """int64 microseconds from a ChunkedArray of dates or timestamps; missing, and beyond the years 1 to 9999: missing.
+
+    Raises pyarrow.ArrowInvalid for values that overflow.
+    """
+    zone = getattr(times.type, "tz", None)
+    target = pa.timestamp("us", zone)
+    moments = pc.cast(times, options=pc.CastOptions(target, allow_time_truncate=True)).cast(pa.int64())
+    micros: NDArray[np.int64] = moments.fill_null(TIME_MISSING).to_numpy()
+    return np.where((micros >= FIRST) & (micros <= LAST), micros, TIME_MISSING)
+
+
+def first_value(text: Any) -> str:
+    """The first string that is there."""
+    return next((value.as_py() for value in text.drop_null()), "") if text.null_count else str(text[0].as_py())
+
+
+def _parses(text: Any, target: Any) -> bool:
+    try:
+        text.cast(target)
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -1,0 +1,111 @@
+"""The one file that a model is: a canonical zip of manifest.json and the library's own form of the model."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from ml_training.domain.algorithms import ModelType
+from ml_training.domain.errors import ErrorCode, JobFailed
+from ml_training.domain.states import TaskKind
+from ml_training.selection.index import SelectionIndex
+from ml_training.selection.plan import ModelSchema, Positions
+from ml_training.training.canonical import archive
+from ml_training.training.estimators import FAMILIES
+from ml_training.training.estimators.base import Predictor
+from ml_training.training.matrix import Matrix, model_matrix
+from ml_training.training.reporter import Progress, slices
+from ml_training.training.schema import UNSAVED
+from ml_training.training.scores import Predicted
+from ml_training.training.target import TargetScale
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+FILES = {"lightgbm-text": "model.txt", "skops": "model.skops"}
+ROWS_AT_ONCE = 50_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A model ready to predict; `positive` and the order of classes are the schema's."""
+
+    schema: ModelSchema
+    model_type: ModelType
+    predictor: Predictor
+    scale: TargetScale
+
+    def predict(self, x: Matrix, *, threads: int = 1) -> NDArray[Any]:
+        """Class codes, or numbers, of shape (rows,) for a model matrix."""
+        predicted = self.predicted(x, threads=threads)
+        return predicted.labels if self.schema.task.is_classification else predicted.values
+
+    def predict_proba(self, x: Matrix, *, threads: int = 1) -> NDArray[np.float64] | None:
+        """Probabilities of shape (rows, classes); None when the model has none."""
+        predicted = self.predicted(x, threads=threads)
+        return predicted.values if predicted.probabilistic else None
+
+    def predicted(self, x: Matrix, *, threads: int) -> Predicted:
+        """What the scores are computed from."""
+        raw = np.asarray(self.predictor.predict(x, threads=threads), dtype=np.float64)
+        values = raw if self.schema.task.is_classification else self.scale.original(raw)
+        return Predicted(self.schema.task, self.schema.positive, values, self.predictor.probabilistic)
+
+    def predict_rows(self, index: SelectionIndex, rows: Positions, *, threads: int, progress: Progress) -> Predicted:
+        """Predictions for rows of a data set, some thousands at a time; raises Interrupted."""
+        parts = [self.predicted(x, threads=threads) for x in self._matrices(index, rows, progress)]
+        values = np.concatenate([part.values for part in parts])
+        return Predicted(self.schema.task, self.schema.positive, values, self.predictor.probabilistic)
+
+    def _matrices(self, index: SelectionIndex, rows: Positions, progress: Progress) -> Iterator[Matrix]:
+        for part in slices(len(rows), of=ROWS_AT_ONCE):
+            progress.check()
+            yield model_matrix(index, self.schema.features, rows[part])
+
+
+def pack(model: LoadedModel) -> bytes:
+    """The artifact; equal models give equal bytes."""
+    form = FAMILIES[model.model_type].artifact_format
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "artifact_format": form,
+        "model_type": model.model_type.value,
+        "schema": model.schema.to_json(),
+        "target_scale": model.scale.to_json(),
+    }
+    text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return archive({MANIFEST: text.encode(), FILES[form]: model.predictor.dump()})
+
+
+def load_model(artifact: bytes, *, model_id: int = UNSAVED) -> LoadedModel:
+    """The model of an artifact whose SHA-256 the caller has checked; raises JobFailed (integrity) when it is no model.
+
+    The check is not optional: neither LightGBM nor scikit-learn survives a forged tree.
+    """
+    try:
+        return _unpack(artifact, model_id)
+    except (BadZipFile, KeyError, TypeError, ValueError, UntrustedTypesFoundException) as error:
+        message = "the stored model cannot be read"
+        hint = "it was damaged, or written by another version: train it again"
+        raise JobFailed(ErrorCode.INTEGRITY, message, hint=hint) from error
+
+
+def _unpack(artifact: bytes, model_id: int) -> LoadedModel:
+    with ZipFile(io.BytesIO(artifact)) as source:
+        manifest = json.loads(source.read(MANIFEST))
+        if manifest["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"artifact format {manifest['format_version']} is not known")
+        payload = source.read(FILES[manifest["artifact_format"]])
+    model_type = ModelType(manifest["model_type"])
+    schema = ModelSchema.from_json(manifest["schema"], model_id=model_id)
+    return LoadedModel(
+        schema=schema,
+        model_type=model_type,
+        predictor=FAMILIES[model_type].load(payload, TaskKind(schema.task)),
+        scale=TargetScale.from_json(manifest["target_scale"]),
+    )

@@ -1,0 +1,158 @@
+"""TEST and COMPARE: stored models asked about rows of a data set; the caller loads them and checks their bytes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ml_training.domain.specs import LOWER_IS_BETTER
+from ml_training.domain.states import TaskKind
+from ml_training.selection.index import SelectionIndex
+from ml_training.selection.plan import TestPlan
+from ml_training.training.artifact import LoadedModel
+from ml_training.training.curves import classification_curves
+from ml_training.training.outcome import ComparisonOutcome, TestOutcome
+from ml_training.training.reporter import Progress, Reporter
+from ml_training.training.scores import Predicted, Scores, confusion, score
+from ml_training.training.significance import RESAMPLES, paired_bootstrap
+
+OVERFITTED_BY = 0.1  # training accuracy (regression: r2) above the one measured here
+CONFUSION_CLASSES = 100  # more than that nobody reads, and it would not fit into a row
+DIGITS = 12  # scores that agree to so many significant digits are equal
+
+
+def test(
+    model: LoadedModel,
+    index: SelectionIndex,
+    *,
+    plan: TestPlan,
+    model_scores: Mapping[str, Mapping[str, float | None]],
+    overlap: bool,
+    reporter: Reporter,
+    threads: int,
+) -> TestOutcome:
+    """Score one model on the rows of the plan; `model_scores` are those of its training. Raises Interrupted."""
+    progress = Progress(reporter)
+    reporter.features(len(model.schema.features))
+    progress.stage(f"predicting {len(plan.rows)} rows", until=0.9)
+    predicted = model.predict_rows(index, plan.rows, threads=threads, progress=progress)
+    progress.stage("scoring", until=1.0)
+    scores = score(plan.y, predicted)
+    outcome = TestOutcome(
+        rows=len(plan.rows),
+        scores=scores,
+        overlap=overlap,
+        degradation={name: _minus(model_scores["held_out"].get(name), value) for name, value in scores.items()},
+        overfitted=overfitted(model_scores["train"], scores, task=plan.task),
+        accuracy=scores.get("accuracy"),
+        details={
+            "rows": {"test": len(plan.rows), "dropped": plan.dropped},
+            "confusion_matrix": confusion_details(plan.y, predicted, classes=plan.classes),
+            "curves": classification_curves(plan.y, predicted) if plan.task.is_classification else {},
+        },
+    )
+    progress.finish("tested")
+    return outcome
+
+
+def compare(
+    models: Sequence[LoadedModel],
+    index: SelectionIndex,
+    *,
+    plan: TestPlan,
+    metric: str,
+    seed: int,
+    reporter: Reporter,
+    threads: int,
+) -> ComparisonOutcome:
+    """Rank models (told apart by `schema.model_id`) on the rows of the plan. Raises Interrupted."""
+    progress = Progress(reporter)
+    predicted, scores = [], []
+    for number, model in enumerate(models, start=1):
+        progress.stage(f"model {number} of {len(models)}", until=0.8 * number / len(models))
+        predicted.append(model.predict_rows(index, plan.rows, threads=threads, progress=progress))
+        scores.append(score(plan.y, predicted[-1]))
+    order = sorted(range(len(models)), key=lambda at: _better_first(scores[at][metric], metric))
+    ranking = _ranking([(models[at].schema.model_id, scores[at]) for at in order], metric)
+    progress.stage("comparing first and second", until=1.0)
+    best = (predicted[order[0]], predicted[order[1]])
+    outcome = ComparisonOutcome(
+        metric=metric,
+        rows=len(plan.rows),
+        winner_model_id=_winner(ranking),
+        ranking=tuple(ranking),
+        significance=_significance(metric, plan.y, best, ranking=ranking, seed=seed, progress=progress),
+    )
+    progress.finish("compared")
+    return outcome
+
+
+def overfitted(train: Mapping[str, float | None], here: Scores, *, task: TaskKind) -> bool | None:
+    """Whether the model did better in training by more than `OVERFITTED_BY`; None when that cannot be said."""
+    name = "accuracy" if task.is_classification else "r2"
+    lead = _minus(train.get(name), here.get(name))
+    return None if lead is None else lead > OVERFITTED_BY
+
+
+def confusion_details(y: NDArray[Any], predicted: Predicted, *, classes: Sequence[Any] | None) -> dict[str, Any] | None:
+    """Counts by true class (rows) and predicted class (columns); None for regression and for very many classes."""
+    if classes is None or len(classes) > CONFUSION_CLASSES:
+        return None
+    return {"labels": list(classes), "counts": confusion(y, predicted).tolist()}
+
+
+def _minus(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first - second
+
+
+def _better_first(value: float | None, metric: str) -> tuple[bool, float]:
+    return value is None, 0.0 if value is None else value if metric in LOWER_IS_BETTER else -value
+
+
+def _ranking(scored: list[tuple[int, Scores]], metric: str) -> list[dict[str, Any]]:
+    """Equal values share the better rank, as in sport."""
+    ranking: list[dict[str, Any]] = []
+    for place, (model_id, scores) in enumerate(scored, start=1):
+        tied = place > 1 and _rounded(scores[metric]) == _rounded(ranking[-1]["value"])
+        rank = ranking[-1]["rank"] if tied else place
+        ranking.append({"rank": rank, "model_id": model_id, "value": scores[metric], "scores": scores})
+    return ranking
+
+
+def _winner(ranking: Sequence[Mapping[str, Any]]) -> int | None:
+    first, second = ranking[0], ranking[1]
+    if first["value"] is None or second["rank"] == first["rank"]:
+        return None
+    return int(first["model_id"])
+
+
+def _rounded(value: float | None) -> str | None:
+    return None if value is None else f"{value + 0.0:.{DIGITS}g}"
+
+
+def _significance(
+    metric: str,
+    y: NDArray[Any],
+    pair: tuple[Predicted, Predicted],
+    *,
+    ranking: Sequence[Mapping[str, Any]],
+    seed: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    first, second = ranking[0], ranking[1]
+    found: dict[str, Any] = {
+        "method": "paired bootstrap",
+        "resamples": RESAMPLES,
+        "confidence": 0.95,
+        "first_model_id": first["model_id"],
+        "second_model_id": second["model_id"],
+    }
+    if first["value"] is None or second["value"] is None:
+        return found | {"difference": None, "interval": None, "significant": None}
+    difference = paired_bootstrap(metric, y, pair, seed=seed, progress=progress)
+    interval = None if difference.low is None else [difference.low, difference.high]
+    return found | {
+        "difference": difference.value,
+        "interval": interval,
+        "significant": difference.significant,
+    }

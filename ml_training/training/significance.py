@@ -1,0 +1,189 @@
+"""Whether two models differ on the same rows by more than chance: a paired bootstrap of any score.
+
+Every score is a function of sums over rows, so a resample is a vector of row weights and a thousand of them are one
+matrix product. Beyond `BLOCKS` rows, whole random blocks of rows are drawn instead of rows: the same spread of the
+sums, in bounded memory. The area under the ROC curve enters by its placement values (as in DeLong's test), whose
+means have the area's spread.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_training.domain.states import TaskKind
+from ml_training.training.reporter import Progress, slices
+from ml_training.training.scores import Predicted, mean_of_defined, ratio
+
+RESAMPLES = 1_000
+BLOCKS = 10_000
+CELLS = 2_000_000  # blocks times columns kept per model
+AT_ONCE = 100  # resamples whose weights are in memory together
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """First minus second model, with the 95 % interval over the resamples; None where it is undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def significant(self) -> bool | None:
+        """Whether the interval excludes 0."""
+        return None if self.low is None or self.high is None else bool(self.low > 0 or self.high < 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statistic:
+    """One score of one model: `sums` (blocks, columns) and what to make of their totals, over the last axis."""
+
+    sums: Array
+    evaluate: Callable[[Array], Array]
+
+
+def paired_bootstrap(
+    metric: str, y: NDArray[Any], pair: tuple[Predicted, Predicted], *, seed: int, progress: Progress
+) -> Difference:
+    """Compare two models by one score on the rows of `y`; equal input and seed give equal results."""
+    random = np.random.default_rng(seed)
+    blocks = _blocks(len(y), random, columns=_columns(metric, pair[0]))
+    count = int(blocks.max()) + 1
+    first, second = (statistic(metric, y, predicted, blocks=blocks) for predicted in pair)
+    even = np.full(count, 1.0 / count)
+    found = []
+    for part in slices(RESAMPLES, of=AT_ONCE):
+        weights = random.multinomial(count, even, size=part.stop - part.start).astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found.append(first.evaluate(weights @ first.sums) - second.evaluate(weights @ second.sums))
+        progress.step(part.stop, RESAMPLES, f"resample {part.stop} of {RESAMPLES}")
+    return _interval(np.concatenate(found), _total(first) - _total(second))
+
+
+def statistic(metric: str, y: NDArray[Any], predicted: Predicted, *, blocks: NDArray[np.int64]) -> Statistic:
+    """The score as a function of sums over blocks; `blocks` says for each row in which one it is."""
+    if predicted.task is TaskKind.REGRESSION or metric == "log_loss":
+        return _of_means(metric, y, predicted, blocks)
+    if metric == "roc_auc":
+        return _of_areas(y, predicted, blocks)
+    return _of_counts(metric, y, predicted, blocks)
+
+
+def _blocks(rows: int, random: np.random.Generator, *, columns: int) -> NDArray[np.int64]:
+    count = min(BLOCKS, max(200, CELLS // columns))
+    return np.arange(rows) if rows <= count else random.permutation(rows) * count // rows
+
+
+def _columns(metric: str, predicted: Predicted) -> int:
+    return 6 if predicted.task is TaskKind.REGRESSION or metric == "log_loss" else 4 * predicted.classes
+
+
+def _total(of: Statistic) -> float:
+    return float(of.evaluate(of.sums.sum(axis=0)))
+
+
+def _interval(differences: Array, value: float) -> Difference:
+    defined = differences[np.isfinite(differences)]
+    if not np.isfinite(value) or len(defined) < RESAMPLES // 2:
+        return Difference(None, None, None)
+    low, high = np.quantile(defined, [0.025, 0.975])
+    return Difference(value, float(low), float(high))
+
+
+def _sums(blocks: NDArray[np.int64], *columns: NDArray[Any]) -> Array:
+    return np.column_stack([np.bincount(blocks, weights=column) for column in columns])
+
+
+def _of_means(metric: str, y: NDArray[Any], predicted: Predicted, blocks: NDArray[np.int64]) -> Statistic:
+    ones = np.ones(len(y))
+    if metric == "log_loss":
+        chosen = predicted.values[np.arange(len(y)), y]
+        tiny = np.finfo(np.float64).eps
+        return Statistic(_sums(blocks, -np.log(np.clip(chosen, tiny, 1 - tiny)), ones), _mean)
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = predicted.values - y
+        if metric == "mape":
+            some = y != 0
+            relative = np.divide(np.abs(error), np.abs(y), out=np.zeros(len(y)), where=some)
+            return Statistic(_sums(blocks, relative, some), _mean)
+        if metric == "mae":
+            return Statistic(_sums(blocks, np.abs(error), ones), _mean)
+        centred = y - y.mean()  # the sum of squares minus the square of the sum would cancel
+        sums = _sums(blocks, error**2, ones, centred, centred**2)
+    return Statistic(sums, _rmse if metric == "rmse" else _r2)
+
+
+def _mean(totals: Array) -> Array:
+    return ratio(totals[..., 0], totals[..., 1])
+
+
+def _rmse(totals: Array) -> Array:
+    return np.sqrt(_mean(totals))
+
+
+def _r2(totals: Array) -> Array:
+    squares, rows, total, total_squares = (totals[..., column] for column in range(4))
+    return 1.0 - ratio(squares, total_squares - total**2 / rows)
+
+
+def _of_areas(y: NDArray[Any], predicted: Predicted, blocks: NDArray[np.int64]) -> Statistic:
+    codes = range(predicted.classes) if predicted.positive is None else [predicted.positive]
+    parts = [_placements(y == code, predicted.values[:, code]) for code in codes]
+    known = [(positive, share) for positive, share in parts if positive.any() and not positive.all()]
+    areas = np.array([share[positive].mean() for positive, share in known])
+    columns = [column for positive, share in known for column in (positive * share, positive, ~positive * share, ~positive)]
+    return Statistic(_sums(blocks, *columns) if columns else np.zeros((1, 0)), lambda totals: _area(totals, areas))
+
+
+def _placements(positive: NDArray[np.bool_], ranking: Array) -> tuple[NDArray[np.bool_], Array]:
+    """For each positive row the share of negative rows ranked below it, for each negative row of positive ones above."""
+    below, above = np.sort(ranking[~positive]), np.sort(ranking[positive])
+    share = np.zeros(len(ranking))
+    if len(below) and len(above):
+        share[positive] = _rank(below, ranking[positive]) / len(below)
+        share[~positive] = 1.0 - _rank(above, ranking[~positive]) / len(above)
+    return positive, share
+
+
+def _rank(ordered: Array, values: Array) -> Array:
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / 2
+
+
+def _area(totals: Array, areas: Array) -> Array:
+    cells = totals.reshape(*totals.shape[:-1], -1, 4)
+    shares = ratio(cells[..., 0], cells[..., 1]) + ratio(cells[..., 2], cells[..., 3]) - areas
+    return mean_of_defined(shares)
+
+
+def _of_counts(metric: str, y: NDArray[Any], predicted: Predicted, blocks: NDArray[np.int64]) -> Statistic:
+    classes, labels = predicted.classes, predicted.labels
+    hits = _per_class(blocks[y == labels], y[y == labels], blocks=int(blocks.max()) + 1, classes=classes)
+    size = {"blocks": int(blocks.max()) + 1, "classes": classes}
+    sums = np.concatenate([hits, _per_class(blocks, labels, **size), _per_class(blocks, y, **size)], axis=1)
+    return Statistic(sums, lambda totals: _count_score(metric, totals.reshape(*totals.shape[:-1], 3, classes), predicted))
+
+
+def _per_class(where: NDArray[np.int64], codes: NDArray[Any], *, blocks: int, classes: int) -> Array:
+    return np.bincount(where * classes + codes, minlength=blocks * classes).reshape(blocks, classes).astype(np.float64)
+
+
+def _count_score(metric: str, cells: Array, predicted: Predicted) -> Array:
+    hits, said, true = (cells[..., row, :] for row in range(3))
+    rows = true.sum(axis=-1)
+    if metric == "accuracy":
+        return ratio(hits.sum(axis=-1), rows)
+    if metric == "mcc":
+        spread = (rows**2 - (said**2).sum(axis=-1)) * (rows**2 - (true**2).sum(axis=-1))
+        return ratio(hits.sum(axis=-1) * rows - (said * true).sum(axis=-1), np.sqrt(spread))
+    by_class = {
+        "precision": lambda: ratio(hits, said),
+        "recall": lambda: ratio(hits, true),
+        "f1": lambda: ratio(2 * hits, said + true),
+        "fpr": lambda: ratio(said - hits, rows[..., None] - true),
+        "fnr": lambda: ratio(true - hits, true),
+    }[metric]()
+    return mean_of_defined(by_class) if predicted.positive is None else by_class[..., predicted.positive]

@@ -1,0 +1,96 @@
+"""Servers for the tests: a real Redis, a real PostgreSQL, SQLite files; a fresh, migrated database for each test."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ml_training.db.engine import Database, open_database
+from ml_training.db.migrate import migrate
+from ml_training.local.redis_server import RedisServer, start_redis
+from tests.support.postgres import PostgresServer, postgres_server
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for the session, with a migrated template to copy databases from."""
+    with postgres_server() as server:
+        server.execute("CREATE DATABASE migrated")
+        database = open_database(server.url("migrated"))
+        migrate(database)
+        database.dispose()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A migrated SQLite file."""
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    database = open_database(f"sqlite:///{path}")
+    migrate(database)
+    database.dispose()
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One Redis server for the session; tests that hurt it start their own."""
+    server = start_redis(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def broker_url(redis_server: RedisServer) -> str:
+    """An empty broker."""
+    import redis
+
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture
+def new_sqlite(tmp_path: Path, sqlite_template: bytes) -> Callable[[], str]:
+    """Makes the URL of a fresh migrated SQLite database."""
+
+    def make() -> str:
+        path = tmp_path / f"jobs-{next(_numbers)}.db"
+        path.write_bytes(sqlite_template)
+        return f"sqlite:///{path}"
+
+    return make
+
+
+@pytest.fixture
+def new_postgresql(postgres: PostgresServer) -> Iterator[Callable[[], str]]:
+    """Makes the URL of a fresh migrated PostgreSQL database, dropped after the test."""
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"test_{os.getpid()}_{next(_numbers)}")
+        postgres.execute(f"CREATE DATABASE {names[-1]} TEMPLATE migrated")
+        return postgres.url(names[-1])
+
+    yield make
+    for name in names:
+        postgres.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh migrated database; the test runs once on each kind."""
+    make: Callable[[], str] = request.getfixturevalue(f"new_{request.param}")
+    return make()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The database behind `database_url`."""
+    database = open_database(database_url)
+    yield database
+    database.dispose()

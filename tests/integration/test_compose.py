@@ -1,0 +1,235 @@
+"""docker-compose.yml without an engine: it is well formed, closed to the outside, and everything it names exists."""
+
+import importlib.util
+import json
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from ml_training.settings import PREFIX, Settings
+from tests.support.dockerfile import read_stages
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+STAGES = read_stages(ROOT / "Dockerfile")
+PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "dashboards/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+PORT = re.compile(r"^127\.0\.0\.1:(?P<host>[^:]+|\$\{[A-Z_]+:-\d+\}):(?P<container>\d+)$")
+VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?P<rule>:[-?])?(?P<text>[^}]*)\}")
+
+
+def mounts(service: str) -> dict[str, tuple[str, bool]]:
+    """Container path -> (source, read only)."""
+    parts = [mount.split(":") for mount in SERVICES[service].get("volumes", [])]
+    return {part[1]: (part[0], part[2:] == ["ro"]) for part in parts}
+
+
+def command(service: str) -> list[str]:
+    """What the container runs: its own command, else the image's."""
+    words: list[str] = SERVICES[service].get("command") or json.loads(STAGES[service].last("CMD"))
+    return words
+
+
+def on_host(service: str, path: str) -> Path:
+    """The file of the repository that a path inside the container is."""
+    for inside, (source, _) in sorted(mounts(service).items(), reverse=True):
+        if path == inside or path.startswith(inside + "/"):
+            return ROOT / source / path.removeprefix(inside).lstrip("/")
+    raise AssertionError(f"{service}: {path} is in no mount")
+
+
+def published(service: str) -> set[int]:
+    """The container's ports that the host sees."""
+    ports = [PORT.match(port) for port in SERVICES[service].get("ports", [])]
+    return {int(port["container"]) for port in ports if port}
+
+
+def in_build_context(path: str) -> bool:
+    """Whether .dockerignore lets the path through: the last line that matches it decides."""
+    inside = True
+    for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
+        pattern = line.removeprefix("!")
+        if line and not line.startswith("#") and (fnmatch(path, pattern) or path.split("/")[0] == pattern):
+            inside = line.startswith("!")
+    return inside
+
+
+def test_it_is_a_compose_file_of_the_parts_that_we_use() -> None:
+    schema = json.loads((ROOT / "tests/support/compose_schema.json").read_text(encoding="utf-8"))
+    errors = Draft202012Validator(schema).iter_errors(COMPOSE)
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
+
+
+def test_it_holds_every_part_of_the_service() -> None:
+    parts = {"postgres", "redis", "migrate", "api", "worker", "maintenance", "exporter", "prometheus", "grafana"}
+    assert set(SERVICES) == parts
+    assert SERVICES["postgres"]["image"].startswith("postgres:17")
+    assert SERVICES["redis"]["image"].startswith("redis:7")
+    assert int(SERVICES["grafana"]["image"].split(":")[1].split(".")[0]) >= 12
+    assert " ".join(command("redis")).count("--appendonly yes") == 1
+    assert " ".join(command("redis")).count("--maxmemory-policy noeviction") == 1
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_published_ports_are_on_loopback_only(service: str) -> None:
+    for port in SERVICES[service].get("ports", []):
+        assert PORT.match(port), port
+
+
+def test_users_reach_the_documented_ports_and_neither_database_nor_broker() -> None:
+    default = Settings.model_fields
+    assert published("api") == {default["api_port"].default}
+    assert published("exporter") == {default["exporter_port"].default}
+    assert published("prometheus") == {9090}
+    assert published("grafana") == {3000}
+    assert [name for name in SERVICES if published(name)] == ["api", "exporter", "prometheus", "grafana"]
+
+
+def test_the_worker_can_be_scaled() -> None:
+    assert not {"container_name", "ports"} & set(SERVICES["worker"])
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_every_setting_exists_and_takes_its_value(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {(PREFIX + name).upper() for name in Settings.model_fields}
+    for name, value in SERVICES[service]["environment"].items():
+        assert name in known, f"{service}: no such setting: {name}"
+        monkeypatch.setenv(name, VARIABLE.sub(lambda found: found["text"] if found["rule"] == ":-" else "pw", value))
+    settings = Settings()
+    assert settings.database.startswith("postgresql://ml_training:pw@postgres:5432/")
+    assert settings.broker_url == "redis://:pw@redis:6379/0"
+
+
+def test_processes_inside_listen_on_all_addresses_and_share_one_directory() -> None:
+    assert SERVICES["api"]["environment"]["ML_TRAINING_API_HOST"] == "0.0.0.0"  # noqa: S104
+    assert SERVICES["exporter"]["environment"]["ML_TRAINING_EXPORTER_HOST"] == "0.0.0.0"  # noqa: S104
+    shared = {name: mounts(name)["/data"] for name in OURS if mounts(name)}
+    assert shared == {
+        "api": ("data", False),
+        "worker": ("data", False),
+        "maintenance": ("data", False),
+        "exporter": ("data", True),
+    }
+    assert {service["environment"]["ML_TRAINING_DATA_DIR"] for service in OURS.values()} == {"/data"}
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_the_process_of_a_service_exists_and_its_image_holds_it(service: str) -> None:
+    python, option, module, *_ = command(service)
+    assert (python, option) == ("python", "-m")
+    found = importlib.util.find_spec(module)
+    assert found, module
+    if found.submodule_search_locations is not None:
+        assert importlib.util.find_spec(f"{module}.__main__"), f"{module} cannot be run with -m"
+    assert module.split(".")[0] in STAGES[OURS[service]["build"]["target"]].copies()
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
+def test_what_an_image_copies_exists_and_is_in_the_build_context(stage: Any) -> None:
+    for source in stage.copies():
+        assert (ROOT / source).exists(), source
+        assert in_build_context(source), source
+    assert set(stage.parents()) <= set(STAGES)
+    assert stage.base in STAGES or stage.base == "python:3.13-slim"
+
+
+def test_the_build_context_holds_no_secrets_data_or_history() -> None:
+    assert not any(in_build_context(path) for path in (".env", ".git/config", "var/ml_training.db", ".venv/bin/python"))
+
+
+@pytest.mark.parametrize("target", sorted({service["build"]["target"] for service in OURS.values()}))
+def test_an_image_runs_as_a_user_on_locked_packages_without_compilers(target: str) -> None:
+    stage = STAGES[target]
+    assert stage.last("USER") == "app"
+    (parent,) = stage.parents()
+    assert STAGES[parent].copies() == [f"requirements/{target}.txt"]
+    assert f"--require-hashes -r requirements/{target}.txt" in STAGES[parent].last("RUN")
+    assert "PIP_ONLY_BINARY=:all:" in STAGES[STAGES[parent].base].last("ENV")
+    installed = [arguments for name, arguments in stage.steps if name == "RUN" and "apt-get install" in arguments]
+    assert [re.findall(r"--no-install-recommends (\S+) ", line) for line in installed] == (
+        [["libgomp1"]] if target == "worker" else []
+    )
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_waits_for_what_it_needs_and_the_condition_can_come_true(service: str) -> None:
+    for needed, how in SERVICES[service].get("depends_on", {}).items():
+        condition = how["condition"]
+        assert condition != "service_healthy" or "healthcheck" in SERVICES[needed], needed
+        assert condition != "service_completed_successfully" or SERVICES[needed]["restart"] == "no", needed
+    if service in OURS and service != "migrate":
+        assert SERVICES[service]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+
+
+@pytest.mark.parametrize(
+    ("service", "url", "package"),
+    [
+        ("api", "http://127.0.0.1:8000/api/v1/health/live", "ml_training/api"),
+        ("exporter", "http://127.0.0.1:8012/health/live", "exporter"),
+    ],
+)
+def test_a_health_check_asks_a_route_that_exists_with_a_program_that_the_image_has(
+    service: str, url: str, package: str
+) -> None:
+    program, *_, script = SERVICES[service]["healthcheck"]["test"][1:]
+    assert program == "python"
+    compile(script, "healthcheck", "exec")
+    assert f"'{url}'" in script
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / package).rglob("*.py")]
+    assert any(re.search(r"""/live["']""", source) for source in sources)
+
+
+def test_every_named_volume_is_declared_and_every_mounted_path_exists() -> None:
+    used: set[str] = set()
+    for service in SERVICES:
+        for source, read_only in mounts(service).values():
+            if source.startswith("."):
+                assert (ROOT / source).is_dir(), source
+                assert read_only, f"{service}: the repository is not the container's to write"
+            else:
+                used.add(source)
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_passwords_come_from_the_environment_and_are_documented() -> None:
+    found = list(VARIABLE.finditer((ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
+    required = {variable["name"] for variable in found if variable["rule"] == ":?"}
+    optional = {variable["name"] for variable in found if variable["rule"] == ":-"}
+    assert required == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "GRAFANA_PASSWORD"}
+    assert {variable["name"] for variable in found} == required | optional
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    for name in required | optional:
+        assert re.search(rf"^#? ?{name}=", example, flags=re.MULTILINE), f".env.example lacks {name}"
+
+
+def test_prometheus_scrapes_the_exporter_and_loads_rules_that_exist() -> None:
+    configuration = next(word.split("=")[1] for word in command("prometheus") if word.startswith("--config.file="))
+    assert on_host("prometheus", configuration) == ROOT / "dashboards/prometheus/prometheus.yml"
+    for rules in PROMETHEUS["rule_files"]:
+        assert on_host("prometheus", str(Path(configuration).parent / rules)).is_file(), rules
+    listed = {Path(rules).name for rules in PROMETHEUS["rule_files"]}
+    assert listed == {path.name for path in (ROOT / "dashboards/prometheus/rules").glob("*.yml")}
+    (scrape,) = PROMETHEUS["scrape_configs"]
+    host, port = scrape["static_configs"][0]["targets"][0].split(":")
+    assert host in SERVICES
+    assert int(port) in published(host)
+    assert scrape["sample_limit"] == 20_000
+
+
+def test_grafana_gets_its_data_source_and_its_dashboards() -> None:
+    provisioning = on_host("grafana", "/etc/grafana/provisioning")
+    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yaml").read_text(encoding="utf-8"))[
+        "datasources"
+    ]
+    assert (source["type"], source["url"], source["isDefault"]) == ("prometheus", "http://prometheus:9090", True)
+    assert source["jsonData"]["timeInterval"] == PROMETHEUS["global"]["scrape_interval"]
+    (provider,) = yaml.safe_load((provisioning / "dashboards/dashboards.yaml").read_text(encoding="utf-8"))["providers"]
+    assert list(on_host("grafana", provider["options"]["path"]).glob("*.json"))
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert on_host("grafana", home).is_file()

@@ -1,0 +1,378 @@
+"""Claim, fence, cancel, time limit and drain: each guard of the database and of the lease, on both databases."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from ml_training.db import heartbeats, jobs, ledger, registry
+from ml_training.db.engine import Database
+from ml_training.domain.errors import Interrupted
+from ml_training.domain.limits import Limits
+from ml_training.domain.records import Job
+from ml_training.domain.states import JobStatus
+from ml_training.queue.permits import open_permits
+from ml_training.services.core import Core
+from ml_training.services.execute import Workplace, run_next
+from ml_training.services.lease import LeaseTimes
+from ml_training.services.lifecycle import request_cancel
+from ml_training.services.reap import reap_once
+from ml_training.services.reporter import JobReporter
+from ml_training.services.verdict import Verdict
+from ml_training.storage.local import LocalStorage
+from tests.support.eventually import eventually
+from tests.support.jobs import QUICK, a_model, read_job, store_dataset, store_job, train_at_once, workplace
+
+SHORT = LeaseTimes(lease=0.3, renew=10.0, poll=0.02, cancel_grace=0.3, drain_grace=0.3)  # a lease nobody renews
+
+
+@pytest.fixture
+def core(database: Database, tmp_path: Path, broker_url: str) -> Iterator[Core]:
+    """The core over the test's own database and broker."""
+    core = Core(database, LocalStorage(tmp_path), open_permits(broker_url, budget=1.0), Limits(), 30.0)
+    yield core
+    core.permits.close()
+
+
+@pytest.fixture
+def dataset_id(database: Database) -> int:
+    """A data set for the jobs to name."""
+    return store_dataset(database)
+
+
+class Patient:
+    """A handler that works until the test lets it finish, or until it is asked to stop (if it listens)."""
+
+    def __init__(self, *, listens: bool = True) -> None:
+        self.started = threading.Event()
+        self.finish = threading.Event()
+        self._listens = listens
+
+    def __call__(self, place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+        self.started.set()
+        while not self.finish.wait(0.01):
+            reason = reporter.should_stop()
+            if reason is not None and self._listens:
+                raise Interrupted(reason)
+        return a_model(job)
+
+
+def in_background(place: Workplace) -> threading.Thread:
+    """Run one job in a thread."""
+    thread = threading.Thread(target=run_next, args=(place,), daemon=True)
+    thread.start()
+    return thread
+
+
+def models_of(database: Database, job_id: int) -> list[int]:
+    """The attempts whose models the job has."""
+    with database.read() as connection:
+        return [m.attempt for m in registry.list_models(connection, before_id=None, limit=100) if m.job_id == job_id]
+
+
+def test_the_first_due_job_by_priority_then_age_is_claimed(database: Database, dataset_id: int, tmp_path: Path) -> None:
+    late = store_job(database, dataset_id=dataset_id, priority=5)
+    urgent = store_job(database, dataset_id=dataset_id, priority=1)
+    order: list[int] = []
+
+    def note(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+        order.append(job.id)
+        return a_model(job)
+
+    place = workplace(database, tmp_path, note)
+    assert run_next(place)
+    assert run_next(place)
+    assert not run_next(place)
+    assert order == [urgent, late]
+
+
+def test_many_workers_claim_each_job_once(database: Database, dataset_id: int, tmp_path: Path) -> None:
+    wanted = [store_job(database, dataset_id=dataset_id) for _ in range(30)]
+    place = workplace(database, tmp_path, train_at_once)
+
+    def work(_: int) -> int:
+        done = 0
+        while run_next(place):
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(work, range(6))) == len(wanted)
+    for job_id in wanted:
+        assert (read_job(database, job_id).status, read_job(database, job_id).attempt) == (JobStatus.COMPLETED, 1)
+        assert models_of(database, job_id) == [1]
+
+
+def test_a_late_attempt_writes_nothing_and_is_counted(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    database = core.database
+    job_id = store_job(database, dataset_id=dataset_id)
+    zombie = Patient(listens=False)
+    first = in_background(workplace(database, tmp_path, zombie, times=SHORT))
+    zombie.started.wait(10)
+    eventually(lambda: reap_once(core).given_back, within=10, what="the lease has ended")
+    assert run_next(workplace(database, tmp_path, train_at_once))
+    zombie.finish.set()
+    first.join(10)
+    job = read_job(database, job_id)
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
+    assert models_of(database, job_id) == [2]
+    assert refused(database) == 1
+
+
+def refused(database: Database) -> int:
+    """How many late writes were counted."""
+    with database.read() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM ledger WHERE kind = 'refused'")).scalar_one())
+
+
+def test_an_attempt_that_lost_its_job_ends_with_its_process(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    database = core.database
+    store_job(database, dataset_id=dataset_id)
+    ended = threading.Event()
+    zombie = Patient(listens=False)
+    times = LeaseTimes(lease=0.3, renew=1.0, poll=0.02, cancel_grace=0.1, drain_grace=0.1)
+    place = workplace(database, tmp_path, zombie, times=times, end_process=ended.set)
+    thread = in_background(place)
+    zombie.started.wait(10)
+    eventually(lambda: reap_once(core).given_back, within=10, what="the lease has ended")
+    assert ended.wait(10), "the process that lost its job ends itself"
+    zombie.finish.set()
+    thread.join(10)
+    assert refused(database) >= 1
+
+
+def test_a_pending_job_is_cancelled_at_once_and_never_claimed(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    job_id = store_job(core.database, dataset_id=dataset_id)
+    assert request_cancel(core, job_id).status is JobStatus.CANCELLED
+    assert request_cancel(core, job_id).status is JobStatus.CANCELLED, "asking again is no error"
+    assert not run_next(workplace(core.database, tmp_path, train_at_once))
+
+
+def test_a_running_job_that_listens_is_cancelled_and_the_next_one_runs(
+    core: Core, dataset_id: int, tmp_path: Path
+) -> None:
+    job_id = store_job(core.database, dataset_id=dataset_id)
+    following = store_job(core.database, dataset_id=dataset_id)
+    patient = Patient()
+    thread = in_background(workplace(core.database, tmp_path, patient))
+    patient.started.wait(10)
+    request_cancel(core, job_id)
+    thread.join(10)
+    assert read_job(core.database, job_id).status is JobStatus.CANCELLED
+    assert run_next(workplace(core.database, tmp_path, train_at_once))
+    assert read_job(core.database, following).status is JobStatus.COMPLETED
+
+
+def test_a_running_job_that_does_not_listen_is_cancelled_with_its_process(
+    core: Core, dataset_id: int, tmp_path: Path
+) -> None:
+    job_id = store_job(core.database, dataset_id=dataset_id)
+    deaf, ended = Patient(listens=False), threading.Event()
+    thread = in_background(workplace(core.database, tmp_path, deaf, end_process=ended.set))
+    deaf.started.wait(10)
+    request_cancel(core, job_id)
+    assert ended.wait(10)
+    assert read_job(core.database, job_id).status is JobStatus.CANCELLED
+    deaf.finish.set()
+    thread.join(10)
+    assert models_of(core.database, job_id) == []
+
+
+def test_a_job_cancelled_while_its_result_is_written_never_completes(
+    core: Core, dataset_id: int, tmp_path: Path
+) -> None:
+    job_id = store_job(core.database, dataset_id=dataset_id)
+
+    def done_just_now(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+        request_cancel(core, job.id)
+        return a_model(job)
+
+    times = LeaseTimes(lease=30, renew=10, poll=5, cancel_grace=5, drain_grace=5)  # the lease does not look in time
+    assert run_next(workplace(core.database, tmp_path, done_just_now, times=times))
+    assert read_job(core.database, job_id).status is JobStatus.CANCELLED
+    assert models_of(core.database, job_id) == []
+
+
+def test_the_time_limit_counts_all_attempts_together(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    database = core.database
+    job_id = store_job(database, dataset_id=dataset_id, max_runtime_seconds=1.0)
+    with database.write() as connection:
+        connection.execute(text("UPDATE jobs SET runtime_seconds = 0.9"))
+    thread = in_background(workplace(database, tmp_path, Patient()))
+    thread.join(10)
+    job = read_job(database, job_id)
+    assert job.status is JobStatus.FAILED
+    assert job.error is not None
+    assert job.error.code == "timeout"
+    assert job.runtime_seconds < 2.0
+
+
+def test_a_draining_worker_gives_its_job_back_uncharged(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    database = core.database
+    job_id = store_job(database, dataset_id=dataset_id)
+    with database.write() as connection:
+        heartbeats.write_heartbeat(connection, process="worker@test-1", kind="worker", body={"slots": 1})
+    patient = Patient()
+    thread = in_background(workplace(database, tmp_path, patient))
+    patient.started.wait(10)
+    with database.write() as connection:
+        heartbeats.mark_draining(connection, "worker@test-1")
+    thread.join(10)
+    job = read_job(database, job_id)
+    assert (job.status, job.attempt, job.progress) == (JobStatus.PENDING, 1, 0.0)
+    assert job.runtime_seconds > 0
+    with database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM lost_attempts")).scalar_one() == 0
+
+
+def test_the_third_lost_worker_ends_the_job(core: Core, dataset_id: int) -> None:
+    database = core.database
+    job_id = store_job(database, dataset_id=dataset_id)
+    for _ in range(3):
+        with database.write() as connection:
+            connection.execute(text("UPDATE jobs SET run_after = 0"))
+            assert jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
+        reap_once(core)
+    job = read_job(database, job_id)
+    assert job.status is JobStatus.FAILED
+    assert job.error is not None
+    assert job.error.code == "poison"
+
+
+def test_a_lost_job_with_a_cancel_request_is_cancelled(core: Core, dataset_id: int) -> None:
+    job_id = store_job(core.database, dataset_id=dataset_id)
+    with core.database.write() as connection:
+        jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
+    request_cancel(core, job_id)
+    assert reap_once(core).cancelled == 1
+    assert read_job(core.database, job_id).status is JobStatus.CANCELLED
+
+
+def test_a_crash_between_claim_and_verdict_loses_nothing(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    job_id = store_job(core.database, dataset_id=dataset_id)
+    with core.database.write() as connection:
+        jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
+    assert reap_once(core).given_back == 1
+    assert run_next(workplace(core.database, tmp_path, train_at_once))
+    job = read_job(core.database, job_id)
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE jobs SET status = 'RUNNING', lease_until = 1 WHERE status = 'COMPLETED'",
+        "UPDATE jobs SET progress = 0.5 WHERE status = 'COMPLETED'",
+        "UPDATE jobs SET attempt = attempt - 1 WHERE status = 'RUNNING'",
+        "UPDATE jobs SET attempt = attempt + 1 WHERE status = 'RUNNING'",
+        "UPDATE jobs SET status = 'RUNNING', lease_until = 1 WHERE status = 'PENDING'",
+        "UPDATE jobs SET status = 'COMPLETED', result_id = 1 WHERE status = 'PENDING'",
+        "UPDATE jobs SET status = 'FAILED' WHERE status = 'PENDING'",
+        "UPDATE jobs SET status = 'NONSENSE' WHERE status = 'PENDING'",
+        "UPDATE jobs SET progress = 1.5 WHERE status = 'RUNNING'",
+        "UPDATE jobs SET lease_until = NULL WHERE status = 'RUNNING'",
+    ],
+)
+def test_the_database_itself_refuses_what_no_code_may_do(
+    database: Database, dataset_id: int, tmp_path: Path, statement: str
+) -> None:
+    store_job(database, dataset_id=dataset_id)
+    run_next(workplace(database, tmp_path, train_at_once))
+    store_job(database, dataset_id=dataset_id)
+    with database.write() as connection:
+        jobs.claim_next(connection, worker="w", lease_seconds=60)
+    store_job(database, dataset_id=dataset_id)
+    with pytest.raises(DBAPIError), database.write() as connection:
+        connection.execute(text(statement))
+
+
+def test_a_job_with_a_cancel_request_cannot_complete_even_by_hand(core: Core, dataset_id: int) -> None:
+    job_id = store_job(core.database, dataset_id=dataset_id)
+    with core.database.write() as connection:
+        jobs.claim_next(connection, worker="w", lease_seconds=60)
+    request_cancel(core, job_id)
+    with core.database.write() as connection:
+        assert not jobs.complete(connection, job_id=job_id, attempt=1, result_id=1, rows_used=1, features_count=1)
+    with pytest.raises(DBAPIError), core.database.write() as connection:
+        connection.execute(text("UPDATE jobs SET status='COMPLETED', result_id=1, lease_until=NULL"))
+
+
+def totals(database: Database) -> dict[tuple[str, str], tuple[int, float]]:
+    """Terminal transitions ever, by status: how many, and their seconds."""
+    query = """SELECT label, sum(n), sum(seconds) FROM (
+        SELECT label, n, seconds FROM ledger_totals WHERE kind = 'terminal'
+        UNION ALL SELECT label, 1, seconds FROM ledger WHERE kind = 'terminal') AS both_parts GROUP BY label"""
+    with database.read() as connection:
+        return {(row[0], ""): (int(row[1]), float(row[2])) for row in connection.execute(text(query))}
+
+
+def test_counters_equal_the_rows_before_while_and_after_folds(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    database = core.database
+    for _ in range(12):
+        store_job(database, dataset_id=dataset_id)
+    request_cancel(core, store_job(database, dataset_id=dataset_id))
+    while run_next(workplace(database, tmp_path, train_at_once)):
+        with database.write() as connection:
+            ledger.fold(connection, limit=3)
+        with database.read() as connection:
+            rows = connection.execute(text("SELECT count(*) FROM jobs WHERE status = 'COMPLETED'")).scalar_one()
+        assert totals(database)["COMPLETED", ""][0] == rows
+    with database.write() as connection:
+        connection.execute(text("DELETE FROM models"))
+        connection.execute(text("DELETE FROM jobs"))  # a retention run
+    assert totals(database)["COMPLETED", ""][0] == 12
+    assert totals(database)["CANCELLED", ""] == (1, 0.0)
+
+
+def test_progress_reaches_the_row_and_never_falls(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    job_id = store_job(core.database, dataset_id=dataset_id)
+    go_on, finish = threading.Event(), threading.Event()
+
+    def work(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+        reporter.progress(0.6, "most of it", eta_seconds=4.0)
+        reporter.features(30)
+        go_on.wait(10)
+        reporter.progress(0.2, "a stage that counts anew", eta_seconds=None)
+        finish.wait(10)
+        return a_model(job)
+
+    thread = in_background(workplace(core.database, tmp_path, work))
+    seen = eventually(lambda: (job := read_job(core.database, job_id)).progress == 0.6 and job)
+    assert (seen.progress_message, seen.eta_seconds, seen.features_count) == ("most of it", 4.0, 30)
+    go_on.set()
+    eventually(lambda: read_job(core.database, job_id).progress_message == "a stage that counts anew")
+    assert read_job(core.database, job_id).progress == 0.6
+    finish.set()
+    thread.join(10)
+    assert read_job(core.database, job_id).progress == 1.0
+
+
+def test_an_outage_that_is_not_the_jobs_fault_costs_it_nothing(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    job_id = store_job(core.database, dataset_id=dataset_id)
+
+    def no_disk(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+        raise OSError(28, "No space left on device")
+
+    run_next(workplace(core.database, tmp_path, no_disk))
+    job = read_job(core.database, job_id)
+    assert (job.status, job.attempt) == (JobStatus.PENDING, 1)
+    assert job.run_after > job.created_at, "it waits a little before the next attempt"
+    with core.database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM lost_attempts")).scalar_one() == 0
+
+
+def test_whatever_a_library_raises_ends_the_job_and_not_the_worker(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    job_id = store_job(core.database, dataset_id=dataset_id)
+
+    def broken(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+        raise ZeroDivisionError("in the library")
+
+    assert run_next(workplace(core.database, tmp_path, broken, times=QUICK))
+    job = read_job(core.database, job_id)
+    assert job.status is JobStatus.FAILED
+    assert job.error is not None
+    assert (job.error.code, "ZeroDivisionError" in job.error.message) == ("training_error", True)

@@ -1,0 +1,109 @@
+"""Job rows for tests of the guards, and a workplace whose handlers the test chooses."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ml_training.db import datasets, jobs, registry
+from ml_training.db.engine import Database
+from ml_training.domain.records import Job
+from ml_training.domain.states import JobType
+from ml_training.services.execute import Handler, Workplace
+from ml_training.services.lease import LeaseTimes
+from ml_training.services.lifecycle import Held
+from ml_training.services.reporter import JobReporter
+from ml_training.services.verdict import Verdict
+from ml_training.storage.local import LocalStorage
+
+QUICK = LeaseTimes(lease=1.0, renew=0.2, poll=0.02, cancel_grace=0.3, drain_grace=0.3)
+
+
+def store_dataset(database: Database, *, name: str = "data") -> int:
+    """A PROCESSING data set without bytes."""
+    with database.write() as connection:
+        return datasets.insert_dataset(
+            connection,
+            name=name,
+            file_format="csv",
+            raw_key="uploads/none",
+            raw_sha256="0" * 64,
+            raw_bytes=0,
+            time_column=None,
+            phase_column=None,
+            group_column=None,
+        )
+
+
+def store_job(database: Database, *, dataset_id: int, **values: Any) -> int:
+    """A PENDING TRAIN job; any column can be chosen."""
+    row = {
+        "job_type": JobType.TRAIN, "model_type": "lightgbm", "spec": {}, "dataset_id": dataset_id, "priority": 5,
+        "max_runtime_seconds": 3600.0, "phases_count": 0, **values,
+    }  # fmt: skip
+    with database.write() as connection:
+        return jobs.insert_job(connection, **row)
+
+
+def read_job(database: Database, job_id: int) -> Job:
+    """The job as it is now."""
+    with database.read() as connection:
+        job = jobs.get_job(connection, job_id)
+    assert job is not None
+    return job
+
+
+def workplace(
+    database: Database,
+    root: Path,
+    handler: Handler,
+    *,
+    worker: str = "worker@test-1",
+    times: LeaseTimes = QUICK,
+    end_process: Callable[[], None] = lambda: None,
+) -> Workplace:
+    """A workplace where every job type does what `handler` says."""
+    handlers: Mapping[JobType, Handler] = dict.fromkeys(JobType, handler)
+    return Workplace(
+        database=database,
+        storage=LocalStorage(root),
+        worker=worker,
+        threads=1,
+        times=times,
+        handlers=handlers,
+        announce=lambda job, fraction, message: None,
+        end_process=end_process,
+    )
+
+
+def a_model(job: Job, *, accuracy: float | None = 0.9) -> Verdict:
+    """The verdict of a job that trained a model without bytes."""
+
+    def store(connection: Connection, held: Held) -> int:
+        return registry.insert_model(
+            connection,
+            name="model",
+            model_type="lightgbm",
+            task="binary",
+            job_id=held.job_id,
+            attempt=held.attempt,
+            dataset_id=job.dataset_id,
+            dataset_sha256="0" * 64,
+            artifact_key=f"artifacts/{held.job_id}-{held.attempt}",
+            artifact_sha256="0" * 64,
+            artifact_bytes=0,
+            scores={},
+            details={},
+            lineage={},
+            train_accuracy=accuracy,
+            test_accuracy=accuracy,
+        )
+
+    return Verdict(store=store, rows_used=100)
+
+
+def train_at_once(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    """A handler that is done immediately."""
+    reporter.progress(0.5, "half way", eta_seconds=None)
+    return a_model(job)
