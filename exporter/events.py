@@ -6,10 +6,11 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeGuard
+from typing import Any
 
 import orjson
 
+from exporter.exposition import finite
 from exporter.live import LiveProgress
 from ml_training.domain.messages import EVENT_CHANGED, EVENT_PROGRESS
 
@@ -26,6 +27,7 @@ TYPES = (
     EVENT_CHANGED,
     OTHER,
 )
+_KNOWN = frozenset(TYPES)
 NEWS = frozenset(
     {EVENT_CHANGED, "task-started", "task-succeeded", "task-failed", "task-revoked", "worker-online", "worker-offline"}
 )  # after these the database says something new
@@ -74,33 +76,29 @@ class EventLog:
                 self._counts[kind] += 1
             for event in events:
                 self._note_lag(event.get("timestamp"), now)
-        if any([self._progress(event) for event, kind in zip(events, kinds, strict=False) if kind == EVENT_PROGRESS]):
+        if sum(self._progress(event) for event, kind in zip(events, kinds, strict=False) if kind == EVENT_PROGRESS):
             self._on_progress()
         if not NEWS.isdisjoint(kinds):
             self._on_news()
 
     def _note_lag(self, sent: object, now: float) -> None:
-        lag = now - sent if _is_number(sent) else math.inf
-        if lag > LONGEST_LAG_SECONDS:
+        at = finite(sent)
+        if at is None or now - at > LONGEST_LAG_SECONDS:
             return
         second = math.floor(now)
         if not self._lags or self._lags[-1][0] != second:
             self._lags.append((second, 0.0))
             while self._lags[0][0] < second - LAG_WINDOW_SECONDS:
                 self._lags.popleft()
-        self._lags[-1] = (second, max(self._lags[-1][1], lag))
+        self._lags[-1] = (second, max(self._lags[-1][1], now - at))  # never below 0, whatever the sender's clock says
 
     def _progress(self, event: dict[str, Any]) -> bool:
-        job_id, progress, attempt = event.get("job_id"), event.get("progress"), event.get("attempt")
-        if type(job_id) is not int or not _is_number(progress):
+        job_id, progress, attempt = event.get("job_id"), finite(event.get("progress")), event.get("attempt")
+        if type(job_id) is not int or progress is None:
             return False
-        return self._live.offer(job_id, float(progress), attempt=attempt if type(attempt) is int else None)
+        return self._live.offer(job_id, progress, attempt=attempt if type(attempt) is int else None)
 
 
 def _kind(event: dict[str, Any]) -> str:
     kind = event.get("type")
-    return kind if isinstance(kind, str) and kind in TYPES else OTHER
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return kind if isinstance(kind, str) and kind in _KNOWN else OTHER

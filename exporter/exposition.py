@@ -10,17 +10,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from exporter.metrics import Metric
 
 Families = Mapping[Metric, bytes]  # whole lines of samples by family
-Value = int | float
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.:@/-]")
 LABEL_LENGTH = 128
 
 
-def number(value: Value) -> str:
+def number(value: float) -> str:
     """The shortest text that reads back as the same number."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(int(value)) if isinstance(value, bool) else repr(value)
+    return str(int(value)) if abs(value) < 1e15 and value == int(value) else repr(value)
+
+
+def finite(value: object) -> float | None:
+    """A number that a page can show; None for everything else, however large or strange."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return value if math.isfinite(value) else None
+    except OverflowError:  # an integer of JSON has no upper bound
+        return None
 
 
 def identifier(text: str) -> str:
@@ -28,14 +35,14 @@ def identifier(text: str) -> str:
     return _UNSAFE.sub("_", text[:LABEL_LENGTH])
 
 
-def sample(metric: Metric, labels: Sequence[str], value: Value | None) -> bytes:
+def sample(metric: Metric, labels: Sequence[str], value: float | None) -> bytes:
     """One line; nothing for a value that is unknown or not finite. `labels` are in the catalogue's order."""
-    if value is None or not math.isfinite(value):
+    if value is None or finite(value) is None:
         return b""
     return f"{metric.name}{_braces(metric.labels, labels)} {number(value)}\n".encode()
 
 
-def samples(metric: Metric, values: Iterable[tuple[Sequence[str], Value | None]]) -> bytes:
+def samples(metric: Metric, values: Iterable[tuple[Sequence[str], float | None]]) -> bytes:
     """One line for each pair of label values and value."""
     return b"".join(sample(metric, labels, value) for labels, value in values)
 

@@ -28,7 +28,7 @@ def workplace() -> Workplace:
 def open_workplace(worker: str) -> None:
     """Import and warm the engine, open the database lazily, start the event thread."""
     # Here, not at the top: the parent of the pool imports this module too, and must stay small.
-    from ml_training.services.ingest import run_ingest
+    from ml_training.services.ingest import ingest_handler
     from ml_training.services.training_jobs import run_compare, run_test, run_train
     from ml_training.training.engine import warm_up
 
@@ -51,7 +51,7 @@ def open_workplace(worker: str) -> None:
                 JobType.TRAIN: run_train,
                 JobType.TEST: run_test,
                 JobType.COMPARE: run_compare,
-                JobType.INGEST: run_ingest,
+                JobType.INGEST: ingest_handler(settings.limits),
             },
             announce=announce,
             end_process=end_process,

@@ -6,10 +6,12 @@ annotations, from which the document is made, and is marked as one that validate
 
 from collections.abc import Callable
 from functools import cache, wraps
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, request
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ml_training.api.body import read_json
@@ -19,6 +21,7 @@ from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.specs import Id, field_errors
 
 Handler = Callable[..., Response]
+Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
 
 
 class Query(BaseModel):
@@ -36,10 +39,10 @@ def blueprint(noun: str, description: str, *, path: str | None = None) -> APIBlu
     )  # fmt: skip
 
 
-def problems(*codes: int) -> dict[str, Any]:
+def problems(*codes: int) -> Responses:
     """Responses of a route that are problems."""
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {str(code): {"content": {PROBLEM: {"schema": schema}}} for code in codes}
+    return {code: {"content": {PROBLEM: {"schema": schema}}} for code in codes}
 
 
 def documented(
@@ -67,7 +70,7 @@ def documented(
 
         models = {"path": path and _path_model(path), "query": query, "body": body, "header": header}
         view.__annotations__ = {name: model for name, model in models.items() if model and model is not Query}
-        view.__delay_validate_request__ = True  # type: ignore[attr-defined] - flask-openapi3: we parse ourselves
+        view.__delay_validate_request__ = True  # type: ignore[attr-defined]  # the library's own mark
         return view
 
     return decorate

@@ -1,4 +1,4 @@
-"""The slow lane: what lasts (uploads, downloads, waits) may hold only so many threads, so that health always has one."""
+"""The slow lane: uploads, downloads and waits may hold only so many threads, so that health always has one."""
 
 import threading
 from types import TracebackType
@@ -43,8 +43,8 @@ class SlowLane:
     def enter(self, what: str) -> Slot:
         """A place for an upload or download; raises Unavailable when there is none."""
         if not self._all.acquire(blocking=False):
-            raise Unavailable(f"too many uploads, downloads and waits at once for another {what}: try again in a moment",
-                              retry_after=RETRY_AFTER_SECONDS)  # fmt: skip
+            detail = f"too many uploads, downloads and waits at once for another {what}: try again in a moment"
+            raise Unavailable(detail, retry_after=RETRY_AFTER_SECONDS)
         return Slot(self._all)
 
     def enter_wait(self) -> Slot | None:

@@ -13,7 +13,9 @@ PROBLEM = "application/problem+json"
 PROBLEM_TYPE = "urn:ml-training:problem:"
 
 
-def reply(body: object, status: int = 200, *, headers: Mapping[str, str] | None = None, mimetype: str = JSON) -> Response:
+def reply(
+    body: object, status: int = 200, *, headers: Mapping[str, str] | None = None, mimetype: str = JSON
+) -> Response:
     """A JSON answer; raises ValueError for NaN, which would not be JSON."""
     data = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Response(data.encode(), status, headers, mimetype=mimetype)

@@ -75,10 +75,17 @@ def _take_file(parts: _Parts, event: File, chunks: Iterator[bytes], store: Store
         parts.errors.append(FieldError(f"/{event.name}", "only one file is read, and its field is named file"))
     parts.has_file |= event.name == "file"
     file_format = format_of(event.filename) if is_expected else ""
-    if is_expected and not _known_errors(parts):
-        parts.file = file_format, store(file_format, chunks)
+    if is_expected and not _is_wrong_already(parts):
+        _store_file(parts, file_format, chunks, store)
     for _ in chunks:  # what nobody stored
         pass
+
+
+def _store_file(parts: _Parts, file_format: str, chunks: Iterator[bytes], store: Store) -> None:
+    try:
+        parts.file = file_format, store(file_format, chunks)
+    except Invalid as error:  # the file's first bytes are wrong: go on to judge the fields behind it
+        parts.errors += error.errors
 
 
 def _take_field(parts: _Parts, event: Field, chunks: Iterator[bytes]) -> None:
@@ -107,25 +114,21 @@ def _text(value: bytes, pointer: str) -> str:
     return text
 
 
-def _known_errors(parts: _Parts) -> tuple[FieldError, ...]:
-    """What is wrong with the fields so far; what is missing may still come."""
-    return tuple(parts.errors) + _form_errors(parts, "missing")
-
-
 def _form(parts: _Parts) -> tuple[UploadForm | None, tuple[FieldError, ...]]:
-    errors = tuple(parts.errors) + _form_errors(parts, "")
+    """The form, or every reason why it is none."""
+    errors = tuple(parts.errors)
     if not parts.has_file:
         errors += (FieldError("/file", "is missing: send the data as a file"),)
-    return (None, errors) if errors else (UploadForm.model_validate(parts.fields), ())
-
-
-def _form_errors(parts: _Parts, ignored: str) -> tuple[FieldError, ...]:
     try:
-        UploadForm.model_validate(parts.fields)
+        return UploadForm.model_validate(parts.fields), errors
     except ValidationError as error:
-        wrong = [item for item in error.errors(include_url=False) if item["type"] != ignored]
-        return field_errors(error) if wrong and not ignored else tuple(_one(item) for item in wrong)
-    return ()
+        return None, errors + field_errors(error)
+
+
+def _is_wrong_already(parts: _Parts) -> bool:
+    """Whether a field read so far is wrong; what is missing may still come."""
+    _, errors = _form(parts)
+    return bool(parts.errors) or any(error.pointer.removeprefix("/") in parts.fields for error in errors)
 
 
 def _data(events: Iterator[Event]) -> Iterator[bytes]:
@@ -144,9 +147,22 @@ def _events(stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
         while not isinstance(event := decoder.next_event(), Epilogue):
             if event is NEED_DATA:
                 _feed(decoder, stream)
+            elif isinstance(event, Field | File) and event.name is None:
+                raise BadRequest("a part of the form has no name")
             else:
                 yield event
     except RequestEntityTooLarge:
         raise Invalid(f"a form has at most {MAX_PARTS} parts") from None
     except ValueError:
         raise BadRequest("the form is broken or ends early") from None
+
+
+def _feed(decoder: MultipartDecoder, stream: IO[bytes]) -> None:
+    try:
+        chunk = stream.read(CHUNK_BYTES)
+    except RequestEntityTooLarge:
+        raise too_large() from None
+    try:
+        decoder.receive_data(chunk or None)
+    except RequestEntityTooLarge:
+        raise BadRequest("the form holds too much text outside its parts") from None

@@ -171,4 +171,6 @@ def _eviction_policy(client: redis.Redis) -> str:
 
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

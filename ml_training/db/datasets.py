@@ -36,6 +36,15 @@ def get_dataset(connection: Connection, dataset_id: int) -> Dataset | None:
     return None if row is None else _dataset(row)
 
 
+def hold_dataset(connection: Connection, dataset_id: int, *, alone: bool) -> bool:
+    """Lock the row until the end of the transaction; False when the data set was deleted.
+
+    A job takes it shared, a deletion `alone`: so no job is stored on a data set that goes at the same moment.
+    """
+    found = select(datasets.c.id).where(datasets.c.id == dataset_id, datasets.c.deleted_at.is_(None))
+    return connection.execute(found.with_for_update(read=not alone)).first() is not None
+
+
 def list_datasets(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Dataset]:
     """Newest first, without the deleted ones."""
     query = select(datasets).where(datasets.c.deleted_at.is_(None)).order_by(datasets.c.id.desc()).limit(limit)

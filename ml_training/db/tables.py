@@ -192,6 +192,7 @@ test_results = Table(
     Column("degradation", JSON, nullable=False),
     Column("overfitted", Boolean, nullable=True),
     _time("accuracy", nullable=True),
+    Column("details", JSON, nullable=False),
     _time("created_at"),
     sqlite_autoincrement=True,
 )

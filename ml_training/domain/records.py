@@ -120,6 +120,7 @@ class TestResult:
     degradation: Json
     overfitted: bool | None
     accuracy: float | None
+    details: Json  # rows, confusion matrix, curves
     created_at: float
 
 

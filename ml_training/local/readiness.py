@@ -55,6 +55,8 @@ def who_answers(url: str) -> str:
     """A few words about whatever serves `url`, for the message that its port is taken."""
     try:
         response = _http().get(url)
+    except httpx.ConnectError:
+        return "nothing listens there"
     except (httpx.HTTPError, httpx.InvalidURL):
         return "it does not answer HTTP"
     server = response.headers.get("server", "a server without a name")

@@ -85,10 +85,11 @@ def delete_dataset(core: Core, dataset_id: int) -> None:
     """Soft delete; raises NotFound, or Conflict while a job that has not ended needs the data set."""
     get_dataset(core, dataset_id)
     with core.database.write() as connection:
+        if not datasets.hold_dataset(connection, dataset_id, alone=True):
+            raise NotFound(f"there is no data set {dataset_id}")
         if jobs.uses_dataset(connection, dataset_id):
             raise Conflict(f"a job that has not ended needs data set {dataset_id}: wait for it or cancel it")
-        if not datasets.mark_deleted(connection, dataset_id):
-            raise NotFound(f"there is no data set {dataset_id}")
+        datasets.mark_deleted(connection, dataset_id)
 
 
 def _name_errors(name: str) -> list[FieldError]:

@@ -105,7 +105,7 @@ def _store_item(connection: Connection, item: _Checked | tuple[FieldError, ...])
     if not isinstance(item, _Checked):
         return {"errors": [{"pointer": error.pointer, "detail": error.detail} for error in item]}
     spec = item.spec
-    if datasets.get_dataset(connection, spec.dataset_id) is None:  # deleted since the check
+    if not datasets.hold_dataset(connection, spec.dataset_id, alone=False):  # deleted since the check
         raise Conflict(f"data set {spec.dataset_id} has just been deleted")
     job_id = jobs.insert_job(
         connection,

@@ -3,39 +3,154 @@
 Loaded by the fleet's child processes only: it brings the whole machine-learning stack along.
 """
 
-import time
-from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 from sqlalchemy import Connection
 
-from ml_training import __version__
-from ml_training.db import datasets, registry
-from ml_training.db.engine import Database
+from ml_training.db import registry
 from ml_training.domain.errors import ErrorCode, Invalid, JobFailed
 from ml_training.domain.records import Dataset, Job, Model
 from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec, spec_json, stored_spec
 from ml_training.selection.index import SelectionIndex
-from ml_training.selection.plan import TestPlan, plan_test, plan_train
+from ml_training.selection.plan import TestPlan, TrainPlan, plan_test, plan_train
 from ml_training.services.execute import Workplace
 from ml_training.services.feasibility import schema_of
+from ml_training.services.inputs import load_dataset, load_index, load_models
 from ml_training.services.lifecycle import Held
 from ml_training.services.reporter import JobReporter
 from ml_training.services.revision import code_revision
 from ml_training.services.verdict import Verdict
 from ml_training.storage.base import Kind
 from ml_training.training import engine
-from ml_training.training.engine import TrainedModel
 
 
 def run_train(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
-    """Train one model, store its artifact, and hand over the model row."""
+    """Train one model and store its artifact."""
     spec = stored_spec(job.spec)
-    assert isinstance(spec, TrainSpec)
-    dataset = _dataset(place.database, spec.dataset_id)
-    index = _verified_index(place, dataset)
-    plan = _planned(lambda: plan_train(spec, index))
-    started = time.perf_counter()
+    if not isinstance(spec, TrainSpec):
+        raise _wrong_kind(job)
+    dataset = load_dataset(place.database, spec.dataset_id)
+    index = load_index(place.storage, dataset)
+    plan = _train_plan(spec, index)
     trained = engine.train(spec, index, plan=plan, reporter=reporter, threads=place.threads)
-    seconds = time.perf_counter() - started
     stored = place.storage.put_bytes(Kind.ARTIFACT, trained.artifact)
+    values = {
+        "name": spec.model_name,
+        "model_type": spec.model_type.value,
+        "task": plan.task.value,
+        "dataset_id": dataset.id,
+        "dataset_sha256": dataset.raw_sha256,
+        "artifact_key": stored.key,
+        "artifact_sha256": stored.sha256,
+        "artifact_bytes": stored.size,
+        "scores": trained.scores,
+        "details": {**trained.details, "schema": trained.schema, "artifact_format": trained.artifact_format},
+        "lineage": {**trained.lineage, **_lineage(spec, dataset)},
+        "train_accuracy": trained.scores["train"].get("accuracy"),
+        "test_accuracy": trained.scores["held_out"].get("accuracy"),
+    }
+
+    def store(connection: Connection, held: Held) -> int:
+        return registry.insert_model(connection, job_id=held.job_id, attempt=held.attempt, **values)
+
+    return Verdict(store=store, rows_used=len(plan.rows))
+
+
+def run_test(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    """Evaluate one model on a data set."""
+    spec = stored_spec(job.spec)
+    if not isinstance(spec, TestSpec):
+        raise _wrong_kind(job)
+    dataset = load_dataset(place.database, spec.dataset_id)
+    index = load_index(place.storage, dataset)
+    [model] = load_models(place.database, [spec.model_id])
+    plan = _test_plan(spec, index, [model])
+    outcome = engine.test(
+        _loaded(place, model),
+        index,
+        plan=plan,
+        model_scores=model.scores,
+        overlap=_overlaps(model, dataset, index, plan),
+        reporter=reporter,
+        threads=place.threads,
+    )
+    values = {**asdict(outcome), "model_id": model.id, "dataset_id": dataset.id}
+
+    def store(connection: Connection, held: Held) -> int:
+        return registry.insert_test_result(connection, job_id=held.job_id, attempt=held.attempt, **values)
+
+    return Verdict(store=store, rows_used=len(plan.rows))
+
+
+def run_compare(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    """Rank models on the same rows."""
+    spec = stored_spec(job.spec)
+    if not isinstance(spec, CompareSpec):
+        raise _wrong_kind(job)
+    dataset = load_dataset(place.database, spec.dataset_id)
+    index = load_index(place.storage, dataset)
+    models = load_models(place.database, spec.model_ids)
+    plan = _test_plan(spec, index, models)
+    outcome = engine.compare(
+        [_loaded(place, model) for model in models],
+        index,
+        plan=plan,
+        metric=spec.metric,
+        seed=spec.random_state,
+        reporter=reporter,
+        threads=place.threads,
+    )
+    values = {**asdict(outcome), "ranking": list(outcome.ranking), "dataset_id": dataset.id}
+
+    def store(connection: Connection, held: Held) -> int:
+        return registry.insert_comparison(connection, job_id=held.job_id, attempt=held.attempt, **values)
+
+    return Verdict(store=store, rows_used=len(plan.rows))
+
+
+def _loaded(place: Workplace, model: Model) -> engine.LoadedModel:
+    artifact = place.storage.read_bytes(model.artifact_key, sha256=model.artifact_sha256)
+    return engine.load_model(artifact, model_id=model.id)
+
+
+def _train_plan(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:
+    try:
+        return plan_train(spec, index)
+    except Invalid as error:  # the door checked the same index: this is a defect, and its reasons are in the message
+        raise JobFailed(ErrorCode.BAD_SPEC, _told(error)) from error
+
+
+def _test_plan(spec: TestSpec | CompareSpec, index: SelectionIndex, models: list[Model]) -> TestPlan:
+    try:
+        return plan_test(spec, index, [schema_of(model) for model in models])
+    except Invalid as error:
+        raise JobFailed(ErrorCode.BAD_SPEC, _told(error)) from error
+
+
+def _told(error: Invalid) -> str:
+    return "; ".join([error.detail, *(f"{item.pointer}: {item.detail}" for item in error.errors)])
+
+
+def _wrong_kind(job: Job) -> JobFailed:
+    return JobFailed(ErrorCode.BAD_SPEC, f"the stored spec is not one of a {job.job_type.value} job")
+
+
+def _overlaps(model: Model, dataset: Dataset, index: SelectionIndex, plan: TestPlan) -> bool:
+    """Whether any row tested is a row that the model was fitted on: same bytes, same position."""
+    spec = stored_spec(model.lineage["spec"])
+    if model.dataset_sha256 != dataset.raw_sha256 or not isinstance(spec, TrainSpec):
+        return False
+    trained = _train_plan(spec, index)
+    return bool(np.isin(trained.rows[trained.train], plan.rows, assume_unique=True).any())
+
+
+def _lineage(spec: TrainSpec, dataset: Dataset) -> dict[str, object]:
+    return {
+        "spec": spec_json(spec),
+        "dataset_id": dataset.id,
+        "dataset_name": dataset.name,
+        "dataset_version": dataset.version,
+        "dataset_sha256": dataset.raw_sha256,
+        "code_revision": code_revision(),
+    }

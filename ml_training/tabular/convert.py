@@ -26,11 +26,12 @@ LONGEST_CATEGORY = 1_024
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Converted:
-    """A column and what it lost on the way: `infinite` numbers, which are missing now."""
+    """A column, how many `infinite` numbers became missing, and of text, which is not kept, what was seen of it."""
 
     column: Column
     infinite: int = 0
-    distinct: int | None = None  # of text, where the values themselves are not kept
+    text_nulls: int = 0
+    text_distinct: int | None = None
 
 
 def clean(text: Any) -> Any:
@@ -75,7 +76,7 @@ def no_values(name: str, rows: int) -> Converted:
 
 
 def _fits_int64(values: Any) -> bool:
-    return values.type != pa.uint64() or pc.max(values).as_py() < 2**63
+    return bool(values.type != pa.uint64() or pc.max(values).as_py() < 2**63)
 
 
 def _numbers(name: str, values: NDArray[np.float64]) -> Converted:
@@ -88,7 +89,7 @@ def _numbers(name: str, values: NDArray[np.float64]) -> Converted:
 def _categories(name: str, values: Any, *, keep: bool) -> Converted:
     encoded = _encoded(values)
     if encoded is None or len(encoded.dictionary) > MOST_CATEGORIES:
-        return Converted(Column(name, ColumnKind.TEXT, None))
+        return Converted(Column(name, ColumnKind.TEXT, None), text_nulls=values.null_count)
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     words = encoded.dictionary.to_pylist()
     # A dictionary of a Parquet file may hold entries that no row uses, and one text twice.
@@ -96,7 +97,8 @@ def _categories(name: str, values: Any, *, keep: bool) -> Converted:
     categories = sorted({word for word, occurs in zip(words, used, strict=True) if occurs and word is not None})
     present = len(codes) - int(np.count_nonzero(codes < 0))
     if _is_free_text(categories, present, keep=keep):
-        return Converted(Column(name, ColumnKind.TEXT, None), distinct=len(categories))
+        free_text = Column(name, ColumnKind.TEXT, None)
+        return Converted(free_text, text_nulls=len(codes) - present, text_distinct=len(categories))
     if not categories:
         return no_values(name, len(codes))
     position = {category: code for code, category in enumerate(categories)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
@@ -14,7 +15,7 @@ from ml_training.tabular.limited import check_cells, check_columns, check_names,
 from ml_training.tabular.verdict import Rejected, damage_is_a_reason, reason
 
 PLAIN = (pt.is_null, pt.is_boolean, pt.is_integer, pt.is_floating, pt.is_decimal, pt.is_date, pt.is_timestamp)
-TEXT = (pt.is_string, pt.is_large_string)
+TEXT = (pt.is_string, pt.is_large_string, pt.is_string_view)
 READABLE = "numbers, booleans, strings, dates and timestamps are read: convert or drop the column"
 
 
@@ -31,10 +32,12 @@ class ParquetTable:
     def column(self, name: str) -> Any:
         """See Table."""
         with damage_is_a_reason("the Parquet file is damaged"):
+            # A column called "a" brings "a.b" along, which looks nested: the name picks the right one.
             column = self.file.read(columns=[name], use_threads=False).column(name)
+            column.validate(full=True)  # texts are UTF-8, and codes point into their dictionary
         if len(column) != self.rows:
             raise Rejected(reason(f"the file holds {len(column):,} values, its footer says {self.rows:,}", column=name))
-        return column
+        return _plain(column)
 
 
 @contextmanager
@@ -70,7 +73,12 @@ def _check_types(schema: Any) -> None:
 
 
 def _is_read(kind: Any) -> bool:
-    if pt.is_dictionary(kind):
-        return any(is_text(kind.value_type) for is_text in TEXT)
-    return any(is_kind(kind) for is_kind in (*PLAIN, *TEXT))
+    plain = kind.value_type if pt.is_dictionary(kind) else kind
+    return any(is_kind(plain) for is_kind in (*PLAIN, *TEXT))
 
+
+def _plain(column: Any) -> Any:
+    """Texts as a dictionary of strings, everything else as the values themselves."""
+    if pt.is_dictionary(column.type):
+        return column if pt.is_string(column.type.value_type) else column.cast(column.type.value_type)
+    return column.cast(pa.large_string()) if pt.is_string_view(column.type) else column

@@ -84,21 +84,22 @@ def split_header(pieces: Iterator[bytes], *, limits: Limits) -> tuple[list[str],
         raise Rejected(reason("the file is empty"))
     found = [(*_first_record(text, delimiter), delimiter) for delimiter in DELIMITERS]
     names, used, delimiter = max(found, key=lambda item: len(item[0]))
+    if not names:
+        raise Rejected(reason("the header cannot be read: a quote is not closed, or in the middle of a name", row=1))
+    if len(head) >= HEADER_BYTES and used == len(text):
+        raise Rejected(reason(f"the header is longer than {HEADER_BYTES:,} bytes", row=1))
     check_columns(len(names), limits=limits)
     start = len(head) - len(head.lstrip(b"\r\n")) + len(text[:used].encode())
     return [name.strip() for name in names], delimiter, chain([head[start:]], pieces)
 
 
 def _first_record(text: str, delimiter: str) -> tuple[list[str], int]:
-    """The fields of the first record, and how many characters it takes."""
+    """The fields of the first record and how many characters it takes; no fields when it is not well-formed."""
     lines = io.StringIO(text, newline="")
     try:
-        fields = next(csv.reader(lines, delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise Rejected(reason(f"the header cannot be read: {error}", row=1)) from None
-    if len(text) > lines.tell() or len(text) < HEADER_BYTES // 4:
-        return fields, lines.tell()
-    raise Rejected(reason(f"the header is longer than {HEADER_BYTES:,} bytes", row=1))
+        return next(csv.reader(lines, delimiter=delimiter, strict=True)), lines.tell()
+    except csv.Error:  # with a wrong delimiter that is normal: `"a","b"` has no semicolon after a quote
+        return [], 0
 
 
 def _unpacking(raw: IO[bytes], file_format: str) -> IO[bytes]:

@@ -65,8 +65,8 @@ def to_micros(times: Any) -> NDArray[np.int64]:
 
 
 def first_value(text: Any) -> str:
-    """The first string that is there."""
-    return next((value.as_py() for value in text.drop_null()), "") if text.null_count else str(text[0].as_py())
+    """The first string that is there; raises IndexError when none is."""
+    return str(text.drop_null()[0].as_py())
 
 
 def _parses(text: Any, target: Any) -> bool:

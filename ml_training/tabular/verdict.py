@@ -53,7 +53,7 @@ def damage_is_a_reason(what: str) -> Iterator[None]:
         if error.errno is not None:  # the operating system's; Arrow's own about damaged files have none
             raise
         raise Rejected(reason(_told(what, error))) from None
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise Rejected(reason(_told(what, error))) from None
 
 

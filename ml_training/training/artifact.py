@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -15,7 +15,8 @@ from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.states import TaskKind
 from ml_training.selection.index import SelectionIndex
-from ml_training.selection.plan import ModelSchema, Positions
+from ml_training.selection.plan import ModelSchema
+from ml_training.selection.split import Positions
 from ml_training.training.canonical import archive
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Predictor
@@ -58,14 +59,22 @@ class LoadedModel:
 
     def predict_rows(self, index: SelectionIndex, rows: Positions, *, threads: int, progress: Progress) -> Predicted:
         """Predictions for rows of a data set, some thousands at a time; raises Interrupted."""
-        parts = [self.predicted(x, threads=threads) for x in self._matrices(index, rows, progress)]
-        values = np.concatenate([part.values for part in parts])
-        return Predicted(self.schema.task, self.schema.positive, values, self.predictor.probabilistic)
+        parts = slices(len(rows), of=ROWS_AT_ONCE)
+        matrices = (model_matrix(index, self.schema.features, rows[part]) for part in parts)
+        return self._all(matrices, rows=len(rows), threads=threads, progress=progress)
 
-    def _matrices(self, index: SelectionIndex, rows: Positions, progress: Progress) -> Iterator[Matrix]:
-        for part in slices(len(rows), of=ROWS_AT_ONCE):
-            progress.check()
-            yield model_matrix(index, self.schema.features, rows[part])
+    def predict_matrix(self, x: Matrix, *, threads: int, progress: Progress) -> Predicted:
+        """Predictions for a model matrix, some thousands of rows at a time; raises Interrupted."""
+        parts = slices(len(x), of=ROWS_AT_ONCE)
+        return self._all((x[part] for part in parts), rows=len(x), threads=threads, progress=progress)
+
+    def _all(self, matrices: Iterable[Matrix], *, rows: int, threads: int, progress: Progress) -> Predicted:
+        found: list[NDArray[np.float64]] = []
+        for number, x in enumerate(matrices, start=1):
+            found.append(self.predicted(x, threads=threads).values)
+            done = min(number * ROWS_AT_ONCE, rows)
+            progress.step(done, rows, f"{done} of {rows} rows predicted")
+        return Predicted(self.schema.task, self.schema.positive, np.concatenate(found), self.predictor.probabilistic)
 
 
 def pack(model: LoadedModel) -> bytes:

@@ -7,10 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+import skops
+import skops.io  # its import registers how each type is written
+from skops.io._protocol import PROTOCOL
+from skops.io._utils import SaveContext, get_state
+
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that the format knows
 LEVEL = 1  # trees shrink to a quarter; more effort gains a tenth and costs three times as long
 SCHEMA = "schema.json"
-ROUND_TRIP = re.compile(r"\nparameters:.*?\nend of parameters\n", re.DOTALL)
+PARAMETERS = re.compile(r"\nparameters:.*?\nend of parameters\n", re.DOTALL)
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:
@@ -25,24 +30,37 @@ def archive(members: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def canonical_skops(dump: bytes) -> bytes:
-    """The same skops archive without traces of the process that wrote it.
+class _Members(dict[str, bytes]):
+    """As much of a zip file as skops writes to, in memory and with a name list that is quick to search."""
 
-    skops names objects and files after memory addresses; here they are numbered in the order of their first use.
+    def namelist(self) -> "_Members":
+        """The names of the members."""
+        return self
+
+    def writestr(self, name: str, body: bytes | memoryview) -> None:
+        """Add a member."""
+        self[name] = bytes(body)
+
+
+def canonical_skops(model: object) -> bytes:
+    """A skops archive, as `skops.io.dumps` makes one, without traces of the process that wrote it.
+
+    skops names objects and files after memory addresses; here they are numbered in the order of their first use. Its
+    own writer also looks every name up in a list and indents the schema: 24 s for 5,000 trees, against 2 s here.
     """
-    with ZipFile(io.BytesIO(dump)) as source:
-        schema = json.loads(source.read(SCHEMA))
-        numbers: dict[int, int] = {}
-        files: dict[str, str] = {}
-        _renumber(schema, numbers, files)
-        members = {SCHEMA: json.dumps(schema, separators=(",", ":")).encode()}
-        members |= {new: source.read(old) for old, new in files.items()}
-    return archive(members)
+    written = _Members()
+    schema = get_state(model, SaveContext(zip_file=written))
+    schema |= {"protocol": PROTOCOL, "_skops_version": skops.__version__}
+    numbers: dict[int, int] = {}
+    files: dict[str, str] = {}
+    _renumber(schema, numbers, files)
+    members = {SCHEMA: json.dumps(schema, separators=(",", ":")).encode()}
+    return archive(members | {new: written[old] for old, new in files.items()})
 
 
 def canonical_lightgbm(text: str) -> bytes:
     """LightGBM's text without its block of parameters: the number of threads stands there, and nothing needs it."""
-    return ROUND_TRIP.sub("\n", text, count=1).encode()
+    return PARAMETERS.sub("\n", text, count=1).encode()
 
 
 def _renumber(node: Any, numbers: dict[int, int], files: dict[str, str]) -> None:

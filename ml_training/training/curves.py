@@ -42,7 +42,7 @@ class LearningCurve:
 
 
 def classification_curves(y: NDArray[Any], predicted: Predicted) -> dict[str, Curve]:
-    """ROC and precision-recall of the positive class; nothing for many classes, or when `y` holds one class only."""
+    """ROC and precision-recall of the positive class; nothing without one, or when `y` holds one class only."""
     if predicted.positive is None:
         return {}
     truth, ranking = y == predicted.positive, predicted.values[:, predicted.positive]

@@ -48,7 +48,7 @@ def test(
         details={
             "rows": {"test": len(plan.rows), "dropped": plan.dropped},
             "confusion_matrix": confusion_details(plan.y, predicted, classes=plan.classes),
-            "curves": classification_curves(plan.y, predicted) if plan.task.is_classification else {},
+            "curves": classification_curves(plan.y, predicted),
         },
     )
     progress.finish("tested")

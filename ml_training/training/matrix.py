@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_training.selection.index import NUMERIC, ColumnKind, SelectionIndex, recode
-from ml_training.selection.plan import FeatureSchema, Positions
+from ml_training.selection.plan import FeatureSchema
+from ml_training.selection.split import Positions
 
 # Trees of scikit-learn work in float32 and refuse anything larger; its square still fits float64.
 LARGEST = float(np.finfo(np.float32).max)
@@ -30,7 +31,8 @@ def _column(index: SelectionIndex, feature: FeatureSchema, rows: Positions) -> N
     stored = index.values(feature.name)
     values = stored if len(rows) == index.rows else stored[rows]
     if feature.kind in NUMERIC:
-        return np.clip(values, -LARGEST, LARGEST, dtype=np.float64)
+        clipped: NDArray[np.float64] = np.clip(values, -LARGEST, LARGEST, dtype=np.float64)
+        return clipped
     if feature.kind is ColumnKind.CATEGORY:
         values = recode(values, index.categories(feature.name), feature.categories)
     return np.where(values < 0, np.nan, values)

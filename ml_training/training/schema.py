@@ -3,7 +3,8 @@
 import numpy as np
 
 from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
-from ml_training.selection.plan import FeatureSchema, ModelSchema, Positions, TrainPlan
+from ml_training.selection.plan import FeatureSchema, ModelSchema, TrainPlan
+from ml_training.selection.split import Positions
 
 UNSAVED = 0  # the id of a model that has no row yet
 

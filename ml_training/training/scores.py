@@ -33,7 +33,8 @@ class Predicted:
     @property
     def labels(self) -> NDArray[np.int64]:
         """The likeliest class of each row; ties go to the lower code."""
-        return np.argmax(self.values, axis=1)
+        codes: NDArray[np.int64] = np.argmax(self.values, axis=1)
+        return codes
 
     @property
     def classes(self) -> int:

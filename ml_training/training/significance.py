@@ -135,12 +135,14 @@ def _of_areas(y: NDArray[Any], predicted: Predicted, blocks: NDArray[np.int64]) 
     parts = [_placements(y == code, predicted.values[:, code]) for code in codes]
     known = [(positive, share) for positive, share in parts if positive.any() and not positive.all()]
     areas = np.array([share[positive].mean() for positive, share in known])
-    columns = [column for positive, share in known for column in (positive * share, positive, ~positive * share, ~positive)]
+    columns = [
+        column for positive, share in known for column in (positive * share, positive, ~positive * share, ~positive)
+    ]
     return Statistic(_sums(blocks, *columns) if columns else np.zeros((1, 0)), lambda totals: _area(totals, areas))
 
 
 def _placements(positive: NDArray[np.bool_], ranking: Array) -> tuple[NDArray[np.bool_], Array]:
-    """For each positive row the share of negative rows ranked below it, for each negative row of positive ones above."""
+    """For a positive row the share of negative rows ranked below it, for a negative one of positive rows above."""
     below, above = np.sort(ranking[~positive]), np.sort(ranking[positive])
     share = np.zeros(len(ranking))
     if len(below) and len(above):
@@ -164,7 +166,9 @@ def _of_counts(metric: str, y: NDArray[Any], predicted: Predicted, blocks: NDArr
     hits = _per_class(blocks[y == labels], y[y == labels], blocks=int(blocks.max()) + 1, classes=classes)
     size = {"blocks": int(blocks.max()) + 1, "classes": classes}
     sums = np.concatenate([hits, _per_class(blocks, labels, **size), _per_class(blocks, y, **size)], axis=1)
-    return Statistic(sums, lambda totals: _count_score(metric, totals.reshape(*totals.shape[:-1], 3, classes), predicted))
+    return Statistic(
+        sums, lambda totals: _count_score(metric, totals.reshape(*totals.shape[:-1], 3, classes), predicted)
+    )
 
 
 def _per_class(where: NDArray[np.int64], codes: NDArray[Any], *, blocks: int, classes: int) -> Array:

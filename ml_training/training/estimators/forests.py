@@ -63,7 +63,5 @@ def _load(payload: bytes, task: TaskKind) -> PipelineModel:
     return load_pipeline(payload, task, trusted=TRUSTED)
 
 
-RANDOM_FOREST = Family(
-    "skops", partial(fit, classifier=RandomForestClassifier, regressor=RandomForestRegressor), _load
-)
+RANDOM_FOREST = Family("skops", partial(fit, classifier=RandomForestClassifier, regressor=RandomForestRegressor), _load)
 EXTRA_TREES = Family("skops", partial(fit, classifier=ExtraTreesClassifier, regressor=ExtraTreesRegressor), _load)

@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 
-from ml_training.domain.algorithms import HistGradientBoostingParams
 from ml_training.domain.states import TaskKind
 from ml_training.training.estimators.base import Family, FitJob, Fitted
 from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
@@ -43,7 +42,6 @@ class _Regressor(_Reporting, HistGradientBoostingRegressor):  # type: ignore[mis
 
 def fit(job: FitJob) -> Fitted:
     """One fit. The library's rule of early stopping: no round of the last n beats the one before them."""
-    assert isinstance(job.params, HistGradientBoostingParams)
     params = job.params.model_dump()
     rounds = params.pop("n_estimators")
     native = [at for at in job.categories if len(job.features[at].categories) <= params["max_bins"]]
@@ -86,6 +84,7 @@ class _Watch:
 def _plain(model: Any) -> Pipeline:
     """The library's own class, without what only the fit needed."""
     del model.on_iteration
+    model._bin_mapper.set_params(n_threads=None)
     for name in LEFTOVERS:
         model.__dict__.pop(name, None)
     classification = isinstance(model, HistGradientBoostingClassifier)

@@ -66,7 +66,7 @@ def fit(job: FitJob) -> Fitted:
 
 def load(payload: bytes, task: TaskKind) -> BoosterModel:
     """From LightGBM's text; it must be our own, checked by its hash: a forged one can kill the process."""
-    return BoosterModel(lgb.Booster(model_str=payload.decode(), params={"verbosity": -1}), task)
+    return BoosterModel(lgb.Booster(model_str=payload.decode()), task)
 
 
 class _Watch:

@@ -13,7 +13,6 @@ from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 
-from ml_training.domain.algorithms import MLPParams
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.states import TaskKind
 from ml_training.training.estimators import preprocessing
@@ -30,7 +29,6 @@ LEFTOVERS = ("_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "
 
 def fit(job: FitJob) -> Fitted:
     """Epoch by epoch; early stopping restores the weights of the best epoch."""
-    assert isinstance(job.params, MLPParams)
     encoder = preprocessing.for_gradients(job)
     with limited(job.threads):
         fitted = Part(encoder.fit_transform(job.fit.x), job.fit.y)
@@ -39,7 +37,7 @@ def fit(job: FitJob) -> Fitted:
             for name, part in (("held_out", job.held_out), ("stop", job.stop))
             if part is not None
         }
-        training = _Training(job, job.params, fitted)
+        training = _Training(job, fitted)
         epochs = training.run(watched)
     pipeline = Pipeline([("encode", encoder), ("network", training.finished(epochs))])
     best = epochs if job.stop is not None else None
@@ -49,15 +47,16 @@ def fit(job: FitJob) -> Fitted:
 class _Training:
     """The network and what it takes to go on with it."""
 
-    def __init__(self, job: FitJob, params: MLPParams, part: Part) -> None:
+    def __init__(self, job: FitJob, part: Part) -> None:
+        params = job.params.model_dump()
         self._job = job
         self._part = part
-        self._epochs = params.max_iter
-        self._batch = min(params.batch_size, len(part.y))
+        self._epochs = params["max_iter"]
+        self._batch = min(params.pop("batch_size"), len(part.y))
         self._random = np.random.default_rng((job.random_state, 1))  # of the row orders only
         self._losses: list[float] = []
         self.network = (MLPClassifier if job.task.is_classification else MLPRegressor)(
-            **params.model_dump(exclude={"batch_size"}),
+            **params,
             batch_size=self._batch,
             shuffle=False,  # the rows come shuffled
             random_state=job.random_state,

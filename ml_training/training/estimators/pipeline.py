@@ -38,7 +38,7 @@ class PipelineModel:
 
     def dump(self) -> bytes:
         """See Predictor."""
-        return canonical_skops(skops.io.dumps(self._pipeline))
+        return canonical_skops(self._pipeline)
 
     def importance(self) -> Importance | None:
         """See Predictor; known to a fresh model only, it is stored with the model's details."""

@@ -22,7 +22,9 @@ def for_trees(job: FitJob) -> ColumnTransformer | None:
     if not wide:
         return None
     rest = [at for at in range(len(job.features)) if at not in set(wide)]
-    return _columns([("categories", OneHotEncoder(handle_unknown="ignore", sparse_output=False), wide)], rest, "passthrough")
+    return _columns(
+        [("categories", OneHotEncoder(handle_unknown="ignore", sparse_output=False), wide)], rest, "passthrough"
+    )
 
 
 def for_gradients(job: FitJob) -> ColumnTransformer:
@@ -31,7 +33,9 @@ def for_gradients(job: FitJob) -> ColumnTransformer:
     wide = _one_hot(job, limit=None)
     rest = [at for at in range(len(job.features)) if at not in set(wide)]
     encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=ONE_HOT_LIMIT, sparse_output=False)
-    numbers = Pipeline([("impute", SimpleImputer(strategy="median", keep_empty_features=True)), ("scale", StandardScaler())])
+    numbers = Pipeline(
+        [("impute", SimpleImputer(strategy="median", keep_empty_features=True)), ("scale", StandardScaler())]
+    )
     return _columns([("categories", encoder, wide)] if wide else [], rest, numbers)
 
 

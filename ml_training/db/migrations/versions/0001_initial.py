@@ -302,6 +302,7 @@ def _test_results() -> None:
         sa.Column("degradation", sa.JSON(), nullable=False),
         sa.Column("overfitted", sa.Boolean(), nullable=True),
         sa.Column("accuracy", sa.Double(), nullable=True),
+        sa.Column("details", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"],

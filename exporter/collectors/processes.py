@@ -1,0 +1,94 @@
+"""Who lives: the heartbeat rows of API processes and workers, so that an absent Redis is not an absent fleet."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from exporter import metrics
+from exporter.collectors.base import Show
+from exporter.exposition import Families, finite, identifier, sample, samples
+from exporter.metrics import Metric
+from ml_training.db.stats import HeartbeatRow, Stats
+
+ALIVE_SECONDS = 30.0
+FORGOTTEN_SECONDS = 600.0
+MOST_WORKERS = 200
+MOST_PROCESSES = 400
+
+
+class _Process(NamedTuple):
+    kind: str
+    label: str
+    seen_at: float
+    body: dict[str, Any]
+
+    def number(self, key: str) -> float | None:
+        """A number of the process's own report; None if it does not say one."""
+        return finite(self.body.get(key))
+
+    def lives(self, now: float) -> bool:
+        return now - self.seen_at <= ALIVE_SECONDS
+
+
+class Processes:
+    """Uptime, workers and memory of every process that says it lives."""
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        """Series left out because there were too many processes, summed over snapshots."""
+
+    def ask(self, stats: Stats) -> Show:
+        """The processes seen within ten minutes; which of them live depends on the moment."""
+        rows = stats.heartbeats(within=FORGOTTEN_SECONDS, limit=2 * MOST_PROCESSES)
+        processes = _distinct(rows)
+        workers = [process for process in processes if process.kind == "worker"]
+        self.dropped += len(_WORKER) * max(0, len(workers) - MOST_WORKERS) + max(0, len(processes) - MOST_PROCESSES)
+
+        def show(now: float) -> Families:
+            recent = [process for process in processes if now - process.seen_at <= FORGOTTEN_SECONDS]
+            living = [process for process in recent if process.lives(now)]
+            memory = [((process.label,), process.number("rss_bytes")) for process in living[:MOST_PROCESSES]]
+            return {
+                metrics.SERVICE_UPTIME: sample(metrics.SERVICE_UPTIME, (), _uptime(living, now)),
+                metrics.PROCESS_MEMORY: samples(metrics.PROCESS_MEMORY, memory),
+                **_workers([process for process in recent if process.kind == "worker"], now),
+            }
+
+        return show
+
+
+_WORKER: tuple[Metric, ...] = (
+    metrics.WORKER_UP,
+    metrics.WORKER_AGE,
+    metrics.WORKER_SLOTS,
+    metrics.WORKER_BUSY,
+)
+
+
+def _distinct(rows: Sequence[HeartbeatRow]) -> list[_Process]:
+    # Names that read the same as labels would be a duplicate series, which costs the whole scrape: the newest wins.
+    found: dict[str, _Process] = {}
+    for row in rows:
+        label = identifier(row.process)
+        body = row.body if isinstance(row.body, dict) else {}
+        found.setdefault(label, _Process(row.kind, label, row.seen_at, body))
+    return list(found.values())
+
+
+def _uptime(living: Sequence[_Process], now: float) -> float:
+    starts = [process.number("master_started_at") for process in living if process.kind == "api"]
+    newest = max((start for start in starts if start is not None), default=now)
+    return round(max(0.0, now - newest), 3)
+
+
+def _workers(recent: Sequence[_Process], now: float) -> Families:
+    shown = recent[:MOST_WORKERS]
+    living = [worker for worker in shown if worker.lives(now)]
+    age = [((worker.label,), round(max(0.0, now - worker.seen_at), 3)) for worker in shown]
+    return {
+        metrics.WORKERS_UP: sample(metrics.WORKERS_UP, (), sum(worker.lives(now) for worker in recent)),
+        metrics.WORKER_UP: samples(metrics.WORKER_UP, [((w.label,), int(w.lives(now))) for w in shown]),
+        metrics.WORKER_AGE: samples(metrics.WORKER_AGE, age),
+        # What a silent worker was doing is unknown, so it is absent.
+        metrics.WORKER_SLOTS: samples(metrics.WORKER_SLOTS, [((w.label,), w.number("slots")) for w in living]),
+        metrics.WORKER_BUSY: samples(metrics.WORKER_BUSY, [((w.label,), w.number("busy")) for w in living]),
+    }

@@ -1,0 +1,84 @@
+"""One HTTP request: its head, read within a size and a deadline, whatever the client does."""
+
+import re
+import socket
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+
+LARGEST_HEAD = 16 * 1024
+_REQUEST_LINE = re.compile(rb"([!-~]+) ([!-~]+) HTTP/1\.([01])")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*)")
+
+
+class RequestError(Exception):
+    """The request cannot be read; `status` is the answer, after which the connection is closed."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The head of a request; header names are lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    keep_alive: bool
+
+
+class RequestReader:
+    """Reads requests from one connection, one after the other."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._buffer = b""
+
+    def next(self, *, wait: float, deadline: float) -> Request | None:
+        """The next request: `wait` seconds for its first byte, `deadline` for the whole head.
+
+        None when the client closed or took too long; raises RequestError.
+        """
+        until = time.monotonic() + (deadline if self._buffer else wait)
+        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
+            if len(self._buffer) > LARGEST_HEAD:
+                raise RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            fresh = self._receive(until - time.monotonic())
+            if not fresh:
+                return None
+            if not self._buffer:
+                until = time.monotonic() + deadline
+            self._buffer += fresh
+        head, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
+        return _parse(head)
+
+    def _receive(self, seconds: float) -> bytes:
+        if seconds <= 0:
+            return b""
+        self._connection.settimeout(seconds)
+        try:
+            return self._connection.recv(LARGEST_HEAD)
+        except TimeoutError:
+            return b""
+
+
+def _parse(head: bytes) -> Request:
+    first, *rest = head.split(b"\r\n")
+    line = _REQUEST_LINE.fullmatch(first)
+    fields = [_HEADER.fullmatch(item) for item in rest]
+    if line is None:
+        raise RequestError(HTTPStatus.BAD_REQUEST)
+    headers: dict[str, str] = {}
+    for field in fields:
+        if field is None:
+            raise RequestError(HTTPStatus.BAD_REQUEST)
+        name, value = field[1].decode().lower(), field[2].decode("latin-1").strip()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    modern = line[3] == b"1"
+    connection = headers.get("connection", "").lower()
+    keep_alive = "close" not in connection and (modern or "keep-alive" in connection)
+    # A body is never read: whatever follows such a head is not a request, so the connection ends with the answer.
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    return Request(line[1].decode(), line[2].decode().partition("?")[0], headers, keep_alive and not has_body)

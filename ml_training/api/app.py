@@ -1,0 +1,74 @@
+"""The composition root of the API: settings in, a Flask app out; nothing is connected before the first request."""
+
+import os
+import time
+from collections.abc import Callable
+
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from werkzeug.routing import BaseConverter, ValidationError
+
+from ml_training import __version__
+from ml_training.api.comparisons import comparisons
+from ml_training.api.context import EXTENSION, Context, Master
+from ml_training.api.counters import Counters
+from ml_training.api.datasets import datasets
+from ml_training.api.docs import docs_blueprint
+from ml_training.api.health import health
+from ml_training.api.hooks import install_hooks
+from ml_training.api.jobs import jobs
+from ml_training.api.lane import SlowLane
+from ml_training.api.model_types import model_types
+from ml_training.api.models import models
+from ml_training.api.problems import install_problems
+from ml_training.api.schemas import Problem
+from ml_training.api.test_results import test_results
+from ml_training.services.core import build_core
+from ml_training.settings import Settings
+
+NOUNS = (datasets, model_types, jobs, models, test_results, comparisons, health)
+INFO = Info(
+    title="ML Training Service",
+    version=__version__,
+    summary="Train, test and compare models on tabular data.",
+    description="Errors are RFC 9457 problems. Times are RFC 3339 UTC. Unknown fields and query parameters are errors.",
+)
+LARGEST_ID = 2**63 - 1
+
+
+class IdConverter(BaseConverter):
+    """An id in a path: a positive 64-bit integer in its shortest form; anything else is no route, so 404."""
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def to_python(self, value: str) -> int:
+        """The id."""
+        number = int(value)
+        if number > LARGEST_ID:
+            raise ValidationError
+        return number
+
+
+def create_app(
+    settings: Settings, *, master: Master | None = None, is_draining: Callable[[], bool] = lambda: False
+) -> OpenAPI:
+    """The WSGI app of one process. master: the gunicorn master, by default this process, started now."""
+    app = OpenAPI(
+        __name__, info=INFO, doc_ui=False, security_schemes={}, static_folder=None, validation_error_model=Problem
+    )
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False  # no redirects: a path is right or 404
+    app.url_map.converters["id"] = IdConverter
+    app.extensions[EXTENSION] = Context(
+        core=build_core(settings, pool_size=settings.api_threads),
+        lane=SlowLane(threads=settings.api_threads, waits=settings.limits.waits),
+        counters=Counters(),
+        master=master or Master(os.getpid(), time.time()),
+        is_draining=is_draining,
+    )
+    for noun in NOUNS:
+        app.register_api(noun)
+    app.register_blueprint(docs_blueprint(app.api_doc))
+    install_problems(app)
+    install_hooks(app)
+    return app

@@ -1,0 +1,135 @@
+"""Data sets: upload or sample, list, profile, preview, delete."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from flask import Response, request
+from pydantic import BaseModel, ValidationError
+
+from ml_training.api import render, schemas
+from ml_training.api.body import FORM, JSON, boundary, read_json, refuse_encodings
+from ml_training.api.context import PREFIX, context, core
+from ml_training.api.documented import blueprint, documented, problems
+from ml_training.api.queries import PageQuery, PreviewQuery, WaitQuery
+from ml_training.api.respond import no_content, reply
+from ml_training.api.uploads import read_upload
+from ml_training.api.waiting import wait_or_not
+from ml_training.domain.errors import Invalid, WrongKind
+from ml_training.domain.records import Dataset
+from ml_training.domain.samples import SAMPLES
+from ml_training.domain.specs import field_errors
+from ml_training.domain.states import DatasetStatus
+from ml_training.services import datasets as service
+from ml_training.services import read
+from ml_training.storage.base import StoredObject
+
+datasets = blueprint("datasets", "Immutable tables to train on and test with")
+
+
+def _schema(model: type[BaseModel], **members: Any) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    return schema | {"properties": schema["properties"] | members, "required": [*schema["required"], *members]}
+
+
+FILE = {"type": "string", "format": "binary", "description": "a .csv, .csv.gz or .parquet file"}
+TWO_KINDS = {
+    "required": True,
+    "content": {
+        FORM: {"schema": _schema(schemas.UploadForm, file=FILE)},
+        JSON: {"schema": _schema(schemas.SampleRequest)},
+    },
+}
+
+
+@datasets.post(
+    "",
+    responses={201: schemas.Dataset, **problems(400, 413, 415)},
+    openapi_extensions={"requestBody": TWO_KINDS},
+)
+@documented(query=WaitQuery)
+def create(query: WaitQuery) -> Response:
+    """Take in a file or a sample; an INGEST job parses and profiles it, READY or REJECTED is its verdict."""
+    if request.mimetype == FORM:
+        dataset = _uploaded()
+    elif request.mimetype == JSON:
+        dataset = _sampled()
+    else:
+        raise WrongKind(f"send {FORM} with a file, or {JSON} with the name of a sample")
+    return wait_or_not(
+        query.wait,
+        lambda seconds: read.wait_for_dataset(core(), dataset.id, seconds=seconds),
+        has_ended=_is_decided,
+        render=partial(_show, status=201, headers={"Location": f"{PREFIX}/datasets/{dataset.id}"}),
+    )
+
+
+@datasets.get("", responses={200: schemas.DatasetPage})
+@documented(query=PageQuery)
+def list_all(query: PageQuery) -> Response:
+    """Data sets, newest first."""
+    found = read.list_datasets(core(), cursor=query.cursor, limit=query.limit)
+    return reply(render.page(found, render.dataset_summary))
+
+
+@datasets.get("/samples", responses={200: schemas.Samples})
+@documented()
+def samples() -> Response:
+    """Data sets that ship with the service."""
+    return reply({"items": [render.sample(sample) for sample in SAMPLES.values()]})
+
+
+@datasets.get("/<id:dataset_id>", responses={200: schemas.Dataset, **problems(404)})
+@documented(path="dataset_id", query=WaitQuery)
+def show(dataset_id: int, query: WaitQuery) -> Response:
+    """A data set and its profile; with ?wait=, when it is READY or REJECTED."""
+    return wait_or_not(
+        query.wait,
+        lambda seconds: read.wait_for_dataset(core(), dataset_id, seconds=seconds),
+        has_ended=_is_decided,
+        render=_show,
+    )
+
+
+@datasets.get("/<id:dataset_id>/preview", responses={200: schemas.Preview, **problems(404, 409)})
+@documented(path="dataset_id", query=PreviewQuery)
+def preview(dataset_id: int, query: PreviewQuery) -> Response:
+    """The first rows of a READY data set."""
+    return reply({"items": read.preview_dataset(core(), dataset_id, query.limit)})
+
+
+@datasets.delete("/<id:dataset_id>", responses={204: None, **problems(404, 409)})
+@documented(path="dataset_id")
+def delete(dataset_id: int) -> Response:
+    """Delete a data set; its bytes go after the last model that names it."""
+    service.delete_dataset(core(), dataset_id)
+    return no_content()
+
+
+def _uploaded() -> Dataset:
+    refuse_encodings()
+
+    def store(file_format: str, chunks: Iterator[bytes]) -> StoredObject:
+        return service.store_upload(core(), file_format, chunks)
+
+    with context().lane.enter("upload"):
+        upload = read_upload(request.stream, boundary(), store)
+    return service.accept_upload(
+        core(), file_format=upload.file_format, stored=upload.stored, **upload.form.model_dump()
+    )
+
+
+def _sampled() -> Dataset:
+    try:
+        wanted = schemas.SampleRequest.model_validate(read_json(core().limits), strict=True)
+    except ValidationError as error:
+        raise Invalid("the request is wrong", errors=field_errors(error)) from None
+    return service.accept_sample(core(), name=wanted.name, sample=wanted.sample)
+
+
+def _is_decided(dataset: Dataset) -> bool:
+    return dataset.status is not DatasetStatus.PROCESSING
+
+
+def _show(dataset: Dataset, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return reply(render.dataset(dataset), status, headers=headers)

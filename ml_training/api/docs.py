@@ -1,0 +1,45 @@
+"""`/openapi.json` and the interactive page at `/docs`; every asset is served from this machine."""
+
+from importlib.resources import files
+from typing import Any
+
+from flask import Blueprint, Response, send_from_directory
+
+from ml_training.api.respond import reply
+
+ASSETS = str(files("flask_openapi3_swagger") / "templates" / "swagger")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>ML Training Service</title>
+<link rel="icon" href="/docs/assets/images/swagger.svg">
+<link rel="stylesheet" href="/docs/assets/css/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/docs/assets/js/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+# A file of its own, so that the policy need not allow inline scripts.
+START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});\n'
+
+
+def docs_blueprint(document: dict[str, Any]) -> Blueprint:
+    """The routes that show `document`."""
+    docs = Blueprint("docs", __name__)
+    docs.add_url_rule("/openapi.json", "openapi", lambda: reply(document))
+    docs.add_url_rule("/docs", "page", _page)
+    docs.add_url_rule("/docs/start.js", "start", lambda: Response(START, mimetype="text/javascript"))
+    docs.add_url_rule("/docs/assets/<path:name>", "asset", lambda name: send_from_directory(ASSETS, name, max_age=3600))
+    return docs
+
+
+def _page() -> Response:
+    return Response(PAGE, mimetype="text/html", headers={"Content-Security-Policy": POLICY})

@@ -1,0 +1,88 @@
+"""Jobs: submit one or many, list, show or wait, cancel."""
+
+from flask import Response
+
+from ml_training.api import render, schemas
+from ml_training.api.body import idempotency_key
+from ml_training.api.context import PREFIX, context, core
+from ml_training.api.documented import blueprint, documented, problems
+from ml_training.api.queries import IdempotencyHeader, JobsQuery, WaitQuery
+from ml_training.api.respond import field_errors_json, reply
+from ml_training.api.waiting import wait_or_not
+from ml_training.domain.errors import FieldError, Invalid
+from ml_training.domain.records import Job
+from ml_training.services import read
+from ml_training.services.lifecycle import request_cancel
+from ml_training.services.submit import BatchItem, submit_batch, submit_job
+
+jobs = blueprint("jobs", "Train, test and compare models")
+
+
+@jobs.post("", responses={202: schemas.Job, **problems(400, 409, 413, 415, 429)})
+@documented(body=schemas.JobRequest, header=IdempotencyHeader)
+def submit(body: object) -> Response:
+    """Submit one job. A job that is accepted can run: it has been checked against the data."""
+    job = submit_job(core(), body, idempotency_key=idempotency_key())
+    return reply(render.job(job), 202, headers={"Location": f"{PREFIX}/jobs/{job.id}"})
+
+
+@jobs.post("/batch", responses={207: schemas.BatchAnswers, **problems(400, 409, 413, 415, 429)})
+@documented(body=schemas.BatchRequest, header=IdempotencyHeader)
+def submit_many(body: object) -> Response:
+    """Submit many jobs: the valid ones are stored in one transaction, each other one is answered with its errors."""
+    items = submit_batch(core(), _specs(body), idempotency_key=idempotency_key())
+    context().counters.count_rejected("invalid", sum(item.job is None for item in items))
+    return reply({"items": [_answer(number, item) for number, item in enumerate(items)]}, 207)
+
+
+@jobs.get("", responses={200: schemas.JobPage})
+@documented(query=JobsQuery)
+def list_all(query: JobsQuery) -> Response:
+    """Jobs, newest first."""
+    found = read.list_jobs(core(), **query.model_dump())
+    return reply(render.page(found, render.job))
+
+
+@jobs.get("/<id:job_id>", responses={200: schemas.Job, **problems(404)})
+@documented(path="job_id", query=WaitQuery)
+def show(job_id: int, query: WaitQuery) -> Response:
+    """A job as it is now; with ?wait=, when it has ended."""
+    return wait_or_not(
+        query.wait,
+        lambda seconds: read.wait_for_job(core(), job_id, seconds=seconds),
+        has_ended=lambda job: job.status.is_terminal,
+        render=_show,
+    )
+
+
+@jobs.post("/<id:job_id>/cancel", responses={202: schemas.Job, **problems(404, 409)})
+@documented(path="job_id")
+def cancel(job_id: int) -> Response:
+    """Cancel a job: a PENDING one at once, a RUNNING one within seconds; also when it was asked for before."""
+    return reply(render.job(request_cancel(core(), job_id)), 202)
+
+
+def _specs(body: object) -> list[object]:
+    # The specs themselves are judged one by one; here only what holds them.
+    if not isinstance(body, dict):
+        raise Invalid("the batch is wrong", errors=(FieldError("", 'must be an object: {"jobs": [...]}'),))
+    errors = [FieldError(f"/{name}", "unknown field") for name in body if name != "jobs"]
+    if not isinstance(body.get("jobs"), list):
+        errors.append(FieldError("/jobs", "must be a list of job specs"))
+    if errors:
+        raise Invalid("the batch is wrong", errors=tuple(errors))
+    specs: list[object] = body["jobs"]
+    return specs
+
+
+def _answer(number: int, item: BatchItem) -> dict[str, object]:
+    return {
+        "index": number,
+        "status": 422 if item.job is None else 202,
+        "job": item.job and render.job(item.job),
+        "errors": field_errors_json(item.errors),
+    }
+
+
+def _show(job: Job) -> Response:
+    return reply(render.job(job))

@@ -1,0 +1,74 @@
+"""Models: the registry, and the stored file of a model."""
+
+import base64
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import IO
+
+from flask import Response, request
+
+from ml_training.api import render, schemas
+from ml_training.api.context import context, core
+from ml_training.api.documented import blueprint, documented, problems
+from ml_training.api.queries import PageQuery
+from ml_training.api.respond import no_content, reply
+from ml_training.services import read
+from ml_training.services.registry import Artifact, delete_model, open_artifact
+
+models = blueprint("models", "Trained models")
+CHUNK_BYTES = 64 << 10
+FILE = {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+@models.get("", responses={200: schemas.ModelPage})
+@documented(query=PageQuery)
+def list_all(query: PageQuery) -> Response:
+    """Models, newest first."""
+    found = read.list_models(core(), cursor=query.cursor, limit=query.limit)
+    return reply(render.page(found, render.model_summary))
+
+
+@models.get("/<id:model_id>", responses={200: schemas.Model, **problems(404)})
+@documented(path="model_id")
+def show(model_id: int) -> Response:
+    """A model: scores, importance, curves, and where it came from."""
+    return reply(render.model(read.get_model(core(), model_id)))
+
+
+@models.delete("/<id:model_id>", responses={204: None, **problems(404)})
+@documented(path="model_id")
+def delete(model_id: int) -> Response:
+    """Delete a model."""
+    delete_model(core(), model_id)
+    return no_content()
+
+
+@models.get("/<id:model_id>/download", responses={200: FILE, 304: None, **problems(404)})
+@documented(path="model_id")
+def download(model_id: int) -> Response:
+    """The model's file, with its SHA-256 as ETag and Content-Digest."""
+    with ExitStack() as stack:
+        stack.enter_context(context().lane.enter("download"))
+        artifact = open_artifact(core(), model_id)
+        file = stack.enter_context(artifact.path.open("rb"))
+        response = _stream(artifact, file)
+        kept = stack.pop_all()  # until the last byte has been sent
+        response.call_on_close(kept.close)
+    return response
+
+
+def _stream(artifact: Artifact, file: IO[bytes]) -> Response:
+    response = Response(_chunks(file), mimetype="application/zip")
+    response.content_length = artifact.size
+    response.set_etag(artifact.sha256)
+    response.headers["Content-Disposition"] = f'attachment; filename="{artifact.filename}"'
+    response.headers["Cache-Control"] = "private, no-cache"
+    digest = base64.b64encode(bytes.fromhex(artifact.sha256)).decode()
+    response.headers["Content-Digest"] = f"sha-256=:{digest}:"
+    response.make_conditional(request)
+    return response
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk

@@ -1,0 +1,27 @@
+"""Test results: models evaluated on data sets."""
+
+from flask import Response
+
+from ml_training.api import render, schemas
+from ml_training.api.context import core
+from ml_training.api.documented import blueprint, documented, problems
+from ml_training.api.queries import PageQuery
+from ml_training.api.respond import reply
+from ml_training.services import read
+
+test_results = blueprint("test-results", "Models evaluated on data sets")
+
+
+@test_results.get("", responses={200: schemas.TestResultPage})
+@documented(query=PageQuery)
+def list_all(query: PageQuery) -> Response:
+    """Test results, newest first."""
+    found = read.list_test_results(core(), cursor=query.cursor, limit=query.limit)
+    return reply(render.page(found, render.test_result))
+
+
+@test_results.get("/<id:test_result_id>", responses={200: schemas.TestResult, **problems(404)})
+@documented(path="test_result_id")
+def show(test_result_id: int) -> Response:
+    """A test result: scores, overlap with the training rows, degradation."""
+    return reply(render.test_result(read.get_test_result(core(), test_result_id)))

@@ -1,0 +1,182 @@
+"""Reads an uploaded file into a selection index and its profile, or says everything that is wrong with it."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as pt
+
+from ml_training.domain.limits import Limits
+from ml_training.selection.index import Column, ColumnKind, is_missing, write_index
+from ml_training.tabular import times
+from ml_training.tabular.convert import Converted, clean, from_text, from_typed, no_values
+from ml_training.tabular.csv_file import open_csv
+from ml_training.tabular.parquet_file import open_parquet
+from ml_training.tabular.profile import column_profile, table_profile
+from ml_training.tabular.table import Table
+from ml_training.tabular.verdict import MAX_REASONS, IngestVerdict, Progress, Reason, Rejected, reason
+
+MAX_PHASES = 1_000
+EXAMPLE = "2026-01-31T12:00:00Z"
+PARSED = 0.5  # the share of the work when the file is parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The columns that the user named; None: the data set has none."""
+
+    time: str | None
+    phase: str | None
+    group: str | None
+
+
+def silent(fraction: float, message: str) -> None:
+    """A progress report that nobody reads."""
+
+
+def read_table(
+    path: Path,
+    file_format: str,
+    *,
+    limits: Limits,
+    directory: Path,
+    time_column: str | None = None,
+    phase_column: str | None = None,
+    group_column: str | None = None,
+    progress: Progress = silent,
+) -> IngestVerdict:
+    """Read a `csv`, `csv.gz` or `parquet` file into an index in `directory`, which exists and is empty.
+
+    `directory` also holds temporary files meanwhile (at most a little more than the unpacked file); after a rejection
+    what is in it is of no use. `progress` is called at least once a MiB or column with the share done and what is being
+    done; whatever it raises stops the reading and comes out of here. Raises OSError and MemoryError only as faults of
+    the machine, never because of what is in the file.
+    """
+    roles = Roles(time_column or None, phase_column or None, group_column or None)
+    work = directory / "work"
+    work.mkdir()
+    reasons: list[Reason] = []
+    profiles: list[dict[str, Any]] = []
+    try:
+        with _open(path, file_format, limits=limits, work=work, roles=roles, progress=progress) as table:
+            index = write_index(
+                directory,
+                _columns(table, roles, reasons=reasons, profiles=profiles, progress=progress),
+                rows=table.rows,
+                time_column=roles.time,
+                phase_column=roles.phase,
+                group_column=roles.group,
+            )
+    except Rejected as rejected:
+        return IngestVerdict(reasons=rejected.reasons)
+    finally:
+        shutil.rmtree(work)
+    if reasons:
+        return IngestVerdict(reasons=tuple(reasons[:MAX_REASONS]))
+    profile = table_profile(index, profiles)
+    return IngestVerdict(index=index, rows=index.rows, columns=len(index.names), profile=profile)
+
+
+def _open(
+    path: Path, file_format: str, *, limits: Limits, work: Path, roles: Roles, progress: Progress
+) -> AbstractContextManager[Table]:
+    named = (roles.time, roles.phase, roles.group)
+    if file_format == "parquet":
+        return open_parquet(path, limits=limits, roles=named)
+    if file_format not in ("csv", "csv.gz"):
+        raise ValueError(f"unknown file format {file_format!r}")
+
+    def consumed(share: float) -> None:
+        progress(PARSED * share, "parsing the file")
+
+    return open_csv(path, file_format, limits=limits, work=work, roles=named, consumed=consumed)
+
+
+def _columns(
+    table: Table, roles: Roles, *, reasons: list[Reason], profiles: list[dict[str, Any]], progress: Progress
+) -> Iterator[Column]:
+    for number, name in enumerate(table.names):
+        progress(PARSED + (1 - PARSED) * number / len(table.names), "reading the columns")
+        try:
+            converted = _converted(table, name, roles, reasons)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            reasons.append(reason(f"the values cannot be read: {str(error)[:200]}", column=name))
+            converted = no_values(name, table.rows)
+        profiles.append(column_profile(converted))
+        yield converted.column
+
+
+def _converted(table: Table, name: str, roles: Roles, reasons: list[Reason]) -> Converted:
+    values = table.column(name)
+    if not table.typed:
+        values = clean(values)
+    if name == roles.time:
+        return _time_column(table, name, values, reasons)
+    keep = name in (roles.phase, roles.group)
+    converted = from_typed(name, values, keep=keep) if table.typed else from_text(name, values, keep=keep)
+    if name == roles.phase:
+        reasons += _phase_reasons(converted.column)
+    if name == roles.group:
+        reasons += _code_reasons(converted.column, "group")
+    return converted
+
+
+def _time_column(table: Table, name: str, values: Any, reasons: list[Reason]) -> Converted:
+    if pt.is_dictionary(values.type):
+        values = clean(values.cast(pa.string()))
+    if values.null_count == len(values):
+        converted = no_values(name, table.rows)
+    elif not pt.is_string(values.type):
+        converted = from_typed(name, values)
+    elif (parsed := times.parse_times(values)) is not None:
+        converted = from_typed(name, parsed)
+    else:
+        reasons += _time_reasons(table, name, values)
+        return no_values(name, table.rows)
+    column = converted.column
+    if column.values is None or is_missing(column.values, column.kind).all():
+        reasons.append(reason("the time column has no values", column=name))
+    elif column.kind is not ColumnKind.TIME:
+        detail = f"the time column holds {values.type}: store timestamps, or text such as {EXAMPLE}"
+        reasons.append(reason(detail, column=name))
+    return converted
+
+
+def _time_reasons(table: Table, name: str, text: Any) -> list[Reason]:
+    return [
+        reason(
+            f"{text[row].as_py()[:60]!r} is not a time such as {EXAMPLE} (with a zone in all rows or in none)",
+            row=row + table.first_row,
+            column=name,
+        )
+        for row in times.rows_without_time(text, at_most=MAX_REASONS)
+    ]
+
+
+def _phase_reasons(column: Column) -> list[Reason]:
+    reasons = _code_reasons(column, "phase")
+    if not reasons and column.values is not None:
+        present = column.values[~is_missing(column.values, column.kind)]
+        if (count := len(np.unique(present))) > MAX_PHASES:
+            reasons.append(reason(f"{count:,} different phases, and {MAX_PHASES:,} is the limit", column=column.name))
+    return reasons
+
+
+def _code_reasons(column: Column, role: str) -> list[Reason]:
+    """Why a column cannot tell phases or groups apart: it needs whole numbers or text, and values."""
+    wrong = column.kind not in (ColumnKind.INTEGER, ColumnKind.CATEGORY, ColumnKind.NUMBER)
+    if wrong or column.values is None:
+        return [
+            reason(f"the {role} column holds {column.kind} values: it needs whole numbers or text", column=column.name)
+        ]
+    present = column.values[~is_missing(column.values, column.kind)]
+    if not len(present):
+        return [reason(f"the {role} column has no values", column=column.name)]
+    if column.kind is ColumnKind.NUMBER and np.any(present != np.rint(present)):
+        return [reason(f"the {role} column holds fractions: it needs whole numbers or text", column=column.name)]
+    return []

@@ -1,0 +1,95 @@
+"""A real HTTP server in a thread that answers JSON as it was told, and remembers what it was asked."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request."""
+
+    method: str
+    path: str  # with the query
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class JsonServer:
+    """Answers by method and path without query; several answers for one path come in turn, the last one for ever."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, str], list[tuple[int, object]]] = {}
+        self.asked: list[Asked] = []
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """Where it listens on 127.0.0.1."""
+        return self._http.server_address[1]
+
+    @property
+    def url(self) -> str:
+        """Its root."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def answer(self, method: str, path: str, document: object, *, status: int = 200) -> None:
+        """Add an answer."""
+        self._answers.setdefault((method, path), []).append((status, document))
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def _next(self, method: str, path: str) -> tuple[int, object]:
+        answers = self._answers.get((method, path), [(404, {"title": "Not found", "status": 404})])
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            server_version = "JsonServer"
+            sys_version = ""
+
+            def _serve(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                server.asked.append(Asked(self.command, self.path, dict(self.headers), body))
+                status, document = server._next(self.command, self.path.partition("?")[0])
+                data = json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = _serve  # noqa: N815 - the base class looks for these names
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        return Handler
+
+
+@contextmanager
+def json_server() -> Iterator[JsonServer]:
+    """A server that is gone afterwards."""
+    server = JsonServer()
+    try:
+        yield server
+    finally:
+        server.close()

@@ -1,0 +1,42 @@
+"""Log files of children: appended, bounded, quoted."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from ml_training.local.logfiles import LogFile
+from tests.support.eventually import eventually
+
+
+def test_a_new_start_appends_and_the_tail_is_about_that_start(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "logs" / "api.log")
+    with log.open() as file:
+        file.write(b"first life\n")
+    with log.open() as file:
+        file.write(b"second life\n\n  port is taken\n")
+    assert "first life" in log.path.read_text(encoding="utf-8")
+    assert log.tail() == ["second life", "  port is taken"]
+    assert log.tail(1) == ["  port is taken"]
+
+
+def test_a_file_that_is_not_there_has_no_tail(tmp_path: Path) -> None:
+    assert LogFile(tmp_path / "no.log").tail() == []
+
+
+def test_a_log_that_grows_is_moved_aside_while_its_process_writes_on(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "api.log", limit_bytes=1000)
+    code = "import sys\nfor line in sys.stdin: print(line * 200, flush=True)"
+    with (
+        log.open() as file,
+        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=file) as child,
+    ):
+        assert child.stdin
+        child.stdin.write(b"before\n")
+        child.stdin.flush()
+        eventually(lambda: log.path.stat().st_size > 1000, what="the log grew")
+        log.bound()
+        assert log.path.stat().st_size == 0
+        child.stdin.write(b"after\n")
+        child.stdin.close()
+    assert log.path.read_bytes().startswith(b"after")  # no hole: the child's next byte is the file's first
+    assert b"before" in (tmp_path / "api.log.1").read_bytes()
