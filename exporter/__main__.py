@@ -1,13 +1,36 @@
 """The exporter's process: `python -m exporter` reads the settings, builds the parts, serves until SIGTERM."""
 
-from exporter.broker import BrokerProbe
+import contextlib
+import ctypes
+import gc
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import ml_training
+from exporter.broker import BrokerProbe, open_redis
+from exporter.collectors import datasets, models, queue
+from exporter.collectors.base import Collector, Observer
+from exporter.collectors.broker import broker
+from exporter.collectors.build import build
+from exporter.collectors.events import events
+from exporter.collectors.jobs import LIFETIME_SECONDS, Jobs
+from exporter.collectors.ledger import Ledger
+from exporter.collectors.own_process import own_process
+from exporter.collectors.processes import Processes
+from exporter.events import EventLog
 from exporter.listener import Listener
+from exporter.live import LiveProgress
 from exporter.pace import Pace
 from exporter.painter import Painter
+from exporter.routes import make_routes
 from exporter.server import Server
 from exporter.snapshot import Snapshots
-from ml_training.db.engine import Database
-from ml_training.logs import get_logger
+from ml_training.db.engine import open_database
+from ml_training.logs import configure_logs, get_logger
+from ml_training.settings import Settings, SettingsError, read_settings
 
 log = get_logger(__name__)
 # Together less than 30 % of a core, however many events ask for news.
@@ -18,7 +41,16 @@ PROBE_SECONDS = 1.0
 CONNECT_SECONDS = 2.0
 FIRST_READ_SECONDS = 2.5
 JOIN_SECONDS = 3.0
+M_ARENA_MAX = -8  # of malloc.h
 SWITCH_SECONDS = 0.0005  # a scrape waits for the interpreter lock at most so long while a page is being made
+
+
+class Loop(NamedTuple):
+    """A background thread: what it runs, and how it is told to end."""
+
+    name: str
+    run: Callable[[], None]
+    stop: Callable[[], None]
 
 
 class Exporter:
@@ -26,15 +58,134 @@ class Exporter:
 
     def __init__(
         self,
-        *,
-        database: Database,
-        snapshots: Snapshots,
-        painter: Painter,
-        probe: BrokerProbe,
-        listener: Listener,
         server: Server,
-        reads: Pace,
-        paints: Pace,
-        snapshot_seconds: float,
+        *,
+        loops: Sequence[Loop],
+        ready: Callable[[], object],
+        closers: Sequence[Callable[[], None]],
     ) -> None:
         self.server = server
+        self._loops = (*loops, Loop("server", lambda: server.serve_forever(poll_interval=0.25), server.shutdown))
+        self._ready = ready
+        self._closers = (server.server_close, *closers)
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start every loop, the server last, so that the first page that it serves is a right one."""
+        for loop in self._loops:
+            if loop.name == "server":
+                self._ready()
+            thread = threading.Thread(target=loop.run, name=loop.name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """End everything; a loop that hangs in a dead connection is left behind, since it is a daemon."""
+        for loop in reversed(self._loops):
+            loop.stop()
+        for thread in self._threads:
+            thread.join(JOIN_SECONDS)
+        for close in self._closers:
+            close()
+
+
+def build_exporter(settings: Settings, *, revision: str = "unknown") -> Exporter:
+    """All parts, wired; the port is bound, nothing else is opened. Raises OSError if the port cannot be had."""
+    database = open_database(settings.database, pool_size=1, timeout=CONNECT_SECONDS)
+    redis = open_redis(settings.broker_url)
+    reads = Pace(settings.snapshot_seconds, share=READ_SHARE)
+    paints = Pace(min(PAINT_SECONDS, settings.snapshot_seconds), share=PAINT_SHARE)
+    probes = Pace(PROBE_SECONDS, share=1.0)
+
+    live = LiveProgress()
+    jobs, processes = Jobs(live), Processes()
+    snapshots = Snapshots(
+        database,
+        (
+            Collector("processes", processes.ask),
+            Collector("ledger", Ledger().ask),
+            Collector("queue", queue.ask),
+            Collector("jobs", jobs.ask, LIFETIME_SECONDS),
+            Collector("models", models.ask),
+            Collector("datasets", datasets.ask),
+        ),
+    )
+    event_log = EventLog(live, on_news=reads.ask, on_progress=paints.ask)
+    probe = BrokerProbe(redis, on_change=paints.ask)
+    painter = Painter(
+        snapshots,
+        (
+            Observer("build", build(ml_training.__version__, revision)),
+            Observer("broker", broker(probe)),
+            Observer("events", events(event_log)),
+            Observer("own_process", own_process()),
+        ),
+        dropped=lambda: jobs.dropped + processes.dropped,
+    )
+    listener = Listener(redis, take=event_log.take, on_subscribed=reads.ask)
+
+    def read() -> None:
+        snapshots.read()
+        paints.ask()
+
+    def first_page() -> None:
+        snapshots.attempted.wait(FIRST_READ_SECONDS)
+        painter.paint()
+
+    return Exporter(
+        Server(settings.exporter_host, settings.exporter_port, make_routes(snapshots, painter, probe)),
+        loops=(
+            Loop("reads", paced(reads, read), reads.stop),
+            Loop("probes", paced(probes, probe.look), probes.stop),
+            Loop("events", listener.run, listener.stop),
+            Loop("paints", paced(paints, painter.paint), paints.stop),
+        ),
+        ready=first_page,
+        closers=(redis.close, database.dispose),
+    )
+
+
+def paced(pace: Pace, work: Callable[[], None]) -> Callable[[], None]:
+    """A thread's body: work at every turn of `pace`."""
+
+    def run() -> None:
+        for _ in pace.turns():
+            try:
+                work()
+            except Exception:  # the thread's edge: a loop that died would leave a page that looks alive
+                log.exception("loop_failed", work=getattr(work, "__qualname__", repr(work)))
+
+    return run
+
+
+def share_one_heap() -> None:
+    """Let all threads allocate from one heap: glibc's heap a thread costs 7 MB here, a tenth of the process."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library has other ways
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; exit status 1 with one line if it cannot start."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    try:
+        settings = read_settings()
+        configure_logs(settings.log_format, settings.log_level)
+        exporter = build_exporter(settings)
+    except (SettingsError, OSError) as error:
+        sys.stderr.write(f"the exporter cannot start: {error}\n")
+        return 1
+    sys.setswitchinterval(SWITCH_SECONDS)
+    share_one_heap()
+    exporter.start()
+    gc.freeze()  # what was imported stays: the collector need not look at it again
+    log.info("exporter_started", host=settings.exporter_host, port=exporter.server.port)
+    stopped.wait()
+    exporter.stop()
+    log.info("exporter_stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

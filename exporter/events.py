@@ -29,8 +29,8 @@ TYPES = (
 )
 _KNOWN = frozenset(TYPES)
 NEWS = frozenset(
-    {EVENT_CHANGED, "task-started", "task-succeeded", "task-failed", "task-revoked", "worker-online", "worker-offline"}
-)  # after these the database says something new
+    {EVENT_CHANGED, "task-sent", "task-started", "task-succeeded", "task-failed", "worker-online", "worker-offline"}
+)  # after these the database says something new; a permit is sent when a job was submitted
 
 
 def decode(message: bytes) -> list[dict[str, Any]]:

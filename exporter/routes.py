@@ -33,7 +33,7 @@ def make_routes(snapshots: Snapshots, painter: Painter, probe: BrokerProbe) -> d
         return _json({"status": "ok", "pid": os.getpid()}, ok=True)
 
     def ready(_request: Request) -> Response:
-        parts = {
+        parts: dict[str, dict[str, Any]] = {
             "database": {"ok": snapshots.connected, "required": True},
             "snapshot": {"ok": snapshots.age < FRESH_SECONDS, "required": True, "age_seconds": round(snapshots.age, 3)},
             "page": {"ok": time.monotonic() - painter.painted_at < PAINTED_SECONDS, "required": True},

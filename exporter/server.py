@@ -7,9 +7,12 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import cast
 
 from exporter.protocol import Request, RequestError, RequestReader
+from ml_training.logs import get_logger
 
+log = get_logger(__name__)
 MOST_CONNECTIONS = 32
 HEAD_SECONDS = 5.0
 IDLE_SECONDS = 75.0  # longer than usual scrape intervals, so that a scraper keeps its connection
@@ -28,6 +31,7 @@ class Response:
 
 
 Handler = Callable[[Request], Response]
+_Socket = socket.socket | tuple[bytes, socket.socket]  # socketserver's own type; of TCP it is always the first
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -40,7 +44,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def __init__(self, host: str, port: int, routes: Mapping[str, Handler]) -> None:
         self.routes = dict(routes)
-        self._free = threading.Semaphore(MOST_CONNECTIONS)
+        self._lock = threading.Lock()
         self._open = 0
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Connection)
@@ -55,30 +59,39 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """Whether connections should not be kept: idle ones hold a thread each."""
         return self._open > MOST_CONNECTIONS // 2
 
-    def process_request(self, request: "socket.socket | tuple[bytes, socket.socket]", client_address: object) -> None:
+    def process_request(self, request: _Socket, client_address: object) -> None:
         """Give the connection a thread, or turn it away at once when all are taken."""
-        if not self._free.acquire(blocking=False):
-            with contextlib.suppress(OSError):
-                assert isinstance(request, socket.socket)
-                request.settimeout(0.1)
-                request.sendall(_encode(_plain(HTTPStatus.SERVICE_UNAVAILABLE), keep_alive=False, with_body=True))
+        if not self._take_place():
+            _turn_away(request)
             self.shutdown_request(request)
             return
-        self._open += 1
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread to be had
+            self._leave_place()
+            raise
 
-    def process_request_thread(
-        self, request: "socket.socket | tuple[bytes, socket.socket]", client_address: object
-    ) -> None:
+    def process_request_thread(self, request: _Socket, client_address: object) -> None:
         """Serve one connection; its place is free again afterwards, whatever happened."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._open -= 1
-            self._free.release()
+            self._leave_place()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that breaks is the client's affair; a broken handler answers 500 before it comes here."""
+        """A connection that broke is the client's affair."""
+        log.debug("connection_broken", exc_info=True)
+
+    def _take_place(self) -> bool:
+        with self._lock:
+            if self._open >= MOST_CONNECTIONS:
+                return False
+            self._open += 1
+            return True
+
+    def _leave_place(self) -> None:
+        with self._lock:
+            self._open -= 1
 
 
 class _Connection(socketserver.BaseRequestHandler):
@@ -111,11 +124,23 @@ class _Connection(socketserver.BaseRequestHandler):
             return _plain(HTTPStatus.NOT_FOUND)
         if request.method not in METHODS:
             return _plain(HTTPStatus.METHOD_NOT_ALLOWED, Allow=", ".join(METHODS))
-        return handler(request)
+        try:
+            return handler(request)
+        except Exception:  # the server's edge: one broken route must not look like a broken network
+            log.exception("route_failed", path=request.path)
+            return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _send(self, response: Response, *, keep_alive: bool, with_body: bool) -> None:
         self.request.settimeout(SEND_SECONDS)
         self.request.sendall(_encode(response, keep_alive=keep_alive, with_body=with_body))
+
+
+def _turn_away(request: _Socket) -> None:
+    with contextlib.suppress(OSError):
+        cast(socket.socket, request).setblocking(False)
+        cast(socket.socket, request).send(
+            _encode(_plain(HTTPStatus.SERVICE_UNAVAILABLE), keep_alive=False, with_body=True)
+        )
 
 
 def _plain(status: HTTPStatus, **headers: str) -> Response:

@@ -46,6 +46,8 @@ class Snapshots:
         self._connected = False
         self._good_at = clock()  # of the last read in which the database answered; the start counts as one
         self._ahead = time.time() - self._good_at  # the database's clock minus ours
+        self.attempted = threading.Event()
+        """Set once the first read is over, however it went."""
 
     def read(self) -> None:
         """Ask every collector once. An outage and a broken collector are answers too: nothing is raised."""
@@ -63,6 +65,7 @@ class Snapshots:
             self._set_connected(True)
         finally:
             self._asked_at = None
+            self.attempted.set()
 
     def _read_some(self, todo: list[Collector]) -> None:
         # A failed statement spoils its transaction, so what follows a broken collector is asked in a new one.

@@ -41,7 +41,7 @@ def _run_worker(settings: Settings) -> int:
     from workers.app import app  # after the environment: the children inherit it before they load OpenMP
 
     options = ["--without-gossip", "--without-mingle", "--hostname", f"worker-{os.getpid()}@%h"]
-    app.worker_main(["worker", "--loglevel", settings.log_level, *options])
+    app.worker_main(["--quiet", "worker", "--loglevel", settings.log_level, *options])
     return 0
 
 

@@ -1,6 +1,6 @@
 """Who lives: the heartbeat rows of API processes and workers, so that an absent Redis is not an absent fleet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from exporter import metrics
@@ -20,6 +20,7 @@ class _Process(NamedTuple):
     label: str
     seen_at: float
     body: dict[str, Any]
+    busy: int
 
     def number(self, key: str) -> float | None:
         """A number of the process's own report; None if it does not say one."""
@@ -39,7 +40,7 @@ class Processes:
     def ask(self, stats: Stats) -> Show:
         """The processes seen within ten minutes; which of them live depends on the moment."""
         rows = stats.heartbeats(within=FORGOTTEN_SECONDS, limit=2 * MOST_PROCESSES)
-        processes = _distinct(rows)
+        processes = _distinct(rows, stats.busy_slots())
         workers = [process for process in processes if process.kind == "worker"]
         self.dropped += len(_WORKER) * max(0, len(workers) - MOST_WORKERS) + max(0, len(processes) - MOST_PROCESSES)
 
@@ -64,13 +65,13 @@ _WORKER: tuple[Metric, ...] = (
 )
 
 
-def _distinct(rows: Sequence[HeartbeatRow]) -> list[_Process]:
+def _distinct(rows: Sequence[HeartbeatRow], busy: Mapping[str, int]) -> list[_Process]:
     # Names that read the same as labels would be a duplicate series, which costs the whole scrape: the newest wins.
     found: dict[str, _Process] = {}
     for row in rows:
         label = identifier(row.process)
         body = row.body if isinstance(row.body, dict) else {}
-        found.setdefault(label, _Process(row.kind, label, row.seen_at, body))
+        found.setdefault(label, _Process(row.kind, label, row.seen_at, body, busy.get(row.process, 0)))
     return list(found.values())
 
 
@@ -90,5 +91,5 @@ def _workers(recent: Sequence[_Process], now: float) -> Families:
         metrics.WORKER_AGE: samples(metrics.WORKER_AGE, age),
         # What a silent worker was doing is unknown, so it is absent.
         metrics.WORKER_SLOTS: samples(metrics.WORKER_SLOTS, [((w.label,), w.number("slots")) for w in living]),
-        metrics.WORKER_BUSY: samples(metrics.WORKER_BUSY, [((w.label,), w.number("busy")) for w in living]),
+        metrics.WORKER_BUSY: samples(metrics.WORKER_BUSY, [((w.label,), w.busy) for w in living]),
     }

@@ -134,6 +134,11 @@ class Stats:
         )
         return tuple(map(LiveJobs._make, self._connection.execute(answer)))
 
+    def busy_slots(self) -> dict[str, int]:
+        """RUNNING jobs by the process name of the worker that holds them."""
+        held = select(jobs.c.worker, func.count()).where(_status("RUNNING")).group_by(jobs.c.worker)
+        return {worker: count for worker, count in self._connection.execute(held) if worker is not None}
+
     def _count_eligible(self, since: ColumnElement[bool]) -> int:
         # Three index scans; SQLite answers the same question with OR by reading the whole table.
         parts = [select(func.count()).where(part).scalar_subquery() for part in (*map(_status, LIVE), since)]

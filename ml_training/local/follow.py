@@ -20,14 +20,14 @@ def follow(
 ) -> list[Json]:
     """Show each job's progress until all are terminal; returns them as they ended, in the given order."""
     latest = {int(job["id"]): job for job in jobs}
-    while True:
-        for job_id, job in latest.items():
-            if not JobStatus(job["status"]).is_terminal:
-                latest[job_id] = job = patiently(partial(client.get, f"/jobs/{job_id}"), pause=pause)
-            _show(bars, job)
-        if all(JobStatus(job["status"]).is_terminal for job in latest.values()):
-            return list(latest.values())
+    for job in latest.values():
+        _show(bars, job)
+    while running := [job_id for job_id, job in latest.items() if not JobStatus(job["status"]).is_terminal]:
         pause(EVERY_SECONDS)
+        for job_id in running:
+            latest[job_id] = patiently(partial(client.get, f"/jobs/{job_id}"), pause=pause)
+            _show(bars, latest[job_id])
+    return list(latest.values())
 
 
 def patiently(

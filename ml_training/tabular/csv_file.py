@@ -19,7 +19,7 @@ from ml_training.tabular.table import TextTable
 from ml_training.tabular.text import Pieces, checked_pieces, split_header
 from ml_training.tabular.verdict import MAX_REASONS, Reason, Rejected, damage_is_a_reason, reason
 
-BLOCK = 16 << 20  # no row may be longer
+BLOCK = 16 << 20  # bytes parsed at a time; a row may end in the next block, not later
 END = "\0"  # cannot occur in checked text: a last row of our own that an unclosed quote would swallow
 
 
@@ -84,6 +84,6 @@ def _batches(body: Iterator[bytes], names: list[str], *, delimiter: str, ragged:
         if ragged:
             raise Rejected(*ragged) from None
         if "straddling" in str(error):
-            detail = f"a row is longer than {BLOCK:,} bytes: a quote may be opened and never closed"
+            detail = f"a row is longer than a block of {BLOCK:,} bytes: a quote may be opened and never closed"
             raise Rejected(reason(detail)) from None
         raise

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
@@ -78,7 +77,7 @@ def _is_read(kind: Any) -> bool:
 
 
 def _plain(column: Any) -> Any:
-    """Texts as a dictionary of strings, everything else as the values themselves."""
-    if pt.is_dictionary(column.type):
-        return column if pt.is_string(column.type.value_type) else column.cast(column.type.value_type)
-    return column.cast(pa.large_string()) if pt.is_string_view(column.type) else column
+    """Texts stay a dictionary of strings, which is what `read_dictionary` makes of them; other values stand alone."""
+    if pt.is_dictionary(column.type) and not pt.is_string(column.type.value_type):
+        return column.cast(column.type.value_type)
+    return column

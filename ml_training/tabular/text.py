@@ -85,10 +85,12 @@ def split_header(pieces: Iterator[bytes], *, limits: Limits) -> tuple[list[str],
     found = [(*_first_record(text, delimiter), delimiter) for delimiter in DELIMITERS]
     names, used, delimiter = max(found, key=lambda item: len(item[0]))
     if not names:
-        raise Rejected(reason("the header cannot be read: a quote is not closed, or in the middle of a name", row=1))
+        longest = f"a name is longer than {csv.field_size_limit():,} characters"
+        detail = f"the header cannot be read: a quote is not closed or stands inside a name, or {longest}"
+        raise Rejected(reason(detail, row=1))
+    check_columns(len(names), limits=limits)
     if len(head) >= HEADER_BYTES and used == len(text):
         raise Rejected(reason(f"the header is longer than {HEADER_BYTES:,} bytes", row=1))
-    check_columns(len(names), limits=limits)
     start = len(head) - len(head.lstrip(b"\r\n")) + len(text[:used].encode())
     return [name.strip() for name in names], delimiter, chain([head[start:]], pieces)
 

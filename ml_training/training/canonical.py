@@ -69,7 +69,7 @@ def _renumber(node: Any, numbers: dict[int, int], files: dict[str, str]) -> None
             _rename(node, numbers, files)
         for child in node.values():
             _renumber(child, numbers, files)
-    elif isinstance(node, list):
+    elif isinstance(node, list | tuple):
         for child in node:
             _renumber(child, numbers, files)
 

@@ -11,7 +11,12 @@ from ml_training.training.estimators.base import Family, FitJob, Fitted
 from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
 from ml_training.training.threads import limited
 
-TRUSTED = ("numpy.dtype", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor")
+TRUSTED = (
+    "functools.partial",  # of check_array only: skops demands trust in the function by itself
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils.validation.check_array",
+)
 LEFTOVERS = ("_feature_subsample_rng", "_scorer", "_random_seed")
 
 

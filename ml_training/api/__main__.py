@@ -1,0 +1,21 @@
+"""`python -m ml_training.api`: the API of one machine."""
+
+import sys
+
+from ml_training.api.server import ApiServer
+from ml_training.logs import configure_logs
+from ml_training.settings import SettingsError, read_settings
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        sys.exit(str(error))
+    configure_logs(settings.log_format, settings.log_level)
+    ApiServer(settings).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""gunicorn, started by program: one master, `api_workers` processes of `api_threads` threads each."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from ml_training.api.app import create_app
+from ml_training.api.beat import start_heartbeat
+from ml_training.api.context import Master
+from ml_training.api.worker import ApiWorker
+from ml_training.settings import Settings
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a RAM disk: gunicorn's liveness file must not wait for a disk
+GRACEFUL_SECONDS = 10
+
+
+class RootLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
+    """gunicorn's log lines by way of the root logger, so that they look like all others."""
+
+    def setup(self, cfg: Any) -> None:
+        """Hand over instead of formatting."""
+        super().setup(cfg)
+        self.error_log.handlers[:] = []
+        self.error_log.propagate = True
+
+
+class ApiServer(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
+    """The API as a gunicorn application; each process builds its own app after the fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._master = Master(os.getpid(), time.time())
+        self._worker: ApiWorker | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Tell gunicorn how to run."""
+        for name, value in options(self._settings).items():
+            self.cfg.set(name, value)
+        self.cfg.set("post_worker_init", self._after_start)
+
+    def load(self) -> Flask:
+        """The app of one worker process."""
+        return create_app(self._settings, master=self._master, is_draining=self._is_draining)
+
+    def _after_start(self, worker: ApiWorker) -> None:
+        self._worker = worker
+        start_heartbeat(worker.wsgi, seconds=self._settings.heartbeat_seconds)
+
+    def _is_draining(self) -> bool:
+        return self._worker is not None and not self._worker.alive
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """gunicorn's settings."""
+    host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
+    return {
+        "bind": f"{host}:{settings.api_port}",
+        "workers": settings.api_workers,
+        "threads": settings.api_threads,
+        "worker_class": ApiWorker,
+        "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
+        "logger_class": RootLogger,
+        "preload_app": False,  # connections are opened after the fork
+        "control_socket_disable": True,  # nobody commands a running server by a file
+        "accesslog": None,
+        "timeout": 30,
+        "graceful_timeout": GRACEFUL_SECONDS,
+        "keepalive": 10,
+        "limit_request_line": 4_094,
+        "limit_request_fields": 64,
+        "limit_request_field_size": 8_190,
+    }

@@ -1,0 +1,196 @@
+"""What every model type promises, on data with categories and missing values."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, ModelType
+from ml_training.domain.errors import Interrupted, StopReason
+from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from ml_training.domain.states import TaskKind
+from ml_training.selection.index import SelectionIndex
+from ml_training.selection.plan import plan_train
+from ml_training.training import engine
+from ml_training.training.matrix import model_matrix
+from tests.unit.training.data import Recorder, job, mixed, trained
+
+CASES = [
+    (model_type.value, task)
+    for model_type in ModelType
+    for task in TaskKind
+    if task.is_classification or model_type not in CLASSIFICATION_ONLY
+]
+NAMES = [f"{model_type}-{task}" for model_type, task in CASES]
+pytestmark = pytest.mark.xdist_group("estimators")  # the models are trained once and looked at by many tests
+
+
+class Tables:
+    """The data sets and the models trained on them, each made once."""
+
+    def __init__(self, directory: Path) -> None:
+        self.index = cache(lambda task: mixed(directory, task))
+        self.trained = cache(self._train)
+
+    def _train(self, model_type: str, task: TaskKind) -> tuple[engine.TrainedModel, Recorder]:
+        recorder = Recorder()
+        return trained(job(model_type), self.index(task), reporter=recorder), recorder
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
+    yield Tables(tmp_path_factory.mktemp("tables"))
+
+
+@pytest.mark.parametrize(("model_type", "task"), CASES, ids=NAMES)
+def test_it_learns_what_can_be_learnt(tables: Tables, model_type: str, task: TaskKind) -> None:
+    model, _ = tables.trained(model_type, task)
+    if task is TaskKind.REGRESSION:
+        assert set(model.scores["held_out"]) == set(REGRESSION_METRICS)
+        assert model.scores["held_out"]["r2"] > 0.5
+    else:
+        assert set(model.scores["held_out"]) == set(CLASSIFICATION_METRICS)
+        assert model.scores["held_out"]["roc_auc"] > 0.7
+        assert model.scores["held_out"]["accuracy"] > (0.65 if task is TaskKind.BINARY else 0.4)
+    json.dumps([model.scores, model.details, model.lineage, model.schema], allow_nan=False)
+
+
+@pytest.mark.parametrize(("model_type", "task"), CASES, ids=NAMES)
+def test_a_stored_model_predicts_what_the_fresh_one_did(tables: Tables, model_type: str, task: TaskKind) -> None:
+    model, _ = tables.trained(model_type, task)
+    index = tables.index(task)
+    plan = plan_train(job(model_type), index)
+    loaded = engine.load_model(model.artifact, model_id=7)
+    assert loaded.schema.to_json() == model.schema
+    assert loaded.schema.model_id == 7
+    x = model_matrix(index, loaded.schema.features, plan.rows[plan.held_out])
+    y = plan.y[plan.held_out]
+    predictions = loaded.predict(x, threads=2)
+    if task is TaskKind.REGRESSION:
+        assert float(np.abs(predictions - y).mean()) == pytest.approx(model.scores["held_out"]["mae"], rel=1e-12)
+        assert loaded.predict_proba(x) is None
+    else:
+        assert float((predictions == y).mean()) == pytest.approx(model.scores["held_out"]["accuracy"], rel=1e-12)
+        probabilities = loaded.predict_proba(x)
+        assert (probabilities is None) == (model_type == "ridge")
+        if probabilities is not None:
+            np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize(("model_type", "task"), CASES, ids=NAMES)
+def test_progress_rises_from_nothing_to_one(tables: Tables, model_type: str, task: TaskKind) -> None:
+    _, recorder = tables.trained(model_type, task)
+    assert recorder.fractions[0] == 0.0
+    assert recorder.fractions[-1] == 1.0
+    assert recorder.fractions == sorted(recorder.fractions)
+    assert recorder.features_count == 5
+    assert recorder.lines == [] or model_type == "mlp"  # forty epochs are not many
+
+
+@pytest.mark.parametrize(("model_type", "task"), CASES, ids=NAMES)
+def test_a_stop_is_obeyed_at_the_next_question(tables: Tables, model_type: str, task: TaskKind) -> None:
+    _, undisturbed = tables.trained(model_type, task)
+    recorder = Recorder(stop_at=undisturbed.questions // 2)
+    with pytest.raises(Interrupted) as caught:
+        trained(job(model_type), tables.index(task), reporter=recorder)
+    assert caught.value.reason is StopReason.CANCEL
+    assert recorder.questions == undisturbed.questions // 2
+    assert recorder.fractions[-1] < 1.0
+
+
+@pytest.mark.parametrize("model_type", ["lightgbm", "random_forest", "extra_trees", "hist_gradient_boosting", "mlp"])
+def test_long_fits_ask_at_least_twice_a_second_whether_to_stop(tables: Tables, model_type: str) -> None:
+    class Clocked(Recorder):
+        def should_stop(self) -> StopReason | None:
+            moments.append(time.monotonic())
+            return super().should_stop() if len(moments) < 2 or moments[-1] - moments[0] < 1.5 else StopReason.DRAIN
+
+    moments: list[float] = []
+    endless = {"max_iter" if model_type == "mlp" else "n_estimators": 10_000}
+    with pytest.raises(Interrupted):
+        trained(job(model_type, params=endless), tables.index(TaskKind.MULTICLASS), reporter=Clocked())
+    assert max(np.diff(moments)) < 0.75  # half a second on an idle machine
+
+
+@pytest.mark.parametrize("model_type", sorted(EARLY_STOPPING))
+@pytest.mark.parametrize("task", list(TaskKind))
+def test_early_stopping_ends_before_the_last_round(tables: Tables, model_type: str, task: TaskKind) -> None:
+    many = {"learning_rate_init": 0.05} if model_type == "mlp" else {"n_estimators": 400, "learning_rate": 0.3}
+    recorder = Recorder()
+    spec = job(model_type, params=many, early_stopping_rounds=3)
+    model = trained(spec, tables.index(task), reporter=recorder)
+    best = model.details["best_iteration"]
+    assert best == model.details["iterations"]
+    assert 1 <= best < (200 if model_type == "mlp" else 400)
+    learning = model.details["curves"]["learning"]
+    assert len(learning["stop"]) == len(recorder.iterations)
+    if model_type != "hist_gradient_boosting":  # which keeps the rounds that did not help
+        assert learning["stop"][best - 1] == pytest.approx(min(learning["stop"]), abs=2e-2)
+        assert len(recorder.iterations) == best + 3
+
+
+HASHES = """
+import hashlib, json, sys
+from pathlib import Path
+from ml_training.domain.states import TaskKind
+from ml_training.selection.index import SelectionIndex
+from ml_training.training import engine
+from tests.conformance.test_estimators import CASES
+from tests.unit.training.data import job, trained
+engine.CELLS_A_THREAD = 100  # so that these small tables are trained with all the threads asked for
+hashes = {}
+for model_type, task in CASES:
+    index = SelectionIndex.open(Path(sys.argv[2]) / task)
+    artifact = trained(job(model_type), index, threads=int(sys.argv[1])).artifact
+    hashes[f"{model_type}-{task}"] = hashlib.sha256(artifact).hexdigest()
+print(json.dumps(hashes))
+"""
+
+
+def test_equal_jobs_give_equal_bytes_in_any_process_with_any_number_of_threads(tables: Tables, tmp_path: Path) -> None:
+    for task in TaskKind:
+        (tmp_path / task).symlink_to(tables.index(task).directory)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", HASHES, str(threads), str(tmp_path)],
+            env=os.environ | {"PYTHONHASHSEED": str(threads), "OMP_WAIT_POLICY": "PASSIVE"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for threads in (1, 2)
+    ]
+    here = {
+        name: hashlib.sha256(tables.trained(model_type, task)[0].artifact).hexdigest()
+        for name, (model_type, task) in zip(NAMES, CASES, strict=True)
+    }
+    for process in processes:
+        out, _ = process.communicate(timeout=120)
+        assert process.returncode == 0
+        assert json.loads(out) == here
+
+
+@pytest.mark.parametrize("model_type", [model_type.value for model_type in ModelType])
+def test_another_seed_gives_another_split_and_another_model(tables: Tables, model_type: str) -> None:
+    model, _ = tables.trained(model_type, TaskKind.BINARY)
+    other = trained(job(model_type, random_state=43), tables.index(TaskKind.BINARY))
+    assert other.artifact != model.artifact
+
+
+def test_a_category_that_training_has_not_seen_is_like_a_missing_one(tables: Tables) -> None:
+    index: SelectionIndex = tables.index(TaskKind.BINARY)
+    plan = plan_train(job("ridge"), index)
+    for model_type in ModelType:
+        loaded = engine.load_model(tables.trained(model_type.value, TaskKind.BINARY)[0].artifact)
+        x = model_matrix(index, loaded.schema.features, plan.rows[:20])
+        colour = [feature.name for feature in loaded.schema.features].index("colour")
+        x[:, colour] = np.nan
+        missing = loaded.predicted(x, threads=1).values
+        assert np.isfinite(missing).all()

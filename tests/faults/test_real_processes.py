@@ -1,0 +1,217 @@
+"""Faults on the real processes: killed, frozen and drained workers, a frozen broker; nothing is lost or done twice."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+import redis
+from sqlalchemy import text
+
+from ml_training.domain.records import Job
+from ml_training.domain.states import JobStatus
+from ml_training.local.redis_server import RedisServer, start_redis
+from ml_training.services import lifecycle, read
+from ml_training.services.submit import submit_job
+from tests.support.datasets import generated_csv, ready_sample, upload
+from tests.support.eventually import eventually
+from tests.support.fleet import Stack, running_stack
+from tests.support.postgres import PostgresServer
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+
+
+@pytest.fixture(scope="module")
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis that these tests may hurt."""
+    server = start_redis(tmp_path_factory.mktemp("own-redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_redis: RedisServer
+) -> Iterator[Stack]:
+    """Two workers with one slot each, and maintenance; every test leaves them as it found them."""
+    directory = tmp_path_factory.mktemp("stack")
+    url = f"sqlite:///{directory / 'jobs.db'}"
+    if request.param == "postgresql":
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        postgres.execute("CREATE DATABASE faults TEMPLATE migrated")
+        url = postgres.url("faults")
+    else:
+        (directory / "jobs.db").write_bytes(request.getfixturevalue("sqlite_template"))
+    with running_stack(directory, database_url=url, broker_url=own_redis.url) as stack:
+        stack.fleet.start_worker("second")
+        stack.wait_for_slots(2)
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def small(stack: Stack) -> int:
+    """The id of a small data set."""
+    return ready_sample(stack.core).id
+
+
+@pytest.fixture(scope="module")
+def large(stack: Stack) -> int:
+    """The id of a data set of 200,000 rows and 30 features."""
+    return upload(stack.core, generated_csv(200_000, 30)).id
+
+
+def worker_of(stack: Stack, job: Job) -> str:
+    """The name of the process that runs the job."""
+    return next(name for name, process in stack.fleet.processes.items() if f"-{process.pid}" in str(job.worker))
+
+
+def train(stack: Stack, dataset_id: int, *, model_type: str = "lightgbm", **values: Any) -> Job:
+    """Submit a TRAIN job."""
+    spec = {
+        "job_type": "TRAIN", "model_name": "model", "model_type": model_type, "dataset_id": dataset_id,
+        "target": {"column": "target"}, **values,
+    }  # fmt: skip
+    return submit_job(stack.core, spec)
+
+
+def running(stack: Stack, job_id: int, *, attempt: int = 1) -> Job:
+    """Wait until the job is RUNNING and has moved."""
+
+    def moved() -> Job | None:
+        job = read.get_job(stack.core, job_id)
+        return job if job.status is JobStatus.RUNNING and job.attempt == attempt and job.progress > 0.05 else None
+
+    found = eventually(moved, within=60, what=f"job {job_id} is running")
+    assert found is not None
+    return found
+
+
+def ended(stack: Stack, job_id: int, *, within: float = 90.0) -> Job:
+    """Wait for the end of the job."""
+    job = read.wait_for_job(stack.core, job_id, seconds=within)
+    assert job.status.is_terminal, job
+    return job
+
+
+LONG = {"n_estimators": 10_000, "num_leaves": 255}
+MIDDLE = {"n_estimators": 150}
+SMALL = {"n_estimators": 5}
+
+
+def test_a_job_whose_process_is_killed_is_run_again_and_completes(stack: Stack, large: int) -> None:
+    job = running(stack, train(stack, large, params=MIDDLE).id)
+    [child] = stack.fleet.children(worker_of(stack, job))
+    child.kill()
+    job = ended(stack, job.id)
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
+    stack.check()
+
+
+def test_a_process_that_wakes_after_its_lease_writes_nothing(stack: Stack, large: int) -> None:
+    stack.wait_for_slots(2)
+    refused = counted(stack, "refused")
+    job = running(stack, train(stack, large, params=MIDDLE).id)
+    [sleeper] = stack.fleet.children(worker_of(stack, job))
+    with frozen(sleeper.pid):
+        running(stack, job.id, attempt=2)
+    job = ended(stack, job.id)
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
+    eventually(lambda: counted(stack, "refused") > refused, within=10, what="the late write is counted")
+    stack.check()
+
+
+def test_a_draining_worker_hands_its_job_back_and_leaves_in_time(stack: Stack, large: int) -> None:
+    lost = counted(stack, "lost")
+    job = running(stack, train(stack, large, params=LONG).id)
+    name = worker_of(stack, job)
+    asked = time.monotonic()
+    assert stack.fleet.stop(name) == 0
+    assert time.monotonic() - asked < 10
+    running(stack, job.id, attempt=2)
+    assert counted(stack, "lost") == lost, "a drain is not charged"
+    lifecycle.request_cancel(stack.core, job.id)
+    assert ended(stack, job.id).status is JobStatus.CANCELLED
+    stack.fleet.start_worker(name)
+    stack.check()
+
+
+def test_a_whole_worker_killed_in_mid_job_is_not_missed(stack: Stack, large: int) -> None:
+    job = running(stack, train(stack, large, params=MIDDLE).id)
+    name = worker_of(stack, job)
+    stack.fleet.kill(name)
+    job = ended(stack, job.id)
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
+    stack.fleet.start_worker(name)
+    stack.check()
+
+
+def counted(stack: Stack, kind: str) -> int:
+    """Ledger rows of a kind, folded or not."""
+    query = """SELECT coalesce(sum(n), 0) FROM (SELECT n FROM ledger_totals WHERE kind = :kind
+        UNION ALL SELECT 1 FROM ledger WHERE kind = :kind) AS both_parts"""
+    with stack.core.database.read() as connection:
+        return int(connection.execute(text(query), {"kind": kind}).scalar_one())
+
+
+@pytest.mark.parametrize(
+    ("model_type", "params", "limit"),
+    [
+        ("lightgbm", {"n_estimators": 10_000, "num_leaves": 255}, 2.0),
+        ("random_forest", {"n_estimators": 10_000}, 10.0),
+        ("mlp", {"hidden_layer_sizes": [512, 512], "max_iter": 10_000, "batch_size": 64}, 10.0),
+    ],
+)
+def test_a_running_job_is_cancelled_in_time_and_the_next_one_runs(
+    stack: Stack, large: int, small: int, model_type: str, params: dict[str, Any], limit: float
+) -> None:
+    job = running(stack, train(stack, large, model_type=model_type, params=params).id)
+    asked = time.monotonic()
+    lifecycle.request_cancel(stack.core, job.id)
+    job = ended(stack, job.id, within=limit)
+    assert job.status is JobStatus.CANCELLED
+    assert time.monotonic() - asked < limit
+    assert ended(stack, train(stack, small, params=SMALL).id).status is JobStatus.COMPLETED
+    stack.check()
+
+
+def test_a_frozen_broker_delays_jobs_but_stops_neither_training_nor_leases(
+    stack: Stack, own_redis: RedisServer, large: int, small: int
+) -> None:
+    job = running(stack, train(stack, large, params=MIDDLE).id)
+    with frozen(own_redis.process.pid):
+        started = time.monotonic()
+        waiting = [train(stack, small, params=SMALL) for _ in range(3)]
+        assert time.monotonic() - started < 3, "the first waits for its budget, the others do not try"
+        before = read.get_job(stack.core, job.id).progress
+        eventually(lambda: read.get_job(stack.core, job.id).progress > before, within=20, what="training goes on")
+    for accepted in [job, *waiting]:
+        found = ended(stack, accepted.id)
+        assert (found.status, found.attempt) == (JobStatus.COMPLETED, 1)
+    stack.check()
+
+
+def test_a_broker_that_dies_and_forgets_everything_loses_no_job(
+    stack: Stack, own_redis: RedisServer, small: int
+) -> None:
+    with redis.Redis.from_url(own_redis.url) as client:
+        client.flushall()
+    own_redis.kill()
+    accepted = [train(stack, small, params=SMALL) for _ in range(3)]
+    own_redis.restart()
+    for job in accepted:
+        assert ended(stack, job.id).status is JobStatus.COMPLETED
+    stack.check()
+
+
+class frozen:  # noqa: N801 - reads like the state it makes
+    """A process that is stopped inside the block."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+
+    def __enter__(self) -> None:
+        self._process.suspend()
+
+    def __exit__(self, *_: object) -> None:
+        self._process.resume()

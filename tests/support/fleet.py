@@ -1,0 +1,137 @@
+"""The real processes of the service for tests: started, killed, frozen and stopped one by one."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from ml_training.db import heartbeats
+from ml_training.services.core import Core, build_core
+from ml_training.services.verify import violations
+from ml_training.settings import Settings
+from tests.support.eventually import eventually
+
+SHORT_TIMES = {
+    "lease_seconds": "3", "lease_renew_seconds": "0.5", "lease_poll_seconds": "0.1", "heartbeat_seconds": "0.5",
+    "heartbeat_dead_seconds": "3", "relay_seconds": "0.2", "reap_seconds": "0.3", "fold_seconds": "0.5",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Processes over one database, one broker and one data directory."""
+
+    directory: Path
+    variables: Mapping[str, str]
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        """Start `python -m command` under a name; its output goes to a file of that name."""
+        with (self.directory / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                env={**os.environ, **self.variables},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.processes[name] = process
+        return process
+
+    def start_worker(self, name: str = "worker") -> subprocess.Popen[bytes]:
+        """Start a worker and wait until its slots are warm."""
+        process = self.start(name, "workers")
+        log = self.directory / f"{name}.log"
+        eventually(lambda: b"child_ready" in log.read_bytes(), within=90, what=f"{name} is ready")
+        return process
+
+    def children(self, name: str = "worker") -> list[psutil.Process]:
+        """The pool children of a worker: those that train."""
+        return [
+            child
+            for child in psutil.Process(self.processes[name].pid).children(recursive=True)
+            if "spawn_main" in " ".join(child.cmdline())
+        ]
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process and everything it started."""
+        os.killpg(self.processes[name].pid, number)
+
+    def kill(self, name: str) -> None:
+        """kill -9, with everything it started."""
+        self.signal(name, signal.SIGKILL)
+        self.processes.pop(name).wait(10)
+
+    def stop(self, name: str, *, within: float = 30.0) -> int:
+        """SIGTERM to the process alone; its exit status."""
+        process = self.processes.pop(name)
+        process.terminate()
+        return process.wait(within)
+
+    def end(self) -> None:
+        """Nothing is left."""
+        for name in list(self.processes):
+            try:
+                self.signal(name, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            self.processes[name].wait(10)
+
+    def log(self, name: str) -> str:
+        """What a process has said."""
+        return (self.directory / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A fleet with maintenance running, and a core to talk to it."""
+
+    fleet: Fleet
+    core: Core
+    settings: Settings
+
+    def check(self) -> None:
+        """No invariant is violated."""
+        found = list(violations(self.core.database, self.core.storage, sweep_age_seconds=3600.0))
+        assert found == []
+
+    def wait_for_slots(self, slots: int) -> None:
+        """The database knows of so many slots."""
+
+        def known() -> bool:
+            with self.core.database.read() as connection:
+                return heartbeats.count_slots(connection, within_seconds=3.0) == slots
+
+        eventually(known, within=60, what=f"{slots} slots live")
+
+
+@contextmanager
+def running_stack(
+    directory: Path, *, database_url: str, broker_url: str, worker_concurrency: int = 1, **more: str
+) -> Iterator[Stack]:
+    """Maintenance and one worker with short times; everything is killed at the end."""
+    values = {
+        "database_url": database_url,
+        "broker_url": broker_url,
+        "data_dir": str(directory / "data"),
+        "worker_concurrency": str(worker_concurrency),
+        "worker_threads": "1",
+        **SHORT_TIMES,
+        **more,
+    }
+    fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()})
+    settings = Settings.model_validate(values)
+    core = build_core(settings)
+    try:
+        fleet.start("maintenance", "workers", "maintenance")
+        fleet.start_worker()
+        yield Stack(fleet, core, settings)
+    finally:
+        fleet.end()
+        core.close()

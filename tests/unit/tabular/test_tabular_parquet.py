@@ -1,0 +1,172 @@
+"""Parquet files: types are taken from the file, sizes from its metadata, and damage is a reason."""
+
+import io
+import random
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ml_training.tabular.verdict import IngestVerdict
+
+Refused = Callable[..., list[tuple[Any, Any, str]]]
+NOON = "2026-01-31T12:00:00Z"
+MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def parquet(table: pa.Table, **options: Any) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(table, file, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (pa.array([1, 2], pa.int8()), "integer", [1, 2]),
+        (pa.array([1, None], pa.int64()), "number", [1.0, None]),
+        (pa.array([1, 2**63 - 1], pa.uint64()), "integer", [1, 2**63 - 1]),
+        (pa.array([1, 2**63], pa.uint64()), "number", [1.0, float(2**63)]),
+        (pa.array(np.array([1.5, np.nan], np.float16)), "number", [1.5, None]),
+        (pa.array([0.1, None], pa.float32()), "number", [float(np.float32(0.1)), None]),
+        (pa.array([1.5, np.inf]), "number", [1.5, None]),
+        (pa.array([Decimal("1.25"), None], pa.decimal128(38, 5)), "number", [1.25, None]),
+        (pa.array([True, None]), "boolean", [True, None]),
+        (pa.array(["b", None]), "category", ["b", None]),
+        (pa.array(["b", " b", ""], pa.large_string()), "category", ["b", " b", ""]),
+        (pa.array(["1", "2"]), "category", ["1", "2"]),
+        (pa.array(["b", "a", None]).dictionary_encode(), "category", ["b", "a", None]),
+        (pa.DictionaryArray.from_arrays(pa.array([1, 1]), ["unused", "a"]), "category", ["a", "a"]),
+        (pa.array([5, 6, 5]).dictionary_encode(), "integer", [5, 6, 5]),
+        (pa.array([date(2026, 1, 31), None]), "time", ["2026-01-31T00:00:00Z", None]),
+        (pa.array([MOMENT], pa.timestamp("ns", "Europe/Berlin")), "time", [NOON]),
+        (pa.array([MOMENT.replace(tzinfo=None)], pa.timestamp("s")), "time", [NOON]),
+        (pa.array([1_500], pa.timestamp("ns")), "time", ["1970-01-01T00:00:00.000001Z"]),
+        (pa.array([0, 2**40], pa.int64()).cast(pa.timestamp("s")), "time", ["1970-01-01T00:00:00Z", None]),
+        (pa.nulls(2), "number", [None, None]),
+    ],
+)
+def test_each_type_becomes_its_kind(
+    ingest: Callable[..., IngestVerdict], columns: Callable[..., dict[str, list[Any]]], values: Any, kind: str,
+    expected: list[Any],
+) -> None:  # fmt: skip
+    data = parquet(pa.table({"x": values, "x.y": values}))
+    verdict = ingest(data, "parquet")
+    assert verdict.profile is not None, verdict.reasons
+    assert [column["kind"] for column in verdict.profile["columns"]] == [kind, kind]
+    assert columns(data, "parquet") == {"x": expected, "x.y": expected}
+
+
+def test_types_that_are_not_read_are_named_with_their_columns(refused: Refused) -> None:
+    table = pa.table(
+        {
+            "list": [[1], [2]], "ok": [1, 2], "struct": [{"a": 1}, {"a": 2}], "bytes": [b"a", b"b"],
+            "span": pa.array([1, 2], pa.duration("s")), "clock": pa.array([1, 2], pa.time32("ms")),
+        }
+    )  # fmt: skip
+    found = refused(parquet(table), "parquet")
+    assert [column for _, column, _ in found] == ["list", "struct", "bytes", "span", "clock"]
+    assert "list<element: int64>" in found[0][2]
+
+
+def test_times_beyond_microseconds_are_a_reason(refused: Refused) -> None:
+    data = parquet(pa.table({"t": pa.array([2**62], pa.int64()).cast(pa.timestamp("ms")), "x": [1]}))
+    ((_, column, detail),) = refused(data, "parquet")
+    assert column == "t"
+    assert "out of bounds" in detail
+
+
+@pytest.mark.parametrize(
+    ("times", "accepted"),
+    [
+        (pa.array([NOON, "", None]), True),
+        (pa.array([NOON, None, NOON], pa.large_string()).dictionary_encode(), True),
+        (pa.array([date(2026, 1, 31)] * 3), True),
+        (pa.array([1, 2, 3]), False),
+        (pa.array(["x", NOON, "y"]), False),
+        (pa.nulls(3, pa.timestamp("us")), False),
+    ],
+)
+def test_a_time_column_is_a_timestamp_a_date_or_text_that_is_one(
+    ingest: Callable[..., IngestVerdict], times: Any, accepted: bool
+) -> None:
+    verdict = ingest(parquet(pa.table({"t": times})), "parquet", time_column="t")
+    assert (verdict.index is not None) == accepted
+    assert all(reason["column"] == "t" for reason in verdict.reasons)
+    if times.type == pa.string() and not accepted:
+        assert [reason["row"] for reason in verdict.reasons] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("limits", "word"),
+    [({"columns": 1}, "2 columns"), ({"cells": 1_999}, "1,999 cells"), ({"unpacked_bytes": 9_999}, "9,999 bytes")],
+)
+def test_limits_hold_before_a_value_is_read(
+    refused: Refused, limits: dict[str, int], word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = parquet(pa.table({"x": list(range(1_000)), "y": list(range(1_000))}), use_dictionary=False)
+    monkeypatch.setattr(pq, "ParquetFile", None)
+    ((_, _, detail),) = refused(data, "parquet", limits=limits)
+    assert word in detail
+
+
+def test_a_parquet_bomb_is_refused_from_its_metadata(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = parquet(pa.table({"x": np.zeros(4_000_000)}), use_dictionary=False, compression="zstd")
+    assert len(data) < 200_000
+    monkeypatch.setattr(pq, "ParquetFile", None)
+    ((_, _, detail),) = refused(data, "parquet")
+    assert "100 times its size" in detail
+
+
+def test_a_long_text_that_repeats_is_in_memory_once(ingest: Callable[..., IngestVerdict]) -> None:
+    before = pa.total_allocated_bytes()
+    text = "x" * 1_000_000
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(100_000, np.int32)), [text])
+    verdict = ingest(parquet(pa.table({"x": column, "y": np.arange(100_000)})), "parquet")
+    assert verdict.profile is not None
+    assert verdict.profile["columns"][0]["kind"] == "text"
+    assert pa.default_memory_pool().max_memory() - before < 100_000_000 + 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (b"PAR1", "sound Parquet"),
+        (b"not parquet at all", "sound Parquet"),
+        (parquet(pa.table({"x": [1]}))[:-10], "sound Parquet"),
+        (parquet(pa.table({"x": pa.array([], pa.int64())})), "no rows"),
+        (parquet(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])), "2 columns have this name"),
+        (parquet(pa.table({"": [1]})), "column 1 has no name"),
+    ],
+)
+def test_what_is_no_usable_parquet_says_why(refused: Refused, data: bytes, word: str) -> None:
+    ((_, _, detail),) = refused(data, "parquet")
+    assert word in detail
+
+
+def test_a_failing_disk_is_a_fault_and_not_a_verdict(
+    ingest: Callable[..., IngestVerdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(pq, "read_metadata", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        ingest(b"PAR1", "parquet")
+
+
+def test_damaged_files_get_a_verdict_and_never_a_crash(ingest: Callable[..., IngestVerdict]) -> None:
+    sound = parquet(pa.table({"n": list(range(300)), "s": [str(number % 7) for number in range(300)]}))
+    dice = random.Random(5)
+    verdicts = set()
+    for _ in range(150):
+        data = bytearray(sound)
+        for _ in range(dice.choice([1, 3, 30])):
+            data[dice.randrange(len(data))] = dice.randrange(256)
+        verdicts.add(ingest(bytes(data), "parquet").index is None)
+    assert verdicts == {True, False}

@@ -1,0 +1,99 @@
+"""The profile says what is in the data, as JSON, and stays small."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ml_training.domain.limits import Limits
+from ml_training.domain.samples import SAMPLES
+from ml_training.selection.index import ColumnKind
+from ml_training.tabular.ingest import read_table
+from ml_training.tabular.samples import write_sample
+from ml_training.tabular.verdict import IngestVerdict
+
+TABLE = """when,stage,n,x,flag,empty
+2026-01-01,late,3,1.5,true,
+2026-01-02,early,1,inf,,
+2026-01-11,late,2,-2.5,false,
+,,2,,true,
+"""
+
+
+@pytest.fixture
+def profile(ingest: Callable[..., IngestVerdict]) -> Callable[..., dict[str, Any]]:
+    def run(text: str, **options: Any) -> dict[str, Any]:
+        verdict = ingest(text, **options)
+        assert verdict.profile is not None, verdict.reasons
+        json.dumps(verdict.profile, allow_nan=False)
+        return verdict.profile
+
+    return run
+
+
+def test_every_column_is_described(profile: Callable[..., dict[str, Any]]) -> None:
+    found = profile(TABLE, time_column="when", phase_column="stage")
+    assert found["rows"] == 4
+    assert [tuple(column.values()) for column in found["columns"]] == [
+        ("when", "time", 1, 3, "2026-01-01T00:00:00Z", "2026-01-11T00:00:00Z"),
+        ("stage", "category", 1, 2, "early", "late"),
+        ("n", "integer", 0, 3, 1, 3),
+        ("x", "number", 2, 2, -2.5, 1.5, 1),
+        ("flag", "boolean", 1, 2, False, True),
+        ("empty", "number", 4, 0, None, None),
+    ]
+    assert list(found["columns"][3]) == ["name", "kind", "nulls", "distinct", "min", "max", "infinite"]
+
+
+def test_rows_over_time_and_per_phase_add_up(profile: Callable[..., dict[str, Any]]) -> None:
+    found = profile(TABLE, time_column="when", phase_column="stage")
+    assert found["time_range"] == {"start": "2026-01-01T00:00:00Z", "end": "2026-01-11T00:00:00Z"}
+    assert len(found["rows_over_time"]) <= 100
+    assert [bucket for bucket in found["rows_over_time"] if bucket["rows"]][0] == {
+        "start": "2026-01-01T00:00:00Z", "rows": 1,
+    }  # fmt: skip
+    assert sum(bucket["rows"] for bucket in found["rows_over_time"]) == 3
+    assert found["rows_per_phase"] == [{"phase": "early", "rows": 1}, {"phase": "late", "rows": 2}]
+
+
+@pytest.mark.parametrize("times", [["2026-01-01"], ["2026-01-01"] * 5, ["0001-01-01", "9999-12-31"]])
+def test_any_span_of_time_has_its_buckets(profile: Callable[..., dict[str, Any]], times: list[str]) -> None:
+    found = profile("t,x\n" + "".join(f"{time},1\n" for time in times), time_column="t")
+    assert 1 <= len(found["rows_over_time"]) <= 100
+    assert sum(bucket["rows"] for bucket in found["rows_over_time"]) == len(times)
+
+
+def test_without_roles_there_is_nothing_about_time_and_phase(profile: Callable[..., dict[str, Any]]) -> None:
+    found = profile("a,b\n1,2\n")
+    assert (found["time_range"], found["rows_over_time"], found["rows_per_phase"]) == (None, None, None)
+
+
+def test_distinct_values_are_counted_up_to_a_cap(profile: Callable[..., dict[str, Any]]) -> None:
+    rows = "".join(f"{number},{number % 10_000},{number % 10_001}\n" for number in range(30_000))
+    found = profile("all,at,above\n" + rows)
+    assert [column["distinct"] for column in found["columns"]] == [None, 10_000, None]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_sample_is_what_it_says(name: str, tmp_path: Path) -> None:
+    sample, (index, again) = SAMPLES[name], (tmp_path / "index", tmp_path / "again.csv")
+    index.mkdir()
+    for path in (tmp_path / "sample.csv", again):
+        write_sample(name, path)
+    assert again.read_bytes() == (tmp_path / "sample.csv").read_bytes()
+    verdict = read_table(again, "csv", limits=Limits(), directory=index)
+    assert verdict.index is not None, verdict.reasons
+    assert (verdict.rows, verdict.columns) == (sample.rows, sample.columns)
+    assert verdict.profile is not None
+    target = verdict.profile["columns"][-1]
+    assert target["name"] == sample.target
+    assert (target["distinct"] <= 20) == (sample.task == "classification")
+    features = {verdict.index.kind(column) for column in verdict.index.names[:-1]}
+    assert features <= {ColumnKind.NUMBER, ColumnKind.INTEGER}
+
+
+def test_an_unknown_sample_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyError):
+        write_sample("load_svmlight_file", tmp_path / "x.csv")

@@ -1,0 +1,32 @@
+"""`.env.example` names every setting with its default and a line of meaning, and nothing else."""
+
+import re
+from pathlib import Path
+
+from ml_training.domain.limits import Limits
+from ml_training.settings import Settings, variable_of
+
+TEXT = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
+ASSIGNMENT = re.compile(r"^#(ML_TRAINING_\w+)=(.*)$")
+
+
+def test_every_setting_is_there_with_its_default() -> None:
+    flat = {name: field for name, field in Settings.model_fields.items() if name != "limits"}
+    wanted = {variable_of((name,)): str(field.default) for name, field in flat.items()}
+    wanted |= {variable_of(("limits", name)): str(field.default) for name, field in Limits.model_fields.items()}
+    assert dict(_assignments()) == wanted
+
+
+def test_every_setting_stands_once_below_a_line_that_says_what_it_means() -> None:
+    lines = TEXT.splitlines()
+    places = [number for number, line in enumerate(lines) if ASSIGNMENT.match(line)]
+    assert len(places) == len(dict(_assignments()))
+    assert [lines[place] for place in places if not re.match(r"# \w.+\.$", lines[place - 1])] == []
+
+
+def test_a_copy_changes_nothing_until_somebody_removes_a_sign() -> None:
+    assert [line for line in TEXT.splitlines() if line and not line.startswith("#")] == []
+
+
+def _assignments() -> list[tuple[str, str]]:
+    return [(found[1], found[2]) for line in TEXT.splitlines() if (found := ASSIGNMENT.match(line))]
