@@ -34,7 +34,14 @@ class Painter:
 
     def paint(self) -> None:
         """Make the page of now, in every variant that somebody reads."""
-        now = self._snapshots.now
+        page = Page(self.families(self._snapshots.now))
+        oldest = time.monotonic() - WANTED_SECONDS
+        for variant in [variant for variant, asked in tuple(self._wanted.items()) if asked >= oldest]:
+            page.body(variant)
+        self._page, self.painted_at = page, time.monotonic()
+
+    def families(self, now: float) -> Families:
+        """Everything that is known, as of `now`: Unix seconds by the database's clock."""
         families: dict[Metric, bytes] = {}
         runs = self._snapshots.runs()
         for name, show in self._snapshots.shows():
@@ -44,14 +51,9 @@ class Painter:
             started = time.monotonic()
             ok = self._add(families, observer.name, observer.show, now)
             runs[observer.name] = Run(ok=ok, seconds=time.monotonic() - started)
-        families.update(self._own(runs))
         # Before the first answer no API process was seen: that is 0 by contract, not absent.
         families.setdefault(metrics.SERVICE_UPTIME, sample(metrics.SERVICE_UPTIME, (), 0))
-        page = Page(families)
-        oldest = time.monotonic() - WANTED_SECONDS
-        for variant in [variant for variant, asked in tuple(self._wanted.items()) if asked >= oldest]:
-            page.body(variant)
-        self._page, self.painted_at = page, time.monotonic()
+        return {**families, **self._own(runs)}
 
     def _add(self, families: dict[Metric, bytes], name: str, show: Show, now: float) -> bool:
         try:

@@ -6,7 +6,7 @@ set -eu
 bin=$1
 lock=$2
 if "$bin/python" -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1" 2>/dev/null; then
-    install() { "$bin/python" -m uv pip install --quiet --python "$bin/python" "$@"; }
+    install() { "$bin/python" -m uv pip install --quiet --compile-bytecode --python "$bin/python" "$@"; }
 else
     echo "uv is not to be had here: installing with pip, which takes about a minute longer"
     install() { "$bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }

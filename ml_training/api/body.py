@@ -1,9 +1,13 @@
 """Request bodies: how large they may be, what kind they must be, and JSON read strictly."""
 
+from contextlib import nullcontext
+
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
+from ml_training.api.context import context
+from ml_training.api.inbox import BODY_BYTES
 from ml_training.domain.errors import BadRequest, Invalid, TooLarge, WrongKind
 from ml_training.domain.limits import Limits
 from ml_training.domain.strict_json import parse
@@ -34,11 +38,18 @@ def read_json(limits: Limits) -> object:
     if kind != JSON or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise WrongKind(f"send {JSON} in UTF-8, not {_shown(request.headers.get('Content-Type'))}")
     refuse_encodings()
-    try:
-        data = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise too_large() from None
-    return parse(data, max_depth=limits.json_depth)
+    return parse(_read(), max_depth=limits.json_depth)
+
+
+def _read() -> bytes:
+    length = request.content_length
+    # The worker class has collected a small body, unless its client waits to be asked for it.
+    is_here = length is not None and length <= BODY_BYTES and "Expect" not in request.headers
+    with nullcontext() if is_here else context().lane.enter("large body"):
+        try:
+            return request.get_data(cache=False)
+        except RequestEntityTooLarge:
+            raise too_large() from None
 
 
 def refuse_encodings() -> None:

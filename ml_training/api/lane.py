@@ -1,4 +1,4 @@
-"""The slow lane: uploads, downloads and waits may hold only so many threads, so that health always has one."""
+"""The slow lane: transfers and waits may hold only so many threads, so that health always has one."""
 
 import threading
 from types import TracebackType
@@ -41,9 +41,9 @@ class SlowLane:
         self._waits = threading.Semaphore(min(waits, places))
 
     def enter(self, what: str) -> Slot:
-        """A place for an upload or download; raises Unavailable when there is none."""
+        """A place for a transfer; raises Unavailable when there is none."""
         if not self._all.acquire(blocking=False):
-            detail = f"too many uploads, downloads and waits at once for another {what}: try again in a moment"
+            detail = f"too many transfers and waits at once for another {what}: try again in a moment"
             raise Unavailable(detail, retry_after=RETRY_AFTER_SECONDS)
         return Slot(self._all)
 

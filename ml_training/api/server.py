@@ -12,6 +12,7 @@ from gunicorn.glogging import Logger
 from ml_training.api.app import create_app
 from ml_training.api.beat import start_heartbeat
 from ml_training.api.context import Master
+from ml_training.api.memory import limit_arenas
 from ml_training.api.worker import ApiWorker
 from ml_training.settings import Settings
 
@@ -46,6 +47,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
 
     def load(self) -> Flask:
         """The app of one worker process."""
+        limit_arenas()
         return create_app(self._settings, master=self._master, is_draining=self._is_draining)
 
     def _after_start(self, worker: ApiWorker) -> None:
@@ -71,7 +73,9 @@ def options(settings: Settings) -> dict[str, Any]:
         "accesslog": None,
         "timeout": 30,
         "graceful_timeout": GRACEFUL_SECONDS,
-        "keepalive": 10,
+        "keepalive": 10,  # also the time that the head of a request may take
+        "worker_connections": 800,  # below the usual 1,024 open files
+        "http_parser": "python",  # the one that the worker class was written for
         "limit_request_line": 4_094,
         "limit_request_fields": 64,
         "limit_request_field_size": 8_190,

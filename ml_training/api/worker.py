@@ -1,7 +1,19 @@
-"""The gunicorn worker class of the API: errors below the app are problems too."""
+"""The gunicorn worker class of the API: a client that is slow, or silent, or not HTTP, holds no thread.
+
+gunicorn's own gives each new connection a thread for up to 5 s, waits in it for the rest of a head without limit, and
+lingers for 2 s on a closing connection in its only loop: a few clients that never finish keep everybody out.
+Here the loop itself collects the head (and a small body) of each request, and lingers without blocking.
+"""
 
 import json
+import selectors
+import socket
+import struct
+import time
 import uuid
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -9,35 +21,151 @@ from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
+from ml_training.api.inbox import BODY_BYTES, Arrival, Inbox
 from ml_training.api.respond import PROBLEM, problem_body
 
+SILENCE_SECONDS = 30  # a thread waits this long for the next bytes, in or out
+LINGER_SECONDS = 2.0
+READ_BYTES = 16 << 10
+TIMEVAL = struct.pack("ll", SILENCE_SECONDS, 0)
 CODES: dict[type[Exception], HTTPStatus] = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
     errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    errors.InvalidResponseHeader: HTTPStatus.INTERNAL_SERVER_ERROR,  # ours, though the library derives it from theirs
+    errors.InvalidResponseHeaderName: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
 
 class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
-    """A gthread worker that answers what is not HTTP with a problem as well."""
+    """A gthread worker whose threads serve only requests that are here."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lingering: deque[Any] = deque()
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Give a connection a thread once its next request has arrived; called by the loop only."""
+        if not conn.initialized:
+            conn.init()
+            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                conn.sock.setsockopt(socket.SOL_SOCKET, option, TIMEVAL)
+        conn.inbox = Inbox()
+        arrival = conn.inbox.add(conn.parser.unreader.take_buffered())
+        if arrival is not Arrival.PARTIAL:
+            self._settle(conn, arrival)
+            return
+        conn.sock.setblocking(False)
+        conn.set_timeout()  # for all of the request: one byte now and then does not prolong it
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
+
+    def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
+        """Keep the connection, or close it in a way that lets the client read the answer."""
+        if fs.cancelled() or fs.exception() is not None or fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self._linger(conn)
+
+    def murder_pending(self) -> None:
+        """End what has not sent its request, or not closed after its answer, in time."""
+        now = time.monotonic()
+        while self.pending_conns and self.pending_conns[0].timeout <= now:
+            conn = self.pending_conns.popleft()
+            self.poller.unregister(conn.sock)
+            if conn.inbox.take():
+                self._answer(conn.sock, HTTPStatus.REQUEST_TIMEOUT)
+            self._linger(conn)
+        while self._lingering and self._lingering[0].timeout <= now:
+            self._drop(self._lingering.popleft())
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer a request that never reached the app; the connection is closed afterwards."""
-        is_clients = isinstance(exc, errors.ParseException | errors.InvalidChunkSize | errors.ChunkMissingTerminator)
-        status = CODES.get(type(exc), HTTPStatus.BAD_REQUEST if is_clients else HTTPStatus.INTERNAL_SERVER_ERROR)
-        if is_clients:
-            self.log.warning("Invalid request from %s: %s", (addr or ("",))[0], ascii(str(exc))[:200])
-        else:
+        """Answer a request that never reached the app with a problem too; the connection is closed afterwards."""
+        default = HTTPStatus.BAD_REQUEST if isinstance(exc, errors.ParseException) else HTTPStatus.INTERNAL_SERVER_ERROR
+        status = CODES.get(type(exc), default)
+        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             self.log.exception("Error handling request")
+        else:
+            self.log.warning("Invalid request: %s", ascii(str(exc))[:200])
+        self._answer(client, status)
+
+    def _receive(self, conn: Any, client: Any) -> None:
+        data = _received(client)
+        arrival = conn.inbox.add(data) if data else conn.inbox.end()
+        if arrival is not Arrival.PARTIAL:
+            self.poller.unregister(client)
+            self.pending_conns.remove(conn)
+            self._settle(conn, arrival)
+
+    def _settle(self, conn: Any, arrival: Arrival) -> None:
+        if arrival is Arrival.READY:
+            conn.parser.unreader.unread(conn.inbox.take())
+            super().enqueue_req(conn)
+            return
+        if arrival is Arrival.TOO_LARGE:
+            self._answer(conn.sock, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        self._linger(conn)
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        # What the app did not read of a body is not waited for: unless it is all here, the connection closes.
+        if not keepalive:
+            return False
+        conn.sock.setblocking(False)
+        try:
+            return bool(conn.parser.finish_body(max_bytes=BODY_BYTES))
+        except BlockingIOError:
+            return False
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Called once at a graceful stop: what has not sent its request soon is not waited for."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
+
+    def _linger(self, conn: Any) -> None:
+        """Half-close, then discard what still comes: a full close would reset the answer away from the client."""
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._discard, conn))
+        except (OSError, ValueError):  # closed already
+            self._close(conn)
+            return
+        conn.timeout = time.monotonic() + LINGER_SECONDS
+        self._lingering.append(conn)
+
+    def _discard(self, conn: Any, client: Any) -> None:
+        if not _received(client):
+            self._lingering.remove(conn)
+            self._drop(conn)
+
+    def _drop(self, conn: Any) -> None:
+        self.poller.unregister(conn.sock)
+        self._close(conn)
+
+    def _close(self, conn: Any) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def _answer(self, client: Any, status: HTTPStatus) -> None:
         try:
             util.write_nonblock(client, raw_problem(status))
         except OSError:  # the client has gone
             self.log.debug("Failed to send error message.")
 
 
+def _received(client: Any) -> bytes:
+    """What a readable socket holds; nothing when its other end has gone."""
+    try:
+        data: bytes = client.recv(READ_BYTES)
+    except OSError:
+        return b""
+    return data
+
+
 def raw_problem(status: HTTPStatus) -> bytes:
-    """A whole HTTP answer."""
+    """A whole HTTP answer, for errors that the app never sees."""
     detail = "this is not an HTTP request that the service reads" if status < HTTPStatus.INTERNAL_SERVER_ERROR else ""
     request_id = uuid.uuid4().hex
     body = json.dumps(problem_body(status, status.phrase, detail or status.description) | {"request_id": request_id})

@@ -1,16 +1,16 @@
 """How every verb answers: a table for people, one JSON document for programs, errors without a stack trace."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO, cast
 
 import typer
 from rich.console import Console
 
 from ml_training.local.client import Client, Problem, Unreachable
+from ml_training.local.lasting import LastingOutput
 from ml_training.local.reporting import ConsoleReporter, JsonReporter, Reporter
 from ml_training.local.urls import find_urls
 from ml_training.settings import SettingsError, read_settings
@@ -29,12 +29,13 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.console = Console(soft_wrap=False)
+        self.console = Console(file=cast(TextIO, LastingOutput(sys.stdout)))
 
     def document(self, document: Json) -> None:
         """The answer itself, only with --json."""
         if self.as_json:
-            sys.stdout.write(json.dumps(document) + "\n")
+            self.console.file.write(json.dumps(document) + "\n")
+            self.console.file.flush()
 
     def line(self, text: str) -> None:
         """A line for people."""
@@ -67,9 +68,6 @@ def answering(as_json: bool) -> Iterator[Output]:
     output = Output(as_json=as_json)
     try:
         yield output
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
     except Problem as problem:
         output.error(str(problem), problem.lines(), problem.document)
         raise typer.Exit(1) from None

@@ -55,7 +55,7 @@ def label_of(job: Json) -> str:
 
 def _show(bars: Bars, job: Json) -> None:
     status = JobStatus(job["status"])
-    message = job.get("progress_message") or ""
+    message = "" if status is JobStatus.COMPLETED else job.get("progress_message") or ""
     if status is JobStatus.FAILED and job.get("error"):
         error = job["error"]
         message = " ".join(part for part in (f"{error['code']}:", error["message"], error.get("hint")) if part)

@@ -34,14 +34,14 @@ class Reporter(Protocol):
 
 
 class ConsoleReporter:
-    """For people. A terminal that went away is no reason to stop what was being done."""
+    """For people."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     def say(self, event: str, text: str, **_fields: object) -> None:
         """One line."""
-        self._print(escape(text))
+        self.console.print(escape(text), soft_wrap=True, highlight=False)
 
     def table(self, event: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table; "-" stands for what is not known."""
@@ -50,7 +50,7 @@ class ConsoleReporter:
             table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*(escape(shown(value)) for value in row))
-        self._print(table)
+        self.console.print(table, highlight=False)
 
     @contextmanager
     def bars(self) -> Iterator[Bars]:
@@ -67,12 +67,6 @@ class ConsoleReporter:
         )
         with Progress(*columns, console=self.console) as progress:
             yield RichBars(progress)
-
-    def _print(self, thing: str | Table) -> None:
-        try:
-            self.console.print(thing, soft_wrap=isinstance(thing, str), highlight=False)
-        except OSError:
-            self.console.quiet = True
 
 
 class RichBars:
@@ -127,11 +121,8 @@ class JsonReporter:
         yield LineBars(self)
 
     def _emit(self, document: object) -> None:
-        try:
-            self._console.file.write(json.dumps(document) + "\n")
-            self._console.file.flush()
-        except OSError:
-            self._console.quiet = True
+        self._console.file.write(json.dumps(document) + "\n")
+        self._console.file.flush()
 
 
 def shown(value: object) -> str:

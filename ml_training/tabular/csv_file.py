@@ -1,6 +1,6 @@
 """A CSV file as a table of text: parsed once, in blocks, into an Arrow file beside it.
 
-Two passes over parsed text (first which types, then the values) need the text twice but memory for one column only.
+A kind is inferred from all values of a column, so the text is kept until then: on disk, one column in memory at a time.
 """
 
 import io

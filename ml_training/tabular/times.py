@@ -35,8 +35,9 @@ def parse_times(text: Any) -> Any | None:
 
 
 def rows_without_time(text: Any, *, at_most: int) -> list[int]:
-    """The first positions whose text is no time, or has a zone where the first row has none; by bisection."""
-    target = ZONED if HAS_ZONE.search(first_value(text)) else UNZONED
+    """The first positions whose text is no time, or has a zone where the first time has none; by bisection."""
+    likely = text.filter(pc.match_substring_regex(text, f"^{LIKE_A_TIME.pattern}"))
+    target = ZONED if len(likely) and HAS_ZONE.search(first_value(likely)) else UNZONED
     text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
     found: list[int] = []
     parts = [(0, len(text))]

@@ -88,7 +88,7 @@ def _classification(y: NDArray[Any], predicted: Predicted) -> Scores:
 def _regression(y: NDArray[Any], values: NDArray[np.float64]) -> Scores:
     some = y != 0
     with np.errstate(over="ignore", invalid="ignore"):
-        varies = len(y) > 1 and bool((y != y[0]).any())
+        varies = len(y) > 1 and bool(np.var(y) > 0)
         return {
             "rmse": finite(metrics.root_mean_squared_error(y, values)),
             "mae": finite(metrics.mean_absolute_error(y, values)),

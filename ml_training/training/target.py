@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PLAIN_LIMIT = 1e15  # beyond it float32 targets (LightGBM) and sums of squares lose more than they keep
+PLAIN = (1e-15, 1e15)  # beyond it float32 targets (LightGBM) and sums of squares lose more than they keep
 
 
 @dataclass(frozen=True, slots=True)
 class TargetScale:
-    """learnt = (y - shift) / scale; plain (0 and 1) unless the values are huge or the model wants standard units."""
+    """learnt = (y - shift) / scale; plain (0 and 1) unless the values are huge, tiny, or the model wants standard units."""
 
     shift: float = 0.0
     scale: float = 1.0
@@ -21,9 +21,9 @@ class TargetScale:
     def of(cls, y: NDArray[np.float64], *, standardise: bool) -> "TargetScale":
         """Mean and standard deviation of `y` where they are needed; safe for the whole float64 range."""
         largest = float(np.abs(y).max())
-        if not standardise and largest <= PLAIN_LIMIT:
+        if largest == 0 or (not standardise and PLAIN[0] <= largest <= PLAIN[1]):
             return cls()
-        unit = 2.0 ** np.floor(np.log2(largest)) if largest > PLAIN_LIMIT else 1.0  # exact to divide by
+        unit = 2.0 ** np.floor(np.log2(largest))  # exact to divide by
         shift = float(np.mean(y / unit)) * unit
         spread = float(np.std(y / unit)) * unit
         return cls(shift=shift, scale=spread if spread > 0 else 1.0)

@@ -1,0 +1,53 @@
+"""The bytes of a request that is still on its way, and whether enough of it is here to give it a thread."""
+
+import re
+from enum import Enum, auto
+
+HEAD_BYTES = 16 << 10
+BODY_BYTES = 16 << 10  # a larger body is read by a thread, but by one of the slow lane
+END_OF_HEAD = b"\r\n\r\n"
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
+EXPECT = re.compile(rb"\r\nexpect:", re.IGNORECASE)  # the client sends its body only after an answer
+
+
+class Arrival(Enum):
+    """How far a request has come."""
+
+    PARTIAL = auto()  # wait for more
+    READY = auto()  # a thread would not have to wait for more
+    TOO_LARGE = auto()  # its head is over the limit
+    BROKEN_OFF = auto()  # the client has gone
+
+
+class Inbox:
+    """Collects one request; holds at most a head, a small body and one read beyond them."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._wanted: int | None = None  # bytes of head and small body, once the head is here
+
+    def add(self, data: bytes) -> Arrival:
+        """Take what has arrived."""
+        searched = max(0, len(self._data) - len(END_OF_HEAD) + 1)
+        self._data += data
+        if self._wanted is None and (end := self._data.find(END_OF_HEAD, searched)) >= 0:
+            self._wanted = _wanted(bytes(self._data[: end + 2]))
+        if self._wanted is None:
+            return Arrival.TOO_LARGE if len(self._data) > HEAD_BYTES else Arrival.PARTIAL
+        return Arrival.READY if len(self._data) >= self._wanted else Arrival.PARTIAL
+
+    def end(self) -> Arrival:
+        """Nothing more will come: a head without all of its body still gets an answer."""
+        return Arrival.BROKEN_OFF if self._wanted is None else Arrival.READY
+
+    def take(self) -> bytes:
+        """All bytes so far."""
+        return bytes(self._data)
+
+
+def _wanted(head: bytes) -> int:
+    size = len(head) + 2
+    length = CONTENT_LENGTH.search(head)
+    if length is None or int(length[1]) > BODY_BYTES or EXPECT.search(head):
+        return size
+    return size + int(length[1])

@@ -1,0 +1,148 @@
+"""Event messages: what kombu writes is read, everything else is counted and dropped."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.events import LARGEST_MESSAGE, EventLog, decode
+from exporter.live import LiveProgress
+from tests.unit.exporter.test_exporter_live import row
+
+NOW = 1_800_000_000.0
+
+
+class Calls:
+    """Counts what an EventLog asks for."""
+
+    def __init__(self) -> None:
+        self.news = 0
+        self.progress = 0
+        self.live = LiveProgress()
+        self.log = EventLog(self.live, on_news=self._add("news"), on_progress=self._add("progress"))
+
+    def _add(self, name: str) -> Callable[[], None]:
+        return lambda: setattr(self, name, getattr(self, name) + 1)
+
+    def take(self, *bodies: dict[str, Any]) -> None:
+        for body in bodies:
+            self.log.take(message(body), now=NOW)
+
+
+def message(body: Any) -> bytes:
+    envelope = {
+        "body": base64.b64encode(json.dumps(body).encode()).decode(),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {"hostname": "worker@host"},
+        "properties": {"body_encoding": "base64", "delivery_mode": 1},
+    }
+    return json.dumps(envelope).encode()
+
+
+def test_one_event_and_a_batch_are_read_alike() -> None:
+    event = {"type": "task-started", "uuid": "1"}
+    assert decode(message(event)) == [event]
+    assert decode(message([event, event])) == [event, event]
+
+
+MALFORMED = [
+    b"",
+    b"\xff\xfe",
+    b"null",
+    b"[]",
+    b"{}",
+    b'"text"',
+    b'{"body": 7}',
+    b'{"body": "%%%"}',
+    b'{"body": "eyJ0eXBl"}',
+    b'{"body": null}',
+    b"[" * 5000,
+    message("text"),
+    message(None),
+    message([1, "a", None]),
+    b'{"body": "' + b"A" * LARGEST_MESSAGE + b'"}',
+]
+
+
+@pytest.mark.parametrize("raw", MALFORMED, ids=range(len(MALFORMED)))
+def test_a_malformed_message_is_no_event_but_is_counted(raw: bytes) -> None:
+    calls = Calls()
+    calls.log.take(raw, now=NOW)
+    assert decode(raw) == []
+    assert calls.log.counts()["other"] == 1
+    assert (calls.news, calls.progress) == (0, 0)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_are_too_strange(raw: bytes) -> None:
+    Calls().log.take(raw, now=NOW)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from(["type", "timestamp", "job_id", "progress", "attempt"])
+
+
+@given(st.dictionaries(FIELDS, JSON | st.sampled_from(["task-progress", "task-started"])))
+def test_no_event_is_too_strange(event: dict[str, Any]) -> None:
+    calls = Calls()
+    calls.live.snapshot([row()])
+    calls.take(event)
+    assert 0.0 <= calls.live.of(row()) <= 1.0
+
+
+def test_types_are_a_closed_list() -> None:
+    calls = Calls()
+    calls.take(
+        {"type": "task-started"}, {"type": "mine"}, {"type": 7}, {}, {"type": "other"}, {"type": ["task-started"]}
+    )
+    counts = calls.log.counts()
+    assert (counts["task-started"], counts["other"]) == (1, 5)
+    assert "mine" not in counts
+
+
+def test_the_lag_is_the_worst_of_the_last_minute() -> None:
+    calls = Calls()
+    assert calls.log.lag(NOW) is None
+    calls.take({"type": "task-sent", "timestamp": NOW - 3.0}, {"type": "task-sent", "timestamp": NOW - 1.0})
+    assert calls.log.lag(NOW) == 3.0
+    assert calls.log.lag(NOW + 120) is None
+
+
+@pytest.mark.parametrize("sent", [None, "now", True, 0.0, -1e300, [NOW]])
+def test_a_senseless_time_is_no_lag(sent: object) -> None:
+    calls = Calls()
+    calls.take({"type": "task-sent", "timestamp": sent})
+    assert calls.log.lag(NOW) is None
+
+
+def test_a_senders_clock_that_is_ahead_is_no_negative_lag() -> None:
+    calls = Calls()
+    calls.take({"type": "task-sent", "timestamp": NOW + 100.0})
+    assert calls.log.lag(NOW) == 0.0
+
+
+def test_news_asks_for_a_snapshot_and_progress_only_for_a_page() -> None:
+    calls = Calls()
+    calls.live.snapshot([row()])
+    calls.take({"type": "worker-heartbeat"}, {"type": "task-received"})
+    assert (calls.news, calls.progress) == (0, 0)
+    calls.take({"type": "task-started"})
+    assert (calls.news, calls.progress) == (1, 0)
+    calls.take({"type": "task-progress", "job_id": 1, "attempt": 1, "progress": 0.7})
+    assert (calls.news, calls.progress) == (1, 1)
+    assert calls.live.of(row()) == 0.7
+
+
+def test_progress_that_says_nothing_new_asks_for_nothing() -> None:
+    calls = Calls()
+    calls.take({"type": "task-progress", "job_id": 1, "progress": 0.7})
+    assert calls.progress == 0

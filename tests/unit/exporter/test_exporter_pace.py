@@ -1,0 +1,52 @@
+"""Loops that work when asked, and never for more than their share."""
+
+import threading
+import time
+
+from exporter.pace import SHORTEST_SECONDS, Pace
+
+
+def gaps(pace: Pace, *, turns: int, work: float = 0.0, asking: bool = False) -> list[float]:
+    """Seconds from each start to the next; the work is a wait, which cannot be cut short by a fast machine."""
+    starts: list[float] = []
+    for _ in pace.turns():
+        starts.append(time.monotonic())
+        if len(starts) > turns:
+            pace.stop()
+        if asking:
+            pace.ask()
+        threading.Event().wait(work)
+    return [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+
+
+def test_unasked_it_works_once_an_interval() -> None:
+    assert all(gap >= 0.25 for gap in gaps(Pace(0.25, share=1.0), turns=2))
+
+
+def test_asked_it_works_at_once_but_at_most_ten_times_a_second() -> None:
+    found = gaps(Pace(60.0, share=1.0), turns=3, asking=True)
+    assert all(SHORTEST_SECONDS * 0.99 <= gap < 10 for gap in found)
+
+
+def test_asked_all_the_time_it_keeps_to_its_share() -> None:
+    found = gaps(Pace(60.0, share=0.25), turns=2, work=0.1, asking=True)
+    assert all(gap >= 0.39 for gap in found)
+
+
+def test_what_is_asked_while_it_rests_is_not_forgotten() -> None:
+    pace = Pace(60.0, share=0.5)
+    turns = pace.turns()
+    next(turns)
+    timer = threading.Timer(0.05, pace.ask)
+    timer.start()
+    next(turns)
+    timer.join()
+    pace.stop()
+
+
+def test_a_stop_ends_the_rest_at_once() -> None:
+    pace = Pace(60.0, share=0.5)
+    turns = pace.turns()
+    next(turns)
+    pace.stop()
+    assert next(turns, "ended") == "ended"

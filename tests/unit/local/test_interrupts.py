@@ -1,0 +1,47 @@
+"""Signals as questions: the first one ends, a later one hurries."""
+
+import os
+import signal
+
+import pytest
+
+from ml_training.local.interrupts import SAME_SECONDS, StopRequested, interrupts
+from tests.support.eventually import eventually
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_next_wait_and_raises_nothing_before(number: signal.Signals) -> None:
+    with interrupts() as asked:
+        asked.wait(0.0)
+        os.kill(os.getpid(), number)
+        eventually(lambda: asked.requested, what="the signal arrived")
+        with pytest.raises(StopRequested):
+            asked.wait(60.0)
+        assert not asked.hurry()
+
+
+def test_one_ctrl_c_that_arrives_twice_does_not_hurry_but_a_later_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("ml_training.local.interrupts.time.monotonic", lambda: now[0])
+    with interrupts() as asked:
+        asked.note(signal.SIGINT)
+        asked.note(signal.SIGINT)
+        assert not asked.hurry()
+        now[0] += SAME_SECONDS * 2
+        asked.note(signal.SIGHUP)
+        assert not asked.hurry()
+        asked.note(signal.SIGINT)
+        assert asked.hurry()
+
+
+def test_what_was_ignored_stays_ignored_and_afterwards_everything_is_as_before() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupts() as asked:
+            os.kill(os.getpid(), signal.SIGHUP)
+            asked.wait(0.05)
+            assert not asked.requested
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
