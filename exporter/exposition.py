@@ -32,7 +32,7 @@ def finite(value: object) -> float | None:
 
 def identifier(text: str) -> str:
     """`text` as a label value that needs no escaping; not injective, so callers drop what collides."""
-    return _UNSAFE.sub("_", text[:LABEL_LENGTH])
+    return _UNSAFE.sub("_", text[:LABEL_LENGTH]) or "_"  # an empty label is no label
 
 
 def sample(metric: Metric, labels: Sequence[str], value: float | None) -> bytes:

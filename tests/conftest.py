@@ -11,6 +11,7 @@ from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
 from ml_training.local.redis_server import RedisServer, start_redis
 from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.promtool import pytest_terminal_summary  # noqa: F401 - pytest finds the hook by its name here
 
 _numbers = itertools.count(1)
 

@@ -6,7 +6,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from exporter.metrics import CATALOGUE, Kind
+from exporter.metrics import CATALOGUE, Kind, Metric
 from tests.support.metrics_page import documented_metrics
 
 JOB = ("job_id", "job_type", "model_type")
@@ -47,7 +47,7 @@ def test_no_name_stands_twice_in_either_format() -> None:
 
 
 @pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: metric.name)
-def test_every_metric_says_what_it_is_in_one_line_that_needs_no_escaping(metric) -> None:  # type: ignore[no-untyped-def]
+def test_every_metric_says_what_it_is_in_one_line_that_needs_no_escaping(metric: Metric) -> None:
     assert metric.help
     assert not set(metric.help) & set('\n\\"')
     assert metric.name.startswith(("ml_", "process_", "python_"))

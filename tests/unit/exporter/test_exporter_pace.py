@@ -1,5 +1,6 @@
 """Loops that work when asked, and never for more than their share."""
 
+import itertools
 import threading
 import time
 
@@ -16,7 +17,7 @@ def gaps(pace: Pace, *, turns: int, work: float = 0.0, asking: bool = False) -> 
         if asking:
             pace.ask()
         threading.Event().wait(work)
-    return [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    return [later - earlier for earlier, later in itertools.pairwise(starts)]
 
 
 def test_unasked_it_works_once_an_interval() -> None:

@@ -1,0 +1,84 @@
+"""Counters and histograms from the ledger: complete from the start, and never falling by a rounding error."""
+
+from typing import cast
+
+from exporter.collectors.ledger import Ledger
+from ml_training.db.stats import LedgerTotal, Stats
+from ml_training.domain.algorithms import ModelType
+from ml_training.domain.buckets import DURATION_BUCKETS, bucket_of
+from tests.support.exporter import Series
+
+
+class Rows:
+    """Stands for the database's answer."""
+
+    def __init__(self, *rows: LedgerTotal) -> None:
+        self.rows = rows
+
+    def ledger(self) -> tuple[LedgerTotal, ...]:
+        return self.rows
+
+
+def page(ledger: Ledger, *rows: LedgerTotal) -> Series:
+    families = ledger.ask(cast(Stats, Rows(*rows)))(0.0)
+    return Series(b"".join(families.values()).decode())
+
+
+def ended(seconds: float, *, n: int = 1, status: str = "COMPLETED", model_type: str = "ridge") -> LedgerTotal:
+    return LedgerTotal(
+        "terminal", "TRAIN", status, model_type, bucket_of(seconds, DURATION_BUCKETS), n, seconds * n, 10
+    )
+
+
+def test_everything_starts_at_zero() -> None:
+    series = page(Ledger())
+    assert len(series.all("ml_jobs_total")) == 4 * 3
+    assert len(series.all("ml_jobs_duration_seconds_bucket")) == 4 * 14
+    assert len(series.all("ml_queue_wait_seconds_bucket")) == 4 * 11
+    assert series.labels("ml_job_attempts_lost_total", "reason") == {"worker_lost", "drain", "infrastructure"}
+    assert series.labels("ml_training_rows_total", "model_type") == set(ModelType)
+    assert series["ml_stale_writes_refused_total"] == 0
+
+
+def test_folded_and_fresh_rows_of_a_job_add_up() -> None:
+    series = page(Ledger(), ended(2.0, n=3), ended(2.0), ended(100.0), ended(2.0, status="FAILED"))
+    assert series.value("ml_jobs_total", job_type="TRAIN", status="COMPLETED") == 5
+    assert series.value("ml_jobs_total", job_type="TRAIN", status="FAILED") == 1
+    assert series.value("ml_jobs_duration_seconds_bucket", job_type="TRAIN", le="5.0") == 5
+    assert series.value("ml_jobs_duration_seconds_count", job_type="TRAIN") == 6
+    assert series.value("ml_jobs_duration_seconds_sum", job_type="TRAIN") == 110.0
+    assert series.value("ml_training_seconds_total", model_type="ridge") == 110.0
+    assert series.value("ml_training_rows_total", model_type="ridge") == 40
+
+
+def test_a_job_that_never_started_is_counted_but_not_in_the_histogram() -> None:
+    never = LedgerTotal("terminal", "TEST", "CANCELLED", "ridge", -1, 2, 0.0, 0)
+    series = page(Ledger(), never)
+    assert series.value("ml_jobs_total", job_type="TEST", status="CANCELLED") == 2
+    assert series.value("ml_jobs_duration_seconds_count", job_type="TEST") == 0
+
+
+def test_words_that_nobody_knows_are_other() -> None:
+    lost = LedgerTotal("lost", "", 'x"} 1\nevil 1', "", -1, 2, 0.0, 0)
+    series = page(Ledger(), lost, ended(1.0, model_type="a\nb"))
+    assert series.value("ml_job_attempts_lost_total", reason="other") == 2
+    assert series.value("ml_training_rows_total", model_type="other") == 10
+
+
+def test_a_fold_that_adds_in_another_order_does_not_lower_the_sum() -> None:
+    values = [0.1, 0.2, 0.3]
+    high, low = (values[0] + values[1]) + values[2], values[0] + (values[1] + values[2])
+    assert high > low  # the same numbers, and still
+    ledger = Ledger()
+    before = page(ledger, *map(ended, values))
+    folded = LedgerTotal("terminal", "TRAIN", "COMPLETED", "ridge", 1, 3, low, 30)
+    after = page(ledger, folded)
+    for name in ("ml_jobs_duration_seconds_sum", "ml_training_seconds_total"):
+        labels = {"job_type": "TRAIN"} if name.startswith("ml_jobs") else {"model_type": "ridge"}
+        assert before.value(name, **labels) == after.value(name, **labels) == high
+
+
+def test_another_database_with_fewer_jobs_is_a_true_reset() -> None:
+    ledger = Ledger()
+    page(ledger, ended(100.0, n=5))
+    assert page(ledger, ended(1.0)).value("ml_jobs_duration_seconds_sum", job_type="TRAIN") == 1.0
