@@ -6,7 +6,8 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import ml_training
@@ -41,6 +42,7 @@ PROBE_SECONDS = 1.0
 CONNECT_SECONDS = 2.0
 FIRST_READ_SECONDS = 2.5
 JOIN_SECONDS = 3.0
+POLL_SECONDS = 0.25
 M_ARENA_MAX = -8  # of malloc.h
 SWITCH_SECONDS = 0.0005  # a scrape waits for the interpreter lock at most so long while a page is being made
 
@@ -53,40 +55,43 @@ class Loop(NamedTuple):
     stop: Callable[[], None]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Exporter:
-    """The running parts; `start` once, `stop` once."""
+    """The parts, wired; `start` once, `stop` once."""
 
-    def __init__(
-        self,
-        server: Server,
-        *,
-        loops: Sequence[Loop],
-        ready: Callable[[], object],
-        closers: Sequence[Callable[[], None]],
-    ) -> None:
-        self.server = server
-        self._loops = (*loops, Loop("server", lambda: server.serve_forever(poll_interval=0.25), server.shutdown))
-        self._ready = ready
-        self._closers = (server.server_close, *closers)
-        self._threads: list[threading.Thread] = []
+    snapshots: Snapshots
+    painter: Painter
+    probe: BrokerProbe
+    event_log: EventLog
+    server: Server
+    loops: tuple[Loop, ...]
+    closers: tuple[Callable[[], None], ...]
+    threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
-        """Start every loop, the server last, so that the first page that it serves is a right one."""
-        for loop in self._loops:
-            if loop.name == "server":
-                self._ready()
-            thread = threading.Thread(target=loop.run, name=loop.name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        """Start every loop, and the server last, so that the first page that it serves is a right one."""
+        for loop in self.loops:
+            self._run(loop.name, loop.run)
+        self.snapshots.attempted.wait(FIRST_READ_SECONDS)
+        self.painter.paint()
+        self._run("server", lambda: self.server.serve_forever(poll_interval=POLL_SECONDS))
 
     def stop(self) -> None:
         """End everything; a loop that hangs in a dead connection is left behind, since it is a daemon."""
-        for loop in reversed(self._loops):
+        if self.threads:
+            self.server.shutdown()
+        for loop in self.loops:
             loop.stop()
-        for thread in self._threads:
+        for thread in self.threads:
             thread.join(JOIN_SECONDS)
-        for close in self._closers:
+        self.server.server_close()
+        for close in self.closers:
             close()
+
+    def _run(self, name: str, body: Callable[[], None]) -> None:
+        thread = threading.Thread(target=body, name=name, daemon=True)
+        thread.start()
+        self.threads.append(thread)
 
 
 def build_exporter(settings: Settings, *, revision: str = "unknown") -> Exporter:
@@ -99,48 +104,37 @@ def build_exporter(settings: Settings, *, revision: str = "unknown") -> Exporter
 
     live = LiveProgress()
     jobs, processes = Jobs(live), Processes()
-    snapshots = Snapshots(
-        database,
-        (
-            Collector("processes", processes.ask),
-            Collector("ledger", Ledger().ask),
-            Collector("queue", queue.ask),
-            Collector("jobs", jobs.ask, LIFETIME_SECONDS),
-            Collector("models", models.ask),
-            Collector("datasets", datasets.ask),
-        ),
+    collectors = (
+        Collector("processes", processes.ask),
+        Collector("ledger", Ledger().ask),
+        Collector("queue", queue.ask),
+        Collector("jobs", jobs.ask, LIFETIME_SECONDS),
+        Collector("models", models.ask),
+        Collector("datasets", datasets.ask),
     )
+    snapshots = Snapshots(database, collectors, on_read=paints.ask)
     event_log = EventLog(live, on_news=reads.ask, on_progress=paints.ask)
-    probe = BrokerProbe(redis, on_change=paints.ask)
-    painter = Painter(
-        snapshots,
-        (
-            Observer("build", build(ml_training.__version__, revision)),
-            Observer("broker", broker(probe)),
-            Observer("events", events(event_log)),
-            Observer("own_process", own_process()),
-        ),
-        dropped=lambda: jobs.dropped + processes.dropped,
-    )
     listener = Listener(redis, take=event_log.take, on_subscribed=reads.ask)
-
-    def read() -> None:
-        snapshots.read()
-        paints.ask()
-
-    def first_page() -> None:
-        snapshots.attempted.wait(FIRST_READ_SECONDS)
-        painter.paint()
-
+    probe = BrokerProbe(redis, on_change=paints.ask)
+    observers = (
+        Observer("build", build(ml_training.__version__, revision)),
+        Observer("broker", broker(probe)),
+        Observer("events", events(event_log)),
+        Observer("own_process", own_process()),
+    )
+    painter = Painter(snapshots, observers, dropped=lambda: jobs.dropped + processes.dropped)
     return Exporter(
-        Server(settings.exporter_host, settings.exporter_port, make_routes(snapshots, painter, probe)),
+        snapshots=snapshots,
+        painter=painter,
+        probe=probe,
+        event_log=event_log,
+        server=Server(settings.exporter_host, settings.exporter_port, make_routes(snapshots, painter, probe)),
         loops=(
-            Loop("reads", paced(reads, read), reads.stop),
+            Loop("reads", paced(reads, snapshots.read), reads.stop),
             Loop("probes", paced(probes, probe.look), probes.stop),
             Loop("events", listener.run, listener.stop),
             Loop("paints", paced(paints, painter.paint), paints.stop),
         ),
-        ready=first_page,
         closers=(redis.close, database.dispose),
     )
 

@@ -34,10 +34,16 @@ class Snapshots:
     """Reads, on one thread, what others show; `clock` is monotonic, seconds."""
 
     def __init__(
-        self, database: Database, collectors: Sequence[Collector], clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        collectors: Sequence[Collector],
+        *,
+        on_read: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._collectors = tuple(collectors)
+        self._on_read = on_read
         self._clock = clock
         self._lock = threading.Lock()
         self._answers: dict[str, _Answer] = {}
@@ -66,6 +72,7 @@ class Snapshots:
         finally:
             self._asked_at = None
             self.attempted.set()
+            self._on_read()
 
     def _read_some(self, todo: list[Collector]) -> None:
         # A failed statement spoils its transaction, so what follows a broken collector is asked in a new one.

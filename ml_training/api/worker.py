@@ -87,7 +87,7 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             self.log.exception("Error handling request")
         else:
-            self.log.warning("Invalid request: %s", ascii(str(exc))[:200])
+            self.log.debug("Invalid request: %s", ascii(str(exc))[:200])
         self._answer(client, status)
 
     def _receive(self, conn: Any, client: Any) -> None:

@@ -20,7 +20,7 @@ COLUMNS = {
     "status": "status",
     "progress": "progress",
     "attempt": "attempt",
-    "created": "created_at",
+    "created (UTC)": "created_at",
     "message": "progress_message",
 }
 JobId = Annotated[int, typer.Argument(metavar="ID", min=1)]

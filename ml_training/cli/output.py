@@ -17,6 +17,7 @@ from ml_training.settings import SettingsError, read_settings
 
 Json = dict[str, Any]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON, for programs.")]
+PIPE_WIDTH = 400
 EXPECTED = (SettingsError, Unreachable, OSError)
 
 
@@ -29,7 +30,9 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.console = Console(file=cast(TextIO, LastingOutput(sys.stdout)))
+        # What reads a pipe wants one line a row, however long.
+        width = None if sys.stdout.isatty() else PIPE_WIDTH
+        self.console = Console(file=cast(TextIO, LastingOutput(sys.stdout)), width=width)
 
     def document(self, document: Json) -> None:
         """The answer itself, only with --json."""
@@ -47,7 +50,7 @@ class Output:
         if self.as_json:
             self.document({"items": list(items)})
         else:
-            rows = [[lookup(item, path) for path in columns.values()] for item in items]
+            rows = [[cell(item, path) for path in columns.values()] for item in items]
             self.reporter().table("items", list(columns), rows)
 
     def reporter(self) -> Reporter:
@@ -81,6 +84,16 @@ def answering(as_json: bool) -> Iterator[Output]:
 def connect() -> Client:
     """A client of the service that the settings name."""
     return Client(find_urls(read_settings()).api)
+
+
+def cell(item: Json, path: str) -> object:
+    """The value at a dotted path as a table shows it: times to the second, progress in percent."""
+    value = lookup(item, path)
+    if path.endswith("_at") and isinstance(value, str):
+        return value[:19].replace("T", " ")
+    if path == "progress" and isinstance(value, float):
+        return f"{value:.0%}"
+    return value
 
 
 def lookup(item: Json, path: str) -> object:

@@ -14,9 +14,9 @@ MODEL_COLUMNS = {
     "version": "version",
     "type": "model_type",
     "task": "task",
-    "held-out accuracy": "scores.held_out.accuracy",
-    "training accuracy": "scores.train.accuracy",
-    "created": "created_at",
+    "held-out": "scores.held_out.accuracy",
+    "training": "scores.train.accuracy",
+    "created (UTC)": "created_at",
 }
 DATASET_COLUMNS = {
     "id": "id",
@@ -25,7 +25,7 @@ DATASET_COLUMNS = {
     "status": "status",
     "rows": "rows",
     "columns": "columns",
-    "created": "created_at",
+    "created (UTC)": "created_at",
 }
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 Column = Annotated[str | None, typer.Option(help="A column with this role.")]

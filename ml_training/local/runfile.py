@@ -48,7 +48,7 @@ def only_stack(data_dir: Path, *, patience: float = GRACE_SECONDS + 5.0) -> Iter
     A stack that was killed leaves a guard, which still ends its processes and holds the lock until they are gone:
     that is waited for.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data_dir / "up.lock").open("a") as file:
         deadline = time.monotonic() + patience
         while not _locked(file.fileno()):

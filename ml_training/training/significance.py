@@ -132,23 +132,23 @@ def _r2(totals: Array) -> Array:
 
 def _of_areas(y: NDArray[Any], predicted: Predicted, blocks: NDArray[np.int64]) -> Statistic:
     codes = range(predicted.classes) if predicted.positive is None else [predicted.positive]
-    parts = [_placements(y == code, predicted.values[:, code]) for code in codes]
-    known = [(positive, share) for positive, share in parts if positive.any() and not positive.all()]
-    areas = np.array([share[positive].mean() for positive, share in known])
-    columns = [
-        column for positive, share in known for column in (positive * share, positive, ~positive * share, ~positive)
-    ]
-    return Statistic(_sums(blocks, *columns) if columns else np.zeros((1, 0)), lambda totals: _area(totals, areas))
+    areas, sums = [], [np.zeros((int(blocks.max()) + 1, 0))]
+    for code in codes:
+        positive = y == code
+        if positive.any() and not positive.all():
+            share = _placements(positive, predicted.values[:, code])
+            areas.append(share[positive].mean())
+            sums.append(_sums(blocks, share * positive, positive, share * ~positive, ~positive))
+    return Statistic(np.concatenate(sums, axis=1), lambda totals: _area(totals, np.array(areas)))
 
 
-def _placements(positive: NDArray[np.bool_], ranking: Array) -> tuple[NDArray[np.bool_], Array]:
+def _placements(positive: NDArray[np.bool_], ranking: Array) -> Array:
     """For a positive row the share of negative rows ranked below it, for a negative one of positive rows above."""
     below, above = np.sort(ranking[~positive]), np.sort(ranking[positive])
-    share = np.zeros(len(ranking))
-    if len(below) and len(above):
-        share[positive] = _rank(below, ranking[positive]) / len(below)
-        share[~positive] = 1.0 - _rank(above, ranking[~positive]) / len(above)
-    return positive, share
+    share = np.empty(len(ranking))
+    share[positive] = _rank(below, ranking[positive]) / len(below)
+    share[~positive] = 1.0 - _rank(above, ranking[~positive]) / len(above)
+    return share
 
 
 def _rank(ordered: Array, values: Array) -> Array:
@@ -156,7 +156,7 @@ def _rank(ordered: Array, values: Array) -> Array:
 
 
 def _area(totals: Array, areas: Array) -> Array:
-    cells = totals.reshape(*totals.shape[:-1], -1, 4)
+    cells = totals.reshape(*totals.shape[:-1], len(areas), 4)
     shares = ratio(cells[..., 0], cells[..., 1]) + ratio(cells[..., 2], cells[..., 3]) - areas
     return mean_of_defined(shares)
 

@@ -1,7 +1,6 @@
 """Claim, fence, cancel, time limit and drain: each guard of the database and of the lease, on both databases."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,10 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from ml_training.db import heartbeats, jobs, ledger, registry
 from ml_training.db.engine import Database
 from ml_training.domain.errors import Interrupted
-from ml_training.domain.limits import Limits
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
-from ml_training.queue.permits import open_permits
 from ml_training.services.core import Core
 from ml_training.services.execute import Workplace, run_next
 from ml_training.services.lease import LeaseTimes
@@ -23,19 +20,10 @@ from ml_training.services.lifecycle import request_cancel
 from ml_training.services.reap import reap_once
 from ml_training.services.reporter import JobReporter
 from ml_training.services.verdict import Verdict
-from ml_training.storage.local import LocalStorage
 from tests.support.eventually import eventually
 from tests.support.jobs import QUICK, a_model, read_job, store_dataset, store_job, train_at_once, workplace
 
 SHORT = LeaseTimes(lease=0.3, renew=10.0, poll=0.02, cancel_grace=0.3, drain_grace=0.3)  # a lease nobody renews
-
-
-@pytest.fixture
-def core(database: Database, tmp_path: Path, broker_url: str) -> Iterator[Core]:
-    """The core over the test's own database and broker."""
-    core = Core(database, LocalStorage(tmp_path), open_permits(broker_url, budget=1.0), Limits(), 30.0)
-    yield core
-    core.permits.close()
 
 
 @pytest.fixture

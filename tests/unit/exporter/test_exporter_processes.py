@@ -7,6 +7,7 @@ from ml_training.db.stats import HeartbeatRow, Stats
 from tests.support.exporter import Series
 
 NOW = 1_800_000_000.0
+REPORT = {"slots": 2, "rss_bytes": 1000}
 
 
 class Rows:
@@ -28,8 +29,8 @@ def page(*rows: HeartbeatRow, later: float = 0.0, busy: dict[str, int] | None = 
     return Series(b"".join(families.values()).decode())
 
 
-def worker(name: str = "worker@host-1", *, age: float = 1.0, body: Any = None) -> HeartbeatRow:
-    return HeartbeatRow(name, "worker", NOW - age, {"slots": 2, "rss_bytes": 1000} if body is None else body)
+def worker(name: str = "worker@host-1", *, age: float = 1.0, body: Any = REPORT) -> HeartbeatRow:
+    return HeartbeatRow(name, "worker", NOW - age, body)
 
 
 def api(name: str, *, age: float = 1.0, started: object = NOW - 100.0) -> HeartbeatRow:

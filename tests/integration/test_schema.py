@@ -1,0 +1,83 @@
+"""The migrated schema is the one that the code speaks to, and its triggers place values as the rules say."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from ml_training.db import jobs
+from ml_training.db.engine import Database, open_database
+from ml_training.db.migrate import SchemaError, check_schema, migrate
+from ml_training.db.tables import metadata
+from ml_training.domain.buckets import DURATION_BUCKETS, WAIT_BUCKETS, bucket_of
+from tests.support.jobs import store_dataset, store_job
+
+
+def test_tables_and_migrations_agree(database: Database) -> None:
+    with database.write() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    before = head(database)
+    migrate(database)
+    assert head(database) == before
+    check_schema(database)
+
+
+def head(database: Database) -> str:
+    """The revision of the database."""
+    with database.read() as connection:
+        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
+
+
+def test_a_process_refuses_a_database_without_the_schema(tmp_path: object) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/empty.db")
+    with pytest.raises(SchemaError, match="ml-training migrate"):
+        check_schema(database)
+    database.dispose()
+
+
+@pytest.mark.parametrize("nudge", [-0.001, 0.0, 0.001])
+def test_the_ledger_places_a_value_in_the_bucket_of_the_rules(database: Database, nudge: float) -> None:
+    dataset_id = store_dataset(database)
+    for waited, took in zip(WAIT_BUCKETS + WAIT_BUCKETS[:3], DURATION_BUCKETS, strict=True):
+        store_job(database, dataset_id=dataset_id)
+        with database.write() as connection:
+            job = jobs.claim_next(connection, worker="w", lease_seconds=60)
+            assert job is not None
+        with database.write() as connection:  # set the clock of the row: exact values, as no sleep could give
+            connection.execute(
+                text(
+                    "UPDATE jobs SET status = 'CANCELLED', lease_until = NULL, started_at = 0,"
+                    " finished_at = :took WHERE id = :id"
+                ),
+                {"took": took + nudge, "id": job.id},
+            )
+        store_job(database, dataset_id=dataset_id)
+        with database.write() as connection:
+            connection.execute(text("UPDATE jobs SET created_at = 0 WHERE status = 'PENDING'"))
+            connection.execute(
+                text(
+                    "UPDATE jobs SET status = 'RUNNING', attempt = 1, lease_until = 1, started_at = :wait"
+                    " WHERE status = 'PENDING'"
+                ),
+                {"wait": waited + nudge},
+            )
+    with database.read() as connection:
+        rows = connection.execute(text("SELECT kind, seconds, bucket FROM ledger ORDER BY id")).all()
+    durations = [(seconds, bucket) for kind, seconds, bucket in rows if kind == "terminal"]
+    waits = [(seconds, bucket) for kind, seconds, bucket in rows if kind == "wait" and seconds > 0.04]
+    assert [bucket for _, bucket in durations] == [bucket_of(seconds, DURATION_BUCKETS) for seconds, _ in durations]
+    assert len(durations) == len(DURATION_BUCKETS)
+    assert [bucket for _, bucket in waits] == [bucket_of(seconds, WAIT_BUCKETS) for seconds, _ in waits]
+    assert len(waits) >= len(DURATION_BUCKETS)
+
+
+def test_a_job_that_never_started_is_counted_but_not_in_the_histogram(database: Database) -> None:
+    job_id = store_job(database, dataset_id=store_dataset(database))
+    with database.write() as connection:
+        jobs.request_cancel(connection, job_id)
+    with database.read() as connection:
+        row = connection.execute(text("SELECT kind, label, bucket, seconds FROM ledger")).one()
+    assert tuple(row) == ("terminal", "CANCELLED", -1, 0.0)

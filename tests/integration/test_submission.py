@@ -1,0 +1,221 @@
+"""Submitting: refused at the door with every reason, stored once, and permits that are only permits."""
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ml_training.db import datasets, heartbeats, jobs
+from ml_training.domain.errors import Conflict, Invalid, NotFound, TooMany
+from ml_training.domain.limits import Limits
+from ml_training.domain.records import Job
+from ml_training.domain.states import JobStatus
+from ml_training.local.redis_server import start_redis
+from ml_training.queue.permits import open_permits
+from ml_training.selection.index import Column, ColumnKind, write_index
+from ml_training.services import read
+from ml_training.services.core import Core
+from ml_training.services.datasets import accept_sample, accept_upload, delete_dataset, store_upload
+from ml_training.services.lifecycle import request_cancel
+from ml_training.services.relay import relay_once
+from ml_training.services.submit import submit_batch, submit_job
+from ml_training.storage.base import Kind
+
+
+@pytest.fixture
+def dataset_id(core: Core) -> int:
+    """A READY data set of 100 rows with two classes, made without a worker."""
+    stored = store_upload(core, "csv", [b"x,y\n1,0\n"])
+    dataset = accept_upload(core, name="data", file_format="csv", stored=stored)
+    random = np.random.default_rng(0)
+    with core.storage.scratch() as directory:
+        columns = [
+            Column("x", ColumnKind.NUMBER, random.normal(size=100)),
+            Column("y", ColumnKind.INTEGER, np.arange(100, dtype=np.int64) % 2),
+            Column("one", ColumnKind.INTEGER, np.ones(100, dtype=np.int64)),
+        ]
+        index = core.storage.put_directory(Kind.INDEX, write_index(directory, columns, rows=100).directory)
+    with core.database.write() as connection:
+        job = jobs.claim_next(connection, worker="w", lease_seconds=60)
+        assert job is not None
+        datasets.mark_ready(
+            connection,
+            dataset.id,
+            index_key=index.key,
+            index_sha256=index.sha256,
+            index_bytes=index.size,
+            rows=100,
+            columns=3,
+            profile={},
+        )
+        jobs.complete(connection, job_id=job.id, attempt=1, result_id=dataset.id, rows_used=100, features_count=None)
+    return dataset.id
+
+
+def spec(dataset_id: int, **values: Any) -> dict[str, Any]:
+    """A good TRAIN spec, with changes."""
+    return {
+        "job_type": "TRAIN", "model_name": "m", "model_type": "lightgbm", "dataset_id": dataset_id,
+        "target": {"column": "y"}, **values,
+    }  # fmt: skip
+
+
+def all_jobs(core: Core) -> list[Job]:
+    """Every TRAIN job there is."""
+    return list(read.list_jobs(core, job_type="TRAIN").items)
+
+
+def test_a_good_spec_is_stored_with_its_defaults(core: Core, dataset_id: int) -> None:
+    job = submit_job(core, spec(dataset_id))
+    assert (job.status, job.attempt, job.progress, job.model_type) == (JobStatus.PENDING, 0, 0.0, "lightgbm")
+    assert job.spec["params"]["num_leaves"] == 31
+    assert job.spec["max_runtime_seconds"] == core.limits.runtime_seconds
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointers"),
+    [
+        ({"target": {"column": "nothing"}}, {"/target/column"}),
+        ({"target": {"column": "one"}}, {"/target/column"}),
+        ({"features": ["x", "gone"]}, {"/features/1"}),
+        ({"dataset_id": 999}, {"/dataset_id"}),
+        ({"params": {"num_leaves": 1, "n_jobs": 4}, "typo": 1}, {"/params/num_leaves", "/params/n_jobs", "/typo"}),
+        ({"max_runtime_seconds": 10**9}, {"/max_runtime_seconds"}),
+        ({"phases": [1]}, {"/phases"}),
+        ({"train_start": "2026-01-01T00:00:00Z"}, {"/train_start"}),
+    ],
+)
+def test_what_cannot_run_is_refused_with_every_reason_and_nothing_is_stored(
+    core: Core, dataset_id: int, changes: dict[str, Any], pointers: set[str]
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        submit_job(core, {**spec(dataset_id), **changes})
+    assert {error.pointer for error in refused.value.errors} == pointers
+    assert all_jobs(core) == []
+
+
+def test_a_data_set_in_the_making_is_a_conflict_not_a_fault(core: Core) -> None:
+    dataset = accept_sample(core, name="bc", sample="breast_cancer")
+    with pytest.raises(Conflict, match="PROCESSING"):
+        submit_job(core, spec(dataset.id))
+
+
+def test_fifty_equal_requests_at_once_make_one_job(core: Core, dataset_id: int) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda _: submit_job(core, spec(dataset_id), idempotency_key="k").id, range(50)))
+    assert len(set(found)) == 1
+    assert len(all_jobs(core)) == 1
+
+
+def test_a_key_used_for_another_spec_is_a_conflict(core: Core, dataset_id: int) -> None:
+    first = submit_job(core, spec(dataset_id), idempotency_key="k")
+    assert submit_job(core, spec(dataset_id, priority=5), idempotency_key="k").id == first.id, "5 is the default"
+    with pytest.raises(Conflict, match="another request"):
+        submit_job(core, spec(dataset_id, priority=4), idempotency_key="k")
+    with pytest.raises(Invalid):
+        submit_job(core, spec(dataset_id), idempotency_key="k" * 129)
+
+
+def test_a_repeated_request_gets_its_job_even_when_the_data_set_is_gone(core: Core, dataset_id: int) -> None:
+    first = submit_job(core, spec(dataset_id), idempotency_key="k")
+    request_cancel(core, first.id)
+    delete_dataset(core, dataset_id)
+    again = submit_job(core, spec(dataset_id), idempotency_key="k")
+    assert (again.id, again.status) == (first.id, JobStatus.CANCELLED)
+
+
+def test_a_batch_stores_the_good_ones_and_says_what_is_wrong_with_each_other(core: Core, dataset_id: int) -> None:
+    bodies = [spec(dataset_id), {"job_type": "X"}, spec(dataset_id, target={"column": "one"}), spec(dataset_id)]
+    items = submit_batch(core, bodies, idempotency_key="batch")
+    assert [item.job is not None for item in items] == [True, False, False, True]
+    assert items[2].errors[0].pointer == "/target/column"
+    again = submit_batch(core, bodies, idempotency_key="batch")
+    assert [item.job and item.job.id for item in again] == [item.job and item.job.id for item in items]
+    assert len(all_jobs(core)) == 2
+
+
+def test_a_full_queue_refuses_and_says_when_to_come_back(core: Core, dataset_id: int) -> None:
+    small = dataclasses.replace(core, limits=Limits(pending_jobs=2))
+    submit_job(small, spec(dataset_id))
+    submit_job(small, spec(dataset_id))
+    with pytest.raises(TooMany) as refused:
+        submit_job(small, spec(dataset_id))
+    assert refused.value.retry_after
+    assert len(all_jobs(core)) == 2
+
+
+def test_a_data_set_that_a_job_needs_cannot_be_deleted(core: Core, dataset_id: int) -> None:
+    job = submit_job(core, spec(dataset_id))
+    with pytest.raises(Conflict, match="needs data set"):
+        delete_dataset(core, dataset_id)
+    request_cancel(core, job.id)
+    delete_dataset(core, dataset_id)
+    with pytest.raises(NotFound):
+        read.get_dataset(core, dataset_id)
+    with pytest.raises(Invalid):
+        submit_job(core, spec(dataset_id))
+
+
+def test_without_a_broker_jobs_are_accepted_quickly_and_the_relay_sends_their_permits_later(
+    core: Core, dataset_id: int, tmp_path: Path
+) -> None:
+    redis = start_redis(tmp_path / "redis")
+    permits = open_permits(redis.url, budget=1.0)
+    permits.pause = 0.0
+    broken = dataclasses.replace(core, permits=permits)
+    redis.stop()
+    assert submit_job(broken, spec(dataset_id)).status is JobStatus.PENDING
+    redis.restart()
+    assert permits.waiting() == 0
+    with core.database.write() as connection:
+        heartbeats.write_heartbeat(connection, process="worker@a-1", kind="worker", body={"slots": 2})
+    assert relay_once(broken) == 1
+    assert relay_once(broken) == 0, "one due job, one permit"
+    permits.close()
+    redis.stop()
+
+
+def test_the_relay_never_piles_up_permits(core: Core, dataset_id: int) -> None:
+    with core.database.write() as connection:
+        heartbeats.write_heartbeat(connection, process="worker@a-1", kind="worker", body={"slots": 2})
+    submit_batch(core, [spec(dataset_id)] * 30)
+    waiting = core.permits.waiting()
+    assert waiting is not None
+    for _ in range(5):
+        relay_once(core)
+    assert core.permits.waiting() == max(waiting, 4)
+
+
+def test_a_cancelled_ingest_rejects_its_data_set(core: Core) -> None:
+    dataset = accept_sample(core, name="bc", sample="iris")
+    assert dataset.job_id is not None
+    request_cancel(core, dataset.job_id)
+    found = read.get_dataset(core, dataset.id)
+    assert (found.status.value, found.reasons[0]["detail"]) == ("REJECTED", "the ingest was cancelled")
+
+
+def test_a_binary_file_called_csv_is_refused_and_nothing_is_kept(core: Core) -> None:
+    with pytest.raises(Invalid) as refused:
+        store_upload(core, "csv", [b"\x89PNG\r\n\x1a\n\0\0\0\r"])
+    assert refused.value.errors[0].pointer == "/file"
+    assert list(core.storage.list_keys()) == []
+
+
+def test_pages_follow_each_other_without_gap_or_overlap(core: Core, dataset_id: int) -> None:
+    submit_batch(core, [spec(dataset_id)] * 7)
+    seen: list[int] = []
+    cursor = None
+    while True:
+        page = read.list_jobs(core, job_type="TRAIN", limit=3, cursor=cursor)
+        seen += [job.id for job in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == 7
+    for wrong in ({"limit": 0}, {"limit": 10**6}, {"cursor": "x"}, {"cursor": "-1"}):
+        with pytest.raises(Invalid):
+            read.list_jobs(core, **wrong)  # type: ignore[arg-type]
