@@ -1,5 +1,6 @@
 """Makes the page: shows every answer at this moment and swaps the result in whole, away from any scrape."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -16,7 +17,7 @@ WANTED_SECONDS = 300.0  # a variant that nobody asked for in so long is not made
 
 
 class Painter:
-    """Paints on one thread, hands out bodies on any."""
+    """Paints one page at a time, hands out bodies on any thread."""
 
     def __init__(self, snapshots: Snapshots, observers: Sequence[Observer], *, dropped: Callable[[], int]) -> None:
         self._snapshots = snapshots
@@ -24,6 +25,7 @@ class Painter:
         self._dropped = dropped
         self._broken: set[str] = set()
         self._wanted: dict[Variant, float] = {Variant(Format.TEXT, gzip=False): time.monotonic()}
+        self._painting = threading.Lock()
         self._page = Page({})
         self.painted_at = time.monotonic()
 
@@ -34,11 +36,12 @@ class Painter:
 
     def paint(self) -> None:
         """Make the page of now, in every variant that somebody reads."""
-        page = Page(self.families(self._snapshots.now))
-        oldest = time.monotonic() - WANTED_SECONDS
-        for variant in [variant for variant, asked in tuple(self._wanted.items()) if asked >= oldest]:
-            page.body(variant)
-        self._page, self.painted_at = page, time.monotonic()
+        with self._painting:
+            page = Page(self.families(self._snapshots.now))
+            oldest = time.monotonic() - WANTED_SECONDS
+            for variant in [variant for variant, asked in tuple(self._wanted.items()) if asked >= oldest]:
+                page.body(variant)
+            self._page, self.painted_at = page, time.monotonic()
 
     def families(self, now: float) -> Families:
         """Everything that is known, as of `now`: Unix seconds by the database's clock."""

@@ -86,6 +86,8 @@ class Snapshots:
             raise
         except Exception:
             # The collector's edge: one broken question must not cost the page. Said once, not once a second.
+            if not todo:
+                raise
             collector = todo.pop(0)
             if self._runs.get(collector.name, Run(ok=True, seconds=0.0)).ok:
                 log.exception("collector_failed", collector=collector.name)

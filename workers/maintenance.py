@@ -26,13 +26,15 @@ class Loop:
     name: str
     every: float
     run_once: Callable[[], object]
+    busy_every: float | None = None  # the pause after a tick that found something to do
 
 
 def loops(core: Core, settings: Settings, process: str) -> tuple[Loop, ...]:
     """Everything that maintenance does, and how often (seconds)."""
     return (
         Loop("heartbeat", settings.heartbeat_seconds, lambda: _beat(core, process)),
-        Loop("relay", settings.relay_seconds, lambda: relay_once(core)),
+        # A backlog of short jobs eats its permits faster than an idle relay looks.
+        Loop("relay", settings.relay_seconds, lambda: relay_once(core), busy_every=settings.relay_seconds / 5),
         Loop("reap", settings.reap_seconds, lambda: reap_once(core)),
         Loop("fold", settings.fold_seconds, lambda: fold_once(core)),
         Loop("forget", settings.sweep_seconds, lambda: forget_once(core)),
@@ -43,14 +45,15 @@ def loops(core: Core, settings: Settings, process: str) -> tuple[Loop, ...]:
 def run_loop(loop: Loop, stop: threading.Event) -> None:
     """Tick until `stop`; a part that is away is waited for, any other error ends the process loudly."""
     while not stop.is_set():
+        found: object = None
         try:
-            loop.run_once()
+            found = loop.run_once()
         except (Unavailable, OSError) as error:
             log.warning("maintenance_waits", loop=loop.name, error=str(error))
         except BaseException:
             stop.set()
             raise
-        stop.wait(loop.every)
+        stop.wait(loop.busy_every if found and loop.busy_every else loop.every)
 
 
 def run_maintenance(settings: Settings) -> int:

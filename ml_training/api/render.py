@@ -127,8 +127,8 @@ def model(record: Model) -> Json:
     return model_summary(record) | {"details": record.details, "lineage": record.lineage}
 
 
-def test_result(record: TestResult) -> Json:
-    """A test result."""
+def test_result_summary(record: TestResult) -> Json:
+    """A test result without details, which may be long."""
     return {
         "id": record.id,
         "job_id": record.job_id,
@@ -142,6 +142,11 @@ def test_result(record: TestResult) -> Json:
         "accuracy": record.accuracy,
         "created_at": rfc3339(record.created_at),
     }
+
+
+def test_result(record: TestResult) -> Json:
+    """A test result."""
+    return test_result_summary(record) | {"details": record.details}
 
 
 def comparison(record: Comparison) -> Json:

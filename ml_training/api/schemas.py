@@ -242,8 +242,8 @@ class ModelPage(Schema):
     next_cursor: Cursor
 
 
-class TestResult(Schema):
-    """A model evaluated on a data set."""
+class TestResultSummary(Schema):
+    """A model evaluated on a data set, in a list."""
 
     __test__ = False  # not a test class, whatever its name
 
@@ -260,12 +260,18 @@ class TestResult(Schema):
     created_at: datetime
 
 
+class TestResult(TestResultSummary):
+    """A model evaluated on a data set."""
+
+    details: dict[str, Any] = Field(description="rows, confusion matrix, curves")
+
+
 class TestResultPage(Schema):
     """Test results, newest first."""
 
     __test__ = False
 
-    items: list[TestResult]
+    items: list[TestResultSummary]
     next_cursor: Cursor
 
 

@@ -17,7 +17,7 @@ test_results = blueprint("test-results", "Models evaluated on data sets")
 def list_all(query: PageQuery) -> Response:
     """Test results, newest first."""
     found = read.list_test_results(core(), cursor=query.cursor, limit=query.limit)
-    return reply(render.page(found, render.test_result))
+    return reply(render.page(found, render.test_result_summary))
 
 
 @test_results.get("/<id:test_result_id>", responses={200: schemas.TestResult, **problems(404)})

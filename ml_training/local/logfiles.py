@@ -1,6 +1,7 @@
 """The log file of each child process, bounded in size while the process keeps writing to it."""
 
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -20,15 +21,16 @@ class LogFile:
         """For appending: a child's descriptor then follows the end of the file, also after `bound` cut it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.bound()
-        file = self.path.open("ab")
-        file.write(f"{START_LINE} at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n".encode())
-        file.flush()
+        file = self.path.open("ab", buffering=0)
+        with suppress(OSError):  # a full disk is no reason not to start
+            file.write(f"{START_LINE} at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n".encode())
         return file
 
     def bound(self) -> None:
         """Move what is there aside when it is over the limit; copied, since a child holds the file open."""
         if self.path.exists() and self.path.stat().st_size > self._limit_bytes:
-            shutil.copyfile(self.path, self.path.with_name(f"{self.path.name}.1"))
+            with suppress(OSError):  # on a full disk, room matters more than old lines
+                shutil.copyfile(self.path, self.path.with_name(f"{self.path.name}.1"))
             with self.path.open("r+b") as file:
                 file.truncate(0)
 

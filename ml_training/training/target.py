@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LARGEST = float(np.finfo(np.float64).max)
 PLAIN = (1e-15, 1e15)  # beyond it float32 targets (LightGBM) and sums of squares lose more than they keep
 
 
 @dataclass(frozen=True, slots=True)
 class TargetScale:
-    """learnt = (y - shift) / scale; plain (0 and 1) unless the values are huge, tiny, or the model wants standard units."""
+    """learnt = (y - shift) / scale; plain (0 and 1) unless values are huge or tiny or the model needs standard ones."""
 
     shift: float = 0.0
     scale: float = 1.0
@@ -33,8 +34,11 @@ class TargetScale:
         return y if self == TargetScale() else y / self.scale - self.shift / self.scale
 
     def original(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predictions in the units of the data."""
-        return values if self == TargetScale() else values * self.scale + self.shift
+        """Predictions in the units of the data, at the end of the float64 range at most."""
+        if self == TargetScale():
+            return values
+        with np.errstate(over="ignore"):
+            return np.clip(values * self.scale + self.shift, -LARGEST, LARGEST)
 
     def to_json(self) -> dict[str, float]:
         """As it stands in the artifact."""

@@ -179,8 +179,9 @@ def test_a_job_cancelled_while_its_result_is_written_never_completes(
         request_cancel(core, job.id)
         return a_model(job)
 
-    times = LeaseTimes(lease=30, renew=10, poll=5, cancel_grace=5, drain_grace=5)  # the lease does not look in time
-    assert run_next(workplace(core.database, tmp_path, done_just_now, times=times))
+    times = LeaseTimes(lease=90, renew=60, poll=60, cancel_grace=60, drain_grace=60)  # the lease does not look in time
+    thread = in_background(workplace(core.database, tmp_path, done_just_now, times=times))
+    thread.join(10)
     assert read_job(core.database, job_id).status is JobStatus.CANCELLED
     assert models_of(core.database, job_id) == []
 
@@ -351,6 +352,19 @@ def test_an_outage_that_is_not_the_jobs_fault_costs_it_nothing(core: Core, datas
     assert job.run_after > job.created_at, "it waits a little before the next attempt"
     with core.database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM lost_attempts")).scalar_one() == 0
+
+
+def test_a_job_that_was_given_back_with_a_delay_is_not_due_before(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    store_job(core.database, dataset_id=dataset_id)
+    with core.database.write() as connection:
+        job = jobs.claim_next(connection, worker="w", lease_seconds=60)
+        assert job is not None
+        assert jobs.hand_back(connection, job_id=job.id, attempt=1, delay=60.0, message="waiting")
+    assert not run_next(workplace(core.database, tmp_path, train_at_once))
+    with core.database.write() as connection:
+        assert jobs.count_due(connection, at_most=10) == 0
+        connection.execute(text("UPDATE jobs SET run_after = run_after - 61"))
+    assert run_next(workplace(core.database, tmp_path, train_at_once))
 
 
 def test_whatever_a_library_raises_ends_the_job_and_not_the_worker(core: Core, dataset_id: int, tmp_path: Path) -> None:

@@ -6,15 +6,23 @@ from pathlib import Path
 from ml_training.domain.limits import Limits
 from ml_training.settings import Settings, variable_of
 
-TEXT = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
-ASSIGNMENT = re.compile(r"^#(ML_TRAINING_\w+)=(.*)$")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / ".env.example").read_text(encoding="utf-8")
+ASSIGNMENT = re.compile(r"^#([A-Z_]+)=(.*)$")
 
 
 def test_every_setting_is_there_with_its_default() -> None:
     flat = {name: field for name, field in Settings.model_fields.items() if name != "limits"}
     wanted = {variable_of((name,)): str(field.default) for name, field in flat.items()}
     wanted |= {variable_of(("limits", name)): str(field.default) for name, field in Limits.model_fields.items()}
-    assert dict(_assignments()) == wanted
+    assert {name: value for name, value in _assignments() if name.startswith("ML_TRAINING_")} == wanted
+
+
+def test_every_password_of_compose_is_there_without_a_value() -> None:
+    wanted = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
+    assert {name: value for name, value in _assignments() if not name.startswith("ML_TRAINING_")} == dict.fromkeys(
+        wanted, ""
+    )
 
 
 def test_every_setting_stands_once_below_a_line_that_says_what_it_means() -> None:

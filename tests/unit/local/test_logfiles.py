@@ -40,3 +40,11 @@ def test_a_log_that_grows_is_moved_aside_while_its_process_writes_on(tmp_path: P
         child.stdin.close()
     assert log.path.read_bytes().startswith(b"after")  # no hole: the child's next byte is the file's first
     assert b"before" in (tmp_path / "api.log.1").read_bytes()
+
+
+def test_a_log_is_cut_even_where_nothing_can_be_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "api.log.1").mkdir()
+    log = LogFile(tmp_path / "api.log", limit_bytes=10)
+    log.path.write_bytes(b"x" * 11)
+    log.bound()
+    assert log.path.stat().st_size == 0

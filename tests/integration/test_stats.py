@@ -1,0 +1,149 @@
+"""The exporter's queries: exact through a fold and a retention run, bounded, and never a scan of all jobs."""
+
+from sqlalchemy import Engine, delete, event, insert, text
+
+from ml_training.db import ledger
+from ml_training.db.engine import Database
+from ml_training.db.stats import LedgerTotal, Stats, open_stats
+from ml_training.db.tables import jobs
+from tests.support.story import Story, open_story, tell
+
+FRESH = 900.0
+
+
+def totals(database: Database) -> dict[tuple[str, str, str, str, int], tuple[int, float, int]]:
+    """The ledger as the page adds it up: folded and fresh rows of a kind are one number."""
+    found: dict[tuple[str, str, str, str, int], tuple[int, float, int]] = {}
+    with open_stats(database) as stats:
+        for row in stats.ledger():
+            n, seconds, rows = found.get(row[:5], (0, 0.0, 0))
+            found[row[:5]] = (n + row.n, seconds + row.seconds, rows + row.rows)
+    return found
+
+
+def test_the_ledger_reads_the_same_before_during_and_after_a_fold(database: Database) -> None:
+    tell(open_story(database))
+    before = totals(database)
+    assert sum(n for key, (n, _, _) in before.items() if key[0] == "terminal") == 5
+    folded = 1
+    while folded:
+        with database.write() as connection:
+            folded = ledger.fold(connection, limit=1)
+        assert totals(database) == before
+
+
+def test_the_types_of_the_ledger_are_numbers_not_decimals(database: Database) -> None:
+    tell(open_story(database))
+    with open_stats(database) as stats:
+        for row in stats.ledger():
+            assert [type(value) for value in row] == [
+                type(value) for value in LedgerTotal("", "", "", "", 0, 0, 0.0, 0)
+            ]
+
+
+def test_deleting_every_job_takes_nothing_from_the_ledger(database: Database) -> None:
+    tell(open_story(database))
+    before = totals(database)
+    with database.write() as connection:
+        connection.execute(text("DELETE FROM models"))
+        connection.execute(delete(jobs))
+    assert totals(database) == before
+
+
+def test_jobs_come_in_the_order_of_their_importance(database: Database) -> None:
+    story = open_story(database)
+    tell(story)
+    second = story.job(created=1.0)
+    story.start(second, ago=0.5)
+    with open_stats(database) as stats:
+        page = stats.jobs(limit=100, finished_within=FRESH)
+    statuses = [row.status for row in page.jobs]
+    assert statuses == ["RUNNING", "RUNNING", "PENDING", "PENDING", "CANCELLED", "FAILED", "COMPLETED"]
+    assert [row.started_at for row in page.jobs[:2]] == [story.base - 60.0, story.base - 0.5]
+    finished = [row.finished_at for row in page.jobs[4:]]
+    assert finished == sorted(finished, reverse=True)
+    assert page.hidden == 0
+
+
+def test_a_cut_keeps_the_first_and_counts_the_rest(database: Database) -> None:
+    tell(open_story(database))
+    with open_stats(database) as stats:
+        whole = stats.jobs(limit=100, finished_within=FRESH).jobs
+        for limit in range(1, len(whole)):
+            page = stats.jobs(limit=limit, finished_within=FRESH)
+            assert page.jobs == whole[:limit]
+            assert page.hidden == len(whole) - limit
+
+
+def test_a_job_that_waits_for_its_time_or_for_its_end_is_not_due(database: Database) -> None:
+    story = open_story(database)
+    story.job(created=30.0)
+    story.job(created=50.0, run_after=story.base + 3600.0)
+    held = story.job(created=40.0)
+    story.start(held, ago=10.0)
+    story.change(held, cancel_requested=True)
+    story.change(held, status="PENDING", lease_until=None, worker=None)
+    with open_stats(database) as stats:
+        (waiting,) = stats.live_jobs()
+        assert (waiting.n, waiting.due, waiting.due_since) == (3, 1, story.base - 30.0)
+        assert stats.busy_slots() == {}
+
+
+def test_no_query_reads_the_whole_table_of_jobs(database: Database) -> None:
+    story = open_story(database)
+    _many_finished(story)
+    tell(story)
+    plans = _plans(database)
+    assert len(plans) >= 5
+    for statement, plan in plans.items():
+        assert not any(_scans_jobs(line) for line in plan), f"{statement}\n" + "\n".join(plan)
+
+
+def _many_finished(story: Story) -> None:
+    # A planner that sees a small table rightly reads it whole; rows come in as they are, past the triggers' rules.
+    sqlite = story.database.dialect == "sqlite"
+    with story.database.write() as connection:
+        if sqlite:
+            connection.execute(text("DROP TRIGGER jobs_born_pending"))
+        else:
+            connection.execute(text("ALTER TABLE jobs DISABLE TRIGGER jobs_guard"))
+        row = {
+            "job_type": "TRAIN", "model_type": "ridge", "status": "COMPLETED", "spec": {"fill": "x" * 300},
+            "priority": 5, "attempt": 1, "cancel_requested": False, "max_runtime_seconds": 1.0,
+            "runtime_seconds": 0.0, "progress": 1.0, "progress_message": "", "phases_count": 0, "result_id": 1,
+            "created_at": 1.0, "run_after": 1.0, "started_at": 2.0,
+        }  # fmt: skip
+        connection.execute(insert(jobs), [{**row, "finished_at": float(n)} for n in range(20_000)])
+        connection.execute(text("ANALYZE"))
+
+
+def _plans(database: Database) -> dict[str, list[str]]:
+    asked: list[tuple[str, object]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if " jobs " in statement and not statement.startswith("EXPLAIN"):
+            asked.append((statement, parameters))
+
+    event.listen(Engine, "after_cursor_execute", note)
+    try:
+        with open_stats(database) as stats:
+            _ask_everything(stats)
+    finally:
+        event.remove(Engine, "after_cursor_execute", note)
+    prefix = "EXPLAIN QUERY PLAN " if database.dialect == "sqlite" else "EXPLAIN "
+    with database.read() as connection:
+        return {
+            statement: [str(row[-1]) for row in connection.exec_driver_sql(prefix + statement, parameters)]  # type: ignore[arg-type]
+            for statement, parameters in asked
+        }
+
+
+def _ask_everything(stats: Stats) -> None:
+    stats.jobs(limit=100, finished_within=FRESH)
+    stats.jobs(limit=3, finished_within=FRESH)
+    stats.live_jobs()
+    stats.busy_slots()
+
+
+def _scans_jobs(line: str) -> bool:
+    return "Seq Scan on jobs" in line or line.endswith("SCAN jobs")

@@ -1,0 +1,78 @@
+"""Data sets and models for tests of the API, made without a worker."""
+
+from typing import Any
+
+import numpy as np
+
+from ml_training.db import datasets, registry
+from ml_training.selection.index import Column, ColumnKind, write_index
+from ml_training.services.core import Core
+from ml_training.storage.base import Kind
+
+ROWS = 60
+PROFILE = {"rows": ROWS, "columns": []}
+
+
+def ready_dataset(core: Core, *, name: str = "data") -> int:
+    """A READY data set of 60 rows: numbers a and b, category c, boolean target."""
+    numbers = np.arange(ROWS, dtype=np.float64)
+    columns = [
+        Column("a", ColumnKind.NUMBER, numbers),
+        Column("b", ColumnKind.INTEGER, np.arange(ROWS, dtype=np.int64)[::-1]),
+        Column("c", ColumnKind.CATEGORY, (np.arange(ROWS) % 2).astype(np.int32), ("no", "yes")),
+        Column("target", ColumnKind.BOOLEAN, (np.arange(ROWS) % 3 == 0).astype(np.int8)),
+    ]
+    with core.storage.scratch() as directory:
+        write_index(directory, columns, rows=ROWS)
+        stored = core.storage.put_directory(Kind.INDEX, directory)
+    with core.database.write() as connection:
+        dataset_id = datasets.insert_dataset(
+            connection, name=name, file_format="csv", raw_key="uploads/none", raw_sha256="0" * 64, raw_bytes=0,
+            time_column=None, phase_column=None, group_column=None,
+        )  # fmt: skip
+        datasets.mark_ready(
+            connection, dataset_id, index_key=stored.key, index_sha256=stored.sha256, index_bytes=stored.size,
+            rows=ROWS, columns=len(columns), profile=PROFILE,
+        )  # fmt: skip
+    return dataset_id
+
+
+def stored_model(core: Core, *, dataset_id: int, artifact: bytes = b"model", job_id: int = 1, **values: Any) -> int:
+    """A model with these bytes as its artifact."""
+    stored = core.storage.put_bytes(Kind.ARTIFACT, artifact)
+    row = {
+        "name": "model", "model_type": "lightgbm", "task": "binary", "job_id": job_id, "attempt": 1,
+        "dataset_id": dataset_id, "dataset_sha256": "0" * 64, "artifact_key": stored.key,
+        "artifact_sha256": stored.sha256, "artifact_bytes": stored.size, "scores": {"train": {"accuracy": 1.0}},
+        "details": {"features": ["a"]}, "lineage": {"seed": 42}, "train_accuracy": 1.0, "test_accuracy": None, **values,
+    }  # fmt: skip
+    with core.database.write() as connection:
+        return registry.insert_model(connection, **row)
+
+
+def stored_test_result(core: Core, *, model_id: int, dataset_id: int, job_id: int = 1) -> int:
+    """A test result."""
+    with core.database.write() as connection:
+        return registry.insert_test_result(
+            connection, job_id=job_id, attempt=1, model_id=model_id, dataset_id=dataset_id, rows=ROWS,
+            scores={"accuracy": 0.5}, overlap=False, degradation={"accuracy": 0.5}, overfitted=True, accuracy=0.5,
+            details={},
+        )  # fmt: skip
+
+
+def stored_comparison(core: Core, *, dataset_id: int, winner_model_id: int | None, job_id: int = 1) -> int:
+    """A comparison."""
+    with core.database.write() as connection:
+        return registry.insert_comparison(
+            connection, job_id=job_id, attempt=1, dataset_id=dataset_id, metric="f1", rows=ROWS,
+            winner_model_id=winner_model_id, ranking=[{"model_id": winner_model_id, "score": 1.0}],
+            significance={"p": 0.01},
+        )  # fmt: skip
+
+
+def train_spec(dataset_id: int, **values: Any) -> dict[str, Any]:
+    """A TRAIN spec that the data of `ready_dataset` can carry."""
+    return {
+        "job_type": "TRAIN", "model_name": "model", "model_type": "lightgbm", "dataset_id": dataset_id,
+        "target": {"column": "target"}, **values,
+    }  # fmt: skip

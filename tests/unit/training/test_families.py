@@ -1,0 +1,264 @@
+"""Each family does what its library does in one plain fit, and says where it stands meanwhile."""
+
+from dataclasses import replace
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+import skops.io
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import Pipeline
+
+from ml_training.domain.algorithms import PARAMS, ModelType
+from ml_training.domain.errors import ErrorCode, JobFailed
+from ml_training.domain.states import TaskKind
+from ml_training.selection.index import ColumnKind
+from ml_training.selection.plan import FeatureSchema
+from ml_training.training.canonical import canonical_skops
+from ml_training.training.curves import LearningCurve
+from ml_training.training.estimators import FAMILIES, mlp
+from ml_training.training.estimators.base import BestLoss, FitJob, Fitted, Part
+from ml_training.training.estimators.pipeline import PipelineModel
+from ml_training.training.reporter import Progress
+from tests.unit.training.data import Recorder
+
+CLASSES, ROWS = 3, 300
+
+
+def fit_job(model_type: str, task: TaskKind, *, threads: int = 1, stop: bool = False, **params: Any) -> FitJob:
+    """Two numbers and a category of four, all with missing values; the categories are column 1."""
+    random = np.random.default_rng(3)
+    x = np.asfortranarray(random.normal(size=(ROWS, 3)))
+    x[:, 1] = random.integers(0, 4, ROWS)
+    effect = x[:, 0] + x[:, 1] + random.normal(scale=0.2, size=ROWS)
+    x[random.random((ROWS, 3)) < 0.1] = np.nan
+    y: Any = effect
+    if task.is_classification:
+        classes = 2 if task is TaskKind.BINARY else CLASSES
+        y = (np.argsort(np.argsort(effect)) * classes // ROWS).astype(np.int32)
+    recorder = Recorder()
+    kind = ModelType(model_type)
+    return FitJob(
+        task=task,
+        classes={TaskKind.BINARY: 2, TaskKind.MULTICLASS: CLASSES, TaskKind.REGRESSION: 0}[task],
+        features=(
+            FeatureSchema("a", ColumnKind.NUMBER),
+            FeatureSchema("b", ColumnKind.CATEGORY, tuple("wxyz")),
+            FeatureSchema("c", ColumnKind.NUMBER),
+        ),
+        params=PARAMS[kind].model_validate(params),
+        fit=Part(x[:200], y[:200]),
+        stop=Part(x[200:230], y[200:230]) if stop else None,
+        held_out=Part(x[230:], y[230:]),
+        early_stopping_rounds=4 if stop else None,
+        random_state=11,
+        threads=threads,
+        progress=Progress(recorder),
+        curve=LearningCurve("loss", recorder),
+    )
+
+
+def recorder_of(job: FitJob) -> Recorder:
+    recorder = job.progress.reporter
+    assert isinstance(recorder, Recorder)
+    return recorder
+
+
+def fitted(job: FitJob, model_type: str) -> Fitted:
+    return FAMILIES[ModelType(model_type)].fit(job)
+
+
+def pipeline_of(found: Fitted) -> Pipeline:
+    assert isinstance(found.model, PipelineModel)
+    return found.model._pipeline
+
+
+FORESTS = {
+    ("random_forest", TaskKind.MULTICLASS): RandomForestClassifier,
+    ("random_forest", TaskKind.REGRESSION): RandomForestRegressor,
+    ("extra_trees", TaskKind.MULTICLASS): ExtraTreesClassifier,
+    ("extra_trees", TaskKind.REGRESSION): ExtraTreesRegressor,
+}
+
+
+@pytest.mark.parametrize(("model_type", "task"), FORESTS)
+def test_a_forest_grown_in_batches_is_the_forest_of_one_fit(model_type: str, task: TaskKind) -> None:
+    job = fit_job(model_type, task, threads=2, n_estimators=23, max_features=0.7)
+    found = fitted(job, model_type)
+    assert len([message for message in recorder_of(job).messages if message.startswith("tree ")]) > 2
+    pipeline = pipeline_of(found)
+    x = pipeline.named_steps["encode"].transform(job.fit.x).astype(np.float32)
+    plain = FORESTS[model_type, task](n_estimators=23, max_features=0.7, random_state=11).fit(x, job.fit.y)
+    assert canonical_skops(pipeline.named_steps["forest"]) == canonical_skops(plain)
+
+
+def test_hist_gradient_boosting_is_one_plain_fit_with_the_losses_read_along() -> None:
+    job = fit_job("hist_gradient_boosting", TaskKind.MULTICLASS, n_estimators=12, max_features=0.5)
+    found = fitted(job, "hist_gradient_boosting")
+    plain = HistGradientBoostingClassifier(
+        max_iter=12, max_features=0.5, categorical_features=[1], random_state=11, early_stopping=False
+    ).fit(job.fit.x, job.fit.y)
+    np.testing.assert_array_equal(found.model.predict(job.held_out.x, threads=1), plain.predict_proba(job.held_out.x))
+    assert [iteration for iteration, _ in recorder_of(job).iterations] == list(range(1, 13))
+    assert set(recorder_of(job).iterations[0][1]) == {"train_loss", "held_out_loss"}
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_lightgbm_is_a_plain_train_call(stop: bool) -> None:
+    job = fit_job("lightgbm", TaskKind.BINARY, stop=stop, n_estimators=60, min_child_samples=5, learning_rate=0.3)
+    found = fitted(job, "lightgbm")
+    params = {"objective": "binary", "min_data_in_leaf": 5, "learning_rate": 0.3, "seed": 11, "verbosity": -1}
+    data = lgb.Dataset(job.fit.x, job.fit.y, categorical_feature=[1])
+    part = job.stop or job.held_out
+    patience = 4 if stop else 60
+    plain = lgb.train(
+        params | {"deterministic": True, "force_row_wise": True, "num_threads": 1},
+        data,
+        60,
+        valid_sets=[lgb.Dataset(part.x, part.y, reference=data)],
+        callbacks=[lgb.early_stopping(patience, verbose=False)] if stop else [],
+    )
+    np.testing.assert_array_equal(
+        found.model.predict(job.held_out.x, threads=1)[:, 1], plain.predict(job.held_out.x, num_threads=1)
+    )
+    assert found.best_iteration == (plain.best_iteration if stop else None)
+    assert found.iterations == (plain.best_iteration if stop else 60)
+
+
+def test_dart_trains_every_round_and_says_that_it_cannot_stop_early() -> None:
+    job = fit_job("lightgbm", TaskKind.BINARY, stop=True, n_estimators=30, boosting_type="dart")
+    assert fitted(job, "lightgbm").iterations == 30
+    assert any("dart" in line for line in recorder_of(job).lines)
+
+
+def test_linear_models_see_imputed_scaled_and_encoded_columns() -> None:
+    job = fit_job("ridge", TaskKind.REGRESSION, alpha=2.0)
+    found = fitted(job, "ridge")
+    encoder = pipeline_of(found).named_steps["encode"]
+    x = encoder.transform(job.fit.x)
+    assert x.shape == (200, 2 + 5)  # two numbers, four categories and "missing"
+    assert np.isfinite(encoder.transform(job.held_out.x)).all()
+    np.testing.assert_allclose(x[:, :2].mean(axis=0), 0, atol=1e-12)
+    plain = Ridge(alpha=2.0).fit(x, job.fit.y)
+    np.testing.assert_allclose(
+        found.model.predict(job.held_out.x, threads=1), plain.predict(encoder.transform(job.held_out.x))
+    )
+    importance = found.model.importance()
+    assert importance is not None
+    assert importance.values[1] == np.abs(plain.coef_[2:]).max()
+    assert importance.values[2] == abs(plain.coef_[1])
+
+
+def test_logistic_regression_reports_each_iteration_and_is_a_plain_fit() -> None:
+    job = fit_job("logistic_regression", TaskKind.MULTICLASS, C=3.0)
+    found = fitted(job, "logistic_regression")
+    pipeline = pipeline_of(found)
+    x = pipeline.named_steps["encode"].transform(job.fit.x)
+    plain = LogisticRegression(C=3.0, max_iter=1_000).fit(x, job.fit.y)
+    np.testing.assert_allclose(pipeline.named_steps["linear"].coef_, plain.coef_)
+    assert sum(message.startswith("iteration ") for message in recorder_of(job).messages) >= plain.n_iter_[0]
+
+
+def test_logistic_regression_with_an_l1_share_drops_useless_features() -> None:
+    job = fit_job("logistic_regression", TaskKind.BINARY, C=0.05, l1_ratio=1.0)
+    importance = fitted(job, "logistic_regression").model.importance()
+    assert importance is not None
+    assert importance.values[2] == 0.0
+    assert importance.values[0] > 0.0
+
+
+def test_an_epoch_shows_every_row_once_and_a_new_order_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray] = []
+    fit = MLPRegressor.partial_fit
+
+    def spy(self: MLPRegressor, x: np.ndarray, y: np.ndarray) -> MLPRegressor:
+        seen.append(y.copy())
+        return fit(self, x, y)
+
+    monkeypatch.setattr(MLPRegressor, "partial_fit", spy)
+    job = fit_job("mlp", TaskKind.REGRESSION, max_iter=2, batch_size=3)
+    fitted(job, "mlp")
+    assert [len(part) for part in seen] == [96, 96, 8, 96, 96, 8]  # 32 mini-batches of 3 at a time
+    first, second = np.concatenate(seen[:3]), np.concatenate(seen[3:])
+    np.testing.assert_array_equal(np.sort(first), np.sort(job.fit.y))
+    np.testing.assert_array_equal(np.sort(second), np.sort(job.fit.y))
+    assert (first != second).any()
+
+
+def test_the_network_learns_as_well_as_one_plain_fit() -> None:
+    params: dict[str, Any] = {"max_iter": 150, "batch_size": 20, "learning_rate_init": 0.01, "hidden_layer_sizes": [20]}
+    job = fit_job("mlp", TaskKind.REGRESSION, **params)
+    found = fitted(job, "mlp")
+    encoder = pipeline_of(found).named_steps["encode"]
+    plain = MLPRegressor(**params, random_state=11).fit(encoder.transform(job.fit.x), job.fit.y)
+    y = job.held_out.y
+    ours = np.mean((found.model.predict(job.held_out.x, threads=1) - y) ** 2)
+    theirs = np.mean((plain.predict(encoder.transform(job.held_out.x)) - y) ** 2)
+    assert ours == pytest.approx(theirs, rel=0.35)
+    assert found.iterations is not None
+    assert abs(found.iterations - plain.n_iter_) < 75
+    network = pipeline_of(found).named_steps["network"]
+    assert len(network.loss_curve_) == network.n_iter_ == found.iterations
+
+
+def test_the_network_keeps_the_weights_of_its_best_epoch() -> None:
+    job = fit_job("mlp", TaskKind.REGRESSION, stop=True, max_iter=200, learning_rate_init=0.05)
+    found = fitted(job, "mlp")
+    assert job.stop is not None
+    loss = float(np.sqrt(np.mean((found.model.predict(job.stop.x, threads=1) - job.stop.y) ** 2)))
+    losses = [values["stop_loss"] for _, values in recorder_of(job).iterations]
+    assert found.best_iteration is not None
+    assert len(losses) == found.best_iteration + 4
+    assert loss == pytest.approx(losses[found.best_iteration - 1])
+
+
+def test_a_network_that_diverges_fails_with_a_hint() -> None:
+    job = fit_job("mlp", TaskKind.REGRESSION, max_iter=3)
+    hopeless = replace(job, fit=Part(job.fit.x, np.full(200, 1.7e308)))
+    with np.errstate(all="ignore"), pytest.raises(JobFailed) as caught:
+        fitted(hopeless, "mlp")
+    assert caught.value.code is ErrorCode.TRAINING_ERROR
+    assert "learning_rate_init" in caught.value.hint
+
+
+def test_slices_are_whole_mini_batches() -> None:
+    assert mlp._whole_batches(10, 100) == [slice(0, 10)]
+    assert mlp._whole_batches(6_400, 200) == [slice(0, 6_400)]
+    assert mlp._whole_batches(6_500, 200) == [slice(0, 6_500)]
+    assert mlp._whole_batches(6_600, 200) == [slice(0, 6_400), slice(6_400, 6_600)]
+
+
+def test_a_slow_improvement_below_the_tolerance_counts_as_none() -> None:
+    best = BestLoss(3, tolerance=0.1)
+    assert [best.improved(step, loss) for step, loss in enumerate([1.0, 0.95, 0.9, 0.84], start=1)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert best.exhausted(4)
+    assert best.improved(5, 0.5)
+    assert not best.exhausted(7)
+
+
+@pytest.mark.parametrize("model_type", [kind.value for kind in ModelType if kind is not ModelType.LIGHTGBM])
+def test_the_trusted_types_are_a_fixed_list_and_no_longer_than_needed(model_type: str) -> None:
+    job = fit_job(model_type, TaskKind.BINARY, **({"max_iter": 2} if model_type == "mlp" else {}))
+    needed = set(skops.io.get_untrusted_types(data=fitted(job, model_type).model.dump()))
+    # A list, written down; what skops finds in our own fresh models must be in it.
+    with pytest.MonkeyPatch.context() as patch:
+        given: list[list[str]] = []
+        loads = skops.io.loads
+        patch.setattr(skops.io, "loads", lambda data, trusted: given.append(trusted) or loads(data, trusted=trusted))
+        FAMILIES[ModelType(model_type)].load(fitted(job, model_type).model.dump(), TaskKind.BINARY)
+    assert needed <= set(given[0])
+    assert set(given[0]) - needed <= {"numpy.dtype"}

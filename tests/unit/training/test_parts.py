@@ -1,0 +1,152 @@
+"""The small parts of the engine: matrix, target scale, curves, progress, warnings."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml_training.domain.errors import Interrupted, StopReason
+from ml_training.domain.states import TaskKind
+from ml_training.selection.plan import plan_train
+from ml_training.training.curves import LearningCurve, classification_curves
+from ml_training.training.matrix import LARGEST, model_matrix
+from ml_training.training.reporter import Progress, slices
+from ml_training.training.schema import training_schema
+from ml_training.training.scores import Predicted
+from ml_training.training.target import TargetScale
+from ml_training.training.warnings_log import warnings_logged
+from tests.unit.training.data import Recorder, boolean, category, integer, job, number, table
+
+
+def test_the_matrix_holds_numbers_booleans_and_codes_with_nan_for_missing(tmp_path: Path) -> None:
+    index = table(
+        tmp_path,
+        number("n", [1.5, np.nan, 1e308, -1e308]),
+        integer("i", [1, -2, 2**63 - 1, 0]),
+        boolean("b", [1, -1, 0, 1]),
+        category("c", ["z", None, "a", "m"]),
+        category("y", ["no", "yes", "no", "yes"]),
+    )
+    schema = training_schema(plan_train(job("ridge"), index), index, target_column="y")
+    known = {feature.name: feature.categories for feature in schema.features}["c"]
+    matrix = model_matrix(index, schema.features, np.arange(4))
+    expected = [
+        [1.5, 1, 1, known.index("z") if "z" in known else np.nan],
+        [np.nan, -2, np.nan, np.nan],
+        [LARGEST, 2.0**63, 0, known.index("a") if "a" in known else np.nan],
+        [-LARGEST, 0, 1, known.index("m") if "m" in known else np.nan],
+    ]
+    np.testing.assert_array_equal(matrix, expected)
+    assert np.isfinite(matrix.astype(np.float32)[[0, 2, 3], :2]).all()
+    np.testing.assert_array_equal(model_matrix(index, schema.features, np.array([1, 3])), matrix[[1, 3]])
+
+
+def test_categories_are_those_of_the_training_part_and_are_found_again_in_another_data_set(tmp_path: Path) -> None:
+    towns = ["b", "a"] * 10 + ["held out only"]
+    index = table(tmp_path, category("town", towns), number("n", np.arange(21)), integer("y", [0, 1] * 10 + [0]))
+    plan = plan_train(job("ridge"), index)
+    without = training_schema(
+        type(plan)(**{name: getattr(plan, name) for name in plan.__dataclass_fields__} | {"train": np.arange(20)}),
+        index,
+        target_column="y",
+    )
+    assert without.features[0].categories == ("a", "b")
+    assert np.isnan(model_matrix(index, without.features, np.array([20]))[0, 0])
+    other = table(tmp_path, category("town", ["c", "b", None, "a"]), number("n", np.arange(4)))
+    np.testing.assert_array_equal(model_matrix(other, without.features, np.arange(4))[:, 0], [np.nan, 1.0, np.nan, 0.0])
+
+
+@pytest.mark.parametrize(
+    "y", [[1e308, -1e308, 0.0], [1e-300, 2e-300, 5e-300], [5.0, 7.0, 9.0]], ids=["huge", "tiny", "plain"]
+)
+def test_targets_survive_the_way_there_and_back(y: list[float]) -> None:
+    values = np.array(y)
+    for standardise in (False, True):
+        scale = TargetScale.of(values, standardise=standardise)
+        learnt = scale.learnt(values)
+        assert np.abs(learnt).max() < 100
+        assert not standardise or np.std(learnt) == pytest.approx(1.0)
+        np.testing.assert_allclose(scale.original(learnt), values, rtol=1e-9, atol=np.abs(values).max() * 1e-12)
+        assert TargetScale.from_json(scale.to_json()) == scale
+    assert (TargetScale.of(values, standardise=False) == TargetScale()) == (y[0] == 5.0)
+
+
+def test_a_target_of_one_value_is_only_shifted() -> None:
+    assert TargetScale.of(np.full(3, 4.0), standardise=True) == TargetScale(shift=4.0, scale=1.0)
+    assert TargetScale.of(np.zeros(3), standardise=True) == TargetScale()
+
+
+def test_curves_have_few_points_and_both_ends() -> None:
+    random = np.random.default_rng(0)
+    y = random.integers(0, 2, 20_000)
+    chance = np.clip(0.4 * y + 0.6 * random.random(20_000), 0, 1)
+    predicted = Predicted(TaskKind.BINARY, 1, np.column_stack([1 - chance, chance]), True)
+    curves = classification_curves(y, predicted)
+    roc = curves["roc"]
+    assert 50 < len(roc["fpr"]) == len(roc["tpr"]) <= 200
+    assert (roc["fpr"][0], roc["tpr"][0], roc["fpr"][-1], roc["tpr"][-1]) == (0.0, 0.0, 1.0, 1.0)
+    steps = np.hypot(np.diff(roc["fpr"]), np.diff(roc["tpr"]))
+    assert steps.max() < 0.03
+    recall = curves["precision_recall"]["recall"]
+    assert len(recall) <= 200
+    assert {recall[0], recall[-1]} == {0.0, 1.0}
+    assert classification_curves(np.zeros(20_000), predicted) == {}
+
+
+def test_a_long_learning_curve_is_thinned_and_keeps_first_and_last() -> None:
+    recorder = Recorder()
+    curve = LearningCurve("rmse", recorder, unit=10.0)
+    assert curve.to_json() is None
+    for iteration in range(1, 5_001):
+        curve.record(iteration, train=1.0 / iteration, stop=np.nan if iteration == 1 else 2.0)
+    stored = curve.to_json()
+    assert stored is not None
+    assert len(stored["iteration"]) == len(stored["train"]) == len(stored["stop"]) == 1_000
+    assert (stored["iteration"][0], stored["iteration"][-1]) == (1, 5_000)
+    assert (stored["train"][0], stored["stop"][0]) == (10.0, None)
+    assert recorder.iterations[0] == (1, {"train_rmse": 10.0})
+    assert recorder.iterations[1] == (2, {"train_rmse": 5.0, "stop_rmse": 20.0})
+
+
+def test_progress_never_falls_and_the_eta_is_what_the_measured_rate_says() -> None:
+    now = [100.0]
+    recorder = Recorder()
+    progress = Progress(recorder, clock=lambda: now[0])
+    progress.stage("reading", until=0.2)
+    progress.stage("training", until=0.8)
+    now[0] += 10
+    progress.step(2, 10, "two of ten")
+    progress.step(1, 10, "a smaller number than before")
+    progress.step(12, 10, "more than all")
+    progress.finish("done")
+    assert recorder.fractions == pytest.approx([0.0, 0.2, 0.32, 0.32, 0.8, 1.0])
+    assert recorder.etas[:3] == [None, None, 40.0]
+    assert recorder.etas[-1] == 0.0
+
+
+def test_a_reason_to_stop_is_raised_at_once() -> None:
+    progress = Progress(Recorder(stop_at=2))
+    progress.stage("reading", until=0.5)
+    with pytest.raises(Interrupted) as caught:
+        progress.step(1, 2, "half")
+    assert caught.value.reason is StopReason.CANCEL
+
+
+def test_slices_cover_everything_once() -> None:
+    assert list(slices(5, of=2)) == [slice(0, 2), slice(2, 4), slice(4, 5)]
+    assert list(slices(0, of=2)) == []
+
+
+def test_warnings_become_log_lines_once_each_even_when_the_fit_fails() -> None:
+    recorder = Recorder()
+
+    def fail() -> None:
+        with warnings_logged(recorder):
+            for _ in range(3):
+                warnings.warn("did not converge", RuntimeWarning, stacklevel=1)
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        fail()
+    assert recorder.lines == ["RuntimeWarning: did not converge"]

@@ -1,0 +1,102 @@
+"""Data that no textbook shows: every job that selection lets through is trained and scored, or says why not."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, ModelType
+from ml_training.selection.index import Column
+from ml_training.training import engine
+from tests.unit.training.data import Recorder, boolean, category, integer, job, number, table, trained
+
+RANDOM = np.random.default_rng(0)
+ROWS = 60
+FEW = {"logistic_regression": {}, "ridge": {}, "mlp": {"max_iter": 10}}
+LABELS = category("y", [f"k{code}" for code in RANDOM.integers(0, 2, ROWS)])
+NOISE = number("a", RANDOM.normal(size=ROWS))
+
+
+def labels(text: str) -> Column:
+    return category("y", list(text))
+
+
+TABLES: dict[str, Callable[[], list[Column]]] = {
+    "constant features": lambda: [number("a", np.ones(ROWS)), integer("b", np.full(ROWS, 3)), LABELS],
+    "almost nothing there": lambda: [
+        number("a", np.where(np.arange(ROWS) < 1, 1.0, np.nan)),
+        boolean("b", np.where(np.arange(ROWS) < 1, 1, -1)),
+        category("c", ["x", *[None] * (ROWS - 1)]),
+        LABELS,
+    ],
+    "huge numbers": lambda: [
+        number("a", RANDOM.choice([1e308, -1e308, 1.0, np.nan], ROWS)),
+        integer("b", RANDOM.choice([2**63 - 1, -(2**63), 0], ROWS)),
+        LABELS,
+    ],
+    "tiny numbers": lambda: [number("a", RANDOM.choice([1e-308, 5e-324, 0.0], ROWS)), LABELS],
+    "one feature of identifiers": lambda: [category("a", [f"c{row}" for row in range(ROWS)]), LABELS],
+    "three rows a class": lambda: [number("a", RANDOM.normal(size=9)), labels("aaabbbccc")],
+    "classes of one row": lambda: [number("a", RANDOM.normal(size=6)), labels("aaaabc")],
+    "four rows": lambda: [number("a", RANDOM.normal(size=4)), labels("aabb")],
+    "a hundred classes": lambda: [
+        number("a", RANDOM.normal(size=300)),
+        category("y", [f"Größe {row % 100} 🟣" for row in range(300)]),
+    ],
+    "more categories than bins": lambda: [
+        category("a", [f"c{row % 300}" for row in range(600)]),
+        category("y", [f"k{row % 2}" for row in range(600)]),
+    ],
+    "a huge target": lambda: [NOISE, number("y", RANDOM.choice([1.7e308, -1.7e308, 0.5], ROWS))],
+    "a tiny target": lambda: [NOISE, number("y", RANDOM.normal(size=ROWS) * 1e-300)],
+    "one outlier in the target": lambda: [NOISE, number("y", [1e308, *RANDOM.normal(size=ROWS - 1)])],
+    "two rows": lambda: [number("a", [1.0, 2.0]), number("y", [0.5, 1.5])],
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_it_is_trained_whatever_the_algorithm(tmp_path: Path, name: str) -> None:
+    columns = TABLES[name]()
+    index = table(tmp_path, *columns)
+    features = [column.name for column in columns[:-1]]
+    for model_type in ModelType:
+        if columns[-1].categories or model_type not in CLASSIFICATION_ONLY:
+            recorder = Recorder()
+            spec = job(model_type.value, features=features, params=FEW.get(model_type.value, {"n_estimators": 3}))
+            model = trained(spec, index, reporter=recorder)
+            json.dumps([model.scores, model.details], allow_nan=False)
+            assert recorder.fractions[-1] == 1.0
+            engine.load_model(model.artifact)
+
+
+@pytest.mark.parametrize("name", ["three rows a class", "classes of one row", "a huge target", "huge numbers"])
+def test_early_stopping_does_not_mind(tmp_path: Path, name: str) -> None:
+    index = table(tmp_path, *TABLES[name]())
+    for model_type in EARLY_STOPPING:
+        model = trained(job(model_type.value, early_stopping_rounds=2), index)
+        assert model.details["best_iteration"] >= 1
+
+
+def test_the_libraries_warnings_are_lines_of_the_log(tmp_path: Path) -> None:
+    recorder = Recorder()
+    index = table(tmp_path, number("a", RANDOM.normal(size=ROWS)), number("b", RANDOM.normal(size=ROWS)), LABELS)
+    trained(job("logistic_regression", params={"max_iter": 1}), index, reporter=recorder)
+    assert any(line.startswith("ConvergenceWarning: ") for line in recorder.lines)
+
+
+def test_the_details_say_what_was_used(tmp_path: Path) -> None:
+    index = table(tmp_path, NOISE, category("c", ["x", "y"] * 30), boolean("y", [1, 0, -1] * 20))
+    model = trained(job("lightgbm"), index)
+    assert model.details["rows"] == {"train": 32, "held_out": 8, "dropped": 20}
+    assert model.details["classes"] == [False, True]
+    assert model.details["positive_class"] is True
+    assert model.details["features"][1] == {"name": "c", "kind": "category", "categories": 2}
+    assert {entry["feature"] for entry in model.details["importance"]["features"]} == {"a", "c"}
+    assert model.lineage["random_state"] == 42
+    assert set(model.lineage["versions"]) == {"python", "numpy", "scikit_learn", "lightgbm", "skops"}
+
+
+def test_a_fresh_process_can_be_warmed_up() -> None:
+    engine.warm_up()
