@@ -4,7 +4,6 @@ from contextlib import nullcontext
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.http import parse_options_header
 
 from ml_training.api.context import context
 from ml_training.api.inbox import BODY_BYTES
@@ -34,8 +33,8 @@ def too_large() -> TooLarge:
 
 def read_json(limits: Limits) -> object:
     """The body as JSON; raises WrongKind, TooLarge or BadRequest."""
-    kind, options = parse_options_header(request.headers.get("Content-Type"))
-    if kind != JSON or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+    options = request.mimetype_params
+    if request.mimetype != JSON or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise WrongKind(f"send {JSON} in UTF-8, not {_shown(request.headers.get('Content-Type'))}")
     refuse_encodings()
     return parse(_read(), max_depth=limits.json_depth)
@@ -69,8 +68,7 @@ def idempotency_key() -> str | None:
 
 def boundary() -> bytes:
     """The boundary of a multipart body; raises BadRequest without one."""
-    _, options = parse_options_header(request.headers.get("Content-Type"))
-    found = options.get("boundary", "")
+    found = request.mimetype_params.get("boundary", "")
     if not (1 <= len(found) <= 70 and found.isascii()):
         raise BadRequest("the Content-Type of a form names a boundary of 1 to 70 ASCII characters")
     return found.encode()

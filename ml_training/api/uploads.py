@@ -1,5 +1,6 @@
 """Multipart uploads, streamed: the file goes from the socket to the storage, never into memory or a second file."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
@@ -16,6 +17,8 @@ from ml_training.storage.base import StoredObject
 
 CHUNK_BYTES = 64 << 10
 BUFFER_BYTES = 4 * CHUNK_BYTES  # what the decoder may hold: a part's headers, or text before the first boundary
+LINE_BREAK = re.compile(rb"[\r\n]")
+LINE_EXTRA_BYTES = 8  # of a boundary line: two line breaks and up to four dashes
 MAX_PARTS = 10
 FIELD_BYTES = 1 << 10
 FORMATS = {".csv": "csv", ".csv.gz": "csv.gz", ".parquet": "parquet"}
@@ -143,10 +146,11 @@ def _data(events: Iterator[Event]) -> Iterator[bytes]:
 
 def _events(stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
     decoder = MultipartDecoder(boundary, max_form_memory_size=BUFFER_BYTES, max_parts=MAX_PARTS)
+    pieces = _pieces(stream, len(boundary) + LINE_EXTRA_BYTES)
     try:
         while not isinstance(event := decoder.next_event(), Epilogue):
             if event is NEED_DATA:
-                _feed(decoder, stream)
+                _feed(decoder, next(pieces, None))
             elif isinstance(event, Field | File) and event.name is None:
                 raise BadRequest("a part of the form has no name")
             else:
@@ -157,12 +161,32 @@ def _events(stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
         raise BadRequest("the form is broken or ends early") from None
 
 
-def _feed(decoder: MultipartDecoder, stream: IO[bytes]) -> None:
+def _feed(decoder: MultipartDecoder, piece: bytes | None) -> None:
     try:
-        chunk = stream.read(CHUNK_BYTES)
-    except RequestEntityTooLarge:
-        raise too_large() from None
-    try:
-        decoder.receive_data(chunk or None)
+        decoder.receive_data(piece)
     except RequestEntityTooLarge:
         raise BadRequest("the form holds too much text outside its parts") from None
+
+
+def _pieces(stream: IO[bytes], line_bytes: int) -> Iterator[bytes]:
+    """The stream, cut so that no piece ends inside a boundary line, which has at most `line_bytes` bytes.
+
+    werkzeug 3.1 gives out the line break in front of a boundary as data when it sees the boundary and one byte more.
+    """
+    held = b""
+    while chunk := _read(stream):
+        held += chunk
+        line = LINE_BREAK.search(held, max(0, len(held) - line_bytes))
+        cut = len(held) if line is None else line.start()
+        if cut:
+            yield held[:cut]
+        held = held[cut:]
+    if held:
+        yield held
+
+
+def _read(stream: IO[bytes]) -> bytes:
+    try:
+        return stream.read(CHUNK_BYTES)
+    except RequestEntityTooLarge:
+        raise too_large() from None

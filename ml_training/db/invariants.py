@@ -50,7 +50,6 @@ COUNTERS = f"""
     WHERE coalesce(c.n, 0) < r.n"""
 
 
-
 def broken_rows(connection: Connection) -> Iterator[tuple[str, list[int]]]:
     """(rule, ids) of each rule that is broken, at most 20 ids a rule."""
     for rule, query in QUERIES.items():

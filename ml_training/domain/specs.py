@@ -100,6 +100,8 @@ class TrainSpec(Runnable):
     def _fits_the_algorithm(self) -> "TrainSpec":
         if self.early_stopping_rounds is not None and self.model_type not in EARLY_STOPPING:
             raise ValueError(f"early_stopping_rounds is not known to {self.model_type.value}: leave it out")
+        if self.early_stopping_rounds is not None and self.params.get("boosting_type") == "dart":
+            raise ValueError("early_stopping_rounds does not go with boosting_type dart: leave one of them out")
         if self.task == "regression" and self.model_type in CLASSIFICATION_ONLY:
             raise ValueError(f"{self.model_type.value} does classification only: choose another model_type")
         return self

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import Connection
 
-from ml_training.db import jobs, ledger
+from ml_training.db import jobs
 from ml_training.db.engine import Database
 from ml_training.db.events import append_events
 from ml_training.domain.errors import ErrorCode, Interrupted, JobFailed, StopReason, Unavailable
@@ -107,7 +107,7 @@ def _write_end_once(database: Database, held: Held, reporter: JobReporter, end: 
     with database.write() as connection:
         seen = jobs.hold(connection, job_id=held.job_id, attempt=held.attempt)
         if seen is None:
-            _count_refusal(connection, held)
+            lifecycle.count_refusal(connection, held, "verdict")
         elif seen.cancel_requested:
             lifecycle.cancel(connection, held)
         elif isinstance(end, Verdict):
@@ -133,11 +133,3 @@ def _complete(connection: Connection, held: Held, reporter: JobReporter, verdict
     )
     if not done:  # cannot be: the row has been locked since `hold`; raising takes the result row back
         raise Unavailable(f"job {held.job_id} could not be completed")
-
-
-def _count_refusal(connection: Connection, held: Held) -> None:
-    job = jobs.get_job(connection, held.job_id)
-    # The answer to our own COMMIT may have been lost: then the row already says what this attempt wanted.
-    if job is None or job.attempt != held.attempt or not job.status.is_terminal:
-        log.warning("late_write_refused", what="verdict")
-        ledger.count_refused_write(connection, "verdict")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ml_training.db import jobs, ledger
+from ml_training.db import jobs
 from ml_training.db.engine import Database
 from ml_training.db.events import append_events
 from ml_training.domain.errors import ErrorCode, StopReason, Unavailable
@@ -98,7 +98,7 @@ class Lease(threading.Thread):
                     progress=self._reporter.snapshot(),
                 )
                 if seen is None:
-                    ledger.count_refused_write(connection, "lease")
+                    lifecycle.count_refusal(connection, held, "lease")
                 else:
                     append_events(connection, job_id=held.job_id, attempt=held.attempt, events=events)
         except Unavailable:

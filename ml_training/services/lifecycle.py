@@ -13,8 +13,10 @@ from ml_training.domain.errors import Conflict, ErrorCode, NotFound
 from ml_training.domain.records import Job, JobError
 from ml_training.domain.retry import EndReason, decide
 from ml_training.domain.states import JobStatus, JobType
+from ml_training.logs import get_logger
 from ml_training.services.core import Core
 
+log = get_logger(__name__)
 POISON = JobError(
     ErrorCode.POISON,
     "three attempts in a row lost their worker",
@@ -79,6 +81,18 @@ def give_back(connection: Connection, held: Held, reason: EndReason, *, jitter: 
     return jobs.hand_back(
         connection, job_id=held.job_id, attempt=held.attempt, delay=decision.delay, message=f"waiting: {reason.value}"
     )
+
+
+def count_refusal(connection: Connection, held: Held, what: str) -> None:
+    """Count a write that the fence refused, unless it was only this attempt's own end that went before.
+
+    The lease thread may look once more after the verdict, and the answer to our own COMMIT may have been lost: then
+    the row already says what this attempt wanted.
+    """
+    job = jobs.get_job(connection, held.job_id)
+    if job is None or job.attempt != held.attempt or not job.status.is_terminal:
+        log.warning("late_write_refused", job_id=held.job_id, attempt=held.attempt, what=what)
+        ledger.count_refused_write(connection, what)
 
 
 def _journal_end(connection: Connection, held: Held, status: JobStatus) -> None:

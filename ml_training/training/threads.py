@@ -8,11 +8,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 
 @contextmanager
-def limited(threads: int) -> Iterator[None]:
-    """joblib in threads (its processes are refused in a worker's child), OpenMP with `threads`, BLAS with one.
+def limited(threads: int, *, jobs: int | None = None) -> Iterator[None]:
+    """OpenMP with `threads`, joblib with as many (or `jobs`) and in threads, as a worker's child may have no processes
+    of its own, and BLAS with one.
 
     A BLAS that shares one product among threads adds in another order: with one thread, the same model comes out
     on every machine shape.
     """
-    with parallel_config(backend="threading", n_jobs=threads), threadpool_limits({"openmp": threads, "blas": 1}):
+    with (
+        parallel_config(backend="threading", n_jobs=jobs or threads),
+        threadpool_limits({"openmp": threads, "blas": 1}),
+    ):
         yield

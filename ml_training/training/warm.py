@@ -1,8 +1,11 @@
 """What a fresh worker child does once, so that its first small job does not pay for it."""
 
+from contextlib import suppress
+
 import numpy as np
 
 from ml_training.domain.algorithms import PARAMS, ModelType
+from ml_training.domain.errors import JobFailed
 from ml_training.domain.states import TaskKind
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema, ModelSchema
@@ -28,7 +31,9 @@ def warm_up(*, threads: int = 1) -> None:
     silent = SilentReporter()
     with warnings_logged(silent):
         for model_type in ModelType:
-            _rehearse(model_type, silent, threads)
+            # A library that cannot be loaded is the business of the jobs that need it.
+            with suppress(JobFailed):
+                _rehearse(model_type, silent, threads)
 
 
 def _rehearse(model_type: ModelType, silent: SilentReporter, threads: int) -> None:

@@ -133,6 +133,14 @@ def test_an_attempt_that_lost_its_job_ends_with_its_process(core: Core, dataset_
     assert refused(database) >= 1
 
 
+def test_a_job_that_ends_in_order_counts_no_refusal(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    for _ in range(10):
+        store_job(core.database, dataset_id=dataset_id)
+    busy = LeaseTimes(lease=5.0, renew=0.001, poll=0.001, cancel_grace=1.0, drain_grace=1.0)
+    while run_next(workplace(core.database, tmp_path, train_at_once, times=busy)):
+        assert refused(core.database) == 0
+
+
 def test_a_pending_job_is_cancelled_at_once_and_never_claimed(core: Core, dataset_id: int, tmp_path: Path) -> None:
     job_id = store_job(core.database, dataset_id=dataset_id)
     assert request_cancel(core, job_id).status is JobStatus.CANCELLED

@@ -49,11 +49,6 @@ class FitJob:
         """The positions of the columns that hold category codes."""
         return [at for at, feature in enumerate(self.features) if feature.kind is ColumnKind.CATEGORY]
 
-    @property
-    def numbers(self) -> list[int]:
-        """The positions of all other columns."""
-        return [at for at, feature in enumerate(self.features) if feature.kind is not ColumnKind.CATEGORY]
-
 
 @dataclass(frozen=True, slots=True)
 class Importance:

@@ -1,11 +1,12 @@
 """LightGBM: categories and missing values natively, one callback per boosting round, stored as its own text."""
 
+import importlib
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.states import TaskKind
 from ml_training.training.canonical import canonical_lightgbm
 from ml_training.training.estimators.base import BestLoss, Family, FitJob, Fitted, Importance, Part
@@ -18,10 +19,20 @@ OBJECTIVES = {
 }
 
 
+def _library() -> Any:
+    try:
+        return importlib.import_module("lightgbm")
+    except OSError:  # no OpenMP runtime on this machine: every other algorithm stays usable
+        return None
+
+
+lgb = _library()
+
+
 class BoosterModel:
     """A LightGBM booster, cut at its best round."""
 
-    def __init__(self, booster: lgb.Booster, task: TaskKind, *, rounds: int | None = None) -> None:
+    def __init__(self, booster: Any, task: TaskKind, *, rounds: int | None = None) -> None:
         self.probabilistic = task.is_classification
         self._booster = booster
         self._task = task
@@ -45,6 +56,7 @@ class BoosterModel:
 
 def fit(job: FitJob) -> Fitted:
     """Boost round by round; early stopping keeps the rounds up to the best one."""
+    _require_library()
     params = _params(job)
     rounds = params.pop("n_estimators")
     train = _dataset(job, job.fit, params)
@@ -66,6 +78,7 @@ def fit(job: FitJob) -> Fitted:
 
 def load(payload: bytes, task: TaskKind) -> BoosterModel:
     """From LightGBM's text; it must be our own, checked by its hash: a forged one can kill the process."""
+    _require_library()
     return BoosterModel(lgb.Booster(model_str=payload.decode()), task)
 
 
@@ -92,6 +105,12 @@ class _Watch:
                 raise lgb.EarlyStopException(self.best.best_iteration - 1, [])
 
 
+def _require_library() -> None:
+    if lgb is None:
+        message = "LightGBM cannot be loaded: the worker's machine has no OpenMP runtime"
+        raise JobFailed(ErrorCode.TRAINING_ERROR, message, hint="install libgomp (Linux) or libomp (macOS)")
+
+
 def _params(job: FitJob) -> dict[str, Any]:
     objective, metric = OBJECTIVES[job.task]
     params = job.params.model_dump()
@@ -108,7 +127,7 @@ def _params(job: FitJob) -> dict[str, Any]:
     }
 
 
-def _dataset(job: FitJob, part: Part, params: dict[str, Any], *, reference: lgb.Dataset | None = None) -> lgb.Dataset:
+def _dataset(job: FitJob, part: Part, params: dict[str, Any], *, reference: Any = None) -> Any:
     return lgb.Dataset(
         part.x, label=part.y, reference=reference, categorical_feature=job.categories, params=dict(params)
     )

@@ -23,6 +23,7 @@ from ml_training.training.threads import limited
 
 TRUSTED = ("numpy.dtype",)
 PATIENCE, TOLERANCE = 10, 1e-4  # scikit-learn's defaults
+WATCHED_ROWS = 10_000  # of the held-out part, for the curve
 SLICE_BATCHES = 32  # mini-batches between two questions whether to stop
 LEFTOVERS = ("_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "_no_improvement_count")
 
@@ -34,7 +35,7 @@ def fit(job: FitJob) -> Fitted:
         fitted = Part(encoder.fit_transform(job.fit.x), job.fit.y)
         watched = {
             name: Part(encoder.transform(part.x), part.y)
-            for name, part in (("held_out", job.held_out), ("stop", job.stop))
+            for name, part in (("held_out", _head(job.held_out)), ("stop", job.stop))
             if part is not None
         }
         training = _Training(job, fitted)
@@ -122,6 +123,10 @@ class _Training:
 
     def _weights(self) -> list[NDArray[Any]]:
         return [*self.network.coefs_, *self.network.intercepts_]
+
+
+def _head(part: Part) -> Part:
+    return Part(part.x[:WATCHED_ROWS], part.y[:WATCHED_ROWS])
 
 
 def _whole_batches(rows: int, batch: int) -> list[slice]:

@@ -26,7 +26,8 @@ class PipelineModel:
 
     def predict(self, x: Matrix, *, threads: int) -> NDArray[Any]:
         """See Predictor."""
-        with limited(threads):
+        # One job: a forest's threads would add its trees' votes in another order each time.
+        with limited(threads, jobs=1):
             values: NDArray[Any]
             if self._task is TaskKind.REGRESSION:
                 values = self._pipeline.predict(x)

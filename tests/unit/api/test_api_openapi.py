@@ -124,9 +124,9 @@ def test_the_docs_page_loads_only_from_this_server(client: FlaskClient) -> None:
     assert len(links) == 4
     for link in links:
         assert link.startswith("/docs/")
-        asset = client.get(link)
-        assert asset.status_code == 200
-        assert len(asset.data) > 50
+        with client.get(link) as asset:
+            assert asset.status_code == 200
+            assert len(asset.data) > 50
 
 
 def test_the_policy_of_the_docs_page_lets_its_scripts_run_and_nothing_foreign(client: FlaskClient) -> None:

@@ -25,7 +25,7 @@ from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema
 from ml_training.training.canonical import canonical_skops
 from ml_training.training.curves import LearningCurve
-from ml_training.training.estimators import FAMILIES, mlp
+from ml_training.training.estimators import FAMILIES, light_gbm, mlp
 from ml_training.training.estimators.base import BestLoss, FitJob, Fitted, Part
 from ml_training.training.estimators.pipeline import PipelineModel
 from ml_training.training.reporter import Progress
@@ -132,6 +132,13 @@ def test_lightgbm_is_a_plain_train_call(stop: bool) -> None:
     )
     assert found.best_iteration == (plain.best_iteration if stop else None)
     assert found.iterations == (plain.best_iteration if stop else 60)
+
+
+def test_without_an_openmp_runtime_only_lightgbm_jobs_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(light_gbm, "lgb", None)
+    with pytest.raises(JobFailed, match="OpenMP"):
+        fitted(fit_job("lightgbm", TaskKind.BINARY), "lightgbm")
+    fitted(fit_job("ridge", TaskKind.BINARY), "ridge")
 
 
 def test_dart_trains_every_round_and_says_that_it_cannot_stop_early() -> None:

@@ -80,7 +80,7 @@ def test_a_target_of_one_value_is_only_shifted() -> None:
 def test_curves_have_few_points_and_both_ends() -> None:
     random = np.random.default_rng(0)
     y = random.integers(0, 2, 20_000)
-    chance = np.clip(0.4 * y + 0.6 * random.random(20_000), 0, 1)
+    chance = 1 / (1 + np.exp(-(y + random.normal(size=20_000))))
     predicted = Predicted(TaskKind.BINARY, 1, np.column_stack([1 - chance, chance]), True)
     curves = classification_curves(y, predicted)
     roc = curves["roc"]

@@ -57,7 +57,7 @@ def test_the_spread_is_that_of_scores_on_resampled_rows(task: TaskKind) -> None:
     pair = guess(task, y, noise=1.5, seed=2), guess(task, y, noise=2.5, seed=3)
     random = np.random.default_rng(9)
     plain = []
-    for _ in range(150):
+    for _ in range(80):
         rows = random.integers(0, ROWS, ROWS)
         first, second = (score(y[rows], replace(model, values=model.values[rows])) for model in pair)
         plain.append({name: first[name] - second[name] for name in first})  # type: ignore[operator]
@@ -66,7 +66,7 @@ def test_the_spread_is_that_of_scores_on_resampled_rows(task: TaskKind) -> None:
         differences = [one[metric] for one in plain]
         assert found.low is not None
         assert found.high is not None
-        assert found.high - found.low == pytest.approx(3.92 * np.std(differences), rel=0.25), metric
+        assert found.high - found.low == pytest.approx(3.92 * np.std(differences), rel=0.3), metric
         assert (found.high + found.low) / 2 == pytest.approx(np.mean(differences), abs=np.std(differences) / 2), metric
 
 
