@@ -2,8 +2,7 @@
 
 from contextlib import nullcontext
 
-from flask import request
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import g, request
 
 from ml_training.api.context import context
 from ml_training.api.inbox import BODY_BYTES
@@ -20,15 +19,16 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 def bound_body(limits: Limits, *, takes_files: bool) -> None:
     """Set how much of this request's body may be read; raises TooLarge at once when it says that it is larger."""
     is_upload = takes_files and request.mimetype == FORM
-    limit = limits.upload_bytes + FORM_OVERHEAD_BYTES if is_upload else limits.json_body_bytes
-    request.max_content_length = limit
-    if request.content_length is not None and request.content_length > limit:
+    g.body_limit = limits.upload_bytes + FORM_OVERHEAD_BYTES if is_upload else limits.json_body_bytes
+    # werkzeug cuts a body of unknown length off at this size without a word: one byte more shows that it did.
+    request.max_content_length = g.body_limit + 1
+    if request.content_length is not None and request.content_length > g.body_limit:
         raise too_large()
 
 
 def too_large() -> TooLarge:
     """The body is over the limit of this request."""
-    return TooLarge(f"the body is larger than the limit of {request.max_content_length:,} bytes")
+    return TooLarge(f"the body is larger than the limit of {g.body_limit:,} bytes")
 
 
 def read_json(limits: Limits) -> object:
@@ -45,10 +45,10 @@ def _read() -> bytes:
     # The worker class has collected a small body, unless its client waits to be asked for it.
     is_here = length is not None and length <= BODY_BYTES and "Expect" not in request.headers
     with nullcontext() if is_here else context().lane.enter("large body"):
-        try:
-            return request.get_data(cache=False)
-        except RequestEntityTooLarge:
-            raise too_large() from None
+        data = request.get_data(cache=False)
+    if len(data) > g.body_limit:
+        raise too_large()
+    return data
 
 
 def refuse_encodings() -> None:

@@ -18,7 +18,6 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     field_validator,
-    model_validator,
 )
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, PARAMS, ModelType
@@ -96,15 +95,23 @@ class TrainSpec(Runnable):
     def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
         return _after(end, info.data.get("train_start"), "train_start")
 
-    @model_validator(mode="after")
-    def _fits_the_algorithm(self) -> "TrainSpec":
-        if self.early_stopping_rounds is not None and self.model_type not in EARLY_STOPPING:
-            raise ValueError(f"early_stopping_rounds is not known to {self.model_type.value}: leave it out")
-        if self.early_stopping_rounds is not None and self.params.get("boosting_type") == "dart":
-            raise ValueError("early_stopping_rounds does not go with boosting_type dart: leave one of them out")
-        if self.task == "regression" and self.model_type in CLASSIFICATION_ONLY:
-            raise ValueError(f"{self.model_type.value} does classification only: choose another model_type")
-        return self
+    @field_validator("task")
+    @classmethod
+    def _can_do_the_task(cls, task: str | None, info: Any) -> str | None:
+        model_type = info.data.get("model_type")
+        if task == "regression" and model_type in CLASSIFICATION_ONLY:
+            raise ValueError(f"{model_type.value} does classification only: choose another model_type")
+        return task
+
+    @field_validator("early_stopping_rounds")
+    @classmethod
+    def _can_stop_early(cls, rounds: int | None, info: Any) -> int | None:
+        model_type = info.data.get("model_type")
+        if rounds is not None and model_type is not None and model_type not in EARLY_STOPPING:
+            raise ValueError(f"{model_type.value} does not know early stopping: leave it out")
+        if rounds is not None and info.data.get("params", {}).get("boosting_type") == "dart":
+            raise ValueError("does not go with boosting_type dart: leave one of them out")
+        return rounds
 
 
 class TestSpec(Runnable):

@@ -48,12 +48,16 @@ class Interrupts:
 
 @contextmanager
 def interrupts() -> Iterator[Interrupts]:
-    """Listen to SIGINT, SIGTERM and SIGHUP meanwhile; a signal that was ignored (nohup) stays ignored."""
+    """Listen to SIGINT, SIGTERM and SIGHUP meanwhile.
+
+    An ignored SIGHUP stays ignored: that is what nohup is for. An ignored SIGINT does not: a script's shell ignores it
+    for everything that it starts with &, and `kill -INT` should drain the stack there too.
+    """
     asked = Interrupts()
     numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
-        if before[number] is not signal.SIG_IGN:
+        if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:
             signal.signal(number, asked.note)
     try:
         yield asked

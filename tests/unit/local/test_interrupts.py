@@ -34,7 +34,17 @@ def test_one_ctrl_c_that_arrives_twice_does_not_hurry_but_a_later_one_does(monke
         assert asked.hurry()
 
 
-def test_what_was_ignored_stays_ignored_and_afterwards_everything_is_as_before() -> None:
+def test_a_stack_in_the_background_of_a_script_still_hears_sigint() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupts() as asked:
+            os.kill(os.getpid(), signal.SIGINT)
+            eventually(lambda: asked.requested, what="the signal arrived")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_nohup_is_respected_and_afterwards_everything_is_as_before() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with interrupts() as asked:

@@ -25,6 +25,7 @@ def upgrade() -> None:
         _ledger_totals,
         _versions,
         _jobs,
+        _jobs_indexes,
         _models,
         _comparisons,
         _job_events,
@@ -178,6 +179,9 @@ def _jobs() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
+
+
+def _jobs_indexes() -> None:
     op.create_index("jobs_dataset", "jobs", ["dataset_id"], unique=False)
     op.create_index(
         "jobs_due",

@@ -1,0 +1,213 @@
+"""A whole exporter over a real database: what happens to jobs is on the page, exactly, whatever else happens."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, insert, text
+
+from exporter.collectors.jobs import FAMILIES, MOST_JOBS
+from ml_training.db import jobs as job_rows
+from ml_training.db import ledger
+from ml_training.db.engine import Database
+from ml_training.db.tables import jobs
+from ml_training.local.ports import free_port
+from tests.support.eventually import eventually
+from tests.support.exporter import DEAD_BROKER, OPENMETRICS, ExporterClient, Series, running_exporter
+from tests.support.story import open_story, tell
+
+
+@pytest.fixture
+def exporter(database_url: str) -> Iterator[ExporterClient]:
+    with running_exporter(database_url) as client:
+        yield client
+
+
+def test_a_job_is_followed_from_its_submission_to_its_end(exporter: ExporterClient, database: Database) -> None:
+    story = open_story(database)
+    job_id = str(story.job(created=10.0, phases_count=3))
+    page = _page_with(exporter, "ml_job_status", job_id=job_id, status="PENDING")
+    assert page.value("ml_job_progress_percent", job_id=job_id) == 0
+    assert not page.all("ml_job_duration_seconds", job_id=job_id)
+    assert not page.all("ml_job_features_count", job_id=job_id)
+    assert page.value("ml_job_phases_count", job_id=job_id) == 3
+    assert page["ml_queue_depth"] == 1
+    assert page["ml_queue_oldest_seconds"] >= 9
+
+    with database.write() as connection:
+        claimed = job_rows.claim_next(connection, worker="worker@host-1", lease_seconds=30)
+        assert claimed is not None
+        progress = job_rows.Progress(fraction=0.25, message="", eta_seconds=12.0, features_count=8)
+        job_rows.renew(connection, job_id=claimed.id, attempt=1, lease_seconds=30, progress=progress)
+    page = _page_with(exporter, "ml_job_status", job_id=job_id, status="RUNNING")
+    assert len(page.all("ml_job_status", job_id=job_id)) == 1
+    assert page.value("ml_job_progress_percent", job_id=job_id) == 25
+    assert page.value("ml_job_eta_seconds", job_id=job_id) == 12
+    assert page.value("ml_job_features_count", job_id=job_id) == 8
+    assert page["ml_active_jobs"] == 1
+    assert page["ml_queue_oldest_seconds"] == 0
+    assert page.value("ml_queue_wait_seconds_count", job_type="TRAIN") == 1
+    first = page.value("ml_job_duration_seconds", job_id=job_id)
+    eventually(lambda: exporter.series().value("ml_job_duration_seconds", job_id=job_id) > first, within=10)
+
+    with database.write() as connection:
+        job_rows.complete(connection, job_id=int(job_id), attempt=1, result_id=1, rows_used=500, features_count=None)
+    page = _page_with(exporter, "ml_job_status", job_id=job_id, status="COMPLETED")
+    assert page.value("ml_job_progress_percent", job_id=job_id) == 100
+    assert not page.all("ml_job_eta_seconds", job_id=job_id)
+    assert page["ml_active_jobs"] == 0
+    assert page.value("ml_jobs_total", job_type="TRAIN", status="COMPLETED") == 1
+    assert page.value("ml_jobs_duration_seconds_count", job_type="TRAIN") == 1
+    assert page.value("ml_training_rows_total", model_type="lightgbm") == 500
+
+
+def test_no_counter_moves_when_rows_are_folded_or_deleted(exporter: ExporterClient, database: Database) -> None:
+    tell(open_story(database))
+    before = _counters(_page_with(exporter, "ml_training_rows_total", 1000, model_type="extra_trees"))
+    with database.write() as connection:
+        assert ledger.fold(connection, limit=1000) > 0
+        connection.execute(text("DELETE FROM models"))
+        connection.execute(delete(jobs))
+    page = _page_with(exporter, "ml_models_total", 0)
+    assert "ml_job_status" not in page
+    assert _counters(page) == before
+    assert sum(value for name, _, value in before if name == "ml_jobs_total") == 5
+
+
+def test_scrapers_get_the_format_and_the_encoding_that_they_ask_for(
+    exporter: ExporterClient, database: Database
+) -> None:
+    tell(open_story(database))
+    _page_with(exporter, "ml_models_total", 2)
+    status, headers, body = exporter.get("/metrics", Accept=OPENMETRICS)
+    assert (status, headers["content-type"]) == (200, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    assert len(Series(body.decode(), openmetrics=True)) > 200
+    for accept in ("", "application/openmetrics-text;version=2.0.0"):
+        _, headers, _ = exporter.get("/metrics", Accept=accept, **{"Accept-Encoding": "gzip"})
+        assert headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert headers["content-encoding"] == "gzip"
+
+
+def test_hostile_names_in_the_database_do_not_break_the_page(exporter: ExporterClient, database: Database) -> None:
+    story = open_story(database)
+    evil = 'worker"} 1\nml_db_connected 0\n# EOF\n\\'
+    for name in (evil, evil.replace("\n", " "), "x" * 500, "ünïcödé", "\u2028", ""):
+        story.process(name, "worker", ago=1.0, slots=2, rss_bytes=1)
+    story.start(story.job(created=2.0, model_type=evil), ago=1.0, worker=evil)
+    page = _page_with(exporter, "ml_job_status", model_type="other", status="RUNNING")
+    assert page["ml_db_connected"] == 1
+    assert page["ml_workers_up"] == 4  # two pairs read the same as labels
+    _, _, body = exporter.get("/metrics", Accept=OPENMETRICS)
+    assert len(Series(body.decode(), openmetrics=True)) == len(exporter.series())
+
+
+def test_too_many_jobs_are_cut_running_ones_first_and_counted(database_url: str, database: Database) -> None:
+    story = open_story(database)
+    running = str(story.job(created=1.0))
+    waiting = {
+        "job_type": "TEST", "model_type": "ridge", "status": "PENDING", "spec": {}, "priority": 5, "attempt": 0,
+        "cancel_requested": False, "max_runtime_seconds": 1.0, "runtime_seconds": 0.0, "progress": 0.0,
+        "progress_message": "", "phases_count": 0,
+    }  # fmt: skip
+    many = [{**waiting, "created_at": story.base - n, "run_after": story.base} for n in range(2, MOST_JOBS + 502)]
+    with database.write() as connection:
+        connection.execute(insert(jobs), many)
+    story.start(int(running), ago=0.0)
+    with running_exporter(database_url) as exporter:
+        page = exporter.series()
+        assert len(page.all("ml_job_status")) == MOST_JOBS
+        assert page.value("ml_job_status", job_id=running) == 2
+        assert page.value("ml_jobs_current", job_type="TEST", status="PENDING") == MOST_JOBS + 500
+        assert page["ml_exporter_series_dropped_total"] % (501 * len(FAMILIES)) == 0
+        assert page["ml_exporter_series_dropped_total"] > 0
+        assert len(page) < 15_000
+        oldest = {str(n) for n in range(MOST_JOBS + 501 - (MOST_JOBS - 1) + 1, MOST_JOBS + 502)}
+        assert page.labels("ml_job_status", "job_id") == {running} | oldest
+
+
+def test_the_health_routes_say_who_answers_and_what_is_missing(exporter: ExporterClient) -> None:
+    assert exporter.json("/health/live") == (200, {"status": "ok", "pid": os.getpid()})
+    status, ready = exporter.json("/health/ready")
+    assert (status, ready["status"], ready["pid"]) == (200, "ready", os.getpid())
+    assert {name: part["ok"] for name, part in ready["parts"].items()} == {
+        "database": True, "snapshot": True, "page": True, "broker": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_process_starts_answers_and_ends_in_order(new_sqlite_url: str, tmp_path: Path, number: int) -> None:
+    with _process(new_sqlite_url, tmp_path) as (process, client):
+        eventually(lambda: client.json("/health/live") == (200, {"status": "ok", "pid": process.pid}), within=60)
+        assert client.series()["ml_db_connected"] == 1
+        process.send_signal(number)
+        assert process.wait(20) == 0
+
+
+def test_a_taken_port_ends_the_process_with_a_line_that_says_so(exporter: ExporterClient, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "exporter"],
+        env=_environment("", tmp_path, exporter.port), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "in use" in done.stderr
+
+
+@pytest.fixture
+def new_sqlite_url(new_sqlite: Callable[[], str]) -> str:
+    return new_sqlite()
+
+
+class _process:  # noqa: N801 - reads like the function that it is
+    """An exporter as its own process; killed if the test leaves it running."""
+
+    def __init__(self, database_url: str, directory: Path) -> None:
+        self._client = ExporterClient(free_port())
+        environment = _environment(database_url, directory, self._client.port)
+        self._process = subprocess.Popen([sys.executable, "-m", "exporter"], env=environment)
+
+    def __enter__(self) -> tuple[subprocess.Popen[bytes], ExporterClient]:
+        return self._process, self._client
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def _environment(database_url: str, directory: Path, port: int) -> dict[str, str]:
+    prefix = "ML_TRAINING_"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefix)}
+    return {
+        **kept,
+        f"{prefix}DATABASE_URL": database_url,
+        f"{prefix}DATA_DIR": str(directory),
+        f"{prefix}BROKER_URL": DEAD_BROKER,
+        f"{prefix}EXPORTER_PORT": str(port),
+    }
+
+
+def _page_with(exporter: ExporterClient, name: str, value: float | None = None, **labels: str) -> Series:
+    """The first page on which this series stands, with this value if one is given."""
+
+    def look() -> Series | None:
+        page = exporter.series()
+        found = list(page.all(name, **labels).values())
+        return page if found and value in {None, *found} else None
+
+    page = eventually(look, within=15, what=f"{name}{labels} on the page")
+    assert page is not None
+    return page
+
+
+def _counters(page: Series) -> set[tuple[str, frozenset[tuple[str, str]], float]]:
+    names = (
+        "ml_jobs_total", "ml_jobs_duration_seconds_bucket", "ml_jobs_duration_seconds_sum",
+        "ml_jobs_duration_seconds_count", "ml_queue_wait_seconds_bucket", "ml_queue_wait_seconds_sum",
+        "ml_job_attempts_lost_total", "ml_stale_writes_refused_total", "ml_training_rows_total",
+        "ml_training_seconds_total",
+    )  # fmt: skip
+    return {(name, labels, value) for name in names for labels, value in page.all(name).items()}

@@ -1,0 +1,216 @@
+"""The exporter while the database or the broker is away: it says so, keeps what it knows, and comes back by itself."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from exporter.collectors.base import Collector
+from exporter.collectors.jobs import LIFETIME_SECONDS, Jobs
+from exporter.live import LiveProgress
+from exporter.snapshot import Snapshots
+from ml_training.db.engine import Database, open_database
+from ml_training.db.migrate import migrate
+from ml_training.db.stats import Stats
+from ml_training.local.redis_server import start_redis
+from ml_training.queue.app import make_celery
+from tests.support.eventually import eventually
+from tests.support.exporter import ExporterClient, running_exporter
+from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.story import open_story, tell
+
+SLACK = 2.0  # what a loaded machine may add to a promise in seconds
+AWAY = 3.0 + SLACK
+BACK = 1.0 + SLACK
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server that these tests may hurt, with the story in it."""
+    with postgres_server() as server:
+        database = open_database(server.url())
+        migrate(database)
+        tell(open_story(database))
+        database.dispose()
+        yield server
+
+
+def connected(client: ExporterClient, value: int) -> bool:
+    return client.series()["ml_db_connected"] == value
+
+
+def test_a_database_that_stops_is_noticed_and_one_that_returns_too(own_postgres: PostgresServer) -> None:
+    with running_exporter(own_postgres.url(), snapshot_seconds=1.0) as client:
+        before = client.series()
+        assert before["ml_db_connected"] == 1
+        own_postgres.stop()
+        try:
+            eventually(lambda: connected(client, 0), within=AWAY)
+            during = client.series()
+            assert during.all("ml_jobs_total") == before.all("ml_jobs_total")
+            assert during.all("ml_job_status") == before.all("ml_job_status")
+            assert set(during.all("ml_exporter_collector_success", collector="ledger").values()) == {0}
+            assert client.json("/health/live")[0] == 200
+            status, ready = client.json("/health/ready")
+            assert (status, ready["parts"]["database"]["ok"]) == (503, False)
+        finally:
+            own_postgres.start()
+        eventually(lambda: connected(client, 1), within=BACK)
+        assert client.series().value("ml_exporter_collector_success", collector="ledger") == 1
+
+
+def test_a_database_that_hangs_is_noticed_too_and_no_scrape_waits_for_it(own_postgres: PostgresServer) -> None:
+    with running_exporter(own_postgres.url(), snapshot_seconds=1.0) as client:
+        assert connected(client, 1)
+        with frozen(own_postgres):
+            eventually(lambda: connected(client, 0), within=AWAY)
+            started = time.monotonic()
+            page = client.series()
+            assert time.monotonic() - started < 1.0
+            assert page["ml_exporter_snapshot_age_seconds"] > 1.0
+        eventually(lambda: connected(client, 1), within=BACK)
+
+
+def test_an_exporter_that_starts_without_its_database_serves_and_says_so(own_postgres: PostgresServer) -> None:
+    own_postgres.stop()
+    with running_exporter(own_postgres.url(), snapshot_seconds=1.0) as client:
+        try:
+            page = client.series()
+            assert (page["ml_db_connected"], page["ml_service_uptime_seconds"]) == (0, 0)
+            # A 0 that jumps to the true number would be a burst of jobs to Prometheus: unknown is absent.
+            assert "ml_jobs_total" not in page
+            assert client.json("/health/ready")[0] == 503
+        finally:
+            own_postgres.start()
+        eventually(lambda: connected(client, 1), within=BACK)
+        assert sum(client.series().all("ml_jobs_total").values()) == 5
+
+
+def test_jobs_leave_the_page_when_nobody_knows_any_more_how_they_are(database: Database) -> None:
+    tell(open_story(database))
+    now = 1000.0
+    snapshots = Snapshots(
+        database,
+        (
+            Collector("jobs", Jobs(LiveProgress()).ask, LIFETIME_SECONDS),
+            Collector("models", lambda stats: lambda _: {}),
+        ),
+        clock=lambda: now,
+    )
+    snapshots.read()
+    now += 60.0
+    assert [name for name, _ in snapshots.shows()] == ["jobs", "models"]
+    now += 0.1
+    assert [name for name, _ in snapshots.shows()] == ["models"]
+    assert snapshots.age == pytest.approx(60.1)
+    snapshots.read()
+    assert [name for name, _ in snapshots.shows()] == ["jobs", "models"]
+
+
+def test_a_broken_question_costs_its_own_answer_only(database: Database) -> None:
+    tell(open_story(database))
+
+    def broken(stats: Stats) -> object:
+        stats._connection.exec_driver_sql("SELECT 1 / (SELECT count(*) - count(*) FROM jobs), missing FROM jobs")
+        return None
+
+    def fine(stats: Stats) -> object:
+        assert stats.live_jobs()
+        return lambda _now: {}
+
+    questions = (Collector("first", fine), Collector("broken", broken), Collector("last", fine))  # type: ignore[arg-type]
+    snapshots = Snapshots(database, questions)
+    snapshots.read()
+    if database.dialect == "postgresql":  # SQLite reports an unknown column as an outage
+        assert {name: run.ok for name, run in snapshots.runs().items()} == {
+            "first": True,
+            "broken": False,
+            "last": True,
+        }
+        assert snapshots.connected
+
+
+def test_a_broker_that_goes_is_noticed_and_its_events_are_heard_again(database_url: str, tmp_path: Path) -> None:
+    server = start_redis(tmp_path / "redis")
+    try:
+        with running_exporter(database_url, server.url) as client:
+            eventually(lambda: client.series()["ml_broker_connected"] == 1, within=5)
+            assert client.series().value("ml_queue_depth", queue="permits") == 0
+            server.kill()
+            eventually(lambda: client.series()["ml_broker_connected"] == 0, within=AWAY)
+            assert not client.series().all("ml_queue_depth", queue="permits")
+            assert client.series()["ml_db_connected"] == 1
+            server.restart()
+            eventually(lambda: client.series()["ml_broker_connected"] == 1, within=BACK + 1.0)
+            eventually(lambda: _hears(client, server.url), within=10, every=0.2, what="an event is counted")
+    finally:
+        server.stop()
+
+
+def test_an_event_brings_progress_before_the_next_snapshot(
+    database: Database, database_url: str, broker_url: str
+) -> None:
+    story = open_story(database)
+    job_id = story.job(created=2.0)
+    story.start(job_id, ago=1.0, progress=0.1)
+    with running_exporter(database_url, broker_url, snapshot_seconds=30.0) as client:
+        assert client.series()["ml_job_progress_percent"] == 10
+        eventually(lambda: _shows_progress(client, broker_url, job_id, 0.75), within=10, every=0.2)
+        assert client.series()["ml_job_progress_percent"] == 75
+
+
+def test_an_event_brings_a_snapshot_before_its_time(database: Database, database_url: str, broker_url: str) -> None:
+    with running_exporter(database_url, broker_url, snapshot_seconds=30.0) as client:
+        eventually(lambda: client.series()["ml_broker_connected"] == 1, within=5)
+        job_id = str(open_story(database).job(created=1.0))
+        eventually(
+            lambda: _hears(client, broker_url) and client.series().value("ml_job_status", job_id=job_id) == 1,
+            within=10, every=0.2,
+        )  # fmt: skip
+
+
+@contextmanager
+def frozen(server: PostgresServer) -> Iterator[None]:
+    """Stop every process of the server where it stands: connections stay open, nothing answers."""
+    with closing(psycopg2.connect(server.url())) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (backend,) = cursor.fetchone() or (0,)
+        postmaster = psutil.Process(backend).parent()
+    assert postmaster is not None
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    try:
+        for process in processes:
+            _signal(process, signal.SIGSTOP)
+        yield
+    finally:
+        for process in processes:
+            _signal(process, signal.SIGCONT)
+
+
+def _signal(process: psutil.Process, number: int) -> None:
+    with suppress(psutil.NoSuchProcess):  # the backend that told its number is gone by now
+        process.send_signal(number)
+
+
+def _hears(client: ExporterClient, broker_url: str) -> bool:
+    _send(broker_url, "task-changed", job_id=1)
+    return client.series().value("ml_events_received_total", type="task-changed") > 0
+
+
+def _shows_progress(client: ExporterClient, broker_url: str, job_id: int, progress: float) -> bool:
+    _send(broker_url, "task-progress", job_id=job_id, attempt=1, progress=progress)
+    return client.series()["ml_job_progress_percent"] == 100 * progress
+
+
+def _send(broker_url: str, kind: str, **fields: object) -> None:
+    app = make_celery(broker_url)
+    try:
+        with app.connection_for_write() as connection, app.events.Dispatcher(connection) as dispatcher:
+            dispatcher.send(kind, **fields)
+    finally:
+        app.close()
