@@ -6,14 +6,13 @@ from flask import g, request
 
 from ml_training.api.context import context
 from ml_training.api.inbox import BODY_BYTES
-from ml_training.domain.errors import BadRequest, Invalid, TooLarge, WrongKind
+from ml_training.domain.errors import BadRequest, TooLarge, WrongKind
 from ml_training.domain.limits import Limits
 from ml_training.domain.strict_json import parse
 
 JSON = "application/json"
 FORM = "multipart/form-data"
 FORM_OVERHEAD_BYTES = 64 << 10  # boundaries, part headers and small fields around an uploaded file
-IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
 def bound_body(limits: Limits, *, takes_files: bool) -> None:
@@ -55,15 +54,6 @@ def refuse_encodings() -> None:
     """Raise WrongKind for a compressed body: what it unpacks to could not be bounded."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise WrongKind("send the body without Content-Encoding")
-
-
-def idempotency_key() -> str | None:
-    """The header of that name, or None; its value is checked by the service."""
-    key = request.headers.get(IDEMPOTENCY_KEY)
-    if key is not None and not key.isascii():
-        # Not shown to the service: it would come out in another encoding.
-        raise Invalid(f"{IDEMPOTENCY_KEY} must be printable ASCII")
-    return key
 
 
 def boundary() -> bytes:

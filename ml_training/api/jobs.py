@@ -1,9 +1,8 @@
 """Jobs: submit one or many, list, show or wait, cancel."""
 
-from flask import Response
+from flask import Response, request
 
 from ml_training.api import render, schemas
-from ml_training.api.body import idempotency_key
 from ml_training.api.context import PREFIX, context, core
 from ml_training.api.documented import blueprint, documented, problems
 from ml_training.api.queries import IdempotencyHeader, JobsQuery, WaitQuery
@@ -15,6 +14,7 @@ from ml_training.services import read
 from ml_training.services.lifecycle import request_cancel
 from ml_training.services.submit import BatchItem, submit_batch, submit_job
 
+IDEMPOTENCY_KEY = "Idempotency-Key"
 jobs = blueprint("jobs", "Train, test and compare models")
 
 
@@ -22,7 +22,7 @@ jobs = blueprint("jobs", "Train, test and compare models")
 @documented(body=schemas.JobRequest, header=IdempotencyHeader)
 def submit(body: object) -> Response:
     """Submit one job. A job that is accepted can run: it has been checked against the data."""
-    job = submit_job(core(), body, idempotency_key=idempotency_key())
+    job = submit_job(core(), body, idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
     return reply(render.job(job), 202, headers={"Location": f"{PREFIX}/jobs/{job.id}"})
 
 
@@ -30,7 +30,7 @@ def submit(body: object) -> Response:
 @documented(body=schemas.BatchRequest, header=IdempotencyHeader)
 def submit_many(body: object) -> Response:
     """Submit many jobs: the valid ones are stored in one transaction, each other one is answered with its errors."""
-    items = submit_batch(core(), _specs(body), idempotency_key=idempotency_key())
+    items = submit_batch(core(), _specs(body), idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
     context().counters.count_rejected("invalid", sum(item.job is None for item in items))
     return reply({"items": [_answer(number, item) for number, item in enumerate(items)]}, 207)
 

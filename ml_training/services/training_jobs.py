@@ -4,6 +4,7 @@ Loaded by the fleet's child processes only: it brings the whole machine-learning
 """
 
 from dataclasses import asdict
+from typing import TypeVar
 
 import numpy as np
 from sqlalchemy import Connection
@@ -24,14 +25,13 @@ from ml_training.services.verdict import Verdict
 from ml_training.storage.base import Kind
 from ml_training.training import engine
 
+SpecT = TypeVar("SpecT", TrainSpec, TestSpec, CompareSpec)
+
 
 def run_train(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     """Train one model and store its artifact."""
-    spec = stored_spec(job.spec)
-    if not isinstance(spec, TrainSpec):
-        raise _wrong_kind(job)
-    dataset = load_dataset(place.database, spec.dataset_id)
-    index = load_index(place.storage, dataset)
+    spec = _spec_as(TrainSpec, job)
+    dataset, index = _data(place, spec.dataset_id)
     plan = _train_plan(spec, index)
     trained = engine.train(spec, index, plan=plan, reporter=reporter, threads=place.threads)
     stored = place.storage.put_bytes(Kind.ARTIFACT, trained.artifact)
@@ -59,11 +59,8 @@ def run_train(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
 
 def run_test(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     """Evaluate one model on a data set."""
-    spec = stored_spec(job.spec)
-    if not isinstance(spec, TestSpec):
-        raise _wrong_kind(job)
-    dataset = load_dataset(place.database, spec.dataset_id)
-    index = load_index(place.storage, dataset)
+    spec = _spec_as(TestSpec, job)
+    dataset, index = _data(place, spec.dataset_id)
     [model] = load_models(place.database, [spec.model_id])
     plan = _test_plan(spec, index, [model])
     outcome = engine.test(
@@ -85,11 +82,8 @@ def run_test(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
 
 def run_compare(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     """Rank models on the same rows."""
-    spec = stored_spec(job.spec)
-    if not isinstance(spec, CompareSpec):
-        raise _wrong_kind(job)
-    dataset = load_dataset(place.database, spec.dataset_id)
-    index = load_index(place.storage, dataset)
+    spec = _spec_as(CompareSpec, job)
+    dataset, index = _data(place, spec.dataset_id)
     models = load_models(place.database, spec.model_ids)
     plan = _test_plan(spec, index, models)
     outcome = engine.compare(
@@ -107,6 +101,18 @@ def run_compare(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
         return registry.insert_comparison(connection, job_id=held.job_id, attempt=held.attempt, **values)
 
     return Verdict(store=store, rows_used=len(plan.rows))
+
+
+def _spec_as(kind: type[SpecT], job: Job) -> SpecT:
+    spec = stored_spec(job.spec)
+    if not isinstance(spec, kind):
+        raise JobFailed(ErrorCode.BAD_SPEC, f"the stored spec is not one of a {job.job_type.value} job")
+    return spec
+
+
+def _data(place: Workplace, dataset_id: int) -> tuple[Dataset, SelectionIndex]:
+    dataset = load_dataset(place.database, dataset_id)
+    return dataset, load_index(place.storage, dataset)
 
 
 def _loaded(place: Workplace, model: Model) -> engine.LoadedModel:
@@ -130,10 +136,6 @@ def _test_plan(spec: TestSpec | CompareSpec, index: SelectionIndex, models: list
 
 def _told(error: Invalid) -> str:
     return "; ".join([error.detail, *(f"{item.pointer}: {item.detail}" for item in error.errors)])
-
-
-def _wrong_kind(job: Job) -> JobFailed:
-    return JobFailed(ErrorCode.BAD_SPEC, f"the stored spec is not one of a {job.job_type.value} job")
 
 
 def _overlaps(model: Model, dataset: Dataset, index: SelectionIndex, plan: TestPlan) -> bool:

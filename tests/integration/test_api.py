@@ -1,0 +1,360 @@
+"""The API as it runs: gunicorn, its processes and threads, real sockets, and clients that do not behave."""
+
+import hashlib
+import json
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from ml_training.db.heartbeats import list_heartbeats
+from ml_training.local.ports import free_port
+from ml_training.services.core import Core, build_core
+from ml_training.services.execute import run_next
+from ml_training.services.lifecycle import request_cancel
+from ml_training.settings import Settings
+from tests.support.api import ready_dataset, stored_model, train_spec
+from tests.support.eventually import eventually
+from tests.support.fleet import Fleet
+from tests.support.jobs import train_at_once, workplace
+
+pytestmark = pytest.mark.xdist_group("api")
+LIVE = "/api/v1/health/live"
+MEMORY_LIMIT = 120_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A running API, a core over the same database, and a client."""
+
+    fleet: Fleet
+    core: Core
+    port: int
+    client: httpx.Client
+
+    @property
+    def master(self) -> psutil.Process:
+        """The process that was started."""
+        return psutil.Process(self.fleet.processes["api"].pid)
+
+    def raw(self, data: bytes) -> socket.socket:
+        """A connection on which these bytes were sent."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        connection.sendall(data)
+        return connection
+
+    def memory(self) -> list[int]:
+        """The resident bytes of each worker process."""
+        return [child.memory_info().rss for child in self.master.children()]
+
+
+@contextmanager
+def running_api(directory: Path, database_url: str, broker_url: str, **settings: str) -> Iterator[Api]:
+    """The API on a free port; everything is killed at the end."""
+    port = free_port("127.0.0.1")
+    values = {
+        "database_url": database_url, "broker_url": broker_url, "data_dir": str(directory / "data"),
+        "api_port": str(port), "heartbeat_seconds": "0.2", **settings,
+    }  # fmt: skip
+    fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()})
+    core = build_core(Settings.model_validate({name: value for name, value in values.items() if "__" not in name}))
+    with ExitStack() as stack:
+        stack.callback(core.close)
+        stack.callback(fleet.end)
+        client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=70, trust_env=False))
+        pid = fleet.start("api", "ml_training.api").pid
+        eventually(lambda: _live(client).get("master_pid") == pid, within=60, what="the API answers")
+        yield Api(fleet, core, port, client)
+
+
+@pytest.fixture
+def both(tmp_path: Path, database_url: str, broker_url: str) -> Iterator[Api]:
+    """Two processes, on each kind of database."""
+    with running_api(tmp_path, database_url, broker_url) as api:
+        yield api
+
+
+@pytest.fixture
+def api(tmp_path: Path, new_sqlite: Any, broker_url: str) -> Iterator[Api]:
+    """One process of 8 threads on SQLite."""
+    with running_api(tmp_path, new_sqlite(), broker_url, api_workers="1") as api:
+        yield api
+
+
+def _live(client: httpx.Client) -> dict[str, Any]:
+    try:
+        response = client.get(LIVE, headers={"Connection": "close"})
+    except httpx.TransportError as error:
+        raise OSError(str(error)) from error
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def answer_of(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the answer on a connection that the server then closes."""
+    data = b""
+    while chunk := connection.recv(65_536):
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return int(first.split(" ")[1]), headers, body
+
+
+def test_every_process_beats_and_says_who_it_is(both: Api) -> None:
+    def beating() -> set[int]:
+        with both.core.database.read() as connection:
+            rows = list_heartbeats(connection, kind="api", within_seconds=30)
+        assert {round(row.body["master_started_at"]) for row in rows} == {round(rows[0].body["master_started_at"])}
+        return {row.body["pid"] for row in rows}
+
+    children = {child.pid for child in both.master.children()}
+    assert len(children) == 2
+    eventually(lambda: beating() == children, what="both processes beat")
+    assert abs(both.master.create_time() - _started(both)) < 30
+    assert both.client.get("/api/v1/health/ready").json()["parts"]["database"] == {"ok": True, "detail": "answers"}
+
+
+def _started(api: Api) -> float:
+    with api.core.database.read() as connection:
+        return float(list_heartbeats(connection, kind="api", within_seconds=30)[0].body["master_started_at"])
+
+
+def test_nobody_commands_the_server_by_a_file(api: Api) -> None:
+    assert [connection for connection in api.master.net_connections(kind="unix") if connection.laddr] == []
+
+
+def test_a_wait_over_http_ends_with_the_job(both: Api, tmp_path: Path) -> None:
+    job = both.client.post("/api/v1/jobs", json=train_spec(ready_dataset(both.core))).json()
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(both.client.get, f"/api/v1/jobs/{job['id']}?wait=60")
+        assert run_next(workplace(both.core.database, tmp_path / "store", train_at_once))
+        assert waiting.result().json()["result"] == {"model_id": 1}
+
+
+def test_fifty_equal_requests_at_once_make_one_job(both: Api) -> None:
+    spec = train_spec(ready_dataset(both.core))
+
+    def submit(_: int) -> httpx.Response:
+        return both.client.post("/api/v1/jobs", json=spec, headers={"Idempotency-Key": "once"})
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(submit, range(50)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert {answer.json()["id"] for answer in answers} == {1}
+    assert len(both.client.get("/api/v1/jobs").json()["items"]) == 1
+
+
+def test_the_database_gone_is_503_and_the_process_lives(
+    tmp_path: Path, new_postgresql: Any, postgres: Any, broker_url: str
+) -> None:
+    url = new_postgresql()
+    with running_api(tmp_path, url, broker_url, api_workers="1") as api:
+        assert api.client.get("/api/v1/jobs").status_code == 200
+        postgres.execute(f"DROP DATABASE {url.rsplit('/', 1)[-1]} WITH (FORCE)")
+        for path in ("/api/v1/jobs", "/api/v1/health/ready", "/api/v1/models/1"):
+            response = api.client.get(path)
+            assert (response.status_code, response.headers["Content-Type"]) == (503, "application/problem+json")
+            assert int(response.headers["Retry-After"]) >= 1
+        refused = api.client.post("/api/v1/jobs", json=train_spec(1))
+        assert (refused.status_code, refused.json()["title"]) == (503, "Service unavailable")
+        assert _live(api.client)["status"] == "live"
+
+
+def test_waits_beyond_four_answer_at_once_and_health_has_a_thread(api: Api) -> None:
+    job_id = api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.core))).json()["id"]
+    with ThreadPoolExecutor(20) as pool:
+        waits = [pool.submit(api.client.get, f"/api/v1/jobs/{job_id}?wait=60") for _ in range(20)]
+        eventually(lambda: sum(wait.done() for wait in waits) == 16, what="all but four have answered")
+        assert all(wait.result().headers["Retry-After"] == "1" for wait in waits if wait.done())
+        for path in (LIVE, "/api/v1/health/ready", "/api/v1/jobs"):
+            assert _seconds(api, path) < 1.0
+        request_cancel(api.core, job_id)
+        assert {wait.result().json()["status"] for wait in waits} == {"PENDING", "CANCELLED"}
+
+
+HEAD = b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+FORM = b"POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        HEAD,
+        HEAD + b"Content-Length: 500\r\n\r\n{",
+        HEAD + b"Content-Length: 500000\r\n\r\n{",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{",
+        HEAD + b"Content-Length: 500\r\nExpect: 100-continue\r\n\r\n{",
+        FORM + b"Content-Length: 500000\r\n\r\n--b\r\n",
+        HEAD.replace(b"/jobs", b"/nothing") + b"Content-Length: 500000\r\n\r\n{",
+        b"GARBAGE\r\n\r\n",
+    ],
+    ids=["silent", "head", "body", "large body", "chunked", "expect", "upload", "unread body", "garbage"],
+)
+def test_three_hundred_clients_that_never_finish_keep_nobody_out(api: Api, data: bytes) -> None:
+    with ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(api.raw(data))
+        assert max(_seconds(api, LIVE) for _ in range(10)) < 1.0
+        assert _seconds(api, "/api/v1/jobs") < 1.0
+
+
+def _seconds(api: Api, path: str) -> float:
+    start = time.monotonic()
+    with socket.create_connection(("127.0.0.1", api.port), timeout=20) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        status, _, _ = answer_of(connection)
+    assert status == 200
+    return time.monotonic() - start
+
+
+@pytest.mark.slow
+def test_a_request_that_does_not_arrive_is_told_so_after_ten_seconds(api: Api) -> None:
+    with api.raw(HEAD) as connection, api.raw(HEAD + b"Content-Length: 9\r\n\r\n{") as other, api.raw(b"") as silent:
+        assert [answer_of(connection)[0], answer_of(other)[0]] == [408, 408]
+        assert silent.recv(10) == b""
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"GARBAGE\r\n\r\n", 400),
+        (b"GET /\x00 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX Y: 1\r\n\r\n", 400),
+        (HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
+        (HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (HEAD + b"Content-Length: -1\r\n\r\n", 400),
+        (HEAD + b"Transfer-Encoding: xchunked\r\n\r\n", 501),
+        (b"GET /" + b"x" * 5_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 100 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 9_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 50_000, 431),
+    ],
+)
+def test_what_is_not_http_is_a_problem_too(api: Api, data: bytes, status: int) -> None:
+    with api.raw(data) as connection:
+        code, headers, body = answer_of(connection)
+    assert (code, headers["content-type"]) == (status, "application/problem+json")
+    problem = json.loads(body)
+    assert (problem["status"], problem["request_id"]) == (status, headers["x-request-id"])
+
+
+def test_a_body_that_ends_early_is_400(api: Api) -> None:
+    for length in (5, 50_000):
+        with api.raw(HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n{}  " % length) as connection:
+            connection.shutdown(socket.SHUT_WR)
+            assert answer_of(connection)[0] in (400, 422)
+
+
+def test_requests_in_one_packet_and_in_pieces_are_answered_in_order(api: Api) -> None:
+    live = b"GET %s HTTP/1.1\r\nHost: x\r\nX-Request-Id: %s\r\n\r\n"
+    first, second, third = (live % (LIVE.encode(), name) for name in (b"first", b"second", b"third"))
+    with api.raw(first + second + third[:30]) as connection:
+        connection.sendall(third[30:-2] + b"Connection: close\r\n\r\n")
+        data = b""
+        while chunk := connection.recv(65_536):
+            data += chunk
+    ids = [line.split(b": ")[1] for line in data.split(b"\r\n") if line.lower().startswith(b"x-request-id")]
+    assert ids == [b"first", b"second", b"third"]
+
+
+def test_a_connection_survives_an_error_whose_body_was_read(api: Api) -> None:
+    with httpx.Client(base_url=api.client.base_url, trust_env=False) as client:
+        for _ in range(3):
+            response = client.post("/api/v1/jobs", content=b"{", headers={"Content-Type": "application/json"})
+            assert response.status_code == 400
+        pool = client._transport._pool  # type: ignore[attr-defined]
+        assert len(pool.connections) == 1
+        assert "Request Count: 3" in repr(pool.connections[0])
+
+
+def test_an_upload_over_the_limit_is_told_so_before_it_is_sent(api: Api) -> None:
+    with api.raw(FORM + b"Content-Length: 3000000000\r\n\r\n--b\r\n") as connection:
+        status, headers, body = answer_of(connection)
+    assert (status, headers["content-type"]) == (413, "application/problem+json")
+    assert "2,147,549,184 bytes" in json.loads(body)["detail"]
+
+
+def test_a_large_upload_arrives_whole_and_takes_no_memory(api: Api) -> None:
+    line = b"1,2,3,4,5,6,7\r\n"
+    digest = hashlib.sha256()
+
+    def form() -> Iterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.csv"\r\n\r\n'
+        for _ in range(640):
+            digest.update(line * 7_000)
+            yield line * 7_000
+        yield b'\r\n--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nlarge\r\n--b--\r\n'
+
+    before = max(api.memory())
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    response = api.client.post("/api/v1/datasets", content=form(), headers=headers)
+    assert response.status_code == 201, response.text
+    assert (response.json()["bytes"], response.json()["sha256"]) == (640 * 7_000 * len(line), digest.hexdigest())
+    assert max(api.memory()) < before + 10_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is for Linux")
+def test_a_process_stays_small_after_a_thousand_mixed_requests(api: Api) -> None:
+    dataset_id = ready_dataset(api.core)
+    model_id = stored_model(api.core, dataset_id=dataset_id, artifact=bytes(200_000))
+    spec, json_type = train_spec(dataset_id), {"Content-Type": "application/json"}
+    csv = b"a,b\n" + b"1,2\n" * 20_000
+    calls = [
+        lambda: api.client.get("/api/v1/jobs?limit=50"),
+        lambda: api.client.get(f"/api/v1/datasets/{dataset_id}/preview"),
+        lambda: api.client.get(f"/api/v1/models/{model_id}/download"),
+        lambda: api.client.get("/api/v1/health/ready"),
+        lambda: api.client.get("/openapi.json"),
+        lambda: api.client.post("/api/v1/jobs", json=spec),
+        lambda: api.client.post("/api/v1/jobs", json=spec | {"target": {"column": "nothing"}}),
+        lambda: api.client.post("/api/v1/jobs/batch", json={"jobs": [spec, spec, 7]}),
+        lambda: api.client.post("/api/v1/jobs", content=b"[" * 200_000, headers=json_type),
+        lambda: api.client.post("/api/v1/datasets", files={"file": ("x.csv", csv)}, data={"name": "x"}),
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        statuses = [answer.status_code for answer in pool.map(lambda number: calls[number % 10](), range(1_000))]
+    assert {status for status in statuses if status >= 500} <= {503}  # the slow lane may be full for a moment
+    assert statuses.count(503) < 100
+    assert max(api.memory()) < MEMORY_LIMIT
+
+
+def test_a_stop_answers_those_who_wait_and_ends_well(api: Api) -> None:
+    job_id = api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.core))).json()["id"]
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(api.client.get, f"/api/v1/jobs/{job_id}?wait=60")
+        counted = "GET /api/v1/health/live 200"
+        eventually(lambda: _is_waiting(api), what=f"the wait has begun ({counted})")
+        api.fleet.processes["api"].send_signal(signal.SIGTERM)
+        assert waiting.result().json()["status"] == "PENDING"
+    assert api.fleet.stop("api", within=15) == 0
+    with pytest.raises(OSError, match="refused"):
+        api.raw(b"")
+
+
+def _is_waiting(api: Api) -> bool:
+    """All four places are taken only when one more request than three others waits."""
+    connections = api.master.children()[0].net_connections(kind="tcp")
+    return any(connection.status == psutil.CONN_ESTABLISHED for connection in connections)
+
+
+def test_settings_that_cannot_be_used_are_all_named_at_once(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, {"ML_TRAINING_API_PORT": "99999", "ML_TRAINING_API_THREADS": "1"})
+    assert fleet.start("api", "ml_training.api").wait(30) == 1
+    said = fleet.log("api")
+    assert "ML_TRAINING_API_PORT" in said
+    assert "ML_TRAINING_API_THREADS" in said
+    assert "Traceback" not in said

