@@ -1,7 +1,8 @@
 # One image a process, from the same lock files as everywhere else: `docker build --target api|worker|exporter .`
+# `--build-arg REVISION=$(git rev-parse HEAD)` puts the commit into ml_build_info and into every model's lineage.
 # The maintenance process runs from the worker's image, the migration from the API's.
 FROM python:3.13-slim AS base
-ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONPATH=/app PATH=/opt/venv/bin:$PATH
+ENV PYTHONUNBUFFERED=1 PYTHONPATH=/app PATH=/opt/venv/bin:$PATH
 # A new named volume takes the owner of the directory below it: /data belongs to the user that every process runs as.
 RUN useradd --system --uid 10001 --no-create-home --home-dir /app app \
     && mkdir /app /data && chown app:app /data
@@ -27,6 +28,8 @@ RUN /usr/local/bin/python -m pip --python /opt/venv/bin/python install --require
 FROM base AS api
 COPY --from=api-packages /opt/venv /opt/venv
 COPY ml_training ml_training
+ARG REVISION=unknown
+RUN echo "$REVISION" > ml_training/REVISION
 USER app
 EXPOSE 8000
 CMD ["python", "-m", "ml_training.api"]
@@ -37,6 +40,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm 
 COPY --from=worker-packages /opt/venv /opt/venv
 COPY ml_training ml_training
 COPY workers workers
+ARG REVISION=unknown
+RUN echo "$REVISION" > ml_training/REVISION
 USER app
 CMD ["python", "-m", "workers"]
 
@@ -44,6 +49,8 @@ FROM base AS exporter
 COPY --from=exporter-packages /opt/venv /opt/venv
 COPY ml_training ml_training
 COPY exporter exporter
+ARG REVISION=unknown
+RUN echo "$REVISION" > ml_training/REVISION
 USER app
 EXPOSE 8012
 CMD ["python", "-m", "exporter"]

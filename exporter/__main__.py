@@ -31,6 +31,7 @@ from exporter.server import Server
 from exporter.snapshot import Snapshots
 from ml_training.db.engine import open_database
 from ml_training.logs import configure_logs, get_logger
+from ml_training.revision import code_revision
 from ml_training.settings import Settings, SettingsError, read_settings
 
 log = get_logger(__name__)
@@ -94,10 +95,10 @@ class Exporter:
         self.threads.append(thread)
 
 
-def build_exporter(settings: Settings, *, revision: str = "unknown") -> Exporter:
+def build_exporter(settings: Settings, *, revision: str) -> Exporter:
     """All parts, wired; the port is bound, nothing else is opened. Raises OSError if the port cannot be had."""
     database = open_database(settings.database, pool_size=1, timeout=CONNECT_SECONDS)
-    redis = open_redis(settings.broker_url)
+    redis = open_redis(settings.broker)
     reads = Pace(settings.snapshot_seconds, share=READ_SHARE)
     paints = Pace(min(PAINT_SECONDS, settings.snapshot_seconds), share=PAINT_SHARE)
     probes = Pace(PROBE_SECONDS, share=1.0)
@@ -166,7 +167,7 @@ def main() -> int:
     try:
         settings = read_settings()
         configure_logs(settings.log_format, settings.log_level)
-        exporter = build_exporter(settings)
+        exporter = build_exporter(settings, revision=code_revision())
     except (SettingsError, OSError) as error:
         sys.stderr.write(f"the exporter cannot start: {error}\n")
         return 1

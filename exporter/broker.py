@@ -12,7 +12,6 @@ from ml_training.domain.messages import EVENT_PREFIX, QUEUE
 from ml_training.logs import get_logger
 
 log = get_logger(__name__)
-DEFAULT_BROKER = "redis://127.0.0.1:6379/0"  # Celery's own default
 TIMEOUT_SECONDS = 1.0
 # kombu keeps one list a priority step; the service uses none of them, but a forged permit may lie in any.
 PERMIT_LISTS = (QUEUE, *(f"{QUEUE}\x06\x16{step}" for step in (3, 6, 9)))
@@ -21,7 +20,7 @@ PERMIT_LISTS = (QUEUE, *(f"{QUEUE}\x06\x16{step}" for step in (3, 6, 9)))
 def open_redis(broker_url: str) -> Redis:
     """A client for Celery's broker URL; connects lazily, answers or raises within a second, never retries by itself."""
     return Redis.from_url(
-        _redis_url(broker_url or DEFAULT_BROKER),
+        _redis_url(broker_url),
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ml_training.domain.limits import Limits
 
 PREFIX = "ML_TRAINING_"
+DEFAULT_BROKER = "redis://127.0.0.1:6379/0"  # where a Redis listens that nobody configured
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -88,6 +89,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database URL in force."""
         return self.database_url or f"sqlite:///{self.data_dir / 'ml_training.db'}"
+
+    @property
+    def broker(self) -> str:
+        """The broker URL in force."""
+        return self.broker_url or DEFAULT_BROKER
 
     @property
     def run_file(self) -> Path:

@@ -9,7 +9,7 @@ from ml_training.settings import read_settings
 settings = read_settings()
 shape = fleet_shape(os.cpu_count() or 1, concurrency=settings.worker_concurrency, threads=settings.worker_threads)
 app = make_celery(
-    settings.broker_url,
+    settings.broker,
     imports=("workers.tasks", "workers.signals"),
     worker_concurrency=shape.concurrency,
     worker_pool_start_method="spawn",  # a forked child inherits OpenMP's and the database driver's state, and hangs

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
-from ml_training.api import render, schemas
+from ml_training.api import render, requests, schemas
 from ml_training.api.body import FORM, JSON, boundary, read_json, refuse_encodings
 from ml_training.api.context import PREFIX, context, core
 from ml_training.api.documented import blueprint, documented, problems
@@ -36,8 +36,8 @@ FILE = {"type": "string", "format": "binary", "description": "a .csv, .csv.gz or
 TWO_KINDS = {
     "required": True,
     "content": {
-        FORM: {"schema": _schema(schemas.UploadForm, file=FILE)},
-        JSON: {"schema": _schema(schemas.SampleRequest)},
+        FORM: {"schema": _schema(requests.UploadForm, file=FILE)},
+        JSON: {"schema": _schema(requests.SampleRequest)},
     },
 }
 
@@ -121,7 +121,7 @@ def _uploaded() -> Dataset:
 
 def _sampled() -> Dataset:
     try:
-        wanted = schemas.SampleRequest.model_validate(read_json(core().limits), strict=True)
+        wanted = requests.SampleRequest.model_validate(read_json(core().limits), strict=True)
     except ValidationError as error:
         raise Invalid("the request is wrong", errors=field_errors(error)) from None
     return service.accept_sample(core(), name=wanted.name, sample=wanted.sample)

@@ -2,7 +2,7 @@
 
 from flask import Response, request
 
-from ml_training.api import render, schemas
+from ml_training.api import render, requests, schemas
 from ml_training.api.context import PREFIX, context, core
 from ml_training.api.documented import blueprint, documented, problems
 from ml_training.api.queries import IdempotencyHeader, JobsQuery, WaitQuery
@@ -19,7 +19,7 @@ jobs = blueprint("jobs", "Train, test and compare models")
 
 
 @jobs.post("", responses={202: schemas.Job, **problems(400, 409, 413, 415, 429)})
-@documented(body=schemas.JobRequest, header=IdempotencyHeader)
+@documented(body=requests.JobRequest, header=IdempotencyHeader)
 def submit(body: object) -> Response:
     """Submit one job. A job that is accepted can run: it has been checked against the data."""
     job = submit_job(core(), body, idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
@@ -27,7 +27,7 @@ def submit(body: object) -> Response:
 
 
 @jobs.post("/batch", responses={207: schemas.BatchAnswers, **problems(400, 409, 413, 415, 429)})
-@documented(body=schemas.BatchRequest, header=IdempotencyHeader)
+@documented(body=requests.BatchRequest, header=IdempotencyHeader)
 def submit_many(body: object) -> Response:
     """Submit many jobs: the valid ones are stored in one transaction, each other one is answered with its errors."""
     items = submit_batch(core(), _specs(body), idempotency_key=request.headers.get(IDEMPOTENCY_KEY))

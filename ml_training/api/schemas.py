@@ -1,13 +1,12 @@
-"""Requests and answers as they are documented; a test holds every rendered answer against them."""
+"""Answers as they are documented; a test holds every rendered answer against them."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode
-from ml_training.domain.specs import ColumnName, JobSpec, Name
 from ml_training.domain.states import DatasetStatus, JobStatus, JobType, TaskKind
 
 Cursor = Annotated[str | None, Field(description="for ?cursor= of the next page; null on the last one")]
@@ -35,32 +34,6 @@ class Problem(BaseModel):
     detail: str
     errors: list[PointedError] = Field([], description="every reason at once")
     request_id: str = Field(description="the X-Request-Id of the answer; the log knows more about it")
-
-
-class JobRequest(RootModel[JobSpec]):
-    """A job spec, by its job_type."""
-
-
-class BatchRequest(Schema):
-    """Many job specs."""
-
-    jobs: list[JobSpec] = Field(min_length=1, max_length=1_000)
-
-
-class SampleRequest(Schema):
-    """A data set that ships with the service."""
-
-    name: Name
-    sample: str = Field(min_length=1, max_length=64, description="one of GET /datasets/samples")
-
-
-class UploadForm(Schema):
-    """The small fields around an uploaded file."""
-
-    name: Name
-    time_column: ColumnName | None = None
-    phase_column: ColumnName | None = None
-    group_column: ColumnName | None = None
 
 
 class JobFailure(Schema):

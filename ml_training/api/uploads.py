@@ -10,7 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import NEED_DATA, Data, Epilogue, Event, Field, File, MultipartDecoder
 
 from ml_training.api.body import too_large
-from ml_training.api.schemas import UploadForm
+from ml_training.api.requests import UploadForm
 from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
 from ml_training.domain.specs import field_errors
 from ml_training.storage.base import StoredObject
@@ -52,7 +52,7 @@ def read_upload(stream: IO[bytes], boundary: bytes, store: Store) -> Upload:
     """
     parts = _Parts()
     events = _events(stream, boundary)
-    for event in events:
+    for event in events:  # among them the bytes of files that nobody stored
         if isinstance(event, File):
             _take_file(parts, event, _data(events), store)
         elif isinstance(event, Field):
@@ -80,8 +80,6 @@ def _take_file(parts: _Parts, event: File, chunks: Iterator[bytes], store: Store
     file_format = format_of(event.filename) if is_expected else ""
     if is_expected and not _is_wrong_already(parts):
         _store_file(parts, file_format, chunks, store)
-    for _ in chunks:  # what nobody stored
-        pass
 
 
 def _store_file(parts: _Parts, file_format: str, chunks: Iterator[bytes], store: Store) -> None:

@@ -97,7 +97,10 @@ def _open_postgresql(url: str, pool_size: int, timeout: float) -> Database:
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": max(1, round(timeout)),
-                "keepalives_idle": 10,
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 10_000,  # a host that vanishes is noticed in seconds, not when the kernel gives up
                 "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
             },
         )
@@ -112,6 +115,8 @@ def _outages() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
+        if str(getattr(error, "orig", "")).startswith("no such"):
+            raise  # SQLite's word for a missing table or column: a defect, not an outage
         raise Unavailable("the database is away or too busy: try again in a moment", retry_after=2) from error
     except DBAPIError as error:
         if error.connection_invalidated:

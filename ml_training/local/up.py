@@ -6,6 +6,7 @@ from ml_training.local.interrupts import Interrupts, StopRequested, interrupts
 from ml_training.local.reporting import Reporter
 from ml_training.local.runfile import RunInfo
 from ml_training.local.stack import Stack, running_stack
+from ml_training.local.terminal import own_terminal
 from ml_training.settings import Settings
 
 FOREVER_SECONDS = 3600.0
@@ -17,7 +18,7 @@ def up(settings: Settings, *, reporter: Reporter, sample: bool, leave: bool) -> 
     False when the start and the sample were wanted and did not complete. Raises what `running_stack` raises, except
     StopRequested.
     """
-    with interrupts() as asked:
+    with own_terminal(), interrupts() as asked:
         try:
             complete = _up(settings, reporter=reporter, asked=asked, sample=sample, leave=leave)
         except StopRequested:

@@ -9,12 +9,10 @@ from celery import Celery
 
 from ml_training.domain.messages import QUEUE
 
-DEFAULT_BROKER = "redis://127.0.0.1:6379/0"
-
 
 def make_celery(broker_url: str, *, socket_timeout: float = 10.0, **overrides: Any) -> Celery:
     """A Celery app on `broker_url`; connects lazily. `socket_timeout` seconds bound every answer of the broker."""
-    app = Celery("ml_training", broker=broker_url or DEFAULT_BROKER, set_as_current=False)
+    app = Celery("ml_training", broker=broker_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",

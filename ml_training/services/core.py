@@ -31,7 +31,7 @@ def build_core(settings: Settings, *, pool_size: int = 4) -> Core:
     return Core(
         database=open_database(settings.database, pool_size=pool_size),
         storage=LocalStorage(settings.data_dir / "storage"),
-        permits=open_permits(settings.broker_url, budget=settings.publish_budget_seconds),
+        permits=open_permits(settings.broker, budget=settings.publish_budget_seconds),
         limits=settings.limits,
         heartbeat_dead_seconds=settings.heartbeat_dead_seconds,
     )

@@ -13,6 +13,7 @@ from ml_training.db import registry
 from ml_training.domain.errors import ErrorCode, Invalid, JobFailed
 from ml_training.domain.records import Dataset, Job, Model
 from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec, spec_json, stored_spec
+from ml_training.revision import code_revision
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import TestPlan, TrainPlan, plan_test, plan_train
 from ml_training.services.execute import Workplace
@@ -20,7 +21,6 @@ from ml_training.services.feasibility import schema_of
 from ml_training.services.inputs import load_dataset, load_index, load_models
 from ml_training.services.lifecycle import Held
 from ml_training.services.reporter import JobReporter
-from ml_training.services.revision import code_revision
 from ml_training.services.verdict import Verdict
 from ml_training.storage.base import Kind
 from ml_training.training import engine

@@ -2,79 +2,31 @@
 
 import hashlib
 import json
-import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
 from ml_training.db.heartbeats import list_heartbeats
-from ml_training.local.ports import free_port
-from ml_training.services.core import Core, build_core
+from ml_training.domain.records import Heartbeat
+from ml_training.local.redis_server import RedisServer
 from ml_training.services.execute import run_next
 from ml_training.services.lifecycle import request_cancel
-from ml_training.settings import Settings
 from tests.support.api import ready_dataset, stored_model, train_spec
+from tests.support.api_process import LIVE, Api, answer_of, live, running_api
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.jobs import train_at_once, workplace
 
 pytestmark = pytest.mark.xdist_group("api")
-LIVE = "/api/v1/health/live"
 MEMORY_LIMIT = 120_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """A running API, a core over the same database, and a client."""
-
-    fleet: Fleet
-    core: Core
-    port: int
-    client: httpx.Client
-
-    @property
-    def master(self) -> psutil.Process:
-        """The process that was started."""
-        return psutil.Process(self.fleet.processes["api"].pid)
-
-    def raw(self, data: bytes) -> socket.socket:
-        """A connection on which these bytes were sent."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
-        connection.sendall(data)
-        return connection
-
-    def memory(self) -> list[int]:
-        """The resident bytes of each worker process."""
-        return [child.memory_info().rss for child in self.master.children()]
-
-
-@contextmanager
-def running_api(directory: Path, database_url: str, broker_url: str, **settings: str) -> Iterator[Api]:
-    """The API on a free port; everything is killed at the end."""
-    port = free_port("127.0.0.1")
-    values = {
-        "database_url": database_url, "broker_url": broker_url, "data_dir": str(directory / "data"),
-        "api_port": str(port), "heartbeat_seconds": "0.2", **settings,
-    }  # fmt: skip
-    fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()})
-    core = build_core(Settings.model_validate({name: value for name, value in values.items() if "__" not in name}))
-    with ExitStack() as stack:
-        stack.callback(core.close)
-        stack.callback(fleet.end)
-        client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=70, trust_env=False))
-        pid = fleet.start("api", "ml_training.api").pid
-        eventually(lambda: _live(client).get("master_pid") == pid, within=60, what="the API answers")
-        yield Api(fleet, core, port, client)
 
 
 @pytest.fixture
@@ -84,50 +36,28 @@ def both(tmp_path: Path, database_url: str, broker_url: str) -> Iterator[Api]:
         yield api
 
 
-@pytest.fixture
-def api(tmp_path: Path, new_sqlite: Any, broker_url: str) -> Iterator[Api]:
-    """One process of 8 threads on SQLite."""
-    with running_api(tmp_path, new_sqlite(), broker_url, api_workers="1") as api:
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes, redis_server: RedisServer) -> Iterator[Api]:
+    """One process of 8 threads on SQLite; whatever one test does to it, it must serve the next."""
+    directory = tmp_path_factory.mktemp("api")
+    (directory / "jobs.db").write_bytes(sqlite_template)
+    with running_api(directory, f"sqlite:///{directory / 'jobs.db'}", redis_server.url, api_workers="1") as api:
         yield api
 
 
-def _live(client: httpx.Client) -> dict[str, Any]:
-    try:
-        response = client.get(LIVE, headers={"Connection": "close"})
-    except httpx.TransportError as error:
-        raise OSError(str(error)) from error
-    found: dict[str, Any] = response.json()
-    return found
-
-
-def answer_of(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of the answer on a connection that the server then closes."""
-    data = b""
-    while chunk := connection.recv(65_536):
-        data += chunk
-    head, _, body = data.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    headers = dict(line.lower().split(": ", 1) for line in lines)
-    return int(first.split(" ")[1]), headers, body
-
-
 def test_every_process_beats_and_says_who_it_is(both: Api) -> None:
-    def beating() -> set[int]:
+    def rows() -> list[Heartbeat]:
         with both.core.database.read() as connection:
-            rows = list_heartbeats(connection, kind="api", within_seconds=30)
-        assert {round(row.body["master_started_at"]) for row in rows} == {round(rows[0].body["master_started_at"])}
-        return {row.body["pid"] for row in rows}
+            return list_heartbeats(connection, kind="api", within_seconds=30)
 
-    children = {child.pid for child in both.master.children()}
-    assert len(children) == 2
-    eventually(lambda: beating() == children, what="both processes beat")
-    assert abs(both.master.create_time() - _started(both)) < 30
+    def all_beat() -> bool:
+        children = {child.pid for child in both.master.children()}
+        return len(children) == 2 and {row.body["pid"] for row in rows()} == children
+
+    eventually(all_beat, what="both processes beat")
+    (started,) = {row.body["master_started_at"] for row in rows()}
+    assert abs(both.master.create_time() - started) < 30
     assert both.client.get("/api/v1/health/ready").json()["parts"]["database"] == {"ok": True, "detail": "answers"}
-
-
-def _started(api: Api) -> float:
-    with api.core.database.read() as connection:
-        return float(list_heartbeats(connection, kind="api", within_seconds=30)[0].body["master_started_at"])
 
 
 def test_nobody_commands_the_server_by_a_file(api: Api) -> None:
@@ -151,7 +81,7 @@ def test_fifty_equal_requests_at_once_make_one_job(both: Api) -> None:
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(submit, range(50)))
     assert {answer.status_code for answer in answers} == {202}
-    assert {answer.json()["id"] for answer in answers} == {1}
+    assert len({answer.json()["id"] for answer in answers}) == 1
     assert len(both.client.get("/api/v1/jobs").json()["items"]) == 1
 
 
@@ -168,7 +98,7 @@ def test_the_database_gone_is_503_and_the_process_lives(
             assert int(response.headers["Retry-After"]) >= 1
         refused = api.client.post("/api/v1/jobs", json=train_spec(1))
         assert (refused.status_code, refused.json()["title"]) == (503, "Service unavailable")
-        assert _live(api.client)["status"] == "live"
+        assert live(api.client)["status"] == "live"
 
 
 def test_waits_beyond_four_answer_at_once_and_health_has_a_thread(api: Api) -> None:
@@ -259,8 +189,8 @@ def test_a_body_that_ends_early_is_400(api: Api) -> None:
 
 
 def test_requests_in_one_packet_and_in_pieces_are_answered_in_order(api: Api) -> None:
-    live = b"GET %s HTTP/1.1\r\nHost: x\r\nX-Request-Id: %s\r\n\r\n"
-    first, second, third = (live % (LIVE.encode(), name) for name in (b"first", b"second", b"third"))
+    request = b"GET %s HTTP/1.1\r\nHost: x\r\nX-Request-Id: %s\r\n\r\n"
+    first, second, third = (request % (LIVE.encode(), name) for name in (b"first", b"second", b"third"))
     with api.raw(first + second + third[:30]) as connection:
         connection.sendall(third[30:-2] + b"Connection: close\r\n\r\n")
         data = b""
@@ -332,23 +262,18 @@ def test_a_process_stays_small_after_a_thousand_mixed_requests(api: Api) -> None
     assert max(api.memory()) < MEMORY_LIMIT
 
 
-def test_a_stop_answers_those_who_wait_and_ends_well(api: Api) -> None:
-    job_id = api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.core))).json()["id"]
-    with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(api.client.get, f"/api/v1/jobs/{job_id}?wait=60")
-        counted = "GET /api/v1/health/live 200"
-        eventually(lambda: _is_waiting(api), what=f"the wait has begun ({counted})")
-        api.fleet.processes["api"].send_signal(signal.SIGTERM)
-        assert waiting.result().json()["status"] == "PENDING"
-    assert api.fleet.stop("api", within=15) == 0
-    with pytest.raises(OSError, match="refused"):
-        api.raw(b"")
-
-
-def _is_waiting(api: Api) -> bool:
-    """All four places are taken only when one more request than three others waits."""
-    connections = api.master.children()[0].net_connections(kind="tcp")
-    return any(connection.status == psutil.CONN_ESTABLISHED for connection in connections)
+def test_a_stop_answers_those_who_wait_and_ends_well(tmp_path: Path, new_sqlite: Any, broker_url: str) -> None:
+    with running_api(tmp_path, new_sqlite(), broker_url, api_workers="1", limits__waits="1") as api:
+        job_id = api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.core))).json()["id"]
+        path = f"/api/v1/jobs/{job_id}?wait="
+        with ThreadPoolExecutor() as pool:
+            waiting = pool.submit(api.client.get, f"{path}60")
+            eventually(lambda: "Retry-After" in api.client.get(f"{path}1").headers, what="the only place is taken")
+            api.fleet.processes["api"].terminate()
+            assert waiting.result().json()["status"] == "PENDING"
+        assert api.fleet.stop("api", within=15) == 0
+        with pytest.raises(OSError, match="refused"):
+            api.raw(b"")
 
 
 def test_settings_that_cannot_be_used_are_all_named_at_once(tmp_path: Path) -> None:

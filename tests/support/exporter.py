@@ -94,7 +94,7 @@ def running_exporter(
         exporter_port=free_port(),
         snapshot_seconds=snapshot_seconds,
     )
-    exporter = build_exporter(settings)
+    exporter = build_exporter(settings, revision="0123abc")
     exporter.start()
     try:
         yield ExporterClient(exporter.server.port)

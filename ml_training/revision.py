@@ -1,4 +1,4 @@
-"""Which code made a model: the revision baked into the image, else the checkout's, else the version alone."""
+"""Which code is running: the revision baked into the image, else the checkout's, else the version alone."""
 
 import subprocess
 from functools import cache
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ml_training import __version__
 
-REVISION_FILE = Path(__file__).parent.parent / "REVISION"  # written by the image build
+REVISION_FILE = Path(__file__).parent / "REVISION"  # written by the image build
 
 
 @cache

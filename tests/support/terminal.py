@@ -1,0 +1,66 @@
+"""A terminal with a shell that controls jobs, as a person has one: keys go in, what stands on the screen comes out."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.eventually import eventually
+
+CTRL_C, CTRL_Z = b"\x03", b"\x1a"
+LOGIN = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
+class Terminal:
+    """The person's side of it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+        self.process = process
+        self._descriptor = descriptor
+        self._screen = b""
+        os.set_blocking(descriptor, False)
+
+    @property
+    def screen(self) -> str:
+        """Everything that was written so far; it must be read now and then, or who writes waits."""
+        try:
+            while found := os.read(self._descriptor, 65_536):
+                self._screen += found
+        except OSError:  # nothing more now, or, once the last one has left, ever
+            pass
+        return self._screen.decode(errors="replace").replace("\r\n", "\n")
+
+    def press(self, key: bytes) -> None:
+        """Press a key."""
+        os.write(self._descriptor, key)
+
+    def until(self, text: str, *, within: float = 30.0) -> None:
+        """Wait until `text` stands on the screen."""
+
+        def shown() -> bool:
+            assert text in self.screen, self.screen
+            return True
+
+        eventually(shown, within=within, what=f"{text!r} on the screen")
+
+
+@contextmanager
+def terminal(command: str, *, directory: Path, environment: Mapping[str, str] | None = None) -> Iterator[Terminal]:
+    """A new terminal in which a shell runs `command` and then says `status N`; it is closed at the end."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOGIN, "sh", "-m", "-c", f'{command}; echo "status $?"'],
+        cwd=directory,
+        env={**os.environ, **(environment or {})},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(process, ours)
+    finally:
+        os.close(ours)  # whoever is left hears SIGHUP
+        process.wait(60)
