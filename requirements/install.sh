@@ -5,12 +5,15 @@
 set -eu
 bin=$1
 lock=$2
-if "$bin/python" -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1" 2>/dev/null; then
-    install() { "$bin/python" -m uv pip install --quiet --compile-bytecode --python "$bin/python" "$@"; }
-else
-    echo "uv is not to be had here: installing with pip, which takes about a minute longer"
-    install() { "$bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
-fi
+
+with_uv() { "$bin/python" -m uv pip install --quiet --compile-bytecode --python "$bin/python" "$@"; }
+with_pip() { "$bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
+
 echo "installing $lock ..."
-install --require-hashes -r "$lock"
-install --no-deps --no-build-isolation -e .
+if with_pip "uv>=0.9,<1" 2>/dev/null && with_uv --require-hashes -r "$lock"; then
+    with_uv --no-deps --no-build-isolation -e .
+else
+    echo "uv cannot be used here: installing with pip, which takes about a minute longer"
+    with_pip --require-hashes -r "$lock"
+    with_pip --no-deps --no-build-isolation -e .
+fi

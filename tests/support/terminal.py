@@ -45,13 +45,23 @@ class Terminal:
 
         eventually(shown, within=within, what=f"{text!r} on the screen")
 
+    def status(self, *, within: float = 30.0) -> int:
+        """Wait until the shell leaves, with the status of its last command; of SIGINT it may die itself."""
+
+        def left() -> bool:
+            assert self.screen is not None  # read to the end
+            return self.process.poll() is not None
+
+        eventually(left, within=within, what="the shell leaves")
+        return 128 - self.process.returncode if self.process.returncode < 0 else self.process.returncode
+
 
 @contextmanager
 def terminal(command: str, *, directory: Path, environment: Mapping[str, str] | None = None) -> Iterator[Terminal]:
-    """A new terminal in which a shell runs `command` and then says `status N`; it is closed at the end."""
+    """A new terminal in which a shell runs `command` as a job; it is closed at the end."""
     ours, theirs = os.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", LOGIN, "sh", "-m", "-c", f'{command}; echo "status $?"'],
+        [sys.executable, "-c", LOGIN, "sh", "-m", "-c", f"{command}; exit $?"],  # a last command would replace the shell
         cwd=directory,
         env={**os.environ, **(environment or {})},
         stdin=theirs,
