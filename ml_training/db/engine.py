@@ -115,8 +115,8 @@ def _outages() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
-        if str(getattr(error, "orig", "")).startswith("no such"):
-            raise  # SQLite's word for a missing table or column: a defect, not an outage
+        if str(getattr(error, "orig", "")).startswith("no such column"):
+            raise  # a defect, not an outage; a missing table is one: the file is gone or was never migrated
         raise Unavailable("the database is away or too busy: try again in a moment", retry_after=2) from error
     except DBAPIError as error:
         if error.connection_invalidated:

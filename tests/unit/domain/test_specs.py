@@ -96,8 +96,9 @@ def test_every_reason_is_given_at_once() -> None:
         ({"max_runtime_seconds": LIMIT + 1}, "/max_runtime_seconds"),
         ({"max_runtime_seconds": 0}, "/max_runtime_seconds"),
         ({"random_state": -1}, "/random_state"),
-        ({"model_type": "ridge", "early_stopping_rounds": 5}, ""),
-        ({"model_type": "logistic_regression", "task": "regression"}, ""),
+        ({"model_type": "ridge", "early_stopping_rounds": 5}, "/early_stopping_rounds"),
+        ({"early_stopping_rounds": 5, "params": {"boosting_type": "dart"}}, "/early_stopping_rounds"),
+        ({"model_type": "logistic_regression", "task": "regression"}, "/task"),
     ],
 )
 def test_a_wrong_field_is_named(change: dict[str, Any], pointer: str) -> None:
