@@ -80,7 +80,7 @@ def running(stack: Stack, job_id: int, *, attempt: int = 1) -> Job:
 
     def moved() -> Job | None:
         job = read.get_job(stack.core, job_id)
-        return job if job.status is JobStatus.RUNNING and job.attempt == attempt and job.progress > 0.05 else None
+        return job if job.status is JobStatus.RUNNING and job.attempt == attempt and job.progress >= 0.05 else None
 
     found = eventually(moved, within=60, what=f"job {job_id} is running")
     assert found is not None
@@ -152,6 +152,24 @@ def counted(stack: Stack, kind: str) -> int:
         UNION ALL SELECT 1 FROM ledger WHERE kind = :kind) AS both_parts"""
     with stack.core.database.read() as connection:
         return int(connection.execute(text(query), {"kind": kind}).scalar_one())
+
+
+def test_training_code_that_never_comes_back_is_cancelled_with_its_process(
+    stack: Stack, large: int, small: int
+) -> None:
+    deaf = {"hidden_layer_sizes": [2048, 2048], "batch_size": 40_000}  # one step is half a minute inside BLAS
+    job = running(stack, train(stack, large, model_type="mlp", params=deaf).id)
+    name = worker_of(stack, job)
+    [child] = stack.fleet.children(name)
+    before = child.cpu_times().user
+    eventually(lambda: child.cpu_times().user > before + 4, within=60, what="the first step has begun")
+    lifecycle.request_cancel(stack.core, job.id)
+    assert ended(stack, job.id, within=10).status is JobStatus.CANCELLED
+    eventually(lambda: not child.is_running(), within=10, what="the process that held the job has ended")
+    eventually(lambda: len(stack.fleet.children(name)) == 1, within=60, what="the pool has a new child")
+    for _ in range(2):
+        assert ended(stack, train(stack, small, params=SMALL).id).status is JobStatus.COMPLETED
+    stack.check()
 
 
 @pytest.mark.parametrize(
