@@ -5,8 +5,9 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ml_training.domain.limits import Limits
@@ -14,6 +15,10 @@ from ml_training.domain.limits import Limits
 PREFIX = "ML_TRAINING_"
 DEFAULT_BROKER = "redis://127.0.0.1:6379/0"  # where a Redis listens that nobody configured
 Port = Annotated[int, Field(ge=1, le=65_535)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+ESCAPED = "with special characters of the password as %XX"
+DATABASE_FORM = f"must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME, {ESCAPED}"
+BROKER_FORM = f"must be redis://:PASSWORD@HOST:PORT/DB, rediss://... or redis+socket:///PATH, {ESCAPED}"
 
 
 class SettingsError(Exception):
@@ -24,7 +29,12 @@ class Settings(BaseSettings):
     """The settings of PREFIX, as documented in .env.example; times are seconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", env_ignore_empty=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        enable_decoding=False,  # a limit is a variable of its own; JSON that is none would end in a stack trace
+        frozen=True,
+        extra="forbid",
     )
 
     database_url: str = ""  # empty: SQLite in the data directory
@@ -42,47 +52,66 @@ class Settings(BaseSettings):
     worker_max_jobs_per_child: PositiveInt = 500
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    lease_seconds: PositiveFloat = 30.0
-    lease_renew_seconds: PositiveFloat = 5.0
-    lease_poll_seconds: PositiveFloat = 0.5
-    cancel_grace_seconds: PositiveFloat = 5.0
-    drain_grace_seconds: PositiveFloat = 5.0
-    heartbeat_seconds: PositiveFloat = 5.0
-    heartbeat_dead_seconds: PositiveFloat = 30.0
-    relay_seconds: PositiveFloat = 0.5
-    reap_seconds: PositiveFloat = 2.0
-    fold_seconds: PositiveFloat = 5.0
-    sweep_seconds: PositiveFloat = 600.0
-    sweep_age_seconds: PositiveFloat = 3600.0
-    publish_budget_seconds: PositiveFloat = 1.0
-    snapshot_seconds: PositiveFloat = 1.0
+    lease_seconds: Seconds = 30.0
+    lease_renew_seconds: Seconds = 5.0
+    lease_poll_seconds: Seconds = 0.5
+    cancel_grace_seconds: Seconds = 5.0
+    drain_grace_seconds: Seconds = 5.0
+    heartbeat_seconds: Seconds = 5.0
+    heartbeat_dead_seconds: Seconds = 30.0
+    relay_seconds: Seconds = 0.5
+    reap_seconds: Seconds = 2.0
+    fold_seconds: Seconds = 5.0
+    sweep_seconds: Seconds = 600.0
+    sweep_age_seconds: Seconds = 3600.0
+    publish_budget_seconds: Seconds = 1.0
+    snapshot_seconds: Seconds = 1.0
     limits: Limits = Limits()
 
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
-        return path.expanduser().absolute()
+        try:
+            return path.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("names the home directory of a user that this machine does not know") from None
 
     @field_validator("database_url")
     @classmethod
-    def _known_database(cls, url: str) -> str:
-        if url and not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg2://")):
-            raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME")
+    def _usable_database(cls, url: str) -> str:
+        if url.startswith("sqlite:///"):
+            path = url.removeprefix("sqlite:///").partition("?")[0]
+            _require(path not in ("", ":memory:"), "must name a file, since every process opens it: sqlite:///PATH")
+        elif url:
+            _split(url, form=DATABASE_FORM, schemes=("postgresql", "postgresql+psycopg2"))
         return url
 
     @field_validator("broker_url")
     @classmethod
-    def _known_broker(cls, url: str) -> str:
-        if url and not url.startswith(("redis://", "rediss://", "redis+socket://")):
-            raise ValueError("must be redis://HOST:PORT/DB, rediss://... or redis+socket:///PATH")
+    def _usable_broker(cls, url: str) -> str:
+        if url.startswith("redis+socket:///"):
+            options = parse_qs(urlsplit(url).query)
+            _require(options.get("virtual_host", ["0"])[0].isdecimal(), "virtual_host must be a number, such as 0")
+        elif url:
+            number = _split(url, form=BROKER_FORM, schemes=("redis", "rediss")).path.strip("/")
+            _require(not number or number.isdecimal(), f"{BROKER_FORM}; DB is a number, such as 0")
+        return url
+
+    @field_validator("api_url")
+    @classmethod
+    def _usable_api(cls, url: str) -> str:
+        if url:
+            _split(url, form="must be http://HOST:PORT or https://HOST", schemes=("http", "https"))
         return url
 
     @field_validator("lease_renew_seconds")
     @classmethod
-    def _renewed_in_time(cls, renew: float, info: object) -> float:
-        lease = getattr(info, "data", {}).get("lease_seconds", 30.0)
-        if renew * 2 >= lease:
-            raise ValueError(f"must be less than half of LEASE_SECONDS ({lease:g}): one lost renewal is normal")
+    def _renewed_in_time(cls, renew: float, info: ValidationInfo) -> float:
+        lease = info.data.get("lease_seconds")  # absent when it is wrong itself
+        _require(
+            lease is None or renew * 2 < lease,
+            f"must be less than half of {PREFIX}LEASE_SECONDS ({lease}): one lost renewal is normal",
+        )
         return renew
 
     @property
@@ -106,10 +135,31 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"  {variable_of(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False)]
+        lines = [
+            f"  {variable_of(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_url=False)
+        ]
         raise SettingsError("these settings cannot be used:\n" + "\n".join(lines)) from None
 
 
 def variable_of(loc: tuple[int | str, ...]) -> str:
     """The environment variable of a field: ('limits', 'page') is ML_TRAINING_LIMITS__PAGE."""
     return PREFIX + "__".join(str(part).upper() for part in loc)
+
+
+def _split(url: str, *, form: str, schemes: tuple[str, ...]) -> SplitResult:
+    """The parts of a server's URL; ValueError with its right form, but nothing of `url`, which may hold a password."""
+    try:
+        parts = urlsplit(url)
+        somewhere = parts.port != 0 and (parts.hostname or "host" in parse_qs(parts.query))
+    except ValueError:  # a port that is no number
+        raise ValueError(form) from None
+    # A password with signs of its own, such as / or @, leaves them where they do not belong.
+    whole = url.count("@") == parts.netloc.count("@") <= 1 and not parts.fragment
+    _require(parts.scheme in schemes and bool(somewhere) and whole, form)
+    return parts
+
+
+def _require(good: bool, remedy: str) -> None:
+    if not good:
+        raise ValueError(remedy)

@@ -33,6 +33,7 @@ def up(
 
 def migrate(as_json: AsJson = False) -> None:
     """Bring the database to the schema of this version."""
+    from ml_training.cli.checks import cause_of
     from ml_training.db.engine import open_database
     from ml_training.db.migrate import migrate as apply
     from ml_training.domain.errors import Unavailable
@@ -42,7 +43,7 @@ def migrate(as_json: AsJson = False) -> None:
         try:
             revision = apply(database)
         except Unavailable as error:
-            raise Failed(f"{error} ({error.__cause__})") from error
+            raise Failed(f"{error} ({cause_of(error)})") from error
         finally:
             database.dispose()
         output.document({"revision": revision})
@@ -51,12 +52,12 @@ def migrate(as_json: AsJson = False) -> None:
 
 def doctor(as_json: AsJson = False) -> None:
     """Check every part and say how to mend it; changes nothing. Exit status 1 if any part fails."""
-    from ml_training.cli.doctor import examine
+    from ml_training.cli.doctor import advice, examine
 
     with answering(as_json) as output:
         checks = examine()
         output.document({"ok": all(check.ok for check in checks), "checks": [check.as_json() for check in checks]})
-        for check in checks:
-            output.line(check.line())
+        for line in [*(check.line() for check in checks), "", *advice(checks)]:
+            output.line(line)
         if not all(check.ok for check in checks):
             raise typer.Exit(1)

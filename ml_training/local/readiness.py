@@ -14,6 +14,7 @@ from ml_training.db.heartbeats import list_heartbeats
 from ml_training.domain.errors import Unavailable
 
 PROBE_SECONDS = 1.0
+NOBODY = "nothing listens there"
 Ready = Callable[[int], bool]
 
 
@@ -56,7 +57,7 @@ def who_answers(url: str) -> str:
     try:
         response = _http().get(url)
     except httpx.ConnectError:
-        return "nothing listens there"
+        return NOBODY
     except (httpx.HTTPError, httpx.InvalidURL):
         return "it does not answer HTTP"
     server = response.headers.get("server", "a server without a name")

@@ -50,7 +50,7 @@ def main() -> int:
         return 2
     for line in found:
         sys.stdout.write(f"VIOLATED {line}\n")
-    sys.stdout.write(f"{len(found)} violations of the invariants in {settings.database}\n")
+    sys.stdout.write(f"{len(found)} violations of the invariants\n")
     return 1 if found else 0
 
 

@@ -7,44 +7,20 @@ a quiet machine and compare only figures of the same run.
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
-from ml_training.local.ports import free_port
-from tests.support.eventually import eventually
+from tests.support.upstack import UpStack, started
 
 SPEC: dict[str, Any] = {
     "job_type": "TRAIN", "model_name": "bench", "model_type": "lightgbm", "target": {"column": "target"},
     "params": {"n_estimators": 50},
 }  # fmt: skip
-
-
-@contextmanager
-def service(directory: Path) -> Iterator[str]:
-    """The whole service on free ports; its API URL."""
-    port = free_port()
-    variables = {
-        "ML_TRAINING_DATA_DIR": str(directory),
-        "ML_TRAINING_API_PORT": str(port),
-        "ML_TRAINING_EXPORTER_PORT": str(free_port()),
-    }
-    program = Path(sys.executable).with_name("ml-training")
-    process = subprocess.Popen([program, "up"], env={**os.environ, **variables}, stdout=subprocess.DEVNULL)
-    try:
-        eventually(lambda: (directory / "run.json").exists(), within=120, what="the service is ready")
-        yield f"http://127.0.0.1:{port}/api/v1"
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def ready_dataset(http: httpx.Client) -> int:
@@ -56,31 +32,32 @@ def ready_dataset(http: httpx.Client) -> int:
 
 def one_job(http: httpx.Client, dataset_id: int) -> float:
     """Seconds from POST to COMPLETED, as a client sees them."""
-    started = time.perf_counter()
+    begun = time.perf_counter()
     job = http.post("/jobs", json={**SPEC, "dataset_id": dataset_id}).raise_for_status().json()
     job = http.get(f"/jobs/{job['id']}?wait=30").raise_for_status().json()
     if job["status"] != "COMPLETED":
         raise SystemExit(f"job {job['id']} is {job['status']}: {job['error']}")
-    return time.perf_counter() - started
+    return time.perf_counter() - begun
 
 
 def throughput(http: httpx.Client, dataset_id: int, count: int) -> float:
     """Jobs a second when `count` are submitted at once."""
-    started = time.perf_counter()
+    begun = time.perf_counter()
     body = {"jobs": [{**SPEC, "dataset_id": dataset_id}] * count}
     last = http.post("/jobs/batch", json=body).raise_for_status().json()
     ids = [item["job"]["id"] for item in last["items"]]
     for job_id in ids:
         http.get(f"/jobs/{job_id}?wait=30").raise_for_status()
-    return count / (time.perf_counter() - started)
+    return count / (time.perf_counter() - begun)
 
 
-def memory() -> list[tuple[str, float, float]]:
-    """(command, resident MB, unique MB) of every process that this one started."""
+def memory(stack: UpStack) -> list[tuple[str, float, float]]:
+    """(command, resident MB, unique MB) of every process of the service."""
     rows = []
-    for process in psutil.Process().children(recursive=True):
+    for process in stack.family():
         info = process.memory_full_info()
-        rows.append((" ".join(process.cmdline()[-3:])[-60:], info.rss / 1e6, info.uss / 1e6))
+        command = [part for part in process.cmdline() if part]  # who writes its own title leaves empty ones behind
+        rows.append((" ".join(command[-3:])[-60:], info.rss / 1e6, info.uss / 1e6))
     return rows
 
 
@@ -89,13 +66,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--jobs", type=int, default=50)
     jobs = parser.parse_args().jobs
-    with tempfile.TemporaryDirectory() as directory, service(Path(directory) / "data") as url:
-        with httpx.Client(base_url=url, timeout=60) as http:
+    with tempfile.TemporaryDirectory() as directory, started(Path(directory) / "data") as stack:
+        stack.until_ready()
+        with httpx.Client(base_url=stack.urls[0], timeout=60) as http:
             dataset_id = ready_dataset(http)
             first = one_job(http, dataset_id)
             took = sorted(one_job(http, dataset_id) for _ in range(jobs))
             rate = throughput(http, dataset_id, 2 * jobs)
-        weights = memory()
+        weights = memory(stack)
     p99 = took[min(len(took) - 1, int(0.99 * len(took)))]
     sys.stdout.write(
         f"POST to COMPLETED, breast_cancer, LightGBM with 50 trees, {os.cpu_count()} cores,"

@@ -2,13 +2,10 @@
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -18,85 +15,21 @@ import pytest
 from ml_training.local.ports import free_port
 from ml_training.local.runfile import read_run_file
 from tests.support.eventually import eventually
+from tests.support.terminal import CTRL_C, terminal
+from tests.support.upstack import PARTS, PATIENCE, PROGRAM, READY, UpStack, lives, own_places, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
-PROGRAM = Path(sys.executable).with_name("ml-training")
-PARTS = {  # how each command line ends; a Redis server writes its own, which says where it listens
-    "redis": r"-server 127\.0\.0\.1:\d+",
-    "exporter": "-m exporter",
-    "api": r"-m ml_training\.api",
-    "worker": "-m workers",
-    "maintenance": "-m workers maintenance",
-}
-PATIENCE = 180.0  # several children import the whole machine-learning stack, and a build machine is busy
-
-
-class Stack:
-    """A started `ml-training up`; `output` is what it said so far."""
-
-    def __init__(self, process: subprocess.Popen[bytes], data_dir: Path) -> None:
-        self.process = process
-        self.data_dir = data_dir
-        self._me = psutil.Process(process.pid)
-
-    @property
-    def output(self) -> str:
-        return self.data_dir.with_suffix(".out").read_text(encoding="utf-8")
-
-    @property
-    def urls(self) -> tuple[str, str]:
-        info = read_run_file(self.data_dir / "run.json")
-        assert info
-        return f"{info.api_url}/api/v1", info.exporter_url
-
-    def until_ready(self) -> None:
-        eventually(lambda: self.ended() or "Ctrl-C stops everything" in self.output, within=PATIENCE, what="ready")
-        assert not self.ended(), self.output
-
-    def ended(self) -> bool:
-        return self.process.poll() is not None
-
-    def part(self, name: str) -> psutil.Process:
-        (found,) = [
-            child for child in self._me.children() if re.search(f"{PARTS[name]}$", " ".join(child.cmdline()).strip())
-        ]
-        return found
-
-    def family(self) -> list[psutil.Process]:
-        return self._me.children(recursive=True)
-
-    def signal_and_wait(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(60)
-
-
-@contextmanager
-def started(data_dir: Path, *arguments: str, **environment: str) -> Iterator[Stack]:
-    ports = {"ML_TRAINING_API_PORT": str(free_port()), "ML_TRAINING_EXPORTER_PORT": str(free_port())}
-    with data_dir.with_suffix(".out").open("wb") as output:
-        process = subprocess.Popen(
-            [str(PROGRAM), "up", *arguments],
-            env={**os.environ, "ML_TRAINING_DATA_DIR": str(data_dir), **ports, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        yield Stack(process, data_dir)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpStack]:
     with started(tmp_path_factory.mktemp("stack") / "data") as stack:
         stack.until_ready()
         yield stack
 
 
-def test_each_part_answers_from_its_own_process(stack: Stack) -> None:
+def test_each_part_answers_from_its_own_process(stack: UpStack) -> None:
     api, exporter = stack.urls
     assert httpx.get(f"{api}/health/live").json()["master_pid"] == stack.part("api").pid
     assert httpx.get(f"{exporter}/health/live").json()["pid"] == stack.part("exporter").pid
@@ -104,14 +37,14 @@ def test_each_part_answers_from_its_own_process(stack: Stack) -> None:
     assert httpx.get(f"{exporter}/metrics").status_code == httpx.codes.OK
 
 
-def test_the_doctor_finds_the_stack_and_nothing_to_mend(stack: Stack) -> None:
+def test_the_doctor_finds_the_stack_and_nothing_to_mend(stack: UpStack) -> None:
     environment = {**os.environ, "ML_TRAINING_DATA_DIR": str(stack.data_dir)}
     done = subprocess.run([str(PROGRAM), "doctor", "--json"], env=environment, capture_output=True, text=True)
     assert [check for check in json.loads(done.stdout)["checks"] if not check["ok"]] == []
     assert done.returncode == 0
 
 
-def test_a_second_stack_on_the_same_data_is_refused(stack: Stack) -> None:
+def test_a_second_stack_on_the_same_data_is_refused(stack: UpStack) -> None:
     environment = {**os.environ, "ML_TRAINING_DATA_DIR": str(stack.data_dir)}
     done = subprocess.run([str(PROGRAM), "up"], env=environment, capture_output=True, text=True)
     assert done.returncode == 1
@@ -120,31 +53,31 @@ def test_a_second_stack_on_the_same_data_is_refused(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_a_part_that_is_killed_comes_back_without_its_orphans(stack: Stack, name: str) -> None:
+def test_a_part_that_is_killed_comes_back_without_its_orphans(stack: UpStack, name: str) -> None:
     victim = stack.part(name)
     session = [victim, *victim.children(recursive=True)]
     victim.kill()
     eventually(lambda: f"{name:<12} ended by signal 9; starting again" in stack.output, what="the death is said")
     eventually(lambda: stack.output.count(f"{name:<12} ready") == 2, within=PATIENCE, what=f"{name} is back")
     assert stack.part(name).pid != victim.pid
-    assert [process for process in session if _lives(process)] == []
+    assert [process for process in session if lives(process)] == []
 
 
-def test_after_all_that_a_job_runs_to_its_end(stack: Stack) -> None:
+def test_after_all_that_a_job_runs_to_its_end(stack: UpStack) -> None:
     api, _ = stack.urls
     made = httpx.post(f"{api}/datasets", json={"name": "iris", "sample": "iris"}).raise_for_status().json()
     dataset = f"{api}/datasets/{made['id']}"
     eventually(lambda: httpx.get(dataset).json()["status"] == "READY", within=PATIENCE, what="ingested")
 
 
-def test_when_the_parent_is_killed_its_children_do_not_stay(stack: Stack) -> None:
+def test_when_the_parent_is_killed_its_children_do_not_stay(stack: UpStack) -> None:
     family = stack.family()
     assert len(family) > len(PARTS)
     stack.signal_and_wait(signal.SIGKILL)
-    eventually(lambda: not [process for process in family if _lives(process)], within=30, what="all are gone")
+    eventually(lambda: not [process for process in family if lives(process)], within=30, what="all are gone")
 
 
-def test_the_sample_prints_scores_and_a_later_start_leaves_it_out_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+def test_the_sample_prints_scores_and_make_run_leaves_it_out_later_and_ends_well_on_ctrl_c(tmp_path: Path) -> None:
     with started(tmp_path / "data", "--sample", "--exit") as first:
         assert first.process.wait(PATIENCE * 2) == 0, first.output
     models = [line.split() for line in first.output.splitlines() if line.startswith(("1 ", "2 "))]
@@ -153,14 +86,20 @@ def test_the_sample_prints_scores_and_a_later_start_leaves_it_out_and_ends_on_ct
     assert "TEST of model 1" in first.output
     assert "COMPARE by accuracy" in first.output
     assert not (tmp_path / "data" / "run.json").exists()
-    with started(tmp_path / "data", "--sample") as second:
-        second.until_ready()
-        assert "the sample run is left out" in second.output
-        family = second.family()
-        assert second.signal_and_wait(signal.SIGINT) == 0
-    stops = [line.split()[0] for line in second.output.splitlines() if line.endswith(" stopped") and line[0] == " "]
+    make_run = f"make -o install run BIN={PROGRAM.parent}"  # as in the Makefile, without installing anything
+    with terminal(make_run, directory=ROOT, environment=own_places(tmp_path / "data")) as person:
+        person.until(READY, within=PATIENCE)
+        assert "the sample run is left out" in person.screen
+        running = read_run_file(tmp_path / "data" / "run.json")
+        assert running
+        family = psutil.Process(running.pid).children(recursive=True)
+        person.press(CTRL_C)
+        assert person.status(within=60) == 0
+        stops = [line.split()[0] for line in person.screen.splitlines() if line.endswith(" stopped") and line[0] == " "]
+        assert "Everything is stopped\n" in person.screen
+        assert "***" not in person.screen
     assert stops == ["api", "worker", "maintenance", "exporter", "redis"]
-    assert [process for process in family if _lives(process)] == []
+    assert [process for process in family if lives(process)] == []
     assert not (tmp_path / "data" / "run.json").exists()
 
 
@@ -182,10 +121,3 @@ def test_a_part_that_cannot_start_is_quoted_and_everything_else_is_stopped(tmp_p
     assert "migrate did not start" in stack.output
     assert "Connection refused" in stack.output
     assert "redis        stopped" in stack.output
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

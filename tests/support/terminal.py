@@ -60,8 +60,9 @@ class Terminal:
 def terminal(command: str, *, directory: Path, environment: Mapping[str, str] | None = None) -> Iterator[Terminal]:
     """A new terminal in which a shell runs `command` as a job; it is closed at the end."""
     ours, theirs = os.openpty()
+    script = f"{command}; exit $?"  # the last command of a script would replace the shell
     process = subprocess.Popen(
-        [sys.executable, "-c", LOGIN, "sh", "-m", "-c", f"{command}; exit $?"],  # a last command would replace the shell
+        [sys.executable, "-c", LOGIN, "sh", "-m", "-c", script],
         cwd=directory,
         env={**os.environ, **(environment or {})},
         stdin=theirs,

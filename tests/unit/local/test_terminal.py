@@ -20,7 +20,7 @@ def places():
 
 before = places()
 with nullcontext() if "plain" in sys.argv else own_terminal(), interrupts() as asked:
-    print("started:", places(), flush=True)
+    print(f"started: {places()}", flush=True)
     try:
         asked.wait(0.0 if "leave" in sys.argv else 60.0)
         if "leave" in sys.argv:
@@ -29,7 +29,7 @@ with nullcontext() if "plain" in sys.argv else own_terminal(), interrupts() as a
         print("drained", flush=True)
     finally:
         print("at the end", flush=True)
-print("ended:", "as before" if places() == before else places())
+print("ended: as before" if places() == before else f"ended: {places()}")
 """
 
 
