@@ -41,4 +41,6 @@ def _rendering(log_format: str) -> list[structlog.typing.Processor]:
     drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_format == "json":
         return [drop, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)]
+    # plain: the default would print local variables, and with them what was meant to stay in the process
+    plain = structlog.dev.plain_traceback
+    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28, exception_formatter=plain)]

@@ -34,7 +34,7 @@ def open_workplace(worker: str) -> None:
 
     configure_logs(settings.log_format, settings.log_level)
     warm_up(threads=shape.threads)
-    events = EventSender(make_celery(settings.broker, socket_timeout=1.0))
+    events = EventSender(make_celery(settings.broker, socket_timeout=1.0, max_retries=0))
     events.start()
 
     def announce(job: Job, fraction: float, message: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter
 
 from ml_training import __version__
 from ml_training.api.comparisons import comparisons
@@ -33,20 +33,16 @@ INFO = Info(
     summary="Train, test and compare models on tabular data.",
     description="Errors are RFC 9457 problems. Times are RFC 3339 UTC. Unknown fields and query parameters are errors.",
 )
-LARGEST_ID = 2**63 - 1
 
 
 class IdConverter(BaseConverter):
-    """An id in a path: a positive 64-bit integer in its shortest form; anything else is no route, so 404."""
+    """An id in a path, in its one way to write it; anything else is no route, so 404."""
 
     regex = "[1-9][0-9]{0,18}"
 
     def to_python(self, value: str) -> int:
         """The id."""
-        number = int(value)
-        if number > LARGEST_ID:
-            raise ValidationError
-        return number
+        return int(value)
 
 
 def create_app(
@@ -60,7 +56,8 @@ def create_app(
     app.url_map.merge_slashes = False  # no redirects: a path is right or 404
     app.url_map.converters["id"] = IdConverter
     app.extensions[EXTENSION] = Context(
-        core=build_core(settings, pool_size=settings.api_threads),
+        # A pool may grow to twice its size: one connection for each thread and for the heartbeat.
+        core=build_core(settings, pool_size=settings.api_threads // 2 + 1),
         lane=SlowLane(threads=settings.api_threads, waits=settings.limits.waits),
         counters=Counters(),
         master=master or Master(os.getpid(), time.time()),

@@ -1,11 +1,13 @@
 """What this process served and refused: plain counts in memory, carried by its heartbeat."""
 
 import threading
-from bisect import bisect_left
+import time
 from collections import Counter
 from typing import Any
 
-DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+from ml_training.domain.buckets import REQUEST_BUCKETS, bucket_of
+from ml_training.domain.rejections import Rejection
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"  # one label for all unknown paths: a label is never a user's text
 
@@ -14,6 +16,7 @@ class Counters:
     """Requests by route, method and status code, their durations by route, refused jobs by reason; thread-safe."""
 
     def __init__(self) -> None:
+        self._since = time.time()  # tells these counts from those of an earlier process of the same name
         self._lock = threading.Lock()
         self._requests: Counter[str] = Counter()
         self._buckets: dict[str, list[int]] = {}
@@ -27,23 +30,24 @@ class Counters:
         with self._lock:
             self._requests[f"{method} {route} {code}"] += 1
             self._seconds[route] = self._seconds.get(route, 0.0) + seconds
-            buckets = self._buckets.setdefault(route, [0] * (len(DURATION_BOUNDS) + 1))
-            buckets[bisect_left(DURATION_BOUNDS, seconds)] += 1
+            buckets = self._buckets.setdefault(route, [0] * (len(REQUEST_BUCKETS) + 1))
+            buckets[bucket_of(seconds, REQUEST_BUCKETS)] += 1
 
-    def count_rejected(self, reason: str, jobs: int = 1) -> None:
+    def count_rejected(self, reason: Rejection, jobs: int = 1) -> None:
         """Count jobs that were refused at the door."""
         with self._lock:
-            self._rejected[reason] += jobs
+            self._rejected[reason.value] += jobs
 
     def snapshot(self) -> dict[str, Any]:
         """All counts as JSON; buckets are not cumulative, the last one is beyond every bound."""
         with self._lock:
             return {
+                "counting_since": self._since,
                 "requests": dict(self._requests),
                 "durations": {
                     route: {"buckets": list(buckets), "sum": round(self._seconds[route], 6)}
                     for route, buckets in self._buckets.items()
                 },
-                "duration_bounds": list(DURATION_BOUNDS),
+                "duration_bounds": list(REQUEST_BUCKETS),
                 "rejected": dict(self._rejected),
             }

@@ -16,9 +16,9 @@ from ml_training.api.respond import no_content, reply
 from ml_training.api.uploads import read_upload
 from ml_training.api.waiting import wait_or_not
 from ml_training.domain.errors import Invalid, WrongKind
+from ml_training.domain.pointers import field_errors
 from ml_training.domain.records import Dataset
 from ml_training.domain.samples import SAMPLES
-from ml_training.domain.specs import field_errors
 from ml_training.domain.states import DatasetStatus
 from ml_training.services import datasets as service
 from ml_training.services import read
@@ -120,10 +120,11 @@ def _uploaded() -> Dataset:
 
 
 def _sampled() -> Dataset:
+    body = read_json(core().limits)
     try:
-        wanted = requests.SampleRequest.model_validate(read_json(core().limits), strict=True)
+        wanted = requests.SampleRequest.model_validate(body, strict=True)
     except ValidationError as error:
-        raise Invalid("the request is wrong", errors=field_errors(error)) from None
+        raise Invalid("the request is wrong", errors=field_errors(error, body)) from None
     return service.accept_sample(core(), name=wanted.name, sample=wanted.sample)
 
 

@@ -18,7 +18,8 @@ from ml_training.api.body import read_json
 from ml_training.api.context import PREFIX, core
 from ml_training.api.respond import PROBLEM
 from ml_training.domain.errors import FieldError, Invalid
-from ml_training.domain.specs import Id, field_errors
+from ml_training.domain.pointers import field_errors
+from ml_training.domain.specs import Id
 
 Handler = Callable[..., Response]
 Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
@@ -81,10 +82,11 @@ def read_query(model: type[Query]) -> Query:
     repeated = tuple(
         FieldError(f"/{name}", "stands twice: keep one") for name, values in request.args.lists() if len(values) > 1
     )
+    given = request.args.to_dict()
     try:
-        query = model.model_validate(request.args.to_dict())
+        query = model.model_validate(given)
     except ValidationError as error:
-        raise Invalid("wrong query", errors=repeated + field_errors(error)) from None
+        raise Invalid("wrong query", errors=repeated + field_errors(error, given)) from None
     if repeated:
         raise Invalid("wrong query", errors=repeated)
     return query

@@ -12,6 +12,7 @@ from werkzeug.routing import Rule
 
 from ml_training.api.body import bound_body
 from ml_training.api.context import context
+from ml_training.domain.rejections import rejection_of
 from ml_training.logs import get_logger
 
 log = get_logger(__name__)
@@ -27,10 +28,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 SUBMITTING = frozenset({"jobs.submit", "jobs.submit_many"})
-REJECTED = {
-    400: "bad_request", 403: "forbidden", 409: "conflict", 413: "too_large", 415: "wrong_kind", 422: "invalid",
-    429: "queue_full", 500: "internal", 503: "unavailable",
-}  # fmt: skip
 
 
 def install_hooks(app: Flask) -> None:
@@ -76,8 +73,8 @@ def _finish(response: Response) -> Response:
     route, status = template_of(request.url_rule), response.status_code
     counters = context().counters
     counters.count_request(route, request.method, status, seconds=seconds)
-    if request.endpoint in SUBMITTING and status in REJECTED:
-        counters.count_rejected(REJECTED[status])
+    if request.endpoint in SUBMITTING and (reason := rejection_of(status)):
+        counters.count_rejected(reason)
     log.debug("request_served", method=request.method, route=route, status=status, seconds=round(seconds, 4))
     return response
 

@@ -10,6 +10,7 @@ from ml_training.api.respond import field_errors_json, reply
 from ml_training.api.waiting import wait_or_not
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.records import Job
+from ml_training.domain.rejections import Rejection
 from ml_training.services import read
 from ml_training.services.lifecycle import request_cancel
 from ml_training.services.submit import BatchItem, submit_batch, submit_job
@@ -31,7 +32,7 @@ def submit(body: object) -> Response:
 def submit_many(body: object) -> Response:
     """Submit many jobs: the valid ones are stored in one transaction, each other one is answered with its errors."""
     items = submit_batch(core(), _specs(body), idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
-    context().counters.count_rejected("invalid", sum(item.job is None for item in items))
+    context().counters.count_rejected(Rejection.INVALID, sum(item.job is None for item in items))
     return reply({"items": [_answer(number, item) for number, item in enumerate(items)]}, 207)
 
 

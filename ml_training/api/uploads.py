@@ -12,7 +12,7 @@ from werkzeug.sansio.multipart import NEED_DATA, Data, Epilogue, Event, Field, F
 from ml_training.api.body import too_large
 from ml_training.api.requests import UploadForm
 from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
-from ml_training.domain.specs import field_errors
+from ml_training.domain.pointers import field_errors
 from ml_training.storage.base import StoredObject
 
 CHUNK_BYTES = 64 << 10
@@ -123,7 +123,7 @@ def _form(parts: _Parts) -> tuple[UploadForm | None, tuple[FieldError, ...]]:
     try:
         return UploadForm.model_validate(parts.fields), errors
     except ValidationError as error:
-        return None, errors + field_errors(error)
+        return None, errors + field_errors(error, parts.fields)
 
 
 def _is_wrong_already(parts: _Parts) -> bool:

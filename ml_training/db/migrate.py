@@ -58,7 +58,10 @@ def _config() -> Config:
 
 
 def main() -> int:
-    """Migrate the database of the settings; exit status 1 with one line on failure."""
+    """Migrate the database of the settings; exit status 1 with one line on failure, 2 for a wrong command."""
+    if sys.argv[1:]:
+        sys.stderr.write("usage: python -m ml_training.db.migrate\n")
+        return 2
     try:
         database = open_database(read_settings().database)
         sys.stdout.write(f"database at revision {migrate(database)}\n")

@@ -1,6 +1,6 @@
 """The exporter's questions: read-only, bounded, and answered inside one transaction, so that the answers agree."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Table,
     and_,
     case,
     cast,
@@ -82,6 +83,13 @@ class ModelRow(NamedTuple):
     test_accuracy: float | None
 
 
+class Stored(NamedTuple):
+    """How many things of a kind are not deleted, and the bytes that they take in storage."""
+
+    things: int
+    size: int
+
+
 class HeartbeatRow(NamedTuple):
     """One process that said it lives; `body` is its own JSON, so nothing in it is sure."""
 
@@ -104,7 +112,7 @@ class Stats:
         keys = [ledger.c[name] for name in ("kind", "job_type", "label", "model_type", "bucket")]
         rows = cast(func.sum(ledger.c.rows), BigInteger)  # a sum of bigint is a Decimal otherwise, on PostgreSQL
         fresh = select(*keys, func.count(), func.sum(ledger.c.seconds), rows).group_by(*keys)
-        return tuple(map(LedgerTotal._make, self._connection.execute(folded.union_all(fresh))))
+        return tuple(map(LedgerTotal._make, self._connection.execute(folded.union_all(fresh)).all()))
 
     def jobs(self, *, limit: int, finished_within: float) -> JobPage:
         """RUNNING jobs, then PENDING ones by age, then the latest of those that ended within so many seconds."""
@@ -117,7 +125,7 @@ class Stats:
         found: list[JobRow] = []
         for part in parts:
             if len(found) < limit:
-                found.extend(map(JobRow._make, self._connection.execute(part.limit(limit - len(found)))))
+                found.extend(map(JobRow._make, self._connection.execute(part.limit(limit - len(found))).all()))
         hidden = self._count_eligible(since) - limit if len(found) == limit else 0
         return JobPage(tuple(found), hidden)
 
@@ -144,30 +152,39 @@ class Stats:
         parts = [select(func.count()).where(part).scalar_subquery() for part in (*map(_status, LIVE), since)]
         return int(self._connection.execute(select(parts[0] + parts[1] + parts[2])).scalar_one())
 
-    def count_models(self) -> int:
-        """Models that are not deleted."""
-        live = select(func.count()).select_from(models).where(models.c.deleted_at.is_(None))
-        return int(self._connection.execute(live).scalar_one())
+    def stored_models(self) -> Stored:
+        """Models that are not deleted, and their artifacts. Reads every one: not for every second."""
+        return self._stored(models, models.c.artifact_bytes)
+
+    def stored_datasets(self) -> Stored:
+        """Data sets that are not deleted, and their uploads and indexes. Reads every one: not for every second."""
+        return self._stored(datasets, datasets.c.raw_bytes + datasets.c.index_bytes)
+
+    def _stored(self, table: Table, size: ColumnElement[int]) -> Stored:
+        total = cast(func.coalesce(func.sum(size), 0), BigInteger)
+        row = self._connection.execute(select(func.count(), total).where(table.c.deleted_at.is_(None))).one()
+        return Stored(int(row[0]), int(row[1]))
 
     def newest_models(self, *, limit: int) -> tuple[ModelRow, ...]:
         """The newest models that are not deleted, newest first."""
         columns = (models.c.id, models.c.train_accuracy, models.c.test_accuracy)
         newest = select(*columns).where(models.c.deleted_at.is_(None)).order_by(models.c.id.desc()).limit(limit)
-        return tuple(map(ModelRow._make, self._connection.execute(newest)))
+        return tuple(map(ModelRow._make, self._connection.execute(newest).all()))
 
-    def count_datasets(self) -> int:
-        """Data sets that are not deleted."""
-        live = select(func.count()).select_from(datasets).where(datasets.c.deleted_at.is_(None))
-        return int(self._connection.execute(live).scalar_one())
+    def scores_of(self, model_ids: Collection[int]) -> dict[int, Any]:
+        """The scores of these models as they were stored, so nothing in them is sure; they never change."""
+        if not model_ids:
+            return {}
+        found = select(models.c.id, models.c.scores).where(models.c.id.in_(model_ids))
+        return {row.id: row.scores for row in self._connection.execute(found)}
 
-    def heartbeats(self, *, within: float, limit: int) -> tuple[HeartbeatRow, ...]:
-        """The processes seen within so many seconds, those seen last first."""
-        seen = (
-            select(*(heartbeats.c[name] for name in HeartbeatRow._fields))
-            .where(heartbeats.c.seen_at >= self.now - within)
-            .order_by(heartbeats.c.seen_at.desc(), heartbeats.c.process)
-            .limit(limit)
-        )
+    def heartbeats(self, *, within: float, limit: int, kind: str | None = None) -> tuple[HeartbeatRow, ...]:
+        """The processes (of one kind) seen within so many seconds, those seen last first."""
+        seen = select(*(heartbeats.c[name] for name in HeartbeatRow._fields))
+        seen = seen.where(heartbeats.c.seen_at >= self.now - within)
+        if kind is not None:
+            seen = seen.where(heartbeats.c.kind == kind)
+        seen = seen.order_by(heartbeats.c.seen_at.desc(), heartbeats.c.process).limit(limit)
         return tuple(map(HeartbeatRow._make, self._connection.execute(seen)))
 
 

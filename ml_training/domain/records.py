@@ -109,6 +109,8 @@ class Model:
 class TestResult:
     """One row of `test_results`: a model evaluated on a data set."""
 
+    __test__ = False  # not a test class, whatever its name
+
     id: int
     job_id: int
     attempt: int

@@ -23,6 +23,7 @@ from pydantic import (
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, PARAMS, ModelType
 from ml_training.domain.errors import FieldError
 from ml_training.domain.limits import NAME_PATTERN
+from ml_training.domain.pointers import field_errors
 from ml_training.domain.states import JobType
 
 Id = Annotated[StrictInt, Field(ge=1, le=2**53)]
@@ -187,7 +188,7 @@ def parse_spec(
     try:
         spec = _SUBMITTED.validate_python(body)
     except ValidationError as error:
-        return None, field_errors(error) + errors
+        return None, field_errors(error, body) + errors
     runtime = spec.max_runtime_seconds or max_runtime_seconds
     if runtime > max_runtime_seconds:
         errors += (FieldError("/max_runtime_seconds", f"must be at most {max_runtime_seconds}"),)
@@ -211,41 +212,12 @@ def _parse_params(body: object) -> tuple[dict[str, Any], tuple[FieldError, ...]]
     try:
         return PARAMS[ModelType(body["model_type"])].model_validate(params).model_dump(mode="json"), ()
     except ValidationError as error:
-        return {}, field_errors(error, prefix="/params")
+        return {}, field_errors(error, params, prefix="/params")
 
 
 def stored_spec(body: object) -> TrainSpec | TestSpec | CompareSpec | IngestSpec:
     """A spec read back from its row; raises pydantic's ValidationError if the row was tampered with."""
     return _STORED.validate_python(body)
-
-
-def field_errors(error: ValidationError, *, prefix: str = "") -> tuple[FieldError, ...]:
-    """pydantic's reasons as JSON pointers; the tags of a union are not part of the path."""
-    tags = {kind.value for kind in JobType}
-    return tuple(
-        FieldError(prefix + "".join(f"/{_escape(part)}" for part in _path(item["loc"], tags)), _detail(dict(item)))
-        for item in error.errors(include_url=False, include_input=False)
-    )
-
-
-def _path(loc: tuple[int | str, ...], tags: set[str]) -> list[int | str]:
-    # A union without a discriminator adds the name of the branch it tried; those are not keys of the body.
-    return [part for part in loc if part not in tags and not (isinstance(part, str) and _is_branch(part))]
-
-
-def _is_branch(part: str) -> bool:
-    return part in {"int", "str", "float", "none"} or "[" in part or part.startswith("constrained-")
-
-
-def _escape(part: int | str) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
-
-
-def _detail(item: dict[str, Any]) -> str:
-    if item["type"] == "extra_forbidden":
-        return "unknown field: remove it or check its spelling"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
 
 
 def canonical_json(value: object) -> str:

@@ -10,8 +10,13 @@ from celery import Celery
 from ml_training.domain.messages import QUEUE
 
 
-def make_celery(broker_url: str, *, socket_timeout: float = 10.0, **overrides: Any) -> Celery:
-    """A Celery app on `broker_url`; connects lazily. `socket_timeout` seconds bound every answer of the broker."""
+def make_celery(
+    broker_url: str, *, socket_timeout: float = 10.0, max_retries: int | None = None, **overrides: Any
+) -> Celery:
+    """A Celery app on `broker_url`; connects lazily. `socket_timeout` seconds bound every answer of the broker.
+
+    max_retries: how often a connection that is refused is tried again at once, None for as long as it takes.
+    """
     app = Celery("ml_training", broker=broker_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
@@ -35,6 +40,7 @@ def make_celery(broker_url: str, *, socket_timeout: float = 10.0, **overrides: A
         broker_connection_timeout=socket_timeout,
         broker_transport_options={
             "visibility_timeout": 86_400,
+            "max_retries": max_retries,
             "health_check_interval": 10,
             "socket_keepalive": True,
             "socket_timeout": socket_timeout,

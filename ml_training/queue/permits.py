@@ -75,4 +75,4 @@ class Permits:
 
 def open_permits(broker_url: str, *, budget: float) -> Permits:
     """Permits on `broker_url`; `budget` seconds bound each attempt to send."""
-    return Permits(make_celery(broker_url, socket_timeout=budget))
+    return Permits(make_celery(broker_url, socket_timeout=budget, max_retries=0))

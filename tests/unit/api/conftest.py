@@ -47,3 +47,16 @@ def client(app: Flask) -> FlaskClient:
 def core(app: Flask) -> Core:
     """The core of the app."""
     return context_of(app).core
+
+
+@pytest.fixture
+def lose_database(settings: Settings, core: Core) -> Callable[[], None]:
+    """Makes the database impossible to open."""
+
+    def lose() -> None:
+        core.database.dispose()
+        path = Path(settings.database_url.removeprefix("sqlite:///"))
+        path.unlink()
+        path.mkdir()
+
+    return lose

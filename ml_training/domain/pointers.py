@@ -1,0 +1,44 @@
+"""pydantic's reasons as JSON pointers into the body that was judged, one reason a pointer."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from ml_training.domain.errors import FieldError
+
+
+def field_errors(error: ValidationError, body: object, *, prefix: str = "") -> tuple[FieldError, ...]:
+    """Every reason why `body` was refused; several about the same place become one, as a union's branches do."""
+    found: dict[str, list[str]] = {}
+    for item in error.errors(include_url=False, include_input=False):
+        pointer = prefix + "".join(f"/{_escaped(part)}" for part in _path(item["loc"], body, item["type"]))
+        detail = _detail(item["type"], item["msg"])
+        if detail not in found.setdefault(pointer, []):
+            found[pointer].append(detail)
+    return tuple(FieldError(pointer, ", or ".join(details)) for pointer, details in found.items())
+
+
+def _path(loc: tuple[int | str, ...], body: object, kind: str) -> list[int | str]:
+    """The parts of `loc` that lead through the body: pydantic adds the tag or branch of a union it tried."""
+    path: list[int | str] = []
+    here: Any = body
+    for number, part in enumerate(loc):
+        is_key = isinstance(here, dict) and part in here
+        is_place = isinstance(here, list) and isinstance(part, int) and part < len(here)
+        if is_key or is_place:
+            here = here[part]
+            path.append(part)
+        elif kind == "missing" and number == len(loc) - 1:
+            path.append(part)
+    return path
+
+
+def _escaped(part: int | str) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _detail(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "unknown field: remove it or check its spelling"
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
