@@ -38,8 +38,17 @@ verify: $(VENV)/.dev ## Check every invariant of the database and files of DATA_
 bench: $(VENV)/.dev ## Measure the way of a small job, on this machine
 	$(BIN)/python -m tests.bench
 
+bench-exporter: $(VENV)/.dev ## Measure the exporter beside 1,000,000 jobs; smaller: ARGS="--jobs 20000 --events 20000"
+	$(BIN)/python -m tests.bench.exporter $(ARGS)
+
 dashboards: $(VENV)/.dev ## Build the dashboards' JSON from code
 	$(BIN)/python -m dashboards.build
+
+observe: $(VENV)/.dev ## Ask a real Prometheus every query of dashboards and rules while the service works
+	@$(BIN)/python -m tests.observe
+
+screenshots: $(VENV)/.dev ## Draw the dashboards with Grafana's scene engine; needs npm and chromium
+	@$(BIN)/python -m tests.observe --screenshots docs/screenshots
 
 lock: $(VENV)/.dev ## Resolve the dependencies again and write requirements/
 	$(BIN)/python -m requirements.lock
@@ -59,4 +68,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test lint types arch verify bench dashboards lock clean
+.PHONY: help install run demo test lint types arch verify bench bench-exporter dashboards observe screenshots lock clean

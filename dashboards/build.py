@@ -6,13 +6,23 @@ from collections.abc import Callable, Sequence
 from difflib import unified_diff
 from pathlib import Path
 
-from dashboards import ml_training_service
+from dashboards import fleet, internals, job, ml_training_service, models, overview
 from dashboards.sdk import JSONEncoder, dashboard
 
 HERE = Path(__file__).parent
 DASHBOARDS: dict[str, Callable[[], dashboard.Dashboard]] = {
     "dashboard_ml_training_service.json": ml_training_service.build,
+    "dashboard_ml_training_overview.json": overview.build,
+    "dashboard_ml_training_fleet.json": fleet.build,
+    "dashboard_ml_training_job.json": job.build,
+    "dashboard_ml_training_models.json": models.build,
+    "dashboard_ml_training_internals.json": internals.build,
 }
+
+
+def boards() -> tuple[dashboard.Dashboard, ...]:
+    """Every dashboard, built anew."""
+    return tuple(build() for build in DASHBOARDS.values())
 
 
 def render(board: dashboard.Dashboard) -> str:
@@ -21,6 +31,9 @@ def render(board: dashboard.Dashboard) -> str:
         panel.id_val = number
     # The SDK has no field for the theme. Grafana itself takes it from the user or the server's default.
     document = {**json.loads(json.dumps(board, cls=JSONEncoder)), "style": "dark"}
+    for link in document.get("links") or []:
+        # The SDK puts every link into the controls' menu, where nobody would look for it.
+        link.pop("placement", None)
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -1,15 +1,33 @@
-"""Three kinds of panel with the house's defaults, so that a dashboard only says what it shows."""
+"""The kinds of panel with the house's defaults, so that a dashboard only says what it shows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import TypeVar
 
-from dashboards.sdk import common, common_builders, dashboard, dashboard_builders, gauge, prometheus, stat, timeseries
+from dashboards.links import Link
+from dashboards.sdk import (
+    bargauge,
+    common,
+    common_builders,
+    dashboard,
+    dashboard_builders,
+    gauge,
+    prometheus,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
 
 DATASOURCE_VARIABLE = "DS_PROMETHEUS"
 DATASOURCE = common.DataSourceRef(type_val="prometheus", uid=f"${{{DATASOURCE_VARIABLE}}}")
-PanelT = TypeVar("PanelT", gauge.Panel, stat.Panel, timeseries.Panel)
+PanelT = TypeVar(
+    "PanelT", bargauge.Panel, gauge.Panel, stat.Panel, statetimeline.Panel, table.Panel, timeseries.Panel
+)  # fmt: skip
 Steps = tuple[tuple[float | None, str], ...]
+Words = Mapping[str, tuple[str, str]]
+"""What to show instead of a value: value as text -> (word, colour)."""
 
 
 @dataclass(frozen=True)
@@ -33,31 +51,44 @@ class Face:
     steps: Steps = ((None, "green"),)
     minimum: float | None = 0
     maximum: float | None = None
+    links: tuple[Link, ...] = ()
+    decimals: int | None = None
+    interval: str | None = None  # the shortest step, hence window of a rate: for things that seldom happen
 
 
-def gauge_panel(face: Face, query: Query, *, words: dict[str, tuple[str, str]] | None = None) -> gauge.Panel:
-    """A gauge of the newest value; `words` maps a value to (text, colour)."""
-    panel = _dressed(gauge.Panel(), face).with_target(_target(query, 0).instant())
+def gauge_panel(face: Face, query: Query, *, words: Words | None = None) -> gauge.Panel:
+    """A gauge of the newest value."""
+    panel = dressed(gauge.Panel(), face).with_target(target(query, 0).instant())
     if words:
-        results = {
-            value: dashboard.ValueMappingResult(text=text, color=color, index=index)
-            for index, (value, (text, color)) in enumerate(words.items())
-        }
-        panel.mappings([dashboard.ValueMap(options=results)])
+        panel.mappings(value_maps(words))
     return panel.reduce_options(_newest())
 
 
-def stat_panel(face: Face, query: Query) -> stat.Panel:
+def stat_panel(face: Face, query: Query, *, words: Words | None = None) -> stat.Panel:
     """The newest value as a number."""
-    panel = _dressed(stat.Panel(), face).with_target(_target(query, 0).instant()).decimals(0)
+    panel = dressed(stat.Panel(), face).with_target(target(query, 0).instant())
+    panel.decimals(0 if face.decimals is None else face.decimals)
+    if words:
+        panel.mappings(value_maps(words))
     return panel.reduce_options(_newest()).graph_mode(common.BigValueGraphMode.NONE)
 
 
-def time_series_panel(face: Face, *queries: Query) -> timeseries.Panel:
-    """Lines over time with a legend of last and highest values."""
-    panel = _dressed(timeseries.Panel(), face)
+def bar_gauge_panel(face: Face, *queries: Query) -> bargauge.Panel:
+    """One bar for each series of now."""
+    panel = dressed(bargauge.Panel(), face).orientation(common.VizOrientation.HORIZONTAL)
     for index, query in enumerate(queries):
-        panel.with_target(_target(query, index).range())
+        panel.with_target(target(query, index).instant())
+    return panel.reduce_options(_newest()).display_mode(common.BarGaugeDisplayMode.BASIC)
+
+
+def time_series_panel(face: Face, *queries: Query, limits: bool = False) -> timeseries.Panel:
+    """Lines over time with a legend of last and highest values; `limits` draws the thresholds as dashed lines."""
+    panel = dressed(timeseries.Panel(), face)
+    for index, query in enumerate(queries):
+        panel.with_target(target(query, index).range())
+    if limits:
+        style = common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
+        panel.thresholds_style(style)
     legend = common_builders.VizLegendOptions().show_legend(True).display_mode(common.LegendDisplayMode.TABLE)
     legend.placement(common.LegendPlacement.BOTTOM).calcs(["lastNotNull", "max"])
     tooltip = common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
@@ -66,8 +97,17 @@ def time_series_panel(face: Face, *queries: Query) -> timeseries.Panel:
     return panel.legend(legend).tooltip(tooltip).color_scheme(palette).line_width(1).fill_opacity(10)
 
 
-def _dressed(panel: PanelT, face: Face) -> PanelT:
-    """`panel` with the texts, unit, size and thresholds of `face`."""
+def timeline_panel(face: Face, *queries: Query, words: Words) -> statetimeline.Panel:
+    """Which state each series had when."""
+    panel = dressed(statetimeline.Panel(), face)
+    for index, query in enumerate(queries):
+        panel.with_target(target(query, index).range())
+    panel.mappings(value_maps(words)).merge_values(True).show_value(common.VisibilityMode.AUTO)
+    return panel.row_height(0.8)
+
+
+def dressed(panel: PanelT, face: Face) -> PanelT:
+    """`panel` with the texts, unit, size, thresholds and links of `face`."""
     steps = [dashboard.Threshold(value=value, color=color) for value, color in face.steps]
     thresholds = dashboard_builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(steps)
     panel.title(face.title).description(face.description).no_value(face.no_value).unit(face.unit)
@@ -76,12 +116,32 @@ def _dressed(panel: PanelT, face: Face) -> PanelT:
         panel.min(face.minimum)
     if face.maximum is not None:
         panel.max(face.maximum)
+    if face.decimals is not None:
+        panel.decimals(face.decimals)
+    if face.interval is not None:
+        panel.interval(face.interval)
+    if face.links:
+        panel.data_links([_link(link) for link in face.links])
     return panel
 
 
-def _target(query: Query, index: int) -> prometheus.Dataquery:
-    target = prometheus.Dataquery().expr(query.expression).legend_format(query.legend)
-    return target.ref_id(ascii_uppercase[index]).datasource(DATASOURCE)
+def target(query: Query, index: int) -> prometheus.Dataquery:
+    """The panel's query number `index`, from 0."""
+    asked = prometheus.Dataquery().expr(query.expression).legend_format(query.legend)
+    return asked.ref_id(ascii_uppercase[index]).datasource(DATASOURCE)
+
+
+def value_maps(words: Words) -> list[dashboard.ValueMapping]:
+    """`words` as Grafana's value mappings."""
+    results = {
+        value: dashboard.ValueMappingResult(text=text, color=color, index=index)
+        for index, (value, (text, color)) in enumerate(words.items())
+    }
+    return [dashboard.ValueMap(options=results)]
+
+
+def _link(link: Link) -> dashboard_builders.DashboardLink:
+    return dashboard_builders.DashboardLink(link.title).url(link.url).target_blank(link.new_tab)
 
 
 def _newest() -> common_builders.ReduceDataOptions:

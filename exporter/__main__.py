@@ -12,13 +12,15 @@ from typing import NamedTuple
 
 import ml_training
 from exporter.broker import BrokerProbe, open_redis
-from exporter.collectors import datasets, models, queue
+from exporter.collectors import queue, stored
+from exporter.collectors.api import Api
 from exporter.collectors.base import Collector, Observer
 from exporter.collectors.broker import broker
 from exporter.collectors.build import build
 from exporter.collectors.events import events
 from exporter.collectors.jobs import LIFETIME_SECONDS, Jobs
 from exporter.collectors.ledger import Ledger
+from exporter.collectors.models import Models
 from exporter.collectors.own_process import own_process
 from exporter.collectors.processes import Processes
 from exporter.events import EventLog
@@ -38,8 +40,10 @@ log = get_logger(__name__)
 # Together less than 30 % of a core, however many events ask for news.
 READ_SHARE = 0.2
 PAINT_SHARE = 0.1
-PAINT_SECONDS = 0.5
+COUNT_SHARE = 0.005  # counting what is stored costs more the more there is
+PAINT_SECONDS = 1.25  # a read asks for a page of its own, so this is only for when reads hang
 PROBE_SECONDS = 1.0
+AWAY_SECONDS = 0.3  # how often who does not answer is asked
 CONNECT_SECONDS = 2.0
 FIRST_READ_SECONDS = 2.5
 JOIN_SECONDS = 3.0
@@ -99,19 +103,20 @@ def build_exporter(settings: Settings, *, revision: str) -> Exporter:
     """All parts, wired; the port is bound, nothing else is opened. Raises OSError if the port cannot be had."""
     database = open_database(settings.database, pool_size=1, timeout=CONNECT_SECONDS)
     redis = open_redis(settings.broker)
-    reads = Pace(settings.snapshot_seconds, share=READ_SHARE)
-    paints = Pace(min(PAINT_SECONDS, settings.snapshot_seconds), share=PAINT_SHARE)
-    probes = Pace(PROBE_SECONDS, share=1.0)
+    reads = Pace(lambda: settings.snapshot_seconds if snapshots.connected else AWAY_SECONDS, share=READ_SHARE)
+    paints = Pace(lambda: PAINT_SECONDS, share=PAINT_SHARE)
+    probes = Pace(lambda: PROBE_SECONDS if probe.connected else AWAY_SECONDS, share=READ_SHARE)
 
     live = LiveProgress()
-    jobs, processes = Jobs(live), Processes()
+    jobs, processes, api = Jobs(live), Processes(), Api()
     collectors = (
         Collector("processes", processes.ask),
         Collector("ledger", Ledger().ask),
         Collector("queue", queue.ask),
         Collector("jobs", jobs.ask, LIFETIME_SECONDS),
-        Collector("models", models.ask),
-        Collector("datasets", datasets.ask),
+        Collector("models", Models().ask),
+        Collector("stored", stored.ask, share=COUNT_SHARE),
+        Collector("api", api.ask),
     )
     snapshots = Snapshots(database, collectors, on_read=paints.ask)
     event_log = EventLog(live, on_news=reads.ask, on_progress=paints.ask)
@@ -120,10 +125,10 @@ def build_exporter(settings: Settings, *, revision: str) -> Exporter:
     observers = (
         Observer("build", build(ml_training.__version__, revision)),
         Observer("broker", broker(probe)),
-        Observer("events", events(event_log)),
+        Observer("events", events(event_log, listener)),
         Observer("own_process", own_process()),
     )
-    painter = Painter(snapshots, observers, dropped=lambda: jobs.dropped + processes.dropped)
+    painter = Painter(snapshots, observers, dropped=lambda: jobs.dropped + processes.dropped + api.dropped)
     return Exporter(
         snapshots=snapshots,
         painter=painter,

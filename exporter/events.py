@@ -1,17 +1,16 @@
 """Celery's event messages as kombu writes them on Redis, read without kombu; anything malformed is no event."""
 
-import base64
-import binascii
 import math
 import threading
+from binascii import a2b_base64
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 
 from exporter.exposition import finite
-from exporter.live import LiveProgress
+from exporter.live import LiveProgress, Told
 from ml_training.domain.messages import EVENT_CHANGED, EVENT_PROGRESS
 
 LARGEST_MESSAGE = 4 << 20
@@ -27,7 +26,6 @@ TYPES = (
     EVENT_CHANGED,
     OTHER,
 )
-_KNOWN = frozenset(TYPES)
 NEWS = frozenset(
     {EVENT_CHANGED, "task-sent", "task-started", "task-succeeded", "task-failed", "worker-online", "worker-offline"}
 )  # after these the database says something new; a permit is sent when a job was submitted
@@ -38,12 +36,12 @@ def decode(message: bytes) -> list[dict[str, Any]]:
     if len(message) > LARGEST_MESSAGE:
         return []
     try:
-        envelope = orjson.loads(message)
-        body = orjson.loads(base64.b64decode(envelope["body"]))
-    except (ValueError, TypeError, KeyError, binascii.Error):
+        body = orjson.loads(a2b_base64(orjson.loads(message)["body"]))
+    except (ValueError, TypeError, KeyError):  # also what JSON, base64 and UTF-8 raise
         return []
-    events = body if isinstance(body, list) else [body]
-    return [event for event in events if isinstance(event, dict)]
+    if type(body) is dict:
+        return [body]
+    return [event for event in body if type(event) is dict] if type(body) is list else []
 
 
 class EventLog:
@@ -67,38 +65,46 @@ class EventLog:
         with self._lock:
             return max((lag for second, lag in self._lags if now - second <= LAG_WINDOW_SECONDS), default=None)
 
-    def take(self, message: bytes, *, now: float) -> None:
-        """Read one message of the channel; never raises for what stands in it. `now` is Unix time."""
-        events = decode(message)
-        kinds = [_kind(event) for event in events] or [OTHER]
-        with self._lock:
-            for kind in kinds:
-                self._counts[kind] += 1
+    def take(self, messages: Sequence[bytes], now: float) -> None:
+        """Read messages of the channel; never raises for what stands in them. `now` is Unix time."""
+        counts = dict.fromkeys(TYPES, 0)
+        oldest, told = math.inf, set()
+        for message in messages:
+            events = decode(message)
+            if not events:
+                counts[OTHER] += 1
             for event in events:
-                self._note_lag(event.get("timestamp"), now)
-        if sum(self._progress(event) for event, kind in zip(events, kinds, strict=False) if kind == EVENT_PROGRESS):
+                kind = event.get("type")
+                if type(kind) is not str or kind not in counts:
+                    kind = OTHER
+                counts[kind] += 1
+                sent = event.get("timestamp")
+                if (type(sent) is float or type(sent) is int) and now - LONGEST_LAG_SECONDS < sent < oldest:
+                    oldest = sent
+                if kind == EVENT_PROGRESS:
+                    told.add(self._progress(event))
+        self._note(counts, now, oldest)
+        if Told.PROGRESS in told:
             self._on_progress()
-        if not NEWS.isdisjoint(kinds):
+        if Told.ATTEMPT in told or any(counts[kind] for kind in NEWS):
             self._on_news()
 
-    def _note_lag(self, sent: object, now: float) -> None:
-        at = finite(sent)
-        if at is None or now - at > LONGEST_LAG_SECONDS:
-            return
-        second = math.floor(now)
-        if not self._lags or self._lags[-1][0] != second:
-            self._lags.append((second, 0.0))
-            while self._lags[0][0] < second - LAG_WINDOW_SECONDS:
-                self._lags.popleft()
-        self._lags[-1] = (second, max(self._lags[-1][1], now - at))  # never below 0, whatever the sender's clock says
+    def _note(self, counts: dict[str, int], now: float, oldest: float) -> None:
+        with self._lock:
+            for kind, count in counts.items():
+                self._counts[kind] += count
+            if oldest == math.inf:
+                return
+            second = math.floor(now)
+            if not self._lags or self._lags[-1][0] != second:
+                self._lags.append((second, 0.0))
+                while self._lags[0][0] < second - LAG_WINDOW_SECONDS:
+                    self._lags.popleft()
+            # Never below 0, whatever the sender's clock says.
+            self._lags[-1] = (second, max(self._lags[-1][1], now - oldest))
 
-    def _progress(self, event: dict[str, Any]) -> bool:
+    def _progress(self, event: dict[str, Any]) -> Told:
         job_id, progress, attempt = event.get("job_id"), finite(event.get("progress")), event.get("attempt")
         if type(job_id) is not int or progress is None:
-            return False
+            return Told.NOTHING
         return self._live.offer(job_id, progress, attempt=attempt if type(attempt) is int else None)
-
-
-def _kind(event: dict[str, Any]) -> str:
-    kind = event.get("type")
-    return kind if isinstance(kind, str) and kind in _KNOWN else OTHER

@@ -2,8 +2,17 @@
 
 import threading
 from collections.abc import Iterable
+from enum import Enum, auto
 
 from ml_training.db.stats import JobRow
+
+
+class Told(Enum):
+    """What an event said that is not known yet."""
+
+    NOTHING = auto()
+    PROGRESS = auto()
+    ATTEMPT = auto()  # a job, or an attempt of it, that did not run in the last snapshot
 
 
 class LiveProgress:
@@ -22,14 +31,16 @@ class LiveProgress:
                 attempt, told = before.get(row.id, (row.attempt, 0.0))
                 self._known[row.id] = (row.attempt, max(row.progress, told if attempt == row.attempt else 0.0))
 
-    def offer(self, job_id: int, progress: float, *, attempt: int | None = None) -> bool:
-        """Take news of a job; False if it changes nothing: unknown job, another attempt, or no progress."""
+    def offer(self, job_id: int, progress: float, *, attempt: int | None = None) -> Told:
+        """Take news of a job."""
         with self._lock:
             known = self._known.get(job_id)
-            if known is None or attempt not in {None, known[0]} or not known[1] < progress <= 1.0:
-                return False
+            if known is None or (attempt is not None and attempt > known[0]):
+                return Told.ATTEMPT
+            if attempt not in {None, known[0]} or not known[1] < progress <= 1.0:
+                return Told.NOTHING
             self._known[job_id] = (known[0], progress)
-            return True
+            return Told.PROGRESS
 
     def of(self, row: JobRow) -> float:
         """The progress of a RUNNING job, 0 to 1."""

@@ -53,7 +53,29 @@ BROKER_CONNECTED = _gauge("ml_broker_connected", "1 while the exporter reaches t
 MODELS = _gauge("ml_models_total", "Models that are not deleted (a gauge: the name is fixed by contract).")
 ACTIVE_JOBS = _gauge("ml_active_jobs", "Jobs RUNNING now.")
 DATASETS = _gauge("ml_datasets", "Data sets that are not deleted.")
+DATASET_BYTES = _gauge("ml_dataset_bytes", "Uploads and indexes of the data sets that are not deleted.", unit="bytes")
+ARTIFACT_BYTES = _gauge("ml_artifact_bytes", "Artifacts of the models that are not deleted.", unit="bytes")
+STORAGE_FREE = _gauge(
+    "ml_storage_free_bytes", "Free bytes of the data directory's file system, as maintenance sees it.", unit="bytes"
+)
 BUILD_INFO = _gauge("ml_build_info", "Always 1; the labels say what is running.", "version", "revision", "python")
+
+# The API, by the heartbeat rows of its processes
+JOBS_REJECTED = _counter(
+    "ml_jobs_rejected_total", "Jobs refused at the door; memory of the API, may lose the last 10 s.", "reason"
+)
+API_REQUESTS = _counter(
+    "ml_api_requests_total",
+    "Requests answered by all API processes; their memory, may lose the last 10 s.",
+    "route",
+    "method",
+    "code",
+)
+API_DURATION = _histogram(
+    "ml_api_request_duration_seconds",
+    "Time to answer, waits asked for included; memory of the API, may lose the last 10 s.",
+    "route",
+)
 
 # All jobs
 JOBS = _counter(
@@ -112,12 +134,16 @@ JOB_PHASES = _gauge(
     "ml_job_phases_count", "Phases selected, 0 without (a gauge: the name is fixed by contract).", "job_id", "job_type"
 )
 
-# Models: the newest 200
+# Models: the newest 200, and the scores of the newest 100
 TRAINING_ACCURACY = _gauge(
     "ml_training_accuracy", "Accuracy on the rows that the model was fitted on; absent for regression.", "model_id"
 )
 TEST_ACCURACY = _gauge(
     "ml_test_accuracy", "Accuracy on unseen rows: the newest TEST without overlap, else held out.", "model_id"
+)
+
+MODEL_SCORE = _gauge(
+    "ml_model_score", "A score of the training, on its own rows and on held-out ones.", "model_id", "score", "split"
 )
 
 # Processes, by their heartbeat rows
@@ -138,6 +164,10 @@ EVENT_LAG = _gauge(
     "ml_event_lag_seconds", "Longest way of an event to the exporter in the last minute.", unit="seconds"
 )
 
+EVENT_GAPS = _counter(
+    "ml_exporter_event_gaps_total", "Times that the event channel broke off: what was sent until it is back is missed."
+)
+
 # The exporter itself
 SNAPSHOT_AGE = _gauge(
     "ml_exporter_snapshot_age_seconds", "Age of what the database said; grows while it is away.", unit="seconds"
@@ -147,7 +177,8 @@ COLLECTOR_DURATION = _gauge(
     "ml_exporter_collector_duration_seconds", "Duration of the collector's last run.", "collector", unit="seconds"
 )
 SERIES_DROPPED = _counter(
-    "ml_exporter_series_dropped_total", "Series left out by the caps on jobs and workers, summed over snapshots."
+    "ml_exporter_series_dropped_total",
+    "Series left out by the caps on jobs, processes and pages, each time.",
 )
 PROCESS_VIRTUAL = _gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.", unit="bytes")
 PROCESS_RESIDENT = _gauge("process_resident_memory_bytes", "Resident memory size in bytes.", unit="bytes")
@@ -167,3 +198,19 @@ PYTHON_INFO = _gauge(
 )
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))
+
+# What goes when the page is over its cap: first what repeats or refines other families, the client's own names last.
+DROPPED_FIRST: tuple[Metric, ...] = (
+    MODEL_SCORE,
+    PROCESS_MEMORY,
+    WORKER_AGE,
+    API_DURATION,
+    JOB_ETA,
+    WORKER_BUSY,
+    WORKER_SLOTS,
+    API_REQUESTS,
+    JOB_PHASES,
+    JOB_FEATURES,
+    JOB_DURATION,
+    JOB_PROGRESS,
+)

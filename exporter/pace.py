@@ -10,11 +10,13 @@ SHORTEST_SECONDS = 0.1  # at most ten turns a second, however often it is asked
 class Pace:
     """Paces one loop: `for _ in pace.turns(): work()`; `ask` and `stop` may be called from any thread.
 
-    `interval` seconds from start to start while nobody asks; `share` is the part of the time that work may take when
-    somebody asks all the time.
+    `interval` says how many seconds may pass from start to start while nobody asks; `share` is the part of the time
+    that work may take when somebody asks all the time.
     """
 
-    def __init__(self, interval: float, *, share: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, interval: Callable[[], float], *, share: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._interval = interval
         self._rest = 1.0 / share - 1.0
         self._clock = clock
@@ -38,4 +40,4 @@ class Pace:
             yield
             took = self._clock() - started
             self._stopped.wait(max(SHORTEST_SECONDS - took, took * self._rest))
-            self._asked.wait(max(0.0, self._interval - (self._clock() - started)))
+            self._asked.wait(max(0.0, self._interval() - (self._clock() - started)))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from exporter import metrics
+from exporter.cap import Cap
 from exporter.collectors.base import Observer, Show
 from exporter.exposition import Families, sample, samples
 from exporter.metrics import Metric
@@ -23,6 +24,7 @@ class Painter:
         self._snapshots = snapshots
         self._observers = tuple(observers)
         self._dropped = dropped
+        self._cap = Cap()
         self._broken: set[str] = set()
         self._wanted: dict[Variant, float] = {Variant(Format.TEXT, gzip=False): time.monotonic()}
         self._painting = threading.Lock()
@@ -56,7 +58,9 @@ class Painter:
             runs[observer.name] = Run(ok=ok, seconds=time.monotonic() - started)
         # Before the first answer no API process was seen: that is 0 by contract, not absent.
         families.setdefault(metrics.SERVICE_UPTIME, sample(metrics.SERVICE_UPTIME, (), 0))
-        return {**families, **self._own(runs)}
+        families = dict(self._cap.cut({**families, **self._own(runs)}))
+        dropped = self._dropped() + self._cap.dropped
+        return {**families, metrics.SERIES_DROPPED: sample(metrics.SERIES_DROPPED, (), dropped)}
 
     def _add(self, families: dict[Metric, bytes], name: str, show: Show, now: float) -> bool:
         try:
@@ -83,5 +87,4 @@ class Painter:
             metrics.COLLECTOR_DURATION: samples(
                 metrics.COLLECTOR_DURATION, [((name,), round(run.seconds, 6)) for name, run in runs.items()]
             ),
-            metrics.SERIES_DROPPED: sample(metrics.SERIES_DROPPED, (), self._dropped()),
         }

@@ -131,8 +131,15 @@ class _Connection(socketserver.BaseRequestHandler):
             return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _send(self, response: Response, *, keep_alive: bool, with_body: bool) -> None:
-        self.request.settimeout(SEND_SECONDS)
-        self.request.sendall(_encode(response, keep_alive=keep_alive, with_body=with_body))
+        answer = _encode(response, keep_alive=keep_alive, with_body=with_body)
+        try:
+            sent = self.request.send(answer, socket.MSG_DONTWAIT)  # usually all of it, in one call
+        except BlockingIOError:
+            sent = 0
+        if sent < len(answer):
+            self.request.settimeout(SEND_SECONDS)
+            self.request.sendall(memoryview(answer)[sent:])
+            self.request.settimeout(None)
 
 
 def _turn_away(request: _Socket) -> None:

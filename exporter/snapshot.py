@@ -48,6 +48,7 @@ class Snapshots:
         self._lock = threading.Lock()
         self._answers: dict[str, _Answer] = {}
         self._runs: dict[str, Run] = {}
+        self._due: dict[str, float] = {}  # collectors that must rest until then
         self._asked_at: float | None = None  # since when a read is under way
         self._connected = False
         self._good_at = clock()  # of the last read in which the database answered; the start counts as one
@@ -56,9 +57,9 @@ class Snapshots:
         """Set once the first read is over, however it went."""
 
     def read(self) -> None:
-        """Ask every collector once. An outage and a broken collector are answers too: nothing is raised."""
+        """Ask every collector that is due. An outage and a broken collector are answers too: nothing is raised."""
         self._asked_at = self._clock()
-        todo = list(self._collectors)
+        todo = [collector for collector in self._collectors if self._due.get(collector.name, 0.0) <= self._asked_at]
         try:
             while todo:
                 self._read_some(todo)
@@ -97,9 +98,11 @@ class Snapshots:
     def _ask(self, collector: Collector, stats: Stats) -> None:
         started = self._clock()
         answer = _Answer(collector.ask(stats), started, collector.lifetime)
+        took = self._clock() - started
+        self._due[collector.name] = started + took / collector.share
         with self._lock:
             self._answers[collector.name] = answer
-            self._runs[collector.name] = Run(ok=True, seconds=self._clock() - started)
+            self._runs[collector.name] = Run(ok=True, seconds=took)
 
     def _set_connected(self, connected: bool, why: str = "") -> None:
         if connected != self._connected:

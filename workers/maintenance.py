@@ -83,7 +83,8 @@ def run_maintenance(settings: Settings) -> int:
 
 
 def _beat(core: Core, process: str) -> None:
-    body = {"pid": psutil.Process().pid, "rss_bytes": psutil.Process().memory_info().rss}
+    me = psutil.Process()
+    body = {"pid": me.pid, "rss_bytes": me.memory_info().rss, "storage_free_bytes": core.storage.free_bytes()}
     beat(core.database, process=process, kind="maintenance", body=body)
 
 

@@ -12,11 +12,15 @@ Show = Callable[[float], Families]
 
 
 class Collector(NamedTuple):
-    """A question to the database; `lifetime` seconds after an answer it is too old to be shown."""
+    """A question to the database; `lifetime` seconds after an answer it is too old to be shown.
+
+    `share` is the part of the time that asking may take: a question that took 0.1 s is due again 0.1 s / share later.
+    """
 
     name: str
     ask: Callable[[Stats], Show]
     lifetime: float = math.inf
+    share: float = 1.0
 
 
 class Observer(NamedTuple):

@@ -7,15 +7,17 @@ from exporter import metrics
 from exporter.collectors.base import Show
 from exporter.events import EventLog
 from exporter.exposition import Families, sample, samples
+from exporter.listener import Listener
 
 
-def events(log: EventLog, clock: Callable[[], float] = time.time) -> Show:
-    """Events by type since the start, and the longest lag of the last minute; `clock` is Unix time."""
+def events(log: EventLog, listener: Listener, clock: Callable[[], float] = time.time) -> Show:
+    """Events by type since the start, how often the channel broke, the worst lag; `clock` is Unix time."""
 
     def show(_now: float) -> Families:
         lag = log.lag(clock())  # this machine's clock: it is the one that took the events' arrival
         return {
             metrics.EVENTS: samples(metrics.EVENTS, [((kind,), count) for kind, count in log.counts().items()]),
+            metrics.EVENT_GAPS: sample(metrics.EVENT_GAPS, (), listener.gaps),
             metrics.EVENT_LAG: sample(metrics.EVENT_LAG, (), None if lag is None else round(lag, 6)),
         }
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from exporter import metrics
 from exporter.collectors.base import Show, always
-from exporter.exposition import histogram, samples
+from exporter.exposition import Families, histogram, samples
 from exporter.metrics import Metric
 from ml_training.db.stats import LedgerTotal, Stats
 from ml_training.domain.algorithms import ModelType
@@ -14,6 +14,7 @@ from ml_training.domain.retry import EndReason
 from ml_training.domain.states import JobStatus, JobType
 
 OTHER = "other"
+SUM_DIGITS = 6  # microseconds: what lies below is the order of the addition, and differs from one exporter to the next
 
 
 class Ledger:
@@ -21,32 +22,37 @@ class Ledger:
 
     def __init__(self) -> None:
         self._sums: dict[tuple[Metric, str], tuple[int, float]] = {}
+        self._rows: tuple[LedgerTotal, ...] | None = None
+        self._show: Show = always({})
 
     def ask(self, stats: Stats) -> Show:
         """Every counter of the ledger; a combination that never happened starts at 0."""
         rows = stats.ledger()
+        if rows != self._rows:
+            self._rows, self._show = rows, always(self._families(rows))
+        return self._show
+
+    def _families(self, rows: Sequence[LedgerTotal]) -> Families:
         ended = [row for row in rows if row.kind == "terminal"]
         trained = [row for row in ended if row.job_type == JobType.TRAIN]
         waits = [row for row in rows if row.kind == "wait"]
-        return always(
-            {
-                metrics.JOBS: _jobs(ended),
-                metrics.JOBS_DURATION: self._histograms(metrics.JOBS_DURATION, ended, DURATION_BUCKETS),
-                metrics.QUEUE_WAIT: self._histograms(metrics.QUEUE_WAIT, waits, WAIT_BUCKETS),
-                metrics.ATTEMPTS_LOST: _lost(row for row in rows if row.kind == "lost"),
-                metrics.WRITES_REFUSED: samples(
-                    metrics.WRITES_REFUSED, [((), sum(row.n for row in rows if row.kind == "refused"))]
-                ),
-                metrics.TRAINING_ROWS: samples(
-                    metrics.TRAINING_ROWS,
-                    [((name,), sum(row.rows for row in group)) for name, group in _by_model(trained)],
-                ),
-                metrics.TRAINING_SECONDS: samples(
-                    metrics.TRAINING_SECONDS,
-                    [((name,), self._sum(metrics.TRAINING_SECONDS, name, group)) for name, group in _by_model(trained)],
-                ),
-            }
-        )
+        return {
+            metrics.JOBS: _jobs(ended),
+            metrics.JOBS_DURATION: self._histograms(metrics.JOBS_DURATION, ended, DURATION_BUCKETS),
+            metrics.QUEUE_WAIT: self._histograms(metrics.QUEUE_WAIT, waits, WAIT_BUCKETS),
+            metrics.ATTEMPTS_LOST: _lost(row for row in rows if row.kind == "lost"),
+            metrics.WRITES_REFUSED: samples(
+                metrics.WRITES_REFUSED, [((), sum(row.n for row in rows if row.kind == "refused"))]
+            ),
+            metrics.TRAINING_ROWS: samples(
+                metrics.TRAINING_ROWS,
+                [((name,), sum(row.rows for row in group)) for name, group in _by_model(trained)],
+            ),
+            metrics.TRAINING_SECONDS: samples(
+                metrics.TRAINING_SECONDS,
+                [((name,), self._sum(metrics.TRAINING_SECONDS, name, group)) for name, group in _by_model(trained)],
+            ),
+        }
 
     def _histograms(self, metric: Metric, rows: Sequence[LedgerTotal], bounds: tuple[float, ...]) -> bytes:
         parts = []
@@ -67,6 +73,7 @@ class Ledger:
         for row in rows:
             count += row.n
             total += row.seconds
+        total = round(total, SUM_DIGITS)
         before = self._sums.get((metric, label), (0, 0.0))
         if count >= before[0]:
             total = max(total, before[1])
@@ -83,7 +90,7 @@ def _jobs(ended: Iterable[LedgerTotal]) -> bytes:
 
 
 def _lost(rows: Iterable[LedgerTotal]) -> bytes:
-    counts: Counter[str] = Counter(dict.fromkeys(EndReason, 0))
+    counts: Counter[str] = Counter(dict.fromkeys([reason for reason in EndReason if reason.is_charged], 0))
     for row in rows:
         counts[row.label if row.label in counts else OTHER] += row.n
     return samples(metrics.ATTEMPTS_LOST, [((reason,), count) for reason, count in counts.items()])

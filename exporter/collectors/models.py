@@ -1,24 +1,64 @@
-"""How many models there are, and how good the newest 200 are."""
+"""How good the newest models are: accuracies of 200, every score of 100."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from exporter import metrics
 from exporter.collectors.base import Show, always
-from exporter.exposition import sample, samples
-from ml_training.db.stats import Stats
+from exporter.exposition import Families, finite, sample, samples
+from ml_training.db.stats import ModelRow, Stats
+from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
 MOST_MODELS = 200
+MOST_SCORED = 100
+SPLITS = ("train", "held_out")
+SCORES = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS)
 
 
-def ask(stats: Stats) -> Show:
-    """The number of models, and the accuracies of the newest; a regression model has none."""
-    newest = stats.newest_models(limit=MOST_MODELS)
-    return always(
-        {
-            metrics.MODELS: sample(metrics.MODELS, (), stats.count_models()),
-            metrics.TRAINING_ACCURACY: samples(
-                metrics.TRAINING_ACCURACY, [((str(row.id),), row.train_accuracy) for row in newest]
-            ),
-            metrics.TEST_ACCURACY: samples(
-                metrics.TEST_ACCURACY, [((str(row.id),), row.test_accuracy) for row in newest]
-            ),
+class Models:
+    """Keeps the lines of what cannot change: the scores of a training."""
+
+    def __init__(self) -> None:
+        self._newest: tuple[ModelRow, ...] = ()
+        self._scores: dict[int, bytes] = {}
+        self._show = always(_families((), b""))
+
+    def ask(self, stats: Stats) -> Show:
+        """The newest models; a regression model has no accuracy."""
+        newest = stats.newest_models(limit=MOST_MODELS)
+        if newest != self._newest:
+            self._read_scores(stats, [row.id for row in newest[:MOST_SCORED]])
+            self._show = always(_families(newest, b"".join(self._scores.values())))
+            self._newest = newest
+        return self._show
+
+    def _read_scores(self, stats: Stats, ids: list[int]) -> None:
+        found = stats.scores_of([model_id for model_id in ids if model_id not in self._scores])
+        self._scores = {
+            model_id: _score_lines(model_id, found[model_id]) if model_id in found else self._scores[model_id]
+            for model_id in ids
         }
+
+
+def _families(newest: tuple[ModelRow, ...], scores: bytes) -> Families:
+    training = [((str(row.id),), row.train_accuracy) for row in newest]
+    test = [((str(row.id),), row.test_accuracy) for row in newest]
+    return {
+        metrics.TRAINING_ACCURACY: samples(metrics.TRAINING_ACCURACY, training),
+        metrics.TEST_ACCURACY: samples(metrics.TEST_ACCURACY, test),
+        metrics.MODEL_SCORE: scores,
+    }
+
+
+def _score_lines(model_id: int, scores: object) -> bytes:
+    by_split = {split: _part(scores, split) for split in SPLITS}
+    return b"".join(
+        sample(metrics.MODEL_SCORE, (str(model_id), name, split), finite(by_split[split].get(name)))
+        for name in SCORES
+        for split in SPLITS
     )
+
+
+def _part(scores: object, split: str) -> Mapping[str, Any]:
+    part = scores.get(split) if isinstance(scores, dict) else None
+    return part if isinstance(part, dict) else {}

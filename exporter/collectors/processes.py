@@ -31,7 +31,7 @@ class _Process(NamedTuple):
 
 
 class Processes:
-    """Uptime, workers and memory of every process that says it lives."""
+    """Uptime, workers, free storage, and memory of every process that says it lives."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -51,6 +51,7 @@ class Processes:
             return {
                 metrics.SERVICE_UPTIME: sample(metrics.SERVICE_UPTIME, (), _uptime(living, now)),
                 metrics.PROCESS_MEMORY: samples(metrics.PROCESS_MEMORY, memory),
+                metrics.STORAGE_FREE: sample(metrics.STORAGE_FREE, (), _storage_free(living)),
                 **_workers([process for process in recent if process.kind == "worker"], now),
             }
 
@@ -79,6 +80,11 @@ def _uptime(living: Sequence[_Process], now: float) -> float:
     starts = [process.number("master_started_at") for process in living if process.kind == "api"]
     newest = max((start for start in starts if start is not None), default=now)
     return round(max(0.0, now - newest), 3)
+
+
+def _storage_free(living: Sequence[_Process]) -> float | None:
+    told = [process.number("storage_free_bytes") for process in living if process.kind == "maintenance"]
+    return min((free for free in told if free is not None), default=None)
 
 
 def _workers(recent: Sequence[_Process], now: float) -> Families:

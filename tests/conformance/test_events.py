@@ -1,7 +1,7 @@
 """Our reader of Celery's event channel against Celery's own: the same events, one by one and in batches."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,8 +39,8 @@ def ours(broker_url: str) -> Iterator[list[dict[str, Any]]]:
     events: list[dict[str, Any]] = []
     subscribed = threading.Event()
 
-    def take(message: bytes, *, now: float) -> None:
-        events.extend(decode(message))
+    def take(messages: Sequence[bytes], _now: float) -> None:
+        events.extend(event for message in messages for event in decode(message))
 
     client = open_redis(broker_url)
     listener = Listener(client, take=take, on_subscribed=subscribed.set)

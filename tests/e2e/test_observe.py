@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.observe.checks import Run, ask, check
+from tests.observe.checks import Question, Run, ask, check
 from tests.observe.expressions import Expression, dashboards
 from tests.observe.run import Programs, find_programs, observed
 
@@ -48,5 +48,5 @@ def test_every_query_of_dashboards_rules_and_guide_finds_data(run: Run) -> None:
     [("nobody_exposes_this", "no data"), ("0 * ml_active_jobs / 0", "only NaN"), ("sum(", "parse error")],
 )
 def test_a_query_without_data_is_a_problem(run: Run, query: str, problem: str) -> None:
-    finding = ask(run.prometheus, "here", Expression("panel", query, query, instant=True), patience=0)
-    assert problem in finding.problem
+    question = Question("dashboard", Expression("panel", query, query, instant=True))
+    assert problem in ask(run.prometheus, question).problem

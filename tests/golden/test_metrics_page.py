@@ -44,7 +44,7 @@ def page(database: Database, database_url: str, broker_url: str) -> Page:
         exporter.snapshots.read()
         exporter.probe.look()
         now = time.time()
-        exporter.event_log.take(message({"type": "task-started", "timestamp": now - 0.25}), now=now)
+        exporter.event_log.take([message({"type": "task-started", "timestamp": now - 0.25})], now)
         return Page(exporter.painter.families(story.base))
     finally:
         exporter.stop()

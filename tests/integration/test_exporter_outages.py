@@ -148,6 +148,7 @@ def test_a_broker_that_goes_is_noticed_and_its_events_are_heard_again(database_u
             server.restart()
             eventually(lambda: client.series()["ml_broker_connected"] == 1, within=BACK + 1.0)
             eventually(lambda: _hears(client, server.url), within=10, every=0.2, what="an event is counted")
+            assert client.series()["ml_exporter_event_gaps_total"] == 1
     finally:
         server.stop()
 

@@ -12,6 +12,18 @@ from ml_training.db.engine import Database
 from ml_training.db.heartbeats import database_now
 from ml_training.db.jobs import insert_job
 from ml_training.db.tables import heartbeats, jobs, models
+from ml_training.domain.buckets import REQUEST_BUCKETS
+
+SERVED: dict[str, Any] = {
+    "counting_since": 1_800_000_000.0,
+    "requests": {"POST /api/v1/jobs 202": 3, "POST /api/v1/jobs 422": 2, "GET unmatched 404": 1},
+    "durations": {
+        "/api/v1/jobs": {"buckets": [1, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1], "sum": 40.5},
+        "unmatched": {"buckets": [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "sum": 0.001},
+    },
+    "duration_bounds": list(REQUEST_BUCKETS),
+    "rejected": {"invalid": 2},
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class Story:
         """A data set."""
         with self.database.write() as connection:
             return insert_dataset(
-                connection, name="data", file_format="csv", raw_key="k", raw_sha256="0", raw_bytes=0,
+                connection, name="data", file_format="csv", raw_key="k", raw_sha256="0", raw_bytes=1000,
                 time_column=None, phase_column=None, group_column=None,
             )  # fmt: skip
 
@@ -107,11 +119,13 @@ def tell(story: Story) -> None:
     story.end(long_ago, "COMPLETED", ago=2000.0, rows_used=1000)
 
     dataset = story.dataset()
-    story.model(long_ago, dataset, train_accuracy=0.97, test_accuracy=0.9375)
-    story.model(tested, dataset, task="regression")
-    gone = story.model(compared, dataset, train_accuracy=0.5)
+    scores = {"train": {"accuracy": 0.97, "f1": 0.5}, "held_out": {"accuracy": 0.9375, "f1": None}}
+    story.model(long_ago, dataset, train_accuracy=0.97, test_accuracy=0.9375, scores=scores)
+    story.model(tested, dataset, task="regression", scores={"train": {"rmse": 1.5}, "held_out": {"rmse": 2.25}})
+    gone = story.model(compared, dataset, train_accuracy=0.5, artifact_bytes=500)
     with story.database.write() as connection:
         connection.execute(update(models).where(models.c.id == gone).values(deleted_at=story.base))
-    story.process("api@host-7", "api", ago=2.0, master_started_at=story.base - 3600.0, rss_bytes=100_000_000)
+    story.process("api@host-7", "api", ago=2.0, master_started_at=story.base - 3600.0, rss_bytes=100_000_000, **SERVED)
+    story.process("maintenance@host-8", "maintenance", ago=3.0, rss_bytes=80_000_000, storage_free_bytes=5_000_000_000)
     story.process("worker@host-1", "worker", ago=1.0, slots=2, rss_bytes=300_000_000)
     story.process("worker@host-2", "worker", ago=100.0, slots=2, rss_bytes=300_000_000)

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from dashboards import build
+from dashboards.targets import targets
+from tests.support.boards import documents, panels
 
 
 def test_the_committed_dashboards_are_what_the_code_builds() -> None:
@@ -40,3 +42,14 @@ def test_check_ends_with_the_diff_and_the_remedy_on_drift(monkeypatch: pytest.Mo
 
 def test_check_is_quiet_when_nothing_has_drifted() -> None:
     build.main(["--check"])
+
+
+def test_every_query_of_every_panel_can_be_asked_for() -> None:
+    shown = [
+        (document["uid"], panel["title"], target["expr"], target["instant"])
+        for document in documents()
+        for panel in panels(document)
+        for target in panel["targets"]
+    ]
+    assert [tuple(target) for target in targets()] == shown
+    assert len(build.boards()) == len(build.DASHBOARDS) == 6

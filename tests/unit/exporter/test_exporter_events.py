@@ -30,7 +30,7 @@ class Calls:
 
     def take(self, *bodies: dict[str, Any]) -> None:
         for body in bodies:
-            self.log.take(message(body), now=NOW)
+            self.log.take([message(body)], NOW)
 
 
 def message(body: Any) -> bytes:
@@ -72,7 +72,7 @@ MALFORMED = [
 @pytest.mark.parametrize("raw", MALFORMED, ids=range(len(MALFORMED)))
 def test_a_malformed_message_is_no_event_but_is_counted(raw: bytes) -> None:
     calls = Calls()
-    calls.log.take(raw, now=NOW)
+    calls.log.take([raw], NOW)
     assert decode(raw) == []
     assert calls.log.counts()["other"] == 1
     assert (calls.news, calls.progress) == (0, 0)
@@ -80,7 +80,7 @@ def test_a_malformed_message_is_no_event_but_is_counted(raw: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_are_too_strange(raw: bytes) -> None:
-    Calls().log.take(raw, now=NOW)
+    Calls().log.take([raw], NOW)
 
 
 JSON = st.recursive(
@@ -144,5 +144,22 @@ def test_news_asks_for_a_snapshot_and_progress_only_for_a_page() -> None:
 
 def test_progress_that_says_nothing_new_asks_for_nothing() -> None:
     calls = Calls()
-    calls.take({"type": "task-progress", "job_id": 1, "progress": 0.7})
-    assert calls.progress == 0
+    calls.live.snapshot([row()])
+    calls.take({"type": "task-progress", "job_id": 1, "progress": 0.1}, {"type": "task-progress", "progress": 0.7})
+    assert (calls.news, calls.progress) == (0, 0)
+
+
+def test_progress_of_a_job_that_was_not_known_to_run_asks_for_a_snapshot() -> None:
+    calls = Calls()
+    calls.take({"type": "task-progress", "job_id": 1, "attempt": 1, "progress": 0.0})
+    assert (calls.news, calls.progress) == (1, 0)
+
+
+def test_messages_that_come_together_are_read_together() -> None:
+    calls = Calls()
+    sent = [{"type": "task-started"}, {"type": "task-succeeded"}, {"type": "task-started", "timestamp": NOW - 2.0}]
+    calls.log.take([message(sent[:2]), b"broken", message(sent[2])], NOW)
+    counts = calls.log.counts()
+    assert (counts["task-started"], counts["task-succeeded"], counts["other"]) == (2, 1, 1)
+    assert calls.log.lag(NOW) == 2.0
+    assert calls.news == 1

@@ -21,21 +21,21 @@ def gaps(pace: Pace, *, turns: int, work: float = 0.0, asking: bool = False) -> 
 
 
 def test_unasked_it_works_once_an_interval() -> None:
-    assert all(gap >= 0.25 for gap in gaps(Pace(0.25, share=1.0), turns=2))
+    assert all(gap >= 0.25 for gap in gaps(Pace(lambda: 0.25, share=1.0), turns=2))
 
 
 def test_asked_it_works_at_once_but_at_most_ten_times_a_second() -> None:
-    found = gaps(Pace(60.0, share=1.0), turns=3, asking=True)
+    found = gaps(Pace(lambda: 60.0, share=1.0), turns=3, asking=True)
     assert all(SHORTEST_SECONDS * 0.99 <= gap < 10 for gap in found)
 
 
 def test_asked_all_the_time_it_keeps_to_its_share() -> None:
-    found = gaps(Pace(60.0, share=0.25), turns=2, work=0.1, asking=True)
+    found = gaps(Pace(lambda: 60.0, share=0.25), turns=2, work=0.1, asking=True)
     assert all(gap >= 0.39 for gap in found)
 
 
 def test_what_is_asked_while_it_rests_is_not_forgotten() -> None:
-    pace = Pace(60.0, share=0.5)
+    pace = Pace(lambda: 60.0, share=0.5)
     turns = pace.turns()
     next(turns)
     timer = threading.Timer(0.05, pace.ask)
@@ -45,8 +45,15 @@ def test_what_is_asked_while_it_rests_is_not_forgotten() -> None:
     pace.stop()
 
 
+def test_the_interval_is_asked_for_each_time() -> None:
+    intervals = iter([0.3, 0.6, 0.0])
+    first, second = gaps(Pace(lambda: next(intervals), share=1.0), turns=2)
+    assert first >= 0.3
+    assert second >= 0.6
+
+
 def test_a_stop_ends_the_rest_at_once() -> None:
-    pace = Pace(60.0, share=0.5)
+    pace = Pace(lambda: 60.0, share=0.5)
     turns = pace.turns()
     next(turns)
     pace.stop()

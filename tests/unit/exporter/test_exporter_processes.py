@@ -69,6 +69,15 @@ def test_the_uptime_is_that_of_the_newest_living_master() -> None:
     assert page(new, old, dead, later=60)["ml_service_uptime_seconds"] == 0
 
 
+def test_the_free_storage_is_what_a_living_maintenance_process_says() -> None:
+    def maintenance(name: str, free: object, *, age: float = 1.0) -> HeartbeatRow:
+        return HeartbeatRow(name, "maintenance", NOW - age, {"storage_free_bytes": free})
+
+    rows = maintenance("maintenance@h-1", 500), maintenance("maintenance@h-2", 400), maintenance("maintenance@h-3", "1")
+    assert page(*rows)["ml_storage_free_bytes"] == 400
+    assert "ml_storage_free_bytes" not in page(maintenance("maintenance@h-1", 500, age=31))
+
+
 def test_a_report_that_makes_no_sense_is_absent_not_an_error() -> None:
     strange: list[Any] = [None, [], "text", {"slots": "2", "rss_bytes": None}, {"slots": True}, {"slots": 10**400}]
     for body in strange:

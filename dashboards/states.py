@@ -1,0 +1,14 @@
+"""Words and colours for values that are codes, and the headings of a job's labels."""
+
+from dashboards.panels import Words
+
+UP: Words = {"0": ("down", "red"), "1": ("up", "green")}
+WORKS: Words = {"0": ("fails", "red"), "1": ("works", "green")}
+STATUS: Words = {
+    "1": ("PENDING", "blue"),
+    "2": ("RUNNING", "yellow"),
+    "3": ("COMPLETED", "green"),
+    "4": ("FAILED", "red"),
+    "5": ("CANCELLED", "purple"),
+}
+JOB_LABELS = {"job_id": "Job", "job_type": "Type", "model_type": "Model type"}

@@ -1,0 +1,43 @@
+"""The cap on the page: what matters least goes first, whole, and is counted."""
+
+from exporter import metrics
+from exporter.cap import Cap
+from exporter.exposition import Families, sample, samples
+from exporter.metrics import DROPPED_FIRST, Metric
+
+
+def lines(metric: Metric, count: int) -> bytes:
+    return samples(metric, [(["1"] * len(metric.labels), 1)] * count)
+
+
+def families() -> Families:
+    return {
+        metrics.DB_CONNECTED: sample(metrics.DB_CONNECTED, (), 1),
+        metrics.JOB_STATUS: lines(metrics.JOB_STATUS, 10),
+        metrics.JOB_PHASES: lines(metrics.JOB_PHASES, 10),
+        metrics.MODEL_SCORE: lines(metrics.MODEL_SCORE, 10),
+    }
+
+
+def test_a_page_that_fits_is_left_alone() -> None:
+    cap = Cap(31)
+    assert cap.cut(families()) == families()
+    assert cap.dropped == 0
+
+
+def test_the_least_important_family_goes_first() -> None:
+    cap = Cap(30)
+    assert set(cap.cut(families())) == set(families()) - {metrics.MODEL_SCORE}
+    assert cap.dropped == 10
+    cap.cut(families())
+    assert cap.dropped == 20
+
+
+def test_only_as_much_goes_as_must() -> None:
+    assert set(Cap(12).cut(families())) == {metrics.DB_CONNECTED, metrics.JOB_STATUS}
+
+
+def test_what_says_how_the_service_is_never_goes() -> None:
+    kept = Cap(0).cut(families())
+    assert set(kept) == {metrics.DB_CONNECTED, metrics.JOB_STATUS}
+    assert not set(DROPPED_FIRST) & {metrics.JOBS, metrics.JOBS_DURATION, metrics.JOB_STATUS, metrics.WORKER_UP}
