@@ -38,11 +38,11 @@ def new_board(uid: str, title: str, description: str) -> Builder:
     return board.link(others.tags([TAG]).as_dropdown(True).include_vars(True).keep_time(True))
 
 
-def add_choice(board: Builder, name: str, label: str, metric: str) -> None:
-    """A variable to choose some or all values of a label of `metric`; use it as `name=~"$name"`."""
-    everything = dashboard.VariableOption(selected=True, text=["All"], value=["$__all"])
+def add_choice(board: Builder, name: str, label: str, metric: str, *, chosen: str | None = None) -> None:
+    """A variable to choose some or all values of a label of `metric`, at first `chosen`; use as `name=~"$name"`."""
+    first = dashboard.VariableOption(selected=True, text=[chosen or "All"], value=[chosen or "$__all"])
     variable = _label_values(name, label, metric).sort(dashboard.VariableSort.ALPHABETICAL_ASC)
-    board.with_variable(variable.multi(True).include_all(True).all_value(".+").current(everything))
+    board.with_variable(variable.multi(True).include_all(True).all_value(".+").current(first))
 
 
 def add_number(board: Builder, name: str, label: str, metric: str) -> None:

@@ -71,7 +71,7 @@ def _now(board: Builder) -> None:
 
 
 def _number(title: str, text: str, unit: str, query: str, *, none: str = GONE) -> stat.Panel:
-    return stat_panel(Face(title, text, none, unit, 4, 6, BLUE, decimals=0), Query(query, title))
+    return stat_panel(Face(title, text, none, unit, 4, 6, BLUE, decimals=int(unit == "s")), Query(query, title))
 
 
 def _course(board: Builder) -> None:
@@ -89,7 +89,7 @@ def _course(board: Builder) -> None:
             Query(f"max(ml_job_eta_seconds{{{ONE}}})", "left"),
         ),
         time_series_panel(
-            Face("Pace", pace, GONE, "suffix: %/min", 12, 6, interval="1m"),
+            Face("Pace", pace, GONE, "suffix:%/min", 12, 6, interval="1m"),
             Query(f"clamp_min(deriv(ml_job_progress_percent{{{ONE}}}[$__rate_interval]), 0) * 60", "Job {{job_id}}"),
         ),
         timeline_panel(

@@ -24,8 +24,8 @@ def build() -> dashboard.Dashboard:
     """The dashboard, panels without ids."""
     text = "How good the newest models are on rows they know and on rows they do not, and whether that changes."
     board = new_board(MODELS, "ML Training: Models", text)
-    add_choice(board, "score", "Score", "ml_model_score")
-    add_choice(board, "split", "Split", "ml_model_score")
+    add_choice(board, "score", "Score", "ml_model_score", chosen="accuracy")
+    add_choice(board, "split", "Split", "ml_model_score", chosen="held_out")
     add_choice(board, "model_type", "Model type (costs)", "ml_training_rows_total")
     add_api_url(board)
     for add in (_summary, _train_and_test, _change, _scores, _cost):
@@ -68,7 +68,7 @@ def _train_and_test(board: Builder) -> None:
         _accuracy("Test accuracy", "ml_test_accuracy", "unseen rows: the newest TEST without overlap, else held out"),
         bar_gauge_panel(
             Face("Gap", gap, NO_MODEL, "percentunit", 12, 9, steps, minimum=None, decimals=1, links=(IN_API,)),
-            Query(f"topk({LINES}, {GAP})", "Model {{model_id}}"),
+            Query(f"topk({LINES}, {GAP})", "#{{model_id}}"),
         ),
         _table(),
     )
@@ -96,7 +96,7 @@ def _change(board: Builder) -> None:
         "Drift: the same model on newer rows",
         bar_gauge_panel(
             Face("Fall", fall, NO_MODEL, "percentunit", 12, steps=((None, "green"), (FALLEN, "red")), decimals=1),
-            Query(f"topk({LINES}, {FALL})", "Model {{model_id}}"),
+            Query(f"topk({LINES}, {FALL})", "#{{model_id}}"),
         ),
         time_series_panel(
             Face("Test accuracy that moved", moved, NO_MODEL, "percentunit", 12, maximum=1, links=(IN_API,)),
@@ -106,7 +106,7 @@ def _change(board: Builder) -> None:
 
 
 def _scores(board: Builder) -> None:
-    legend = "Model {{model_id}}, {{score}}, {{split}}"
+    legend = "#{{model_id}} {{score}} {{split}}"
     best = "Of the chosen scores and splits, the 20 highest values. Choose one score: different ones do not compare."
     lines = "Of the chosen scores and splits, at most 20 lines, the highest in this range."
     none = "no score of this choice"
@@ -131,7 +131,7 @@ def _cost(board: Builder) -> None:
         board,
         "What training costs",
         time_series_panel(
-            Face("Rows", "A second, of TRAIN jobs that ended.", NO_DATA, "suffix: rows/s", 12, interval="5m"),
+            Face("Rows", "A second, of TRAIN jobs that ended.", NO_DATA, "suffix:rows/s", 12, interval="5m"),
             Query(f"sum by (model_type) ({per_second('ml_training_rows_total' + of_type)})", "{{model_type}}"),
         ),
         time_series_panel(

@@ -74,9 +74,7 @@ def _jobs(board: Builder) -> None:
         board,
         "Jobs: rate, errors, duration",
         time_series_panel(
-            Face(
-                "Jobs ended", "Jobs a minute, by the status they ended in.", NO_DATA, "suffix: /min", 8, interval="1m"
-            ),
+            Face("Jobs ended", "Jobs a minute, by the status they ended in.", NO_DATA, "suffix:/min", 8, interval="1m"),
             Query(f"sum by (status) ({per_second(ENDED)}) * 60", "{{status}}"),
         ),
         time_series_panel(
@@ -106,14 +104,14 @@ def _jobs(board: Builder) -> None:
             Face(
                 "Ended in this range",
                 "Jobs that ended in the visible range, by type and status.",
-                NO_DATA,
+                "no job ended",
                 "none",
                 12,
                 7,
                 NEUTRAL,
                 decimals=0,
             ),
-            Query(f"sum by (job_type, status) (increase({ENDED}[{RANGE}]))", "{{job_type}} {{status}}"),
+            Query(f"sum by (job_type, status) (increase({ENDED}[{RANGE}])) > 0", "{{job_type}} {{status}}"),
         ),
         bar_gauge_panel(
             Face(

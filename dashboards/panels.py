@@ -94,7 +94,8 @@ def time_series_panel(face: Face, *queries: Query, limits: bool = False) -> time
     tooltip = common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
     tooltip.sort(common.SortOrder.DESCENDING)
     palette = dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC)
-    return panel.legend(legend).tooltip(tooltip).color_scheme(palette).line_width(1).fill_opacity(10)
+    is_crowd = any("topk(" in query.expression for query in queries)  # the areas of twenty lines hide each other
+    return panel.legend(legend).tooltip(tooltip).color_scheme(palette).line_width(1).fill_opacity(0 if is_crowd else 10)
 
 
 def timeline_panel(face: Face, *queries: Query, words: Words) -> statetimeline.Panel:

@@ -43,11 +43,11 @@ def record(url: str, *, batched: bool) -> list[tuple[bytes, bytes, int]]:
     app = make_celery(url)
     with redis.Redis.from_url(url) as client, client.pubsub() as listener:
         listener.psubscribe(events_pattern(client))
-        listener.get_message(timeout=5)
+        listener.get_message(timeout=30)
         sent = _dispatch(app, batched=batched)
         found: list[tuple[bytes, bytes, int]] = []
         while sum(count for _, _, count in found) < sent:
-            message = listener.get_message(timeout=5)
+            message = listener.get_message(timeout=30)
             if message is None:
                 raise SystemExit("the dispatcher's messages did not come")
             found.append((message["channel"], message["data"], _count(message["data"])))

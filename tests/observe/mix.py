@@ -59,6 +59,7 @@ class Mix:
         self._evaluate(models)
         self._cancel_two()
         self._time_out()
+        self._refuse()
         while time.time() < until:
             self._round()
         self._until_it_moves(self.long_job)
@@ -127,7 +128,7 @@ class Mix:
         self._run([*specs, test])
         if number % 4 == 0:
             self._run([self._spec("lightgbm", self._large, MIDDLE)])
-        if number % 8 == 0:
+        if number % 8 == 7:
             self._refuse()
         if number % 24 == 23:
             self._time_out()

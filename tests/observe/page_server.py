@@ -15,7 +15,9 @@ import httpx
 
 INDEX = b"""<!doctype html><html><head><meta charset="utf-8"><link rel="stylesheet" href="/main.css">
 <style>html, body { background: #111217; margin: 0 } #root { padding: 16px }</style></head>
-<body class="theme-dark"><div id="root"></div><script src="/main.js"></script></body></html>"""
+<body class="theme-dark"><div id="root"></div><script src="/main.js"></script>
+<img src="/drawn" style="display: none"></body></html>"""
+DRAWING_SECONDS = 60
 ICONS = "/img/icons/"
 GRAFANA_ICONS = Path("node_modules/@grafana/ui/dist/public/img/icons")
 
@@ -40,10 +42,12 @@ class PageServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
         self.document = b"{}"
         self.report = b"{}"
+        self.is_drawn = threading.Event()
 
     def show(self, document: Mapping[str, Any]) -> None:
         """What the next page is to show."""
         self.document, self.report = json.dumps(document).encode(), b"{}"
+        self.is_drawn.clear()
 
     def drawn(self) -> Drawn:
         """What the last page said."""
@@ -63,6 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
         path, query = urlsplit(self.path).path, urlsplit(self.path).query
         if path == "/":
             self._answer(200, "text/html", INDEX)
+        elif path == "/drawn":  # Chromium takes the picture once the page is loaded, and so is this image
+            self.server.is_drawn.wait(DRAWING_SECONDS)
+            self._answer(204, "text/plain", b"")
         elif path == "/dashboard.json":
             self._answer(200, "application/json", self.server.document)
         elif path.startswith("/prometheus/"):
@@ -75,6 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.report = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.is_drawn.set()
         self._answer(204, "text/plain", b"")
 
     def _answer(self, status: int, kind: str, body: bytes) -> None:

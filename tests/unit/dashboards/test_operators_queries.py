@@ -56,6 +56,13 @@ def test_windows_come_from_grafana(document: Json) -> None:
 
 
 @pytest.mark.parametrize("document", BOARDS, ids=name_of)
+def test_a_number_of_now_counts_over_the_visible_range_not_over_its_last_seconds(document: Json) -> None:
+    for target in targets(document):
+        if target["instant"]:
+            assert {found.window for found in selections(target["expr"])} <= {None, RANGE_WINDOW}, target["expr"]
+
+
+@pytest.mark.parametrize("document", BOARDS, ids=name_of)
 def test_top_n_over_time_is_chosen_once_for_the_whole_range(document: Json) -> None:
     for target in targets(document):
         for found in selections(target["expr"]):

@@ -35,6 +35,7 @@ function plugin(id: string, panel: ComponentType<PanelProps<never>>, color: Fiel
       }
     },
   });
+  made.setDataSupport({ annotations: true, alertStates: true });
   made.meta = { id, name: id, type: 'panel', info: { version: '' } } as never;
   return made;
 }

@@ -1,7 +1,12 @@
 import { DataFrameView, FieldType, type DataFrame, type PanelProps } from '@grafana/data';
 import { TimeSeries, type UPlotConfigBuilder } from '@grafana/ui';
-import { useLayoutEffect } from 'react';
+import { useEffect, useLayoutEffect, useRef } from 'react';
 import { Nothing } from './nothing';
+
+interface Mark {
+  time: number;
+  color: string;
+}
 
 export function TimeSeriesPanel(props: PanelProps<any>) {
   const frames = props.data.series.filter((frame) => frame.length > 0).map(finite);
@@ -21,15 +26,19 @@ export function TimeSeriesPanel(props: PanelProps<any>) {
 
 // A dashed line where each annotation begins; Grafana's own marks are part of the server.
 function Marks({ builder, frames }: { builder: UPlotConfigBuilder; frames: DataFrame[] }) {
+  const plot = useRef<{ redraw: () => void }>();
+  const marks = useRef<Mark[]>([]);
   useLayoutEffect(() => {
-    builder.addHook('draw', (plot) => {
-      const { ctx, bbox } = plot;
+    builder.addHook('init', (made) => {
+      plot.current = made;
+    });
+    builder.addHook('draw', ({ ctx, bbox, valToPos }) => {
       ctx.save();
       ctx.setLineDash([4, 4]);
-      for (const mark of frames.flatMap((frame) => new DataFrameView<{ time: number; color: string }>(frame).toArray())) {
-        const x = Math.round(plot.valToPos(mark.time, 'x', true));
+      for (const { time, color } of marks.current) {
+        const x = Math.round(valToPos(time, 'x', true));
         if (x >= bbox.left && x <= bbox.left + bbox.width) {
-          ctx.strokeStyle = mark.color;
+          ctx.strokeStyle = color;
           ctx.beginPath();
           ctx.moveTo(x, bbox.top);
           ctx.lineTo(x, bbox.top + bbox.height);
@@ -38,7 +47,11 @@ function Marks({ builder, frames }: { builder: UPlotConfigBuilder; frames: DataF
       }
       ctx.restore();
     });
-  }, [builder, frames]);
+  }, [builder]);
+  useEffect(() => {
+    marks.current = frames.flatMap((frame) => new DataFrameView<Mark>(frame).toArray());
+    plot.current?.redraw();
+  }, [frames]);
   return null;
 }
 

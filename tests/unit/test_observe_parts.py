@@ -1,0 +1,64 @@
+"""The parts of `make observe` and `make screenshots` that need no server."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.observe.checks import Finding
+from tests.observe.expressions import dashboards, interpolated, intervals
+from tests.observe.prometheus import DIRECTORY, Answer, configuration
+from tests.observe.report import render
+from tests.observe.screenshots import RENDER, height_of
+
+
+def test_variables_are_replaced_in_each_of_grafanas_ways_of_writing_them() -> None:
+    values = {"job_id": "7", "job_type": ".+"}
+    assert interpolated('m{a="$job_id", b=~"${job_type:regex}", c="${job_id}"}', values) == 'm{a="7", b=~".+", c="7"}'
+
+
+def test_a_variable_that_nobody_defines_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        interpolated("m[$__unknown]", {})
+
+
+@pytest.mark.parametrize(("shortest", "window"), [(None, "4s"), ("1s", "4s"), ("1m", "61s"), ("5m", "301s")])
+def test_a_rate_looks_at_four_scrapes_at_least_and_at_more_than_a_step(shortest: str | None, window: str) -> None:
+    assert intervals(shortest)["__rate_interval"] == window
+
+
+def test_the_observed_prometheus_differs_from_the_shipped_one_in_target_and_intervals_only() -> None:
+    shipped = yaml.safe_load((DIRECTORY / "prometheus.yml").read_text(encoding="utf-8"))
+    ours = yaml.safe_load(configuration("http://127.0.0.1:1234"))
+    assert ours["scrape_configs"][0].pop("static_configs") == [{"targets": ["127.0.0.1:1234"]}]
+    shipped["scrape_configs"][0].pop("static_configs")
+    assert ours["scrape_configs"] == shipped["scrape_configs"]
+    assert [Path(name).relative_to(DIRECTORY).as_posix() for name in ours["rule_files"]] == shipped["rule_files"]
+
+
+def test_the_report_puts_problems_first_and_survives_pipes_in_queries() -> None:
+    found = [
+        Finding("board", "Workers", "max(a)", Answer(1, 1, 0, "3")),
+        Finding("board", "Jobs", 'max(b{c=~"d|e"})', Answer(0, 0, 0, ""), problem="no data"),
+    ]
+    text = render(found, title="Run", facts={}, alerts={"NoWorkers": "inactive"})
+    assert text.index("**board, Jobs: no data**") < text.index("## board")
+    assert '| Jobs | `max(b{c=~"d\\|e"})` | 0 |  | no data |' in text
+    assert "with data 1" in text
+
+
+def test_the_render_project_is_pinned_and_its_lock_names_no_registry() -> None:
+    package = json.loads((RENDER / "package.json").read_text(encoding="utf-8"))
+    lock = json.loads((RENDER / "package-lock.json").read_text(encoding="utf-8"))
+    assert all(version[0].isdigit() for version in package["dependencies"].values())
+    assert lock["packages"][""]["dependencies"] == package["dependencies"]
+    others = {name: entry for name, entry in lock["packages"].items() if name}
+    assert not any("resolved" in entry for entry in others.values())
+    assert all(entry["integrity"].startswith("sha512-") for entry in others.values())
+
+
+def test_a_picture_is_high_enough_for_every_panel() -> None:
+    for document in dashboards().values():
+        lowest = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in document["panels"])
+        assert height_of(document) > 38 * lowest
