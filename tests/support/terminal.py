@@ -64,7 +64,7 @@ def terminal(command: str, *, directory: Path, environment: Mapping[str, str] | 
     process = subprocess.Popen(
         [sys.executable, "-c", LOGIN, "sh", "-m", "-c", script],
         cwd=directory,
-        env={**os.environ, **(environment or {})},
+        env={**_without_make(), **(environment or {})},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -75,3 +75,8 @@ def terminal(command: str, *, directory: Path, environment: Mapping[str, str] | 
     finally:
         os.close(ours)  # whoever is left hears SIGHUP
         process.wait(60)
+
+
+def _without_make() -> dict[str, str]:
+    # The suite itself often runs under make: a make on the screen must not think that it is part of that one.
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
