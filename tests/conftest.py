@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
@@ -14,6 +15,9 @@ from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.promtool import pytest_terminal_summary  # noqa: F401 - pytest finds the hook by its name here
 
 _numbers = itertools.count(1)
+# How long an example takes is no property of the code: the machine may be busy.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

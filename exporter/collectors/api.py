@@ -7,13 +7,12 @@ from typing import Any
 
 from exporter import metrics
 from exporter.collectors.base import Show, always
+from exporter.collectors.processes import FORGOTTEN_SECONDS, MOST_PROCESSES
 from exporter.exposition import Families, finite, histogram, samples
 from ml_training.db.stats import HeartbeatRow, Stats
 from ml_training.domain.buckets import REQUEST_BUCKETS
 from ml_training.domain.rejections import Rejection
 
-SEEN_SECONDS = 600.0
-MOST_PROCESSES = 200
 MOST_ROUTES = 60
 OTHER = "other"
 _ROUTE = r"/[A-Za-z0-9_{}/.-]{0,99}|unmatched"
@@ -41,8 +40,8 @@ class Api:
 
     def ask(self, stats: Stats) -> Show:
         """The sums over all processes."""
-        rows = stats.heartbeats(within=SEEN_SECONDS, limit=MOST_PROCESSES, kind="api")
-        if sum([self._take(row) for row in rows]):
+        rows = stats.heartbeats(within=FORGOTTEN_SECONDS, limit=2 * MOST_PROCESSES)
+        if sum([self._take(row) for row in rows if row.kind == "api"]):
             self._show = always(_families(self._sums))
         while len(self._told) > 2 * MOST_PROCESSES:
             del self._told[next(iter(self._told))]

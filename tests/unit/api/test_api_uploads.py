@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_training.api.uploads import FIELD_BYTES, MAX_PARTS, Upload, format_of, read_upload
@@ -87,7 +87,6 @@ def test_fields_may_stand_before_and_after_the_file(parts: list[bytes], step: in
     assert (found.file_format, found.stored.size) == ("csv", len(CSV))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 40))
 def test_any_bytes_come_out_as_they_went_in(data: bytes, step: int) -> None:
     if b"--" + BOUNDARY in data:
@@ -97,7 +96,6 @@ def test_any_bytes_come_out_as_they_went_in(data: bytes, step: int) -> None:
     assert store.files == [("csv", data)]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 300), st.integers(1, 50))
 def test_a_form_damaged_anywhere_is_refused_and_never_a_defect(junk: bytes, at: int, step: int) -> None:
     whole = form(NAME, FILE)

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_training.domain.specs import (
@@ -143,7 +143,6 @@ def test_a_key_with_slashes_is_escaped_in_its_pointer() -> None:
     assert pointers(TRAIN | {"a/b~c": 1}) == ["/a~1b~0c"]
 
 
-@settings(deadline=None)
 @given(st.permutations(list(TRAIN)))
 def test_equal_specs_have_equal_fingerprints(order: list[str]) -> None:
     assert fingerprint({key: TRAIN[key] for key in order}) == fingerprint(TRAIN)
@@ -168,7 +167,6 @@ def test_canonical_json_refuses_what_is_not_json() -> None:
         canonical_json({"a": float("nan")})
 
 
-@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x), max_leaves=6))  # fmt: skip  # noqa: E501
 def test_any_value_in_any_place_is_judged_and_never_crashes(value: object) -> None:
     for name in [*TRAIN, "params", "features", "phases", "validation", "train_start"]:

@@ -4,7 +4,7 @@ import json
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_training.domain.errors import BadRequest
@@ -21,7 +21,6 @@ values = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(values, st.booleans())
 def test_whatever_the_standard_writer_writes_is_read_back(value: object, ascii_only: bool) -> None:
     assert parse(json.dumps(value, ensure_ascii=ascii_only).encode(), max_depth=100) == value
@@ -104,7 +103,6 @@ def test_brackets_in_strings_are_not_depth() -> None:
     assert parse(json.dumps([text, text]).encode(), max_depth=1) == [text, text]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"[", b"]", b"{", b"}", b'"', b"\\", b",", b":", b"1", b'"a":', b"[" * 5_000])))
 def test_no_garbage_makes_the_parser_recurse_without_end(parts: list[bytes]) -> None:
     try:

@@ -4,7 +4,8 @@ from typing import Any, cast
 
 import pytest
 
-from exporter.collectors.api import MOST_PROCESSES, MOST_ROUTES, Api
+from exporter.collectors.api import MOST_ROUTES, Api
+from exporter.collectors.processes import MOST_PROCESSES
 from ml_training.db.stats import HeartbeatRow, Stats
 from ml_training.domain.buckets import REQUEST_BUCKETS
 from ml_training.domain.rejections import Rejection
@@ -20,8 +21,8 @@ class Rows:
     def __init__(self, *rows: HeartbeatRow) -> None:
         self._rows = rows
 
-    def heartbeats(self, *, within: float, limit: int, kind: str) -> tuple[HeartbeatRow, ...]:
-        return tuple(row for row in self._rows if row.kind == kind)[:limit]
+    def heartbeats(self, *, within: float, limit: int) -> tuple[HeartbeatRow, ...]:
+        return self._rows[:limit]
 
 
 def body(served: int, *, refused: int = 0, since: float = NOW - 100, route: str = JOBS) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def labels_of(counts: list[int], *, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(labels)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(counts=counts_of_classes, share=shares, seed=seeds)
 def test_a_stratified_split_keeps_its_promises(counts: list[int], share: float, seed: int) -> None:
     y = labels_of(counts, seed=seed)
@@ -34,7 +34,7 @@ def test_a_stratified_split_keeps_its_promises(counts: list[int], share: float, 
         assert (np.abs(taken - np.array(counts) * share) <= 1).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=st.integers(2, 300), share=shares, seed=seeds)
 def test_a_plain_split_keeps_its_promises(rows: int, share: float, seed: int) -> None:
     train, held = holdout(np.zeros(rows), share=share, stratified=False, seed=seed)

@@ -200,7 +200,7 @@ def test_progress_rises_and_what_it_raises_stops_the_reading(ingest: Callable[..
             ingest(data, progress=progress)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_any_bytes_get_a_verdict(ingest: Callable[..., IngestVerdict], data: bytes) -> None:
     ingest(data)
@@ -212,7 +212,7 @@ def test_any_bytes_get_a_verdict(ingest: Callable[..., IngestVerdict], data: byt
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(cells, cells), min_size=1, max_size=5))
 def test_any_quoted_cells_come_back_as_they_were(columns: Columns, rows: list[tuple[str, str]]) -> None:
     def quoted(cell: str) -> str:

@@ -137,7 +137,7 @@ def test_reasons_of_several_columns_come_together(refused: Callable[..., list[tu
     assert [column for _, column, _ in found] == ["t", "p", "g"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
 def test_numbers_survive_to_the_last_bit(
     columns: Callable[..., dict[str, list[Any]]], values: list[float | None]
