@@ -18,8 +18,8 @@ from ml_training.api.body import read_json
 from ml_training.api.context import PREFIX, core
 from ml_training.api.respond import PROBLEM
 from ml_training.domain.errors import FieldError, Invalid
+from ml_training.domain.fields import Id
 from ml_training.domain.pointers import field_errors
-from ml_training.domain.specs import Id
 
 Handler = Callable[..., Response]
 Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]

@@ -29,9 +29,11 @@ def attach_job(connection: Connection, dataset_id: int, job_id: int) -> None:
     connection.execute(update(datasets).where(datasets.c.id == dataset_id).values(job_id=job_id))
 
 
-def get_dataset(connection: Connection, dataset_id: int) -> Dataset | None:
-    """The data set unless it was deleted, or None."""
-    found = select(datasets).where(datasets.c.id == dataset_id, datasets.c.deleted_at.is_(None))
+def get_dataset(connection: Connection, dataset_id: int, *, deleted_too: bool = False) -> Dataset | None:
+    """The data set, or None; a deleted one only with `deleted_too`."""
+    found = select(datasets).where(datasets.c.id == dataset_id)
+    if not deleted_too:
+        found = found.where(datasets.c.deleted_at.is_(None))
     row = connection.execute(found).mappings().first()
     return None if row is None else _dataset(row)
 

@@ -2,66 +2,23 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from collections.abc import Collection
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictInt,
-    StrictStr,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-)
+from pydantic import BaseModel, Field, StrictInt, TypeAdapter, ValidationError, field_validator
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, PARAMS, ModelType
 from ml_training.domain.errors import FieldError
-from ml_training.domain.limits import NAME_PATTERN
+from ml_training.domain.fields import ColumnName, Id, Name, Phase, Spec, Time
 from ml_training.domain.pointers import field_errors
 from ml_training.domain.states import JobType
+from ml_training.domain.targets import Target
+from ml_training.domain.validation import FeatureEngineering, Holdout, Validation
 
-Id = Annotated[StrictInt, Field(ge=1, le=2**53)]
-ColumnName = Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
-Name = Annotated[StrictStr, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
-
-
-def _text_only(value: object) -> object:
-    if not isinstance(value, str | datetime):
-        raise ValueError("must be an RFC 3339 time such as 2026-01-31T12:00:00Z")  # noqa: TRY004 - pydantic's way
-    return value
-
-
-# RFC 3339 with an offset only, so that nobody's local clock and no epoch unit is guessed.
-Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(lambda value: value.astimezone(UTC))]
-Phase = StrictInt | Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
 CLASSIFICATION_METRICS = ("accuracy", "f1", "precision", "recall", "roc_auc", "mcc", "log_loss", "fpr", "fnr")
 REGRESSION_METRICS = ("rmse", "mae", "r2", "mape")
 LOWER_IS_BETTER = frozenset({"log_loss", "fpr", "fnr", "rmse", "mae", "mape"})
-
-
-class Spec(BaseModel):
-    """Base of all specs: frozen, closed, no coercion, no NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ColumnTarget(Spec):
-    """The target is the column as it is."""
-
-    column: ColumnName
-
-
-class Holdout(Spec):
-    """One split: `test_size` of the rows are held out, stratified by class for classification."""
-
-    method: Literal["holdout"] = "holdout"
-    test_size: Annotated[float, Field(ge=0.01, le=0.9, strict=True)] = 0.2
 
 
 class Runnable(Spec):
@@ -78,16 +35,17 @@ class TrainSpec(Runnable):
     model_name: Name
     model_type: ModelType
     dataset_id: Id
-    target: ColumnTarget
+    target: Target
     task: Literal["classification", "regression"] | None = None
     features: Literal["auto"] | Annotated[list[ColumnName], Field(min_length=1)] = "auto"
-    exclude_features: list[ColumnName] = []
+    exclude_features: list[ColumnName] = Field(default_factory=list)
     phases: Annotated[list[Phase], Field(min_length=1)] | None = None
     train_start: Time | None = None
     train_end: Time | None = None
-    class_balance: Literal["none"] = "none"
-    validation: Holdout = Holdout()
-    params: dict[str, Any] = {}
+    feature_engineering: FeatureEngineering | None = None
+    class_balance: Literal["none", "weights", "smote"] = "none"
+    validation: Validation = Holdout()
+    params: dict[str, Any] = Field(default_factory=dict)
     early_stopping_rounds: Annotated[StrictInt, Field(ge=1, le=1_000)] | None = None
     random_state: Annotated[StrictInt, Field(ge=0, lt=2**31)] = 42
 
@@ -102,7 +60,16 @@ class TrainSpec(Runnable):
         model_type = info.data.get("model_type")
         if task == "regression" and model_type in CLASSIFICATION_ONLY:
             raise ValueError(f"{model_type.value} does classification only: choose another model_type")
+        if task == "regression" and getattr(info.data.get("target"), "is_made", False):
+            raise ValueError("a rule or a horizon gives two classes: leave task out")
         return task
+
+    @field_validator("class_balance")
+    @classmethod
+    def _has_classes(cls, balance: str, info: Any) -> str:
+        if balance != "none" and info.data.get("task") == "regression":
+            raise ValueError("balances classes, and regression has none: leave it out")
+        return balance
 
     @field_validator("early_stopping_rounds")
     @classmethod
@@ -225,9 +192,9 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def spec_json(spec: BaseModel) -> dict[str, Any]:
+def spec_json(spec: BaseModel, *, without: Collection[str] = ()) -> dict[str, Any]:
     """The spec as it is stored and shown: every default filled in."""
-    return spec.model_dump(mode="json")
+    return spec.model_dump(mode="json", exclude=set(without))
 
 
 def fingerprint(value: object) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MANIFEST = "manifest.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TIME_MISSING = int(np.iinfo(np.int64).min)
 
 

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from ml_training.domain.errors import FieldError
 from ml_training.domain.states import TaskKind
-from ml_training.selection.index import NUMERIC, ColumnKind, SelectionIndex, is_missing, recode
+from ml_training.domain.targets import AnyTarget, ColumnTarget, RuleTarget
+from ml_training.selection.index import NUMERIC, ColumnKind, SelectionIndex, recode
 from ml_training.selection.rows import listed
 from ml_training.selection.schema import ClassLabel, ModelSchema
+from ml_training.selection.targets import TargetValues, in_target, read_target
 
 FEW = 20
 MAX_CLASSES = 1_000
-TARGET_KINDS = NUMERIC | {ColumnKind.BOOLEAN, ColumnKind.CATEGORY}
 NARROW = 1 << 16  # integers that span no more than this are counted, not sorted
 SAMPLE = 10_000
 Task = Literal["classification", "regression"]
@@ -33,104 +34,80 @@ class Labels:
     y: NDArray[Any]  # int32 class codes, or float64
     task: TaskKind
     classes: tuple[ClassLabel, ...] | None
+    not_covered: int  # selected rows whose horizon is not covered by the data
 
 
 def learn_labels(
-    index: SelectionIndex, column: str, *, mask: NDArray[np.bool_], task: Task | None, errors: list[FieldError]
+    index: SelectionIndex, target: AnyTarget, *, mask: NDArray[np.bool_], task: Task | None, errors: list[FieldError]
 ) -> Labels | None:
     """The labels of the masked rows that have one, for training; None and reasons appended to `errors` if unusable."""
-    pointer = "/target/column"
-    kind = target_kind(index, column, pointer=pointer, errors=errors)
-    if kind is None:
+    found = read_target(index, target, mask=mask, pointer=in_target, errors=errors)
+    if found is None:
         return None
-    if task == "regression" and kind not in NUMERIC:
-        errors.append(FieldError("/task", f"regression needs numbers, and column {column!r} is {kind}"))
+    if task == "regression" and found.kind not in NUMERIC:
+        errors.append(FieldError("/task", f"regression needs numbers, and column {target.column!r} is {found.kind}"))
         return None
-    rows, values = labelled(index, column, mask)
-    if not len(rows):
-        errors.append(FieldError(pointer, f"column {column!r} has no value in the selected rows"))
-        return None
-    found = None if task == "regression" else _classes(index, column, values, task)
-    if found is not None:
-        classes, codes = found
-        labels = Labels(rows, codes, TaskKind.BINARY if len(classes) == 2 else TaskKind.MULTICLASS, classes)
+    named = None if task == "regression" else _classes(index, target, found, task)
+    if named is not None:
+        classes, codes = named
+        kind = TaskKind.BINARY if len(classes) == 2 else TaskKind.MULTICLASS
+        labels = Labels(found.rows, codes, kind, classes, found.not_covered)
         problem = "" if len(classes) > 1 else f"holds one class only, {listed(classes)}: at least two are needed"
-    elif kind not in NUMERIC or task == "classification":
-        errors.append(FieldError(pointer, f"column {column!r} holds more than {MAX_CLASSES:,} classes"))
+    elif found.kind not in NUMERIC or task == "classification":
+        errors.append(FieldError("/target/column", f"column {target.column!r} holds more than {MAX_CLASSES:,} classes"))
         return None
     else:
-        labels = Labels(rows, values.astype(np.float64), TaskKind.REGRESSION, None)
-        problem = "" if values.min() != values.max() else f"holds one value only, {listed([values[0].item()])}"
+        labels = Labels(found.rows, found.values.astype(np.float64), TaskKind.REGRESSION, None, found.not_covered)
+        first = found.values[0].item()
+        problem = "" if (found.values != first).any() else f"holds one value only, {listed([first])}"
     if problem:
-        errors.append(FieldError(pointer, f"in the selected rows column {column!r} {problem}"))
+        errors.append(_one_class(target, problem))
     return None if problem else labels
+
+
+def _one_class(target: AnyTarget, problem: str) -> FieldError:
+    if isinstance(target, ColumnTarget):
+        return FieldError("/target/column", f"in the selected rows column {target.column!r} {problem}")
+    what = "rule" if isinstance(target, RuleTarget) else "horizon"
+    return FieldError("/target", f"in the selected rows the {what} {problem}")
 
 
 def known_labels(
     index: SelectionIndex, model: ModelSchema, *, mask: NDArray[np.bool_], pointer: str, errors: list[FieldError]
 ) -> Labels | None:
     """The labels of the masked rows in the model's own classes; a class that it never saw is a reason against."""
-    column = model.target_column
-    kind = target_kind(index, column, pointer=pointer, errors=errors)
-    if kind is None:
+    column, wanted = model.target.column, _kinds_of(model.classes)
+    if isinstance(model.target, ColumnTarget) and column in index and index.kind(column) not in wanted:
+        here = f"target column {column!r} is {index.kind(column)} here"
+        errors.append(FieldError(pointer, f"{here}, and {' or '.join(sorted(wanted))} in model {model.model_id}"))
         return None
-    wanted = _kinds_of(model.classes)
-    if kind not in wanted:
-        detail = f"target column {column!r} is {kind} here, and {' or '.join(sorted(wanted))} in model {model.model_id}"
-        errors.append(FieldError(pointer, detail))
-        return None
-    rows, values = labelled(index, column, mask)
-    if not len(rows):
-        errors.append(FieldError(pointer, f"target column {column!r} has no value in the selected rows"))
+    found = read_target(index, model.target, mask=mask, pointer=lambda _: pointer, errors=errors)
+    if found is None:
         return None
     if model.classes is None:
-        return Labels(rows, values.astype(np.float64), model.task, None)
-    y = _codes_in(index, column, values, model.classes)
+        return Labels(found.rows, found.values.astype(np.float64), model.task, None, found.not_covered)
+    y = _codes_in(index, found, column, model.classes)
     if (y < 0).any():
-        unseen = _class_names(index, column, np.unique(values[y < 0]))
+        unseen = _class_names(index, column, found.kind, np.unique(found.values[y < 0]))
         detail = f"column {column!r} holds classes that model {model.model_id} never saw: {listed(unseen)}"
         errors.append(FieldError(pointer, detail))
         return None
-    return Labels(rows, y, model.task, model.classes)
-
-
-def target_kind(index: SelectionIndex, column: str, *, pointer: str, errors: list[FieldError]) -> ColumnKind | None:
-    """The kind of a usable target column; None and the reason appended to `errors` otherwise."""
-    if column not in index:
-        errors.append(FieldError(pointer, f"the data set has no column {column!r}"))
-        return None
-    kind = index.kind(column)
-    if kind not in TARGET_KINDS:
-        errors.append(FieldError(pointer, f"column {column!r} is {kind}: a target holds classes or numbers"))
-        return None
-    return kind
-
-
-def labelled(index: SelectionIndex, column: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """The positions of the masked rows that have a value in this column, and those values."""
-    values = index.values(column)
-    if index.nulls(column):
-        mask = mask & ~is_missing(values, index.kind(column))
-    if mask.all():
-        return np.arange(index.rows, dtype=np.int64), np.asarray(values)
-    rows = np.flatnonzero(mask).astype(np.int64, copy=False)
-    return rows, values[rows]
+    return Labels(found.rows, y, model.task, model.classes, found.not_covered)
 
 
 def _classes(
-    index: SelectionIndex, column: str, values: NDArray[Any], task: Task | None
+    index: SelectionIndex, target: AnyTarget, found: TargetValues, task: Task | None
 ) -> tuple[tuple[ClassLabel, ...], NDArray[np.int32]] | None:
     """The classes and codes, or None when there are too many of them to be classes."""
-    numeric = index.kind(column) in NUMERIC
-    cap = FEW if numeric and task is None else MAX_CLASSES
-    whole = _as_integers(values)
+    cap = FEW if found.kind in NUMERIC and task is None else MAX_CLASSES
+    whole = _as_integers(found.values)
     if whole is None and task is None:
         return None
-    found = distinct_codes(values if whole is None else whole, cap=cap)
-    if found is None:
+    coded = distinct_codes(found.values if whole is None else whole, cap=cap)
+    if coded is None:
         return None
-    distinct, codes = found
-    return _class_names(index, column, distinct), codes
+    distinct, codes = coded
+    return _class_names(index, target.column, found.kind, distinct), codes
 
 
 def _as_integers(values: NDArray[Any]) -> NDArray[Any] | None:
@@ -159,8 +136,9 @@ def distinct_codes(values: NDArray[Any], *, cap: int) -> tuple[NDArray[Any], NDA
     return None if len(distinct) > cap else (distinct, np.searchsorted(distinct, values).astype(np.int32))
 
 
-def _class_names(index: SelectionIndex, column: str, distinct: NDArray[Any]) -> tuple[ClassLabel, ...]:
-    kind = index.kind(column)
+def _class_names(
+    index: SelectionIndex, column: str, kind: ColumnKind, distinct: NDArray[Any]
+) -> tuple[ClassLabel, ...]:
     if kind is ColumnKind.CATEGORY:
         categories = index.categories(column)
         return tuple(categories[code] for code in distinct)
@@ -176,11 +154,11 @@ def _kinds_of(classes: tuple[ClassLabel, ...] | None) -> frozenset[ColumnKind]:
 
 
 def _codes_in(
-    index: SelectionIndex, column: str, values: NDArray[Any], classes: tuple[ClassLabel, ...]
+    index: SelectionIndex, found: TargetValues, column: str, classes: tuple[ClassLabel, ...]
 ) -> NDArray[np.int32]:
     """Each value's position in `classes`, -1 for a class that is not there."""
-    if index.kind(column) is ColumnKind.CATEGORY:
-        return recode(values, index.categories(column), tuple(str(label) for label in classes))
+    if found.kind is ColumnKind.CATEGORY:
+        return recode(found.values, index.categories(column), tuple(str(label) for label in classes))
     known = np.array(classes)
-    codes = np.minimum(np.searchsorted(known, values), len(known) - 1)
-    return np.where(known[codes] == values, codes, -1).astype(np.int32)
+    codes = np.minimum(np.searchsorted(known, found.values), len(known) - 1)
+    return np.where(known[codes] == found.values, codes, -1).astype(np.int32)

@@ -15,35 +15,27 @@ from ml_training.domain.algorithms import CLASSIFICATION_ONLY
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS, CompareSpec, TestSpec, TrainSpec
 from ml_training.domain.states import TaskKind
+from ml_training.domain.validation import TimeSeries
 from ml_training.selection.features import choose_features, missing_features
-from ml_training.selection.index import SelectionIndex
+from ml_training.selection.folds import Fold, plan_folds
+from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
 from ml_training.selection.labels import Labels, known_labels, learn_labels
 from ml_training.selection.rows import select_rows
 from ml_training.selection.schema import ClassLabel, FeatureSchema, ModelSchema, positive_class
-from ml_training.selection.split import Positions, holdout
+from ml_training.selection.split import Positions
 
-__all__ = [
-    "ClassLabel",
-    "FeatureSchema",
-    "ModelSchema",
-    "TestPlan",
-    "TrainPlan",
-    "early_stopping_cut",
-    "plan_test",
-    "plan_train",
-]
-
-EARLY_STOPPING_SHARE = 0.1
-EARLY_STOPPING_STREAM = 1  # its own random stream, so that the cut is independent of the holdout
+__all__ = ["ClassLabel", "FeatureSchema", "Fold", "ModelSchema", "TestPlan", "TrainPlan", "plan_test", "plan_train"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainPlan:
-    """Rows, labels, features and split of a TRAIN job.
+    """Rows, labels, features and folds of a TRAIN job.
 
     rows: ascending positions in the data set; y: aligned with rows, int32 class codes or float64;
     classes: sorted, what the codes mean, None for regression; positive: the code of the positive class, binary only;
-    train, held_out: ascending positions INTO rows, disjoint and complete; dropped: selected rows without a target.
+    features: without categories; folds: the splits that the scores come from; final: the fit whose model is stored,
+    the only split's or one on all rows; dropped: selected rows without a target, or without a time where one is
+    needed; not_covered: those of them whose horizon the data do not cover; purged: see Folds.
     """
 
     rows: Positions
@@ -51,10 +43,25 @@ class TrainPlan:
     classes: tuple[ClassLabel, ...] | None
     positive: int | None
     y: NDArray[Any]
-    features: tuple[str, ...]
-    train: Positions
-    held_out: Positions
+    features: tuple[FeatureSchema, ...]
+    folds: tuple[Fold, ...]
+    final: Fold
     dropped: int
+    not_covered: int
+    purged: int
+
+    @property
+    def fitted_rows(self) -> Positions:
+        """The rows of the data set that the stored model has seen, ascending."""
+        return self.rows[self.final.train]
+
+    def largest_fit(self, *, smote: bool) -> int:
+        """How many rows the largest fit learns from; with `smote` every class grows to the size of the largest."""
+        fits = [fold.fit for fold in (*self.folds, self.final)]
+        if not smote:
+            return max(len(fit) for fit in fits)
+        counts = [np.bincount(self.y[fit]) for fit in fits]
+        return max(int(count.max()) * int(np.count_nonzero(count)) for count in counts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +76,7 @@ class TestPlan:
     positive: int | None
     y: NDArray[Any]
     dropped: int
+    not_covered: int
 
 
 def plan_train(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:
@@ -79,13 +87,13 @@ def plan_train(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:
     )
     # With a wrong window or phase the target is still looked at, over all rows: one answer tells everything.
     chosen = np.ones(index.rows, dtype=np.bool_) if mask is None else mask
-    labels = learn_labels(index, spec.target.column, mask=chosen, task=spec.task, errors=errors)
+    labels = learn_labels(index, spec.target, mask=_placed(spec, index, chosen, errors), task=spec.task, errors=errors)
     features = choose_features(spec, index, errors)
     if labels is None or errors:
         raise _invalid(errors)
-    _check_model_type(spec, labels, errors)
-    train, held_out = _split(spec, labels, errors)
-    if errors:
+    _check_task(spec, labels, errors)
+    folds = plan_folds(spec, index, labels, errors)
+    if folds is None or errors:
         raise _invalid(errors)
     return TrainPlan(
         rows=labels.rows,
@@ -94,19 +102,25 @@ def plan_train(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:
         positive=positive_class(labels.task, labels.classes),
         y=labels.y,
         features=features,
-        train=train,
-        held_out=held_out,
+        folds=folds.splits,
+        final=folds.final,
         dropped=int(np.count_nonzero(chosen)) - len(labels.rows),
+        not_covered=labels.not_covered,
+        purged=folds.purged,
     )
 
 
-def early_stopping_cut(plan: TrainPlan, *, random_state: int) -> tuple[Positions, Positions]:
-    """The training part as (fit, stop): 10 % of it watches for the end, stratified like the holdout.
-
-    Both are ascending positions INTO `plan.rows`; held-out rows are in neither.
-    """
-    fit, stop = _cut(plan.y[plan.train], plan.task, random_state)
-    return plan.train[fit], plan.train[stop]
+def _placed(
+    spec: TrainSpec, index: SelectionIndex, mask: NDArray[np.bool_], errors: list[FieldError]
+) -> NDArray[np.bool_]:
+    """The rows that have a place in time, where the validation asks for one."""
+    if not isinstance(spec.validation, TimeSeries):
+        return mask
+    if index.time_column is None:
+        detail = "the data set has no time column: choose another method, or add the data set again with time_column"
+        errors.append(FieldError("/validation/method", detail))
+        return mask
+    return mask & ~is_missing(index.values(index.time_column), ColumnKind.TIME)
 
 
 def plan_test(spec: TestSpec | CompareSpec, index: SelectionIndex, models: Sequence[ModelSchema]) -> TestPlan:
@@ -127,33 +141,18 @@ def plan_test(spec: TestSpec | CompareSpec, index: SelectionIndex, models: Seque
         positive=positive_class(labels.task, labels.classes),
         y=labels.y,
         dropped=int(np.count_nonzero(chosen)) - len(labels.rows),
+        not_covered=labels.not_covered,
     )
 
 
-def _check_model_type(spec: TrainSpec, labels: Labels, errors: list[FieldError]) -> None:
-    if labels.task is TaskKind.REGRESSION and spec.model_type in CLASSIFICATION_ONLY:
-        detail = f"{spec.model_type} does classification only, and column {spec.target.column!r} is a quantity"
-        errors.append(FieldError("/model_type", detail))
-
-
-def _split(spec: TrainSpec, labels: Labels, errors: list[FieldError]) -> tuple[Positions, Positions]:
-    train, held_out = holdout(
-        labels.y,
-        share=spec.validation.test_size,
-        stratified=labels.task.is_classification,
-        seed=spec.random_state,
-    )
-    if not len(held_out):
-        errors.append(FieldError("/target/column", "no class has two rows, so none can be held out"))
-    elif spec.early_stopping_rounds is not None and not len(_cut(labels.y[train], labels.task, spec.random_state)[1]):
-        detail = "the training part has too few rows to set 10 % aside: leave it out"
-        errors.append(FieldError("/early_stopping_rounds", detail))
-    return train, held_out
-
-
-def _cut(y: NDArray[Any], task: TaskKind, random_state: int) -> tuple[Positions, Positions]:
-    seed = (random_state, EARLY_STOPPING_STREAM)
-    return holdout(y, share=EARLY_STOPPING_SHARE, stratified=task.is_classification, seed=seed)
+def _check_task(spec: TrainSpec, labels: Labels, errors: list[FieldError]) -> None:
+    if labels.task is not TaskKind.REGRESSION:
+        return
+    what = f"column {spec.target.column!r} is a quantity"
+    if spec.model_type in CLASSIFICATION_ONLY:
+        errors.append(FieldError("/model_type", f"{spec.model_type} does classification only, and {what}"))
+    if spec.class_balance != "none":
+        errors.append(FieldError("/class_balance", f"balances classes, and {what}: leave it out"))
 
 
 def _differences(spec: TestSpec | CompareSpec, models: Sequence[ModelSchema]) -> list[FieldError]:
@@ -162,7 +161,7 @@ def _differences(spec: TestSpec | CompareSpec, models: Sequence[ModelSchema]) ->
     errors = [
         FieldError(_pointer(spec, number), f"model {model.model_id} predicts something else than {first.model_id}")
         for number, model in enumerate(models)
-        if (model.task, model.target_column, model.classes) != (first.task, first.target_column, first.classes)
+        if (model.task, model.target, model.classes) != (first.task, first.target, first.classes)
     ]
     fitting = CLASSIFICATION_METRICS if first.task.is_classification else REGRESSION_METRICS
     if isinstance(spec, CompareSpec) and spec.metric not in fitting:

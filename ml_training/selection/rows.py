@@ -12,6 +12,7 @@ from ml_training.domain.errors import FieldError
 from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 Phase = int | str
 SHOWN = 10  # values listed in a message
 
@@ -43,7 +44,7 @@ def select_rows(
 
 def micros(moment: datetime) -> int:
     """Microseconds since the epoch, exactly."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // MICROSECOND
 
 
 def listed(values: Sequence[object]) -> str:

@@ -1,13 +1,23 @@
 """What a stored model says of the data it needs: its task, target, classes and features."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ml_training.domain.states import TaskKind
-from ml_training.selection.index import ColumnKind, SelectionIndex
+from ml_training.domain.targets import AnyTarget, stored_target
+from ml_training.selection.index import ColumnKind
 
 ClassLabel = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rolling statistic of the column `source` over `rows` rows: a row and those before it in its history."""
+
+    source: str
+    rows: int
+    statistic: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,36 +27,52 @@ class FeatureSchema:
     name: str
     kind: ColumnKind
     categories: tuple[str, ...] = ()
+    window: Window | None = None  # made from a column; None: a column of the data set
 
-    @classmethod
-    def of(cls, index: SelectionIndex, name: str) -> "FeatureSchema":
-        """The schema of a column of a data set."""
-        return cls(name=name, kind=index.kind(name), categories=index.categories(name))
+    @property
+    def column(self) -> str:
+        """The column of the data set that it is read from."""
+        return self.name if self.window is None else self.window.source
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSchema:
-    """What a model predicts and from what; `classes` is None for regression, else sorted."""
+    """What a model predicts and from what; `classes` is None for regression, else sorted.
+
+    grouped: whether its windows ran along the groups of a group column.
+    """
 
     model_id: int
     task: TaskKind
-    target_column: str
+    target: AnyTarget
     classes: tuple[ClassLabel, ...] | None
     features: tuple[FeatureSchema, ...]
+    grouped: bool = False
 
     @property
     def positive(self) -> int | None:
         """The index of the positive class of a binary model."""
         return positive_class(self.task, self.classes)
 
+    @property
+    def has_windows(self) -> bool:
+        """Whether any feature is made from a row's history."""
+        return any(feature.window is not None for feature in self.features)
+
     def to_json(self) -> dict[str, Any]:
         """The schema as it is stored with the model; the id is the row's."""
         return {
             "task": self.task.value,
-            "target_column": self.target_column,
+            "target": self.target.model_dump(mode="json"),
             "classes": None if self.classes is None else list(self.classes),
+            "grouped": self.grouped,
             "features": [
-                {"name": feature.name, "kind": feature.kind.value, "categories": list(feature.categories)}
+                {
+                    "name": feature.name,
+                    "kind": feature.kind.value,
+                    "categories": list(feature.categories),
+                    "window": None if feature.window is None else asdict(feature.window),
+                }
                 for feature in self.features
             ],
         }
@@ -57,13 +83,16 @@ class ModelSchema:
         return cls(
             model_id=model_id,
             task=TaskKind(body["task"]),
-            target_column=body["target_column"],
+            target=stored_target(body["target"]),
             classes=None if body["classes"] is None else tuple(body["classes"]),
-            features=tuple(
-                FeatureSchema(item["name"], ColumnKind(item["kind"]), tuple(item["categories"]))
-                for item in body["features"]
-            ),
+            grouped=body["grouped"],
+            features=tuple(_feature(item) for item in body["features"]),
         )
+
+
+def _feature(item: Mapping[str, Any]) -> FeatureSchema:
+    window = None if item["window"] is None else Window(**item["window"])
+    return FeatureSchema(item["name"], ColumnKind(item["kind"]), tuple(item["categories"]), window)
 
 
 def positive_class(task: TaskKind, classes: tuple[ClassLabel, ...] | None) -> int | None:

@@ -1,5 +1,6 @@
-"""Splits into two disjoint, complete parts; equal input and seed give equal parts on every machine."""
+"""Splits of rows, at random or in time; equal input and seed give equal splits on every machine."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,38 @@ def held_out_counts(counts: NDArray[np.int64], *, share: float) -> NDArray[np.in
         with_room = largest_remainder_first[(take < room)[largest_remainder_first]]
         take[with_room[:rest]] += 1
     return take
+
+
+def parts(y: NDArray[Any], *, count: int, stratified: bool, seed: int | tuple[int, ...]) -> NDArray[np.int64]:
+    """Which of `count` parts each row of `y` belongs to, drawn at random; their sizes differ by one at most.
+
+    Stratified (`y` holds class codes): so do the rows of each class in them.
+    """
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(y))
+    if stratified:
+        order = order[np.argsort(y[order], kind="stable")]
+    part = np.empty(len(y), dtype=np.int64)
+    part[order] = np.arange(len(y)) % count
+    return part
+
+
+def time_cuts(times: NDArray[np.int64], ranks: Sequence[int]) -> NDArray[np.int64]:
+    """The times at these ranks (ascending, from 0): what lies before a cut is earlier than it, whatever repeats."""
+    cuts: NDArray[np.int64] = np.partition(times, ranks)[list(ranks)]
+    return cuts
+
+
+def last_in_time(times: NDArray[np.int64], *, share: float) -> int | None:
+    """The time from which on about `share` of the rows lie, later than the first one; None when all times are equal.
+
+    Rows of equal time are never torn apart: the later part may be larger than asked for.
+    """
+    take = min(max(1, _rounded(len(times) * share)), len(times) - 1)
+    cut = int(time_cuts(times, [len(times) - take])[0])
+    if cut > times.min():
+        return cut
+    later = times[times > cut]
+    return int(later.min()) if len(later) else None
 
 
 def _draw_by_class(y: NDArray[Any], rng: np.random.Generator, *, share: float) -> Positions:

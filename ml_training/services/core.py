@@ -1,10 +1,11 @@
 """What every use case needs, built once a process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ml_training.db.engine import Database, open_database
 from ml_training.domain.limits import Limits
 from ml_training.queue.permits import Permits, open_permits
+from ml_training.services.answers import Answers
 from ml_training.settings import Settings
 from ml_training.storage.base import Storage
 from ml_training.storage.local import LocalStorage
@@ -19,6 +20,7 @@ class Core:
     permits: Permits
     limits: Limits
     heartbeat_dead_seconds: float
+    answers: Answers = field(default_factory=Answers)
 
     def close(self) -> None:
         """Close every connection."""

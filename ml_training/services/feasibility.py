@@ -1,4 +1,7 @@
-"""Refused at the door: holds a spec against the data and the models it names, before anything is stored."""
+"""Refused at the door: holds a spec against the data and the models it names, before anything is stored.
+
+What was found is remembered: an index and a model never change, so the answer to the same question never does.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,15 +10,17 @@ from sqlalchemy import Connection
 
 from ml_training.db import datasets, registry
 from ml_training.domain.errors import Conflict, FieldError, Invalid
+from ml_training.domain.limits import Limits
 from ml_training.domain.records import Dataset, Model
-from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec, model_type_label
+from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec, fingerprint, model_type_label, spec_json
 from ml_training.domain.states import DatasetStatus
 from ml_training.selection.index import SelectionIndex
-from ml_training.selection.plan import plan_test, plan_train
+from ml_training.selection.plan import TrainPlan, plan_test, plan_train
 from ml_training.selection.schema import ModelSchema
 from ml_training.services.core import Core
 
 Submitted = TrainSpec | TestSpec | CompareSpec
+NOT_ASKED = frozenset({"model_name", "params", "priority", "max_runtime_seconds"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +41,37 @@ def check_feasible(core: Core, spec: Submitted) -> Feasible:
         errors.append(FieldError("/dataset_id", f"there is no data set {spec.dataset_id}"))
     if dataset is None or errors:
         raise Invalid("the job names things that do not exist", errors=tuple(errors))
+    found = [model for _, _, model in models if model]
     index = open_index(core, dataset)
-    if isinstance(spec, TrainSpec):
-        plan_train(spec, index)
-        label = model_type_label(spec)
-    else:
-        found = [model for _, _, model in models if model]
-        plan_test(spec, index, [schema_of(model) for model in found])
-        label = _common_type(found)
+    core.answers.ask(_question(spec, dataset), lambda: _check(core, spec, index, found))
+    label = model_type_label(spec) if isinstance(spec, TrainSpec) else _common_type(found)
     return Feasible(model_type=label, phases_count=len(set(spec.phases or ())))
+
+
+def _check(core: Core, spec: Submitted, index: SelectionIndex, models: Sequence[Model]) -> None:
+    if isinstance(spec, TrainSpec):
+        _check_size(core.limits, spec, plan_train(spec, index))
+    else:
+        plan_test(spec, index, [schema_of(model) for model in models])
+
+
+def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:
+    """Windows make columns and SMOTE makes rows: together they must still fit into a worker's memory."""
+    columns, rows = len(plan.features), plan.largest_fit(smote=spec.class_balance == "smote")
+    pointer = "/feature_engineering/windows" if spec.feature_engineering else "/features"
+    errors = []
+    if columns > limits.columns:
+        errors.append(FieldError(pointer, f"makes {columns:,} features, and {limits.columns:,} is the limit"))
+    if rows * columns > limits.cells:
+        detail = f"{rows:,} rows of {columns:,} features are too many: rows times features may be {limits.cells:,}"
+        errors.append(FieldError("/class_balance" if spec.class_balance == "smote" else pointer, detail))
+    if errors:
+        raise Invalid("the job cannot run on this data set", errors=tuple(errors))
+
+
+def _question(spec: Submitted, dataset: Dataset) -> str:
+    """Equal for specs that ask the same of the data: names, parameters and times to run play no part."""
+    return fingerprint([dataset.id, spec_json(spec, without=NOT_ASKED)])
 
 
 def open_index(core: Core, dataset: Dataset) -> SelectionIndex:

@@ -8,10 +8,11 @@ from ml_training.selection.index import SelectionIndex
 from ml_training.storage.base import Storage
 
 
-def load_dataset(database: Database, dataset_id: int) -> Dataset:
-    """The data set; raises JobFailed when it is gone."""
+def load_dataset(database: Database, dataset_id: int, *, deleted_too: bool = False) -> Dataset:
+    """The data set; raises JobFailed when it is gone. Of a deleted one the row stays, and the bytes while a model
+    names it."""
     with database.read() as connection:
-        dataset = datasets.get_dataset(connection, dataset_id)
+        dataset = datasets.get_dataset(connection, dataset_id, deleted_too=deleted_too)
     if dataset is None:
         raise JobFailed(ErrorCode.DATASET_CHANGED, f"data set {dataset_id} is gone", hint="submit on another one")
     return dataset

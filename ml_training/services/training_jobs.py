@@ -68,7 +68,7 @@ def run_test(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
         index,
         plan=plan,
         model_scores=model.scores,
-        overlap=_overlaps(model, dataset, index, plan),
+        overlap=_overlaps(place, model, dataset, plan),
         reporter=reporter,
         threads=place.threads,
     )
@@ -138,13 +138,17 @@ def _told(error: Invalid) -> str:
     return "; ".join([error.detail, *(f"{item.pointer}: {item.detail}" for item in error.errors)])
 
 
-def _overlaps(model: Model, dataset: Dataset, index: SelectionIndex, plan: TestPlan) -> bool:
-    """Whether any row tested is a row that the model was fitted on: same bytes, same position."""
+def _overlaps(place: Workplace, model: Model, dataset: Dataset, plan: TestPlan) -> bool:
+    """Whether any row tested is a row that the model was fitted on: same bytes, same position.
+
+    What it was fitted on is planned again on the model's own data set, whose roles of columns may be others.
+    """
     spec = stored_spec(model.lineage["spec"])
     if model.dataset_sha256 != dataset.raw_sha256 or not isinstance(spec, TrainSpec):
         return False
-    trained = _train_plan(spec, index)
-    return bool(np.isin(trained.rows[trained.train], plan.rows, assume_unique=True).any())
+    own = load_dataset(place.database, model.dataset_id, deleted_too=True)
+    trained = _train_plan(spec, load_index(place.storage, own))
+    return bool(np.isin(trained.fitted_rows, plan.rows, assume_unique=True).any())
 
 
 def _lineage(spec: TrainSpec, dataset: Dataset) -> dict[str, object]:

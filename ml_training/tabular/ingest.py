@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from ml_training.domain.limits import Limits
+from ml_training.selection.history import write_history
 from ml_training.selection.index import Column, ColumnKind, is_missing, write_index
 from ml_training.tabular import times
 from ml_training.tabular.convert import Converted, clean, from_text, from_typed, no_values
@@ -78,6 +79,7 @@ def read_table(
         shutil.rmtree(work)
     if reasons:
         return IngestVerdict(reasons=tuple(reasons[:MAX_REASONS]))
+    write_history(index)
     profile = table_profile(index, profiles)
     return IngestVerdict(index=index, rows=index.rows, columns=len(index.names), profile=profile)
 

@@ -13,14 +13,14 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode, JobFailed
-from ml_training.domain.states import TaskKind
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import ModelSchema
 from ml_training.selection.split import Positions
 from ml_training.training.canonical import archive
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Predictor
-from ml_training.training.matrix import Matrix, model_matrix
+from ml_training.training.estimators.known import spread, task_of
+from ml_training.training.matrix import Matrix, MatrixReader
 from ml_training.training.reporter import Progress, slices
 from ml_training.training.schema import UNSAVED
 from ml_training.training.scores import Predicted
@@ -40,6 +40,7 @@ class LoadedModel:
     model_type: ModelType
     predictor: Predictor
     scale: TargetScale
+    known: tuple[int, ...] = ()  # the codes of the classes that it was fitted on
 
     def predict(self, x: Matrix, *, threads: int = 1) -> NDArray[Any]:
         """Class codes, or numbers, of shape (rows,) for a model matrix."""
@@ -54,13 +55,19 @@ class LoadedModel:
     def predicted(self, x: Matrix, *, threads: int) -> Predicted:
         """What the scores are computed from."""
         raw = np.asarray(self.predictor.predict(x, threads=threads), dtype=np.float64)
-        values = raw if self.schema.task.is_classification else self.scale.original(raw)
-        return Predicted(self.schema.task, self.schema.positive, values, self.predictor.probabilistic)
+        return Predicted(self.schema.task, self.schema.positive, self._values(raw), self.predictor.probabilistic)
+
+    def _values(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.schema.classes is None:
+            return self.scale.original(raw)
+        probabilistic = self.predictor.probabilistic
+        return spread(raw, self.known, classes=len(self.schema.classes), probabilistic=probabilistic)
 
     def predict_rows(self, index: SelectionIndex, rows: Positions, *, threads: int, progress: Progress) -> Predicted:
         """Predictions for rows of a data set, some thousands at a time; raises Interrupted."""
         parts = slices(len(rows), of=ROWS_AT_ONCE)
-        matrices = (model_matrix(index, self.schema.features, rows[part]) for part in parts)
+        reader = MatrixReader(index, self.schema.features)
+        matrices = (reader.read(rows[part]) for part in parts)
         return self._all(matrices, rows=len(rows), threads=threads, progress=progress)
 
     def predict_matrix(self, x: Matrix, *, threads: int, progress: Progress) -> Predicted:
@@ -86,6 +93,7 @@ def pack(model: LoadedModel) -> bytes:
         "model_type": model.model_type.value,
         "schema": model.schema.to_json(),
         "target_scale": model.scale.to_json(),
+        "known_classes": list(model.known),
     }
     text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return archive({MANIFEST: text.encode(), FILES[form]: model.predictor.dump()})
@@ -112,9 +120,11 @@ def _unpack(artifact: bytes, model_id: int) -> LoadedModel:
         payload = source.read(FILES[manifest["artifact_format"]])
     model_type = ModelType(manifest["model_type"])
     schema = ModelSchema.from_json(manifest["schema"], model_id=model_id)
+    known = tuple(manifest["known_classes"])
     return LoadedModel(
         schema=schema,
         model_type=model_type,
-        predictor=FAMILIES[model_type].load(payload, TaskKind(schema.task)),
+        predictor=FAMILIES[model_type].load(payload, task_of(schema.task, known)),
         scale=TargetScale.from_json(manifest["target_scale"]),
+        known=known,
     )

@@ -17,9 +17,10 @@ Curve = dict[str, Any]
 class LearningCurve:
     """The loss after each iteration, on the rows fitted and on rows that were not; reported as it grows."""
 
-    def __init__(self, metric: str, reporter: Reporter, *, unit: float = 1.0) -> None:
+    def __init__(self, metric: str, reporter: Reporter, *, unit: float = 1.0, split: int | None = None) -> None:
         self.metric = metric
         self._reporter = reporter
+        self._where = {} if split is None else {"split": float(split)}  # counted from 1
         self._unit = unit  # what one unit of the model's target is in the data's
         self._losses: dict[str, list[float | None]] = {}
 
@@ -29,14 +30,15 @@ class LearningCurve:
         known = {part: loss for part, loss in scaled.items() if np.isfinite(loss)}
         for part, loss in scaled.items():
             self._losses.setdefault(part, []).append(float(loss) if part in known else None)
-        self._reporter.scores(iteration, {f"{part}_{self.metric}": float(loss) for part, loss in known.items()})
+        told = {f"{part}_{self.metric}": float(loss) for part, loss in known.items()}
+        self._reporter.scores(iteration, self._where | told)
 
-    def to_json(self) -> Curve | None:
-        """At most `ITERATIONS` iterations, evenly spaced, first and last included; None when there are none."""
+    def to_json(self, *, at_most: int = ITERATIONS) -> Curve | None:
+        """At most so many iterations, evenly spaced, first and last included; None when there are none."""
         if not self._losses:
             return None
         count = len(next(iter(self._losses.values())))
-        kept = np.unique(np.linspace(0, count - 1, min(count, ITERATIONS)).astype(int))
+        kept = np.unique(np.linspace(0, count - 1, min(count, at_most)).astype(int))
         losses = {part: [values[at] for at in kept] for part, values in self._losses.items()}
         return {"metric": self.metric, "iteration": [int(at) + 1 for at in kept], **losses}
 

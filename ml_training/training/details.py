@@ -2,37 +2,62 @@
 
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from ml_training.selection.plan import ModelSchema, TrainPlan
-from ml_training.training.curves import LearningCurve, classification_curves
+from ml_training.selection.plan import FeatureSchema, TrainPlan
+from ml_training.training.curves import classification_curves
 from ml_training.training.estimators.base import Fitted
 from ml_training.training.evaluation import confusion_details
-from ml_training.training.scores import Predicted
+from ml_training.training.fitting import FittedFold
+from ml_training.training.summary import pooled
 
-LIBRARIES = {"numpy": "numpy", "scikit_learn": "scikit-learn", "lightgbm": "lightgbm", "skops": "skops"}
+SPLIT_ITERATIONS = 200  # points of the learning curve of one of several splits
+LIBRARIES = {
+    "numpy": "numpy",
+    "scikit_learn": "scikit-learn",
+    "lightgbm": "lightgbm",
+    "imbalanced_learn": "imbalanced-learn",
+    "skops": "skops",
+}
 
 
-def model_details(
-    plan: TrainPlan, schema: ModelSchema, *, fitted: Fitted, curve: LearningCurve, held_out: Predicted
-) -> dict[str, Any]:
-    """Rows, features, classes, importance, and the confusion matrix and curves of the held-out rows."""
-    y = plan.y[plan.held_out]
+def model_details(plan: TrainPlan, *, splits: Sequence[FittedFold], final: FittedFold) -> dict[str, Any]:
+    """Rows, features, classes and importance of the model; confusion matrix and curves of the held-out rows, which
+    with several splits are those of all of them."""
+    y, held_out = pooled(plan, splits)
+    schema, fitted = final.model.schema, final.fitted
+    learning: dict[str, Any] = {"learning": final.curve.to_json()}
+    if final.on_held_out is None:
+        learning["learning_by_split"] = [split.curve.to_json(at_most=SPLIT_ITERATIONS) for split in splits]
     return {
-        "rows": {"train": len(plan.train), "held_out": len(plan.held_out), "dropped": plan.dropped},
-        "features": [
-            {"name": feature.name, "kind": feature.kind.value, "categories": len(feature.categories)}
-            for feature in schema.features
-        ],
+        "rows": {
+            "train": len(plan.final.train),
+            "held_out": len(y),
+            "dropped": plan.dropped,
+            "not_covered": plan.not_covered,
+            "purged": plan.purged,
+        },
+        "features": [_feature(feature) for feature in schema.features],
         "classes": None if plan.classes is None else list(plan.classes),
         "positive_class": None if plan.classes is None or plan.positive is None else plan.classes[plan.positive],
         "iterations": fitted.iterations,
         "best_iteration": fitted.best_iteration,
-        "importance": _importance(fitted, plan.features),
+        "importance": _importance(fitted, [feature.name for feature in schema.features]),
         "confusion_matrix": confusion_details(y, held_out, classes=plan.classes),
-        "curves": {"learning": curve.to_json(), **classification_curves(y, held_out)},
+        "curves": {**learning, **classification_curves(y, held_out)},
+    }
+
+
+def _feature(feature: FeatureSchema) -> dict[str, Any]:
+    window = None if feature.window is None else asdict(feature.window)
+    return {
+        "name": feature.name,
+        "kind": feature.kind.value,
+        "categories": len(feature.categories),
+        "window": window,
     }
 
 
@@ -42,7 +67,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(package) for name, package in LIBRARIES.items()}
 
 
-def _importance(fitted: Fitted, features: tuple[str, ...]) -> dict[str, Any] | None:
+def _importance(fitted: Fitted, features: Sequence[str]) -> dict[str, Any] | None:
     """The most important feature first; None when the algorithm has no measure of its own."""
     found = fitted.model.importance()
     if found is None:

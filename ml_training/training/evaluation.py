@@ -46,7 +46,7 @@ def test(
         overfitted=overfitted(model_scores["train"], scores, task=plan.task),
         accuracy=scores.get("accuracy"),
         details={
-            "rows": {"test": len(plan.rows), "dropped": plan.dropped},
+            "rows": {"test": len(plan.rows), "dropped": plan.dropped, "not_covered": plan.not_covered},
             "confusion_matrix": confusion_details(plan.y, predicted, classes=plan.classes),
             "curves": classification_curves(plan.y, predicted),
         },

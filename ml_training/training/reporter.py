@@ -47,7 +47,7 @@ class SilentReporter:
 
 
 class Progress:
-    """Steps of consecutive stages as one fraction of the job, with an ETA from the rate measured in the stage."""
+    """Steps of consecutive stages as one fraction of the job, with its ETA from the rate measured in the stage."""
 
     def __init__(self, reporter: Reporter, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.reporter = reporter
@@ -55,20 +55,32 @@ class Progress:
         self._fraction = 0.0
         self._stage_start = 0.0
         self._stage_end = 0.0
+        self._label = ""
         self._started = clock()
+
+    @property
+    def fraction(self) -> float:
+        """The share of the job that is done, or that the stage before ended with."""
+        return max(self._fraction, self._stage_end)
+
+    def within(self, label: str) -> None:
+        """What the messages begin with from now on; nothing when empty."""
+        self._label = f"{label}: " if label else ""
 
     def stage(self, message: str, *, until: float) -> None:
         """Begin a stage that ends at the fraction `until`; raises Interrupted."""
-        self._stage_start, self._stage_end = max(self._fraction, self._stage_end), until
+        self._stage_start, self._stage_end = self.fraction, until
         self._started = self._clock()
         self._report(self._stage_start, message, eta_seconds=None)
 
     def step(self, done: float, total: float, message: str) -> None:
         """`done` of `total` steps of the stage are behind us; raises Interrupted."""
         share = min(done / total, 1.0)
-        elapsed = self._clock() - self._started
-        eta = elapsed * (total - done) / done if done else None
-        self._report(self._stage_start + share * (self._stage_end - self._stage_start), message, eta_seconds=eta)
+        moved = share * (self._stage_end - self._stage_start)
+        # The rate of this stage stands for those to come: their shares of the job say how long each takes.
+        left = 1.0 - self._stage_start - moved
+        eta = (self._clock() - self._started) * left / moved if moved > 0 else None
+        self._report(self._stage_start + moved, message, eta_seconds=eta)
 
     def finish(self, message: str) -> None:
         """The job is done."""
@@ -87,7 +99,7 @@ class Progress:
     def _report(self, fraction: float, message: str, *, eta_seconds: float | None) -> None:
         self.check()
         self._fraction = max(self._fraction, fraction)
-        self.reporter.progress(self._fraction, message, eta_seconds=eta_seconds)
+        self.reporter.progress(self._fraction, self._label + message, eta_seconds=eta_seconds)
 
 
 def slices(rows: int, *, of: int) -> Iterator[slice]:

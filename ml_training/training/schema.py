@@ -1,31 +1,34 @@
 """What a model in training says of its data: the features as they occur in the training part."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from ml_training.domain.targets import AnyTarget
 from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
-from ml_training.selection.plan import FeatureSchema, ModelSchema, TrainPlan
+from ml_training.selection.plan import FeatureSchema, Fold, ModelSchema, TrainPlan
 from ml_training.selection.split import Positions
 
 UNSAVED = 0  # the id of a model that has no row yet
 
 
-def training_schema(plan: TrainPlan, index: SelectionIndex, *, target_column: str) -> ModelSchema:
+def training_schema(plan: TrainPlan, index: SelectionIndex, *, target: AnyTarget, fold: Fold) -> ModelSchema:
     """The schema of the model to be; its categories are those of the training part, so any other one is missing."""
-    rows = plan.rows[plan.train]
+    rows = plan.rows[fold.train]
     return ModelSchema(
         model_id=UNSAVED,
         task=plan.task,
-        target_column=target_column,
+        target=target,
         classes=plan.classes,
-        features=tuple(_feature(index, name, rows) for name in plan.features),
+        features=tuple(_fitted(index, feature, rows) for feature in plan.features),
+        grouped=index.group_column is not None,
     )
 
 
-def _feature(index: SelectionIndex, name: str, rows: Positions) -> FeatureSchema:
-    kind = index.kind(name)
-    if kind is not ColumnKind.CATEGORY:
-        return FeatureSchema(name, kind)
-    codes = index.values(name)[rows]
-    categories = index.categories(name)
-    seen = np.unique(codes[~is_missing(codes, kind)])
-    return FeatureSchema(name, kind, tuple(categories[code] for code in seen))
+def _fitted(index: SelectionIndex, feature: FeatureSchema, rows: Positions) -> FeatureSchema:
+    if feature.kind is not ColumnKind.CATEGORY:
+        return feature
+    codes = index.values(feature.name)[rows]
+    categories = index.categories(feature.name)
+    seen = np.unique(codes[~is_missing(codes, feature.kind)])
+    return replace(feature, categories=tuple(categories[code] for code in seen))

@@ -7,6 +7,7 @@ import numpy as np
 from ml_training.domain.algorithms import PARAMS, ModelType
 from ml_training.domain.errors import JobFailed
 from ml_training.domain.states import TaskKind
+from ml_training.domain.targets import ColumnTarget
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema, ModelSchema
 from ml_training.training.artifact import LoadedModel, load_model, pack
@@ -40,7 +41,7 @@ def _rehearse(model_type: ModelType, silent: SilentReporter, threads: int) -> No
     x = np.asfortranarray(np.random.default_rng(0).normal(size=(ROWS, 2)))
     y = (x[:, 0] > 0).astype(np.int32)
     features = (FeatureSchema("a", ColumnKind.NUMBER), FeatureSchema("b", ColumnKind.NUMBER))
-    schema = ModelSchema(UNSAVED, TaskKind.BINARY, "y", (0, 1), features)
+    schema = ModelSchema(UNSAVED, TaskKind.BINARY, ColumnTarget(column="y"), (0, 1), features)
     known = PARAMS[model_type].model_fields
     part = Part(x, y)
     fitted = FAMILIES[model_type].fit(
@@ -60,7 +61,7 @@ def _rehearse(model_type: ModelType, silent: SilentReporter, threads: int) -> No
         )
     )
     fitted.model.importance()
-    model = load_model(pack(LoadedModel(schema, model_type, fitted.model, TargetScale())))
+    model = load_model(pack(LoadedModel(schema, model_type, fitted.model, TargetScale(), known=(0, 1))))
     predicted = model.predicted(x, threads=threads)
     score(y, predicted)
     classification_curves(y, predicted)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import Params
@@ -17,10 +18,11 @@ from ml_training.training.reporter import Progress
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Some rows: the model matrix, and class codes or numbers aligned with it."""
+    """Some rows: the model matrix, and aligned with it class codes or numbers, and how much each row weighs."""
 
     x: Matrix
     y: NDArray[Any]
+    weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,7 +30,7 @@ class FitJob:
     """Everything that a fit depends on.
 
     fit: the rows to learn from; every class occurs in them. stop: the rows that end the training early, None without
-    early stopping. held_out: looked at for the learning curve, never learnt from.
+    early stopping. held_out: looked at for the learning curve, never learnt from; None when no row is held out.
     """
 
     task: TaskKind
@@ -37,12 +39,18 @@ class FitJob:
     params: Params
     fit: Part
     stop: Part | None
-    held_out: Part
+    held_out: Part | None
     early_stopping_rounds: int | None
     random_state: int
     threads: int
     progress: Progress
     curve: LearningCurve
+
+    @property
+    def watched(self) -> dict[str, Part]:
+        """The rows whose loss the learning curve shows beside that of the rows fitted."""
+        parts = {"held_out": self.held_out, "stop": self.stop}
+        return {name: part for name, part in parts.items() if part is not None}
 
     @property
     def categories(self) -> list[int]:

@@ -47,7 +47,7 @@ def _grow(forest: Any, x: NDArray[np.float32], job: FitJob, *, total: int) -> No
     while built < total:
         started = time.monotonic()
         built = min(built + batch, total)
-        forest.set_params(n_estimators=built).fit(x, job.fit.y)
+        forest.set_params(n_estimators=built).fit(x, job.fit.y, sample_weight=job.fit.weights)
         job.progress.step(built, total, f"tree {built} of {total}")
         # As many trees as fit into the time, by what the last batch took; at least one a thread.
         rate = batch / max(time.monotonic() - started, 1e-6)

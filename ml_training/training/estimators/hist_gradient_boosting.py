@@ -7,7 +7,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.pipeline import Pipeline
 
 from ml_training.domain.states import TaskKind
-from ml_training.training.estimators.base import Family, FitJob, Fitted
+from ml_training.training.estimators.base import Family, FitJob, Fitted, Part
 from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
 from ml_training.training.threads import limited
 
@@ -17,6 +17,7 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 )
+FEW = 100  # rows
 LEFTOVERS = ("_feature_subsample_rng", "_scorer", "_random_seed")
 
 
@@ -58,10 +59,11 @@ def fit(job: FitJob) -> Fitted:
         early_stopping=True,  # without it the library would not look at the loss
         n_iter_no_change=job.early_stopping_rounds or rounds + 1,
     )
-    watched, name = (job.held_out, "held_out") if job.stop is None else (job.stop, "stop")
+    watched = job.stop or job.held_out or Part(job.fit.x[:FEW], job.fit.y[:FEW])  # the library must have some rows
+    name = "stop" if job.stop else "held_out" if job.held_out else None
     model.on_iteration = _Watch(job, rounds, name)
     with limited(job.threads):
-        model.fit(job.fit.x, job.fit.y, X_val=watched.x, y_val=watched.y)
+        model.fit(job.fit.x, job.fit.y, job.fit.weights, X_val=watched.x, y_val=watched.y)
     kept = int(model.n_iter_)
     stopped = kept if job.stop is not None else None
     return Fitted(PipelineModel(_plain(model), job.task), iterations=kept, best_iteration=stopped)
@@ -70,7 +72,7 @@ def fit(job: FitJob) -> Fitted:
 class _Watch:
     """Records the losses and reports, round by round."""
 
-    def __init__(self, job: FitJob, rounds: int, name: str) -> None:
+    def __init__(self, job: FitJob, rounds: int, name: str | None) -> None:
         self._job = job
         self._rounds = rounds
         self._name = name
@@ -78,7 +80,8 @@ class _Watch:
     def __call__(self, train: list[float], watched: list[float]) -> None:
         done = len(train) - 1
         if done:
-            self._job.curve.record(done, **{"train": self._loss(train[-1]), self._name: self._loss(watched[-1])})
+            losses = {"train": self._loss(train[-1])}
+            self._job.curve.record(done, **losses, **({self._name: self._loss(watched[-1])} if self._name else {}))
         self._job.progress.step(done, self._rounds, f"round {done} of {self._rounds}")
 
     def _loss(self, score: float) -> float:

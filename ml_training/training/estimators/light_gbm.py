@@ -60,14 +60,13 @@ def fit(job: FitJob) -> Fitted:
     params = _params(job)
     rounds = params.pop("n_estimators")
     train = _dataset(job, job.fit, params)
-    watched = {"held_out": job.held_out} | ({} if job.stop is None else {"stop": job.stop})
     watch = _Watch(job, rounds)
     booster = lgb.train(
         params,
         train,
         num_boost_round=rounds,
-        valid_sets=[train, *(_dataset(job, part, params, reference=train) for part in watched.values())],
-        valid_names=["train", *watched],
+        valid_sets=[train, *(_dataset(job, part, params, reference=train) for part in job.watched.values())],
+        valid_names=["train", *job.watched],
         callbacks=[watch],
         keep_training_booster=True,
     )
@@ -129,7 +128,12 @@ def _params(job: FitJob) -> dict[str, Any]:
 
 def _dataset(job: FitJob, part: Part, params: dict[str, Any], *, reference: Any = None) -> Any:
     return lgb.Dataset(
-        part.x, label=part.y, reference=reference, categorical_feature=job.categories, params=dict(params)
+        part.x,
+        label=part.y,
+        weight=part.weights,
+        reference=reference,
+        categorical_feature=job.categories,
+        params=dict(params),
     )
 
 

@@ -66,7 +66,7 @@ def _fit(job: FitJob, model: Any) -> Fitted:
     with limited(job.threads):
         x = encoder.fit_transform(job.fit.x)
         job.progress.check()
-        model.fit(x, job.fit.y)
+        model.fit(x, job.fit.y, sample_weight=job.fit.weights)
     importance = _importance(model, preprocessing.sources(encoder, len(job.features)), len(job.features))
     pipeline = Pipeline([("encode", encoder), ("linear", model)])
     iterations = int(np.max(model.n_iter_)) if getattr(model, "n_iter_", None) is not None else None

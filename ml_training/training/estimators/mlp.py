@@ -1,14 +1,15 @@
-"""The multi-layer perceptron of scikit-learn, an epoch at a time.
+"""The multi-layer perceptron of scikit-learn: one plain fit, watched after every epoch and interruptible in each.
 
-Driven by `partial_fit` over slices of a freshly permuted training part. As in a plain fit, every epoch shows every
-row once, in a new order, in mini-batches of the same size, to the same optimiser; only the random orders differ.
-A plain fit's rule of convergence holds: ten epochs in which the training loss does not fall by 1e-4.
+The library has no callback for it. The methods that it calls after each mini-batch and each epoch are overridden to
+look and to tell; the numbers are those of the plain fit, and the conformance tests fail should a hook ever be gone.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
@@ -18,123 +19,140 @@ from ml_training.domain.states import TaskKind
 from ml_training.training.estimators import preprocessing
 from ml_training.training.estimators.base import BestLoss, Family, FitJob, Fitted, Part
 from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
-from ml_training.training.reporter import slices
 from ml_training.training.threads import limited
 
 TRUSTED = ("numpy.dtype",)
-PATIENCE, TOLERANCE = 10, 1e-4  # scikit-learn's defaults
+TOLERANCE = 1e-4  # scikit-learn's default
 WATCHED_ROWS = 10_000  # of the held-out part, for the curve
-SLICE_BATCHES = 32  # mini-batches between two questions whether to stop
-LEFTOVERS = ("_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "_no_improvement_count")
+LOOK_BATCHES = 32  # mini-batches between two questions whether to stop
+ENOUGH = 10**9  # epochs without improvement: the library's way to be told to end
+LEFTOVERS = (
+    "_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "_no_improvement_count", "watch",
+)  # fmt: skip
+
+
+class _Watched:
+    """Tells `watch` of every mini-batch and every epoch."""
+
+    watch: Any
+    loss_: float
+    n_iter_: int
+    _no_improvement_count: int
+
+    def _backprop(self, *arguments: Any) -> Any:
+        found = super()._backprop(*arguments)  # type: ignore[misc]
+        self.watch.after_batch()
+        return found
+
+    def _update_no_improvement_count(self, *arguments: Any) -> None:
+        super()._update_no_improvement_count(*arguments)  # type: ignore[misc]
+        if self.watch.after_epoch(self):
+            self._no_improvement_count = ENOUGH
+
+
+class _Classifier(_Watched, MLPClassifier):  # type: ignore[misc]
+    """The classifier, watched."""
+
+
+class _Regressor(_Watched, MLPRegressor):  # type: ignore[misc]
+    """The regressor, watched."""
 
 
 def fit(job: FitJob) -> Fitted:
-    """Epoch by epoch; early stopping restores the weights of the best epoch."""
+    """One fit. It ends when ten epochs do not lower the training loss; early stopping watches the loss of its own rows
+    instead, and restores the weights of the best epoch."""
     encoder = preprocessing.for_gradients(job)
-    with limited(job.threads):
-        fitted = Part(encoder.fit_transform(job.fit.x), job.fit.y)
-        watched = {
-            name: Part(encoder.transform(part.x), part.y)
-            for name, part in (("held_out", _head(job.held_out)), ("stop", job.stop))
-            if part is not None
-        }
-        training = _Training(job, fitted)
-        epochs = training.run(watched)
-    pipeline = Pipeline([("encode", encoder), ("network", training.finished(epochs))])
-    best = epochs if job.stop is not None else None
-    return Fitted(PipelineModel(pipeline, job.task), iterations=epochs, best_iteration=best)
+    params = job.params.model_dump()
+    params["batch_size"] = min(params["batch_size"], len(job.fit.y))
+    patience = {} if job.stop is None else {"n_iter_no_change": params["max_iter"] + 1}
+    network = (_Classifier if job.task.is_classification else _Regressor)(
+        **params, **patience, random_state=job.random_state
+    )
+    with limited(job.threads), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # told in the job's log instead
+        x = encoder.fit_transform(job.fit.x)
+        network.watch = watch = _Watch(job, encoder, batches=-(-len(x) // params["batch_size"]))
+        try:
+            network.fit(x, job.fit.y, sample_weight=job.fit.weights)
+        except ValueError as error:
+            raise _diverged(error) from error
+    if network.n_iter_ == params["max_iter"] and job.stop is None:
+        job.progress.log(f"max_iter reached: {network.n_iter_} epochs were not enough to converge")
+    epochs = watch.restore(network)
+    pipeline = Pipeline([("encode", encoder), ("network", _plain(network))])
+    return Fitted(PipelineModel(pipeline, job.task), iterations=epochs, best_iteration=epochs if job.stop else None)
 
 
-class _Training:
-    """The network and what it takes to go on with it."""
+class _Watch:
+    """Asks whether to stop, records the losses, and keeps the best weights while early stopping watches."""
 
-    def __init__(self, job: FitJob, part: Part) -> None:
-        params = job.params.model_dump()
+    def __init__(self, job: FitJob, encoder: Any, *, batches: int) -> None:
         self._job = job
-        self._part = part
-        self._epochs = params["max_iter"]
-        self._batch = min(params.pop("batch_size"), len(part.y))
-        self._random = np.random.default_rng((job.random_state, 1))  # of the row orders only
-        self._losses: list[float] = []
-        self.network = (MLPClassifier if job.task.is_classification else MLPRegressor)(
-            **params,
-            batch_size=self._batch,
-            shuffle=False,  # the rows come shuffled
-            random_state=job.random_state,
-        )
+        self._epochs = job.params.model_dump()["max_iter"]
+        self._batches = batches
+        self._batch = 0
+        self._best = BestLoss(job.early_stopping_rounds or self._epochs, tolerance=TOLERANCE)
+        self._weights: list[NDArray[Any]] = []
+        self._parts = {name: _watched(encoder, name, part) for name, part in job.watched.items()}
 
-    def run(self, watched: dict[str, Part]) -> int:
-        """Train until it converges, stops early or reaches the last epoch; the number of epochs that the model has."""
-        converged = BestLoss(PATIENCE + 1, tolerance=TOLERANCE)
-        watch = BestLoss(self._job.early_stopping_rounds or self._epochs, tolerance=TOLERANCE)
-        weights: list[NDArray[Any]] = []
-        for epoch in range(1, self._epochs + 1):
-            losses = {"train": self._epoch(epoch)} | {name: self._loss(part) for name, part in watched.items()}
-            self._losses.append(losses["train"])
-            self._job.curve.record(epoch, **{name: self._shown(loss) for name, loss in losses.items()})
-            converged.improved(epoch, losses["train"])
-            if "stop" in losses and watch.improved(epoch, losses["stop"]):
-                weights = [array.copy() for array in self._weights()]
-            if watch.exhausted(epoch) if "stop" in losses else converged.exhausted(epoch):
-                break
-        else:
-            self._job.progress.log(f"max_iter reached: {self._epochs} epochs were not enough to converge")
-        if not weights:
-            return epoch
-        for array, best in zip(self._weights(), weights, strict=True):
+    def after_batch(self) -> None:
+        """One more mini-batch; raises Interrupted."""
+        self._batch += 1
+        if self._batch % LOOK_BATCHES == 0 or self._batch % self._batches == 0:
+            done = self._batch / self._batches
+            self._job.progress.step(done, self._epochs, f"epoch {int(np.ceil(done))} of at most {self._epochs}")
+
+    def after_epoch(self, network: Any) -> bool:
+        """One more epoch; True when early stopping says that it is enough."""
+        epoch = self._batch // self._batches
+        losses = {"train": float(network.loss_)} | {
+            name: self._loss(network, part) for name, part in self._parts.items()
+        }
+        self._job.curve.record(epoch, **{name: self._shown(loss) for name, loss in losses.items()})
+        if "stop" not in losses:
+            return False
+        if self._best.improved(epoch, losses["stop"]):
+            self._weights = [array.copy() for array in _weights(network)]
+        return self._best.exhausted(epoch)
+
+    def restore(self, network: Any) -> int:
+        """Put the best weights back, if any were kept; the number of epochs that the network has learnt for."""
+        if not self._weights:
+            return int(network.n_iter_)
+        for array, best in zip(_weights(network), self._weights, strict=True):
             array[...] = best
-        return watch.best_iteration
-
-    def finished(self, epochs: int) -> Any:
-        """The network without what only the training needed, and with the counters of a plain fit."""
-        network = self.network
-        for name in LEFTOVERS:
-            network.__dict__.pop(name, None)
-        network.set_params(shuffle=True)
-        network.loss_curve_ = self._losses[:epochs]
-        network.loss_ = self._losses[epochs - 1]
+        epochs = self._best.best_iteration
+        network.loss_curve_ = network.loss_curve_[:epochs]
+        network.loss_ = network.loss_curve_[-1]
         network.best_loss_ = min(network.loss_curve_)
-        network.n_iter_, network.t_ = epochs, epochs * len(self._part.y)
-        return network
+        network.n_iter_, network.t_ = epochs, network.t_ // network.n_iter_ * epochs
+        return epochs
 
-    def _epoch(self, epoch: int) -> float:
-        """The mean training loss over the epoch, with the penalty, as the network itself counts it."""
-        order = self._random.permutation(len(self._part.y))
-        classes = {"classes": np.arange(self._job.classes)} if self._job.task.is_classification else {}
-        total = 0.0
-        for part in _whole_batches(len(order), self._batch):
-            rows = order[part]
-            try:
-                self.network.partial_fit(self._part.x[rows], self._part.y[rows], **classes)
-            except ValueError as error:
-                raise _diverged(error) from error
-            total += self.network.loss_ * len(rows)
-            done = epoch - 1 + part.stop / len(order)
-            self._job.progress.step(done, self._epochs, f"epoch {epoch} of at most {self._epochs}")
-        return total / len(order)
-
-    def _loss(self, part: Part) -> float:
+    def _loss(self, network: Any, part: Part) -> float:
         if self._job.task.is_classification:
-            return float(log_loss(part.y, self.network.predict_proba(part.x), labels=np.arange(self._job.classes)))
-        return float(np.mean((self.network.predict(part.x) - part.y) ** 2) / 2)
+            return float(log_loss(part.y, network.predict_proba(part.x), labels=np.arange(self._job.classes)))
+        return float(np.mean((network.predict(part.x) - part.y) ** 2) / 2)
 
     def _shown(self, loss: float) -> float:
         return loss if self._job.task.is_classification else float(np.sqrt(2 * loss))
 
-    def _weights(self) -> list[NDArray[Any]]:
-        return [*self.network.coefs_, *self.network.intercepts_]
+
+def _watched(encoder: Any, name: str, part: Part) -> Part:
+    rows = len(part.y) if name == "stop" else WATCHED_ROWS
+    return Part(encoder.transform(part.x[:rows]), part.y[:rows])
 
 
-def _head(part: Part) -> Part:
-    return Part(part.x[:WATCHED_ROWS], part.y[:WATCHED_ROWS])
+def _weights(network: Any) -> list[NDArray[Any]]:
+    return [*network.coefs_, *network.intercepts_]
 
 
-def _whole_batches(rows: int, batch: int) -> list[slice]:
-    """Slices of whole mini-batches; a rest smaller than one mini-batch joins the slice before it."""
-    found = list(slices(rows, of=batch * SLICE_BATCHES))
-    if len(found) > 1 and found[-1].stop - found[-1].start < batch:
-        found[-2:] = [slice(found[-2].start, rows)]
-    return found
+def _plain(network: Any) -> Any:
+    """The library's own class, without what only the fit needed."""
+    for name in LEFTOVERS:
+        network.__dict__.pop(name, None)
+    network.set_params(n_iter_no_change=10)
+    network.__class__ = MLPClassifier if isinstance(network, MLPClassifier) else MLPRegressor
+    return network
 
 
 def _diverged(error: ValueError) -> Exception:

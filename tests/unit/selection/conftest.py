@@ -10,6 +10,7 @@ import pytest
 
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec, parse_spec
+from ml_training.selection.history import write_history
 from ml_training.selection.index import TIME_MISSING, Column, ColumnKind, SelectionIndex, write_index
 from ml_training.selection.rows import micros
 
@@ -48,7 +49,9 @@ def make_index(tmp_path_factory: pytest.TempPathFactory) -> MakeIndex:
         rows = max(len(values) for values in columns.values() if not isinstance(values, ColumnKind))
         directory: Path = tmp_path_factory.mktemp("index")
         made = [column_of(name, values, rows) for name, values in columns.items()]
-        return write_index(directory, made, rows=rows, **roles)
+        index = write_index(directory, made, rows=rows, **roles)
+        write_history(index)
+        return index
 
     return make
 
@@ -63,9 +66,9 @@ def _spec(body: dict[str, Any]) -> TrainSpec | TestSpec | CompareSpec:
 def training_spec() -> Callable[..., TrainSpec]:
     """A TRAIN spec for target `y`; every field can be chosen."""
 
-    def make(*, target: str = "y", **fields: Any) -> TrainSpec:
+    def make(*, target: str | dict[str, Any] = "y", **fields: Any) -> TrainSpec:
         body = {"job_type": "TRAIN", "model_name": "m", "model_type": "lightgbm", "dataset_id": 1, **fields}
-        spec = _spec({**body, "target": {"column": target}})
+        spec = _spec({**body, "target": target if isinstance(target, dict) else {"column": target}})
         assert isinstance(spec, TrainSpec)
         return spec
 

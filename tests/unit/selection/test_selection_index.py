@@ -96,8 +96,8 @@ def test_a_column_that_would_mislead_is_refused(tmp_path: Path, columns: list[Co
 
 def test_a_format_of_another_version_is_refused(mixed: SelectionIndex) -> None:
     manifest = mixed.directory / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"version":1', '"version":2'))
-    with pytest.raises(ValueError, match="format 2"):
+    manifest.write_text(manifest.read_text().replace('"version":2', '"version":3'))
+    with pytest.raises(ValueError, match="format 3"):
         SelectionIndex.open(mixed.directory)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ml_training.domain.states import TaskKind
+from ml_training.domain.targets import ColumnTarget
 from ml_training.selection.index import ColumnKind, SelectionIndex
 from ml_training.selection.plan import FeatureSchema, ModelSchema, plan_test
 
@@ -17,7 +18,7 @@ C = FeatureSchema("c", ColumnKind.CATEGORY, ("a", "b"))
 def model(*classes: Any, model_id: int = 7, features: tuple[FeatureSchema, ...] = (X,)) -> ModelSchema:
     kinds = {0: TaskKind.REGRESSION, 2: TaskKind.BINARY}
     task = kinds.get(len(classes), TaskKind.MULTICLASS)
-    return ModelSchema(model_id, task, "y", classes or None, features)
+    return ModelSchema(model_id, task, ColumnTarget(column="y"), classes or None, features)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,11 @@ def test_compared_models_must_mean_the_same(
     index = make_index({"x": [1.0, 2.0, 3.0], "y": [0, 1, 0]})
     first = model(0, 1)
     assert plan_test(comparing_spec(), index, [first, model(0, 1, model_id=8)]).positive == 1
-    for other in (model(0, 1, 2, model_id=8), model(model_id=8), ModelSchema(8, first.task, "z", (0, 1), (X,))):
+    for other in (
+        model(0, 1, 2, model_id=8),
+        model(model_id=8),
+        ModelSchema(8, first.task, ColumnTarget(column="z"), (0, 1), (X,)),
+    ):
         found = reasons(plan_test, comparing_spec(), index, [first, other])
         assert list(found) == ["/model_ids/1"]
         assert "model 8 predicts something else" in found["/model_ids/1"]

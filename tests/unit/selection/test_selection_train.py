@@ -9,13 +9,14 @@ import pytest
 
 from ml_training.domain.states import TaskKind
 from ml_training.selection.index import ColumnKind, SelectionIndex
-from ml_training.selection.plan import TrainPlan, early_stopping_cut, plan_train
+from ml_training.selection.plan import TrainPlan, plan_train
 
 MakeIndex = Callable[..., SelectionIndex]
 DAY = timedelta(days=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 X = [float(number) for number in range(10)]
 BINARY = [0, 1] * 5
+STOPPING = {"early_stopping_rounds": 5}
 
 
 @pytest.fixture
@@ -38,6 +39,10 @@ def history(make_index: MakeIndex) -> SelectionIndex:
 
 def plan_of(index: SelectionIndex, training_spec: Callable[..., Any], **fields: Any) -> TrainPlan:
     return plan_train(training_spec(**fields), index)
+
+
+def feature_names(plan: TrainPlan) -> tuple[str, ...]:
+    return tuple(feature.name for feature in plan.features)
 
 
 @pytest.mark.parametrize(
@@ -118,22 +123,22 @@ def test_auto_takes_what_varies_and_can_be_learnt_from(
         },
         time_column="when", phase_column="phase", group_column="who",
     )  # fmt: skip
-    assert plan_of(index, training_spec).features == ("b", "phase", "a", "flag")
-    assert plan_of(index, training_spec, phases=[1, 2]).features == ("b", "phase", "a", "flag")
-    assert plan_of(index, training_spec, exclude_features=["a", "b"]).features == ("phase", "flag")
+    assert feature_names(plan_of(index, training_spec)) == ("b", "phase", "a", "flag")
+    assert feature_names(plan_of(index, training_spec, phases=[1, 2])) == ("b", "phase", "a", "flag")
+    assert feature_names(plan_of(index, training_spec, exclude_features=["a", "b"])) == ("phase", "flag")
 
 
 def test_one_selected_phase_is_no_feature(make_index: MakeIndex, training_spec: Callable[..., Any]) -> None:
     index = make_index({"x": X, "y": [0, 0, 1, 1, 0] * 2, "phase": [1, 2] * 5}, phase_column="phase")
-    assert plan_of(index, training_spec, phases=[1]).features == ("x",)
+    assert feature_names(plan_of(index, training_spec, phases=[1])) == ("x",)
 
 
 def test_listed_features_come_in_the_order_of_the_data_set(
     make_index: MakeIndex, training_spec: Callable[..., Any]
 ) -> None:
     index = make_index({"a": X, "b": X, "c": [1] * 10, "y": BINARY})
-    assert plan_of(index, training_spec, features=["c", "a"]).features == ("a", "c")
-    assert plan_of(index, training_spec, features=["c", "a"], exclude_features=["c"]).features == ("a",)
+    assert feature_names(plan_of(index, training_spec, features=["c", "a"])) == ("a", "c")
+    assert feature_names(plan_of(index, training_spec, features=["c", "a"], exclude_features=["c"])) == ("a",)
 
 
 def test_every_reason_is_given_at_once(
@@ -224,7 +229,7 @@ def test_a_column_of_too_many_categories_is_an_identifier(
 ) -> None:
     names = [f"c{number}" for number in range(10_001)]
     index = make_index({"x": np.arange(10_001) / 7, "id": names, "y": [0, 1] * 5_000 + [0]})
-    assert plan_of(index, training_spec).features == ("x",)
+    assert feature_names(plan_of(index, training_spec)) == ("x",)
     assert "10,000" in reasons(plan_train, training_spec(features=["id"]), index)["/features/0"]
 
 
@@ -233,13 +238,16 @@ def test_early_stopping_takes_a_tenth_of_the_training_part_and_no_held_out_row(
 ) -> None:
     index = make_index({"x": np.arange(1_000) / 3, "y": np.arange(1_000) % 4 // 3, "z": np.arange(1_000) / 7})
     for target in ("y", "z"):
-        plan = plan_of(index, training_spec, target=target, early_stopping_rounds=5)
-        fit, stop = early_stopping_cut(plan, random_state=42)
+        plan, again, other, without = (
+            plan_of(index, training_spec, target=target, **fields)
+            for fields in (STOPPING, STOPPING, {**STOPPING, "random_state": 43}, {})
+        )
+        fit, stop, held_out = plan.final.fit, plan.final.stop, plan.final.held_out
         assert len(stop) == 80
-        assert sorted([*fit, *stop]) == plan.train.tolist()
-        again = early_stopping_cut(plan, random_state=42)
-        assert stop.tolist() == again[1].tolist()
-        assert stop.tolist() != early_stopping_cut(plan, random_state=43)[1].tolist()
+        assert sorted([*fit, *stop]) == without.final.fit.tolist()
+        assert held_out.tolist() == without.final.held_out.tolist()
+        assert stop.tolist() == again.final.stop.tolist()
+        assert stop.tolist() != other.final.stop.tolist()
         if target == "y":
             assert np.bincount(plan.y[stop]).tolist() == [60, 20]
 
@@ -248,7 +256,7 @@ def test_early_stopping_is_refused_where_nothing_can_be_set_aside(
     make_index: MakeIndex, training_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]]
 ) -> None:
     index = make_index({"x": X[:3], "y": ["a", "b", "b"]})
-    assert len(plan_of(index, training_spec).train) == 2
+    assert len(plan_of(index, training_spec).final.train) == 2
     spec = training_spec(early_stopping_rounds=5)
     assert list(reasons(plan_train, spec, index)) == ["/early_stopping_rounds"]
 
@@ -257,6 +265,6 @@ def test_the_same_question_has_the_same_answer_and_the_seed_changes_the_split_on
     history: SelectionIndex, training_spec: Callable[..., Any]
 ) -> None:
     first, again, other = (plan_of(history, training_spec, random_state=seed) for seed in (1, 1, 4))
-    assert first.held_out.tolist() == again.held_out.tolist()
-    assert first.held_out.tolist() != other.held_out.tolist()
+    assert first.final.held_out.tolist() == again.final.held_out.tolist()
+    assert first.final.held_out.tolist() != other.final.held_out.tolist()
     assert first.rows.tolist() == other.rows.tolist()

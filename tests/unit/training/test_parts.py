@@ -8,7 +8,7 @@ import pytest
 
 from ml_training.domain.errors import Interrupted, StopReason
 from ml_training.domain.states import TaskKind
-from ml_training.selection.plan import plan_train
+from ml_training.selection.plan import Fold, plan_train
 from ml_training.training.curves import LearningCurve, classification_curves
 from ml_training.training.matrix import LARGEST, model_matrix
 from ml_training.training.reporter import Progress, slices
@@ -28,7 +28,8 @@ def test_the_matrix_holds_numbers_booleans_and_codes_with_nan_for_missing(tmp_pa
         category("c", ["z", None, "a", "m"]),
         category("y", ["no", "yes", "no", "yes"]),
     )
-    schema = training_schema(plan_train(job("ridge"), index), index, target_column="y")
+    plan = plan_train(job("ridge"), index)
+    schema = training_schema(plan, index, target=job("ridge").target, fold=plan.final)
     known = {feature.name: feature.categories for feature in schema.features}["c"]
     matrix = model_matrix(index, schema.features, np.arange(4))
     expected = [
@@ -47,9 +48,7 @@ def test_categories_are_those_of_the_training_part_and_are_found_again_in_anothe
     index = table(tmp_path, category("town", towns), number("n", np.arange(21)), integer("y", [0, 1] * 10 + [0]))
     plan = plan_train(job("ridge"), index)
     without = training_schema(
-        type(plan)(**{name: getattr(plan, name) for name in plan.__dataclass_fields__} | {"train": np.arange(20)}),
-        index,
-        target_column="y",
+        plan, index, target=job("ridge").target, fold=Fold(np.arange(20), np.arange(0), np.arange(20, 21))
     )
     assert without.features[0].categories == ("a", "b")
     assert np.isnan(model_matrix(index, without.features, np.array([20]))[0, 0])
@@ -121,7 +120,8 @@ def test_progress_never_falls_and_the_eta_is_what_the_measured_rate_says() -> No
     progress.step(12, 10, "more than all")
     progress.finish("done")
     assert recorder.fractions == pytest.approx([0.0, 0.2, 0.32, 0.32, 0.8, 1.0])
-    assert recorder.etas[:3] == [None, None, 40.0]
+    assert recorder.etas[:2] == [None, None]
+    assert recorder.etas[2] == pytest.approx(10 * 0.68 / 0.12)  # to the end of the job, at the rate of this stage
     assert recorder.etas[-1] == 0.0
 
 

@@ -89,13 +89,14 @@ def test_the_libraries_warnings_are_lines_of_the_log(tmp_path: Path) -> None:
 def test_the_details_say_what_was_used(tmp_path: Path) -> None:
     index = table(tmp_path, NOISE, category("c", ["x", "y"] * 30), boolean("y", [1, 0, -1] * 20))
     model = trained(job("lightgbm"), index)
-    assert model.details["rows"] == {"train": 32, "held_out": 8, "dropped": 20}
+    assert model.details["rows"] == {"train": 32, "held_out": 8, "dropped": 20, "not_covered": 0, "purged": 0}
     assert model.details["classes"] == [False, True]
     assert model.details["positive_class"] is True
-    assert model.details["features"][1] == {"name": "c", "kind": "category", "categories": 2}
+    assert model.details["features"][1] == {"name": "c", "kind": "category", "categories": 2, "window": None}
     assert {entry["feature"] for entry in model.details["importance"]["features"]} == {"a", "c"}
     assert model.lineage["random_state"] == 42
-    assert set(model.lineage["versions"]) == {"python", "numpy", "scikit_learn", "lightgbm", "skops"}
+    libraries = {"numpy", "scikit_learn", "lightgbm", "imbalanced_learn", "skops"}
+    assert set(model.lineage["versions"]) == {"python", *libraries}
 
 
 def test_a_fresh_process_can_be_warmed_up() -> None:

@@ -1,0 +1,137 @@
+"""Target values of rows: a column's own, or false and true made from it by a rule or a horizon."""
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_training.domain.errors import FieldError
+from ml_training.domain.targets import AnyTarget, HorizonTarget, RuleTarget
+from ml_training.selection.history import History
+from ml_training.selection.index import NUMERIC, ColumnKind, SelectionIndex, is_missing
+from ml_training.selection.rows import MICROSECOND
+
+TARGET_KINDS = NUMERIC | {ColumnKind.BOOLEAN, ColumnKind.CATEGORY}
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+    "=": operator.eq,
+}
+ROUNDING = 1e-9  # from 7 to 9.1 is a move by 30 %, although doubles say 29.999999999999993
+Pointer = Callable[[str], str]
+"""Where in the request a field of the target is to be mended."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TargetValues:
+    """The rows (ascending) that have a target, and its values: raw ones of the column, or int8 0 and 1."""
+
+    rows: NDArray[np.int64]
+    values: NDArray[Any]
+    kind: ColumnKind
+    not_covered: int = 0  # rows whose horizon reaches beyond their history, or whose move is undefined
+
+
+def in_target(field: str) -> str:
+    """The pointer of a TRAIN spec."""
+    return f"/target/{field}"
+
+
+def read_target(
+    index: SelectionIndex, target: AnyTarget, *, mask: NDArray[np.bool_], pointer: Pointer, errors: list[FieldError]
+) -> TargetValues | None:
+    """The target of the masked rows; None and reasons appended to `errors` when the data set cannot give it."""
+    if not _usable(index, target, pointer, errors):
+        return None
+    kind = index.kind(target.column)
+    not_covered = 0
+    if isinstance(target, HorizonTarget):
+        moves, defined = _moves(index, target)
+        kept = mask & defined
+        not_covered = int(np.count_nonzero(mask)) - int(np.count_nonzero(kept))
+        rows = np.flatnonzero(kept)
+        values: NDArray[Any] = moves[rows]
+    else:
+        rows, values = _present(index, target.column, mask)
+    if isinstance(target, RuleTarget):
+        values = COMPARE[target.operator](values, _comparable(index, target)).astype(np.int8)
+    if not len(rows):
+        why = "has no value" if not not_covered else "has no row whose horizon is covered"
+        errors.append(FieldError(pointer("column"), f"column {target.column!r} {why} in the selected rows"))
+        return None
+    return TargetValues(rows, values, ColumnKind.BOOLEAN if target.is_made else kind, not_covered)
+
+
+def _usable(index: SelectionIndex, target: AnyTarget, pointer: Pointer, errors: list[FieldError]) -> bool:
+    reason, field = "", "column"
+    name = target.column
+    if name not in index:
+        reason = f"the data set has no column {name!r}"
+    elif index.kind(name) not in TARGET_KINDS:
+        reason = f"column {name!r} is {index.kind(name)}: a target holds classes or numbers"
+    elif isinstance(target, RuleTarget):
+        field, reason = "value", _why_not_comparable(index, target)
+    elif isinstance(target, HorizonTarget) and index.kind(name) not in NUMERIC:
+        reason = f"column {name!r} is {index.kind(name)}: a horizon needs numbers"
+    elif isinstance(target, HorizonTarget) and index.time_column is None:
+        field, reason = "horizon", "the data set has no time column: add the data set again with time_column"
+    if reason:
+        errors.append(FieldError(pointer(field), reason))
+    return not reason
+
+
+def _why_not_comparable(index: SelectionIndex, target: RuleTarget) -> str:
+    kind, value = index.kind(target.column), target.value
+    if kind is ColumnKind.CATEGORY:
+        if not isinstance(value, str):
+            return f"column {target.column!r} holds categories: compare it by = with one of them, as text"
+        known = value in index.categories(target.column)
+        return "" if known else f"{value!r} does not occur in column {target.column!r}"
+    wanted = (bool,) if kind is ColumnKind.BOOLEAN else (int, float)
+    fits = isinstance(value, wanted) and isinstance(value, bool) is (kind is ColumnKind.BOOLEAN)
+    if kind is ColumnKind.BOOLEAN:
+        return "" if fits else f"column {target.column!r} is boolean: compare it by = with true or false"
+    return "" if fits else f"column {target.column!r} holds numbers: compare it with one"
+
+
+def _comparable(index: SelectionIndex, target: RuleTarget) -> Any:
+    if index.kind(target.column) is ColumnKind.CATEGORY:
+        return index.categories(target.column).index(str(target.value))
+    return target.value
+
+
+def _present(index: SelectionIndex, column: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """The positions of the masked rows that have a value in this column, and those values."""
+    values = index.values(column)
+    if index.nulls(column):
+        mask = mask & ~is_missing(values, index.kind(column))
+    if mask.all():
+        return np.arange(index.rows, dtype=np.int64), np.asarray(values)
+    rows = np.flatnonzero(mask).astype(np.int64, copy=False)
+    return rows, values[rows]
+
+
+def _moves(index: SelectionIndex, target: HorizonTarget) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    """For each row of the data set whether the column moves by so much, and whether that can be said."""
+    history = History.open(index)
+    now = index.values(target.column)[history.order].astype(np.float64)
+    ends = history.times + target.length // MICROSECOND
+    place = np.arange(len(now))
+    # The last value known at a place: its own, or that of the nearest place before it that has one. Where the row
+    # itself has a value, this never leaves its group.
+    known = np.maximum.accumulate(np.where(np.isnan(now), 0, place))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        then = now[known[history.at_or_before(ends)]]
+        percent = (then - now) / np.abs(now) * 100.0
+        moved = (percent if target.direction == "up" else -percent) >= target.min_percent_change * (1 - ROUNDING)
+    covered = history.times[history.last] >= ends
+    moves = np.zeros(index.rows, dtype=np.int8)
+    defined = np.zeros(index.rows, dtype=np.bool_)
+    moves[history.order] = moved
+    defined[history.order] = covered & ~np.isnan(now) & (now != 0)
+    return moves, defined

@@ -1,0 +1,190 @@
+"""Splits of every method: disjoint, in time where time counts, and refused where one of them could not be trained."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml_training.selection.index import SelectionIndex
+from ml_training.selection.plan import TrainPlan, plan_train
+from ml_training.selection.split import last_in_time, parts
+
+MakeIndex = Callable[..., SelectionIndex]
+HOUR = timedelta(hours=1)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ROWS = 60
+TIMES = [START + HOUR * int(hour) for hour in np.random.default_rng(3).permutation(ROWS)]
+
+
+@pytest.fixture
+def hours(make_index: MakeIndex) -> SelectionIndex:
+    """An hour a row, in no order; the last two rows have no time. Three classes, one of them late only."""
+    when: list[datetime | None] = [*TIMES[:-2], None, None]
+    late = [time is not None and time >= START + 50 * HOUR for time in when]
+    return make_index(
+        {
+            "when": when,
+            "x": [float(number) for number in range(ROWS)],
+            "y": [number % 2 for number in range(ROWS)],
+            "z": [number / 7 for number in range(ROWS)],
+            "three": ["late" if is_late else "ab"[number % 2] for number, is_late in enumerate(late)],
+        },
+        time_column="when",
+    )
+
+
+def times_of(plan: TrainPlan, positions: Any) -> list[datetime]:
+    return [TIMES[row] for row in plan.rows[positions]]
+
+
+def test_the_last_part_in_time_is_held_out(hours: SelectionIndex, training_spec: Callable[..., Any]) -> None:
+    plan = plan_train(training_spec(validation={"method": "time_series", "test_size": 0.25}), hours)
+    [fold] = plan.folds
+    assert plan.final is fold
+    assert max(times_of(plan, fold.train)) < min(times_of(plan, fold.held_out))
+    assert len(fold.held_out) == 15, "a quarter of the 58 rows that have a time"
+    assert sorted([*fold.train, *fold.held_out]) == list(range(58))
+    assert plan.dropped == 2
+
+
+def test_forward_chaining_predicts_each_part_from_all_before_it(
+    hours: SelectionIndex, training_spec: Callable[..., Any]
+) -> None:
+    plan = plan_train(training_spec(validation={"method": "time_series", "splits": 4}), hours)
+    assert len(plan.folds) == 4
+    seen: set[int] = set()
+    for fold in plan.folds:
+        assert max(times_of(plan, fold.train)) < min(times_of(plan, fold.held_out))
+        assert seen <= set(fold.train.tolist())
+        seen = {*fold.train.tolist(), *fold.held_out.tolist()}
+        assert 11 <= len(fold.held_out) <= 12
+    assert len(seen) == 58
+    assert plan.final.train.tolist() == list(range(58))
+    assert not len(plan.final.held_out)
+    assert plan.fitted_rows.tolist() == plan.rows.tolist()
+
+
+@pytest.mark.parametrize("target", ["y", "z"])
+def test_cross_validation_holds_out_every_row_once(
+    hours: SelectionIndex, training_spec: Callable[..., Any], target: str
+) -> None:
+    validation = {"method": "cross_validation", "splits": 7}
+    plan, again, other = (
+        plan_train(training_spec(target=target, validation=validation, random_state=seed), hours) for seed in (1, 1, 2)
+    )
+    held_out = [fold.held_out.tolist() for fold in plan.folds]
+    assert sorted(row for part in held_out for row in part) == list(range(ROWS))
+    assert {len(part) for part in held_out} == {8, 9}
+    for fold in plan.folds:
+        assert sorted([*fold.train, *fold.held_out]) == list(range(ROWS))
+        if target == "y":
+            assert abs(int(np.bincount(plan.y[fold.held_out])[0]) - len(fold.held_out) / 2) <= 1
+    assert held_out == [fold.held_out.tolist() for fold in again.folds]
+    assert held_out != [fold.held_out.tolist() for fold in other.folds]
+
+
+def test_early_stopping_watches_the_latest_training_rows_where_time_counts(
+    hours: SelectionIndex, training_spec: Callable[..., Any]
+) -> None:
+    spec = training_spec(validation={"method": "time_series", "splits": 2}, early_stopping_rounds=3)
+    plan = plan_train(spec, hours)
+    for fold in (*plan.folds, plan.final):
+        assert max(times_of(plan, fold.fit)) < min(times_of(plan, fold.stop))
+        assert len(fold.stop) == round(len(fold.train) / 10)
+        assert not set(fold.held_out).intersection(fold.train)
+
+
+def test_rows_of_a_class_that_is_not_learnt_do_not_watch_for_the_end(
+    hours: SelectionIndex, training_spec: Callable[..., Any]
+) -> None:
+    spec = training_spec(
+        target="three", train_end="2026-01-03T04:00:00Z", early_stopping_rounds=3,
+        validation={"method": "time_series", "test_size": 0.02},
+    )  # fmt: skip
+    plan = plan_train(spec, hours)
+    lone = TIMES.index(START + 50 * HOUR)  # the only late row before the held-out one, among the last tenth
+    assert lone in plan.rows
+    assert lone not in plan.rows[plan.final.train]
+    assert len(plan.final.stop) == 4
+
+
+def test_rows_whose_horizon_reaches_into_the_held_out_time_are_left_out(
+    hours: SelectionIndex, training_spec: Callable[..., Any]
+) -> None:
+    target = {"column": "x", "horizon": "3h", "min_percent_change": 1, "direction": "up"}
+    for validation in ({"method": "time_series"}, {"method": "time_series", "splits": 3}):
+        plan = plan_train(training_spec(target=target, features=["z"], validation=validation), hours)
+        for fold in plan.folds:
+            assert max(times_of(plan, fold.train)) + 3 * HOUR < min(times_of(plan, fold.held_out))
+        assert plan.purged == 3 * len(plan.folds)
+    drawn = plan_train(training_spec(target=target, features=["z"]), hours)
+    assert drawn.purged == 0
+
+
+@pytest.mark.parametrize(
+    ("columns", "fields", "pointer", "word"),
+    [
+        ({}, {"validation": {"method": "time_series"}}, "/validation/method", "no time column"),
+        ({"when": [START] * 20}, {"validation": {"method": "time_series"}}, "/validation/method", "same time"),
+        (
+            {"when": [START + HOUR * (row // 10) for row in range(20)]},
+            {"validation": {"method": "time_series", "splits": 3}}, "/validation/splits", "too few different times",
+        ),
+        (
+            {"y": [0, 0, 1, 1] * 5}, {"validation": {"method": "cross_validation", "splits": 20}, "phases": [1]},
+            "/validation/splits", "too few",
+        ),
+        (
+            {"when": [START + HOUR * row for row in range(20)], "y": [0] * 15 + [1] * 5},
+            {"validation": {"method": "time_series", "test_size": 0.3}}, "/validation", "one class only, 0",
+        ),
+        (
+            {"y": [0] * 19 + [1]}, {"validation": {"method": "cross_validation"}}, "/validation", "one class only, 0",
+        ),
+        ({"y": [0] * 19 + [1]}, {"class_balance": "smote"}, "/class_balance", "one row of 1"),
+        ({"y": [n / 3 for n in range(20)]}, {"class_balance": "weights"}, "/class_balance", "quantity"),
+        (
+            {"when": [START + HOUR * (row // 19) for row in range(20)]},
+            {"validation": {"method": "time_series"}, "early_stopping_rounds": 2}, "/early_stopping_rounds", "too few",
+        ),
+    ],
+)  # fmt: skip
+def test_what_could_not_be_trained_is_refused_by_name(
+    make_index: MakeIndex, training_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]],
+    columns: dict[str, Any], fields: dict[str, Any], pointer: str, word: str,
+) -> None:  # fmt: skip
+    rows = {"x": [float(n) for n in range(20)], "phase": [1, 2] * 10, "y": [0, 1] * 10, **columns}
+    index = make_index(rows, time_column="when" if "when" in columns else None, phase_column="phase")
+    found = reasons(plan_train, training_spec(**fields), index)
+    assert list(found) == [pointer]
+    assert word in found[pointer]
+
+
+@given(st.lists(st.integers(0, 9), min_size=2, max_size=60), st.floats(0.01, 0.9))
+def test_the_last_part_is_never_all_and_never_torn_from_equal_times(times: list[int], share: float) -> None:
+    moments = np.array(times, dtype=np.int64)
+    cut = last_in_time(moments, share=share)
+    if cut is None:
+        assert len(set(times)) == 1
+        return
+    held_out = moments >= cut
+    assert 0 < held_out.sum() < len(times)
+    wanted = max(1, int(len(times) * share + 0.5))
+    later = moments > cut
+    assert held_out.sum() >= min(wanted, len(times) - (moments == moments.min()).sum())
+    assert later.sum() < wanted or cut == min(set(times) - {min(times)})
+
+
+@given(st.lists(st.integers(0, 4), min_size=2, max_size=80), st.integers(2, 20), st.integers(0, 2**31))
+def test_parts_are_even_over_all_and_over_each_class(codes: list[int], count: int, seed: int) -> None:
+    y = np.array(codes)
+    part = parts(y, count=count, stratified=True, seed=seed)
+    sizes = np.bincount(part, minlength=count)
+    assert sizes.max() - sizes.min() <= 1
+    for code in set(codes):
+        of_class = np.bincount(part[y == code], minlength=count)
+        assert of_class.max() - of_class.min() <= 1
