@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
 
-ORDER, STARTS = "order.npy", "group_starts.npy"
+ORDER, STARTS, TIMES = "order.npy", "group_starts.npy", "ordered_times.npy"
 ROOM = 2**62  # of 64-bit keys
 
 
@@ -28,8 +28,8 @@ class History:
     @classmethod
     def open(cls, index: SelectionIndex) -> "History":
         """The histories of a data set that has a time column."""
-        order, starts = (np.load(index.directory / name, mmap_mode="r", allow_pickle=False) for name in (ORDER, STARTS))
-        return cls(order, starts, index.values(str(index.time_column))[order])
+        files = (index.directory / name for name in (ORDER, STARTS, TIMES))
+        return cls(*(np.load(file, mmap_mode="r", allow_pickle=False) for file in files))
 
     @property
     def first(self) -> NDArray[np.int64]:
@@ -37,9 +37,9 @@ class History:
         return np.repeat(self.starts[:-1], np.diff(self.starts)).astype(np.int64)
 
     @property
-    def last(self) -> NDArray[np.int64]:
-        """For each place in `order`, where its group's last row stands."""
-        return np.repeat(self.starts[1:] - 1, np.diff(self.starts)).astype(np.int64)
+    def last_times(self) -> NDArray[np.int64]:
+        """For each place in `order`, the latest time of its group."""
+        return np.repeat(self.times[self.starts[1:] - 1], np.diff(self.starts))
 
     def at_or_before(self, moments: NDArray[np.int64]) -> NDArray[np.int64]:
         """For each place in `order`, the last place of its group whose time is at or before the moment given for it.
@@ -72,6 +72,7 @@ def write_history(index: SelectionIndex) -> None:
     order, starts = _ordered(np.flatnonzero(placed), times, groups)
     np.save(index.directory / ORDER, order, allow_pickle=False)
     np.save(index.directory / STARTS, starts, allow_pickle=False)
+    np.save(index.directory / TIMES, times[order], allow_pickle=False)
 
 
 def _ordered(

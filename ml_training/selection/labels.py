@@ -99,6 +99,9 @@ def _classes(
     index: SelectionIndex, target: AnyTarget, found: TargetValues, task: Task | None
 ) -> tuple[tuple[ClassLabel, ...], NDArray[np.int32]] | None:
     """The classes and codes, or None when there are too many of them to be classes."""
+    if target.is_made:
+        codes, both = found.values.astype(np.int32), (False, True)
+        return both if 0 < np.count_nonzero(codes) < len(codes) else (bool(codes[0]),), codes
     cap = FEW if found.kind in NUMERIC and task is None else MAX_CLASSES
     whole = _as_integers(found.values)
     if whole is None and task is None:

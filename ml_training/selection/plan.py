@@ -17,25 +17,36 @@ from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS,
 from ml_training.domain.states import TaskKind
 from ml_training.domain.validation import TimeSeries
 from ml_training.selection.features import choose_features, missing_features
-from ml_training.selection.folds import Fold, plan_folds
+from ml_training.selection.fold_counts import count_folds
+from ml_training.selection.folds import Fold, Folds, draw_folds
 from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
 from ml_training.selection.labels import Labels, known_labels, learn_labels
 from ml_training.selection.rows import select_rows
 from ml_training.selection.schema import ClassLabel, FeatureSchema, ModelSchema, positive_class
 from ml_training.selection.split import Positions
 
-__all__ = ["ClassLabel", "FeatureSchema", "Fold", "ModelSchema", "TestPlan", "TrainPlan", "plan_test", "plan_train"]
+__all__ = [
+    "ClassLabel",
+    "FeatureSchema",
+    "Fold",
+    "Folds",
+    "ModelSchema",
+    "TestPlan",
+    "TrainPlan",
+    "plan_test",
+    "plan_train",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainPlan:
-    """Rows, labels, features and folds of a TRAIN job.
+    """Rows, labels and features of a TRAIN job; `draw` gives its folds.
 
     rows: ascending positions in the data set; y: aligned with rows, int32 class codes or float64;
     classes: sorted, what the codes mean, None for regression; positive: the code of the positive class, binary only;
-    features: without categories; folds: the splits that the scores come from; final: the fit whose model is stored,
-    the only split's or one on all rows; dropped: selected rows without a target, or without a time where one is
-    needed; not_covered: those of them whose horizon the data do not cover; purged: see Folds.
+    features: without categories; dropped: selected rows without a target, or without a time where one is needed;
+    not_covered: those of them whose horizon the data do not cover; largest_fit: how many rows, made ones too, the
+    largest fit learns from.
     """
 
     rows: Positions
@@ -44,24 +55,13 @@ class TrainPlan:
     positive: int | None
     y: NDArray[Any]
     features: tuple[FeatureSchema, ...]
-    folds: tuple[Fold, ...]
-    final: Fold
     dropped: int
     not_covered: int
-    purged: int
+    largest_fit: int
 
-    @property
-    def fitted_rows(self) -> Positions:
-        """The rows of the data set that the stored model has seen, ascending."""
-        return self.rows[self.final.train]
-
-    def largest_fit(self, *, smote: bool) -> int:
-        """How many rows the largest fit learns from; with `smote` every class grows to the size of the largest."""
-        fits = [fold.fit for fold in (*self.folds, self.final)]
-        if not smote:
-            return max(len(fit) for fit in fits)
-        counts = [np.bincount(self.y[fit]) for fit in fits]
-        return max(int(count.max()) * int(np.count_nonzero(count)) for count in counts)
+    def draw(self, spec: TrainSpec, index: SelectionIndex) -> Folds:
+        """Which rows are fitted on and held out; of the spec and the index that the plan was made from."""
+        return draw_folds(spec, index, Labels(self.rows, self.y, self.task, self.classes, self.not_covered))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,8 +92,8 @@ def plan_train(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:
     if labels is None or errors:
         raise _invalid(errors)
     _check_task(spec, labels, errors)
-    folds = plan_folds(spec, index, labels, errors)
-    if folds is None or errors:
+    counts = count_folds(spec, index, labels, errors)
+    if errors:
         raise _invalid(errors)
     return TrainPlan(
         rows=labels.rows,
@@ -102,11 +102,9 @@ def plan_train(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:
         positive=positive_class(labels.task, labels.classes),
         y=labels.y,
         features=features,
-        folds=folds.splits,
-        final=folds.final,
         dropped=int(np.count_nonzero(chosen)) - len(labels.rows),
         not_covered=labels.not_covered,
-        purged=folds.purged,
+        largest_fit=max(count.rows(smote=spec.class_balance == "smote") for count in counts),
     )
 
 

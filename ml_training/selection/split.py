@@ -1,6 +1,5 @@
-"""Splits of rows, at random or in time; equal input and seed give equal splits on every machine."""
+"""Splits of rows at random; equal input and seed give equal splits on every machine."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,14 +17,14 @@ def holdout(
     Stratified (`y` holds class codes from 0): the same total is divided over the classes in proportion to their
     rows by largest remainder (ties: the lower class first), and never takes the last row of a class, so that every
     class stays in training and a class of one row is not held out at all; then each class draws, in class order.
-    Nothing is held out when no class has two rows.
+    Nothing is held out when no class has two rows, or when there is but one row.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     out = np.zeros(len(y), dtype=np.bool_)
     if stratified:
         out[_draw_by_class(y, rng, share=share)] = True
     else:
-        take = min(max(1, _rounded(len(y) * share)), len(y) - 1)
+        [take] = held_out_counts(np.array([len(y)]), share=share)
         out[rng.choice(len(y), size=take, replace=False, shuffle=False)] = True
     return np.flatnonzero(~out).astype(np.int64, copy=False), np.flatnonzero(out).astype(np.int64, copy=False)
 
@@ -33,7 +32,7 @@ def holdout(
 def held_out_counts(counts: NDArray[np.int64], *, share: float) -> NDArray[np.int64]:
     """How many rows of each class are held out (see `holdout`)."""
     room = np.maximum(counts - 1, 0)
-    total = min(max(1, _rounded(float(counts.sum()) * share)), int(room.sum()))
+    total = min(max(1, rounded(float(counts.sum()) * share)), int(room.sum()))
     ideal = counts * share
     take: NDArray[np.int64] = np.minimum(np.floor(ideal).astype(np.int64), room)
     while (rest := total - int(take.sum())) > 0:
@@ -56,23 +55,11 @@ def parts(y: NDArray[Any], *, count: int, stratified: bool, seed: int | tuple[in
     return part
 
 
-def time_cuts(times: NDArray[np.int64], ranks: Sequence[int]) -> NDArray[np.int64]:
-    """The times at these ranks (ascending, from 0): what lies before a cut is earlier than it, whatever repeats."""
-    cuts: NDArray[np.int64] = np.partition(times, ranks)[list(ranks)]
-    return cuts
-
-
-def last_in_time(times: NDArray[np.int64], *, share: float) -> int | None:
-    """The time from which on about `share` of the rows lie, later than the first one; None when all times are equal.
-
-    Rows of equal time are never torn apart: the later part may be larger than asked for.
-    """
-    take = min(max(1, _rounded(len(times) * share)), len(times) - 1)
-    cut = int(time_cuts(times, [len(times) - take])[0])
-    if cut > times.min():
-        return cut
-    later = times[times > cut]
-    return int(later.min()) if len(later) else None
+def part_counts(counts: NDArray[np.int64], *, count: int) -> NDArray[np.int64]:
+    """How many rows of each class (second axis) belong to each part (first axis) of `parts`, whatever the seed."""
+    ends = np.cumsum(counts)
+    number = np.arange(count)[:, None]
+    return (ends - number + count - 1) // count - (ends - counts - number + count - 1) // count
 
 
 def _draw_by_class(y: NDArray[Any], rng: np.random.Generator, *, share: float) -> Positions:
@@ -89,5 +76,6 @@ def _draw_by_class(y: NDArray[Any], rng: np.random.Generator, *, share: float) -
     return drawn
 
 
-def _rounded(value: float) -> int:
-    return int(value + 0.5)  # half up, not to even: 2.5 rows are 3
+def rounded(value: float) -> int:
+    """Half up, not to even: 2.5 rows are 3."""
+    return int(value + 0.5)

@@ -22,6 +22,7 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
     "=": operator.eq,
 }
+UNDEFINED = -1
 ROUNDING = 1e-9  # from 7 to 9.1 is a move by 30 %, although doubles say 29.999999999999993
 Pointer = Callable[[str], str]
 """Where in the request a field of the target is to be mended."""
@@ -51,8 +52,8 @@ def read_target(
     kind = index.kind(target.column)
     not_covered = 0
     if isinstance(target, HorizonTarget):
-        moves, defined = _moves(index, target)
-        kept = mask & defined
+        moves = _moves(index, target)
+        kept = mask & (moves != UNDEFINED)
         not_covered = int(np.count_nonzero(mask)) - int(np.count_nonzero(kept))
         rows = np.flatnonzero(kept)
         values: NDArray[Any] = moves[rows]
@@ -116,22 +117,21 @@ def _present(index: SelectionIndex, column: str, mask: NDArray[np.bool_]) -> tup
     return rows, values[rows]
 
 
-def _moves(index: SelectionIndex, target: HorizonTarget) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """For each row of the data set whether the column moves by so much, and whether that can be said."""
+def _moves(index: SelectionIndex, target: HorizonTarget) -> NDArray[np.int8]:
+    """For each row of the data set 1 if the column moves by so much, 0 if not, UNDEFINED where that cannot be said."""
     history = History.open(index)
-    now = index.values(target.column)[history.order].astype(np.float64)
+    now = np.asarray(index.values(target.column))[history.order].astype(np.float64, copy=False)
     ends = history.times + target.length // MICROSECOND
-    place = np.arange(len(now))
-    # The last value known at a place: its own, or that of the nearest place before it that has one. Where the row
-    # itself has a value, this never leaves its group.
-    known = np.maximum.accumulate(np.where(np.isnan(now), 0, place))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        then = now[known[history.at_or_before(ends)]]
-        percent = (then - now) / np.abs(now) * 100.0
-        moved = (percent if target.direction == "up" else -percent) >= target.min_percent_change * (1 - ROUNDING)
-    covered = history.times[history.last] >= ends
-    moves = np.zeros(index.rows, dtype=np.int8)
-    defined = np.zeros(index.rows, dtype=np.bool_)
-    moves[history.order] = moved
-    defined[history.order] = covered & ~np.isnan(now) & (now != 0)
-    return moves, defined
+    then = history.at_or_before(ends)
+    if index.nulls(target.column):
+        # The last value known at a place: its own, or that of the nearest place before it that has one. Where the
+        # row itself has a value, this never leaves its group.
+        then = np.maximum.accumulate(np.where(np.isnan(now), 0, np.arange(len(now))))[then]
+    with np.errstate(invalid="ignore", over="ignore"):
+        least = np.abs(now) * (target.min_percent_change / 100.0 * (1 - ROUNDING))
+        moved = now[then] - now >= least if target.direction == "up" else now - now[then] >= least
+        moved &= least < np.inf  # no double moves by more than there are
+    defined = (history.last_times >= ends) & (least > 0)  # a missing value is not above 0 either
+    moves = np.full(index.rows, UNDEFINED, dtype=np.int8)
+    moves[history.order] = np.where(defined, moved, UNDEFINED)
+    return moves

@@ -57,7 +57,7 @@ def _check(core: Core, spec: Submitted, index: SelectionIndex, models: Sequence[
 
 def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:
     """Windows make columns and SMOTE makes rows: together they must still fit into a worker's memory."""
-    columns, rows = len(plan.features), plan.largest_fit(smote=spec.class_balance == "smote")
+    columns, rows = len(plan.features), plan.largest_fit
     pointer = "/feature_engineering/windows" if spec.feature_engineering else "/features"
     errors = []
     if columns > limits.columns:

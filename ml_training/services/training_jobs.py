@@ -147,8 +147,10 @@ def _overlaps(place: Workplace, model: Model, dataset: Dataset, plan: TestPlan) 
     if model.dataset_sha256 != dataset.raw_sha256 or not isinstance(spec, TrainSpec):
         return False
     own = load_dataset(place.database, model.dataset_id, deleted_too=True)
-    trained = _train_plan(spec, load_index(place.storage, own))
-    return bool(np.isin(trained.fitted_rows, plan.rows, assume_unique=True).any())
+    index = load_index(place.storage, own)
+    trained = _train_plan(spec, index)
+    fitted = trained.rows[trained.draw(spec, index).final.train]
+    return bool(np.isin(fitted, plan.rows, assume_unique=True).any())
 
 
 def _lineage(spec: TrainSpec, dataset: Dataset) -> dict[str, object]:

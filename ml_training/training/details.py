@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from ml_training.selection.plan import FeatureSchema, TrainPlan
+from ml_training.selection.plan import FeatureSchema, Folds, TrainPlan
 from ml_training.training.curves import classification_curves
 from ml_training.training.estimators.base import Fitted
 from ml_training.training.evaluation import confusion_details
@@ -24,21 +24,21 @@ LIBRARIES = {
 }
 
 
-def model_details(plan: TrainPlan, *, splits: Sequence[FittedFold], final: FittedFold) -> dict[str, Any]:
+def model_details(plan: TrainPlan, folds: Folds, *, splits: Sequence[FittedFold], final: FittedFold) -> dict[str, Any]:
     """Rows, features, classes and importance of the model; confusion matrix and curves of the held-out rows, which
     with several splits are those of all of them."""
-    y, held_out = pooled(plan, splits)
+    y, held_out = pooled(plan, folds, splits)
     schema, fitted = final.model.schema, final.fitted
     learning: dict[str, Any] = {"learning": final.curve.to_json()}
     if final.on_held_out is None:
         learning["learning_by_split"] = [split.curve.to_json(at_most=SPLIT_ITERATIONS) for split in splits]
     return {
         "rows": {
-            "train": len(plan.final.train),
+            "train": len(folds.final.train),
             "held_out": len(y),
             "dropped": plan.dropped,
             "not_covered": plan.not_covered,
-            "purged": plan.purged,
+            "purged": folds.purged,
         },
         "features": [_feature(feature) for feature in schema.features],
         "classes": None if plan.classes is None else list(plan.classes),

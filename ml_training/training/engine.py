@@ -2,7 +2,7 @@
 
 from ml_training.domain.specs import TrainSpec
 from ml_training.selection.index import SelectionIndex
-from ml_training.selection.plan import TrainPlan
+from ml_training.selection.plan import Folds, TrainPlan
 from ml_training.training.artifact import LoadedModel, load_model, pack
 from ml_training.training.details import model_details, versions
 from ml_training.training.estimators import FAMILIES
@@ -38,10 +38,11 @@ def train(spec: TrainSpec, index: SelectionIndex, *, plan: TrainPlan, reporter: 
     progress = Progress(reporter)
     reporter.features(len(plan.features))
     with warnings_logged(reporter):
-        splits, final = _fit_all(FoldFitter(spec, index, plan, progress, threads), plan, progress)
+        folds = plan.draw(spec, index)
+        splits, final = _fit_all(FoldFitter(spec, index, plan, progress, threads), folds, progress)
         progress.stage("packing", until=1.0)
-        scores = split_scores(plan, splits)
-        details = model_details(plan, splits=splits, final=final)
+        scores = split_scores(plan, folds, splits)
+        details = model_details(plan, folds, splits=splits, final=final)
         artifact = pack(final.model)
     progress.finish("trained")
     return TrainedModel(
@@ -54,18 +55,18 @@ def train(spec: TrainSpec, index: SelectionIndex, *, plan: TrainPlan, reporter: 
     )
 
 
-def _fit_all(fitter: FoldFitter, plan: TrainPlan, progress: Progress) -> tuple[list[FittedFold], FittedFold]:
+def _fit_all(fitter: FoldFitter, folds: Folds, progress: Progress) -> tuple[list[FittedFold], FittedFold]:
     """The splits and the fit whose model is stored; how long each takes goes by its rows."""
-    if plan.final is plan.folds[0]:
-        only = fitter.fit(plan.final, split=None, until=PACKED)
+    if folds.final is folds.splits[0]:
+        only = fitter.fit(folds.final, split=None, until=PACKED)
         return [only], only
-    total = sum(len(fold.train) for fold in (*plan.folds, plan.final))
+    total = sum(len(fold.train) for fold in (*folds.splits, folds.final))
     done, splits = 0, []
-    for number, fold in enumerate(plan.folds, start=1):
-        progress.within(f"split {number} of {len(plan.folds)}")
+    for number, fold in enumerate(folds.splits, start=1):
+        progress.within(f"split {number} of {len(folds.splits)}")
         done += len(fold.train)
         splits.append(fitter.fit(fold, split=number, until=PACKED * done / total))
     progress.within("all rows")
-    final = fitter.fit(plan.final, split=None, until=PACKED)
+    final = fitter.fit(folds.final, split=None, until=PACKED)
     progress.within("")
     return splits, final

@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from ml_training.selection.plan import TrainPlan
+from ml_training.selection.plan import Fold, Folds, TrainPlan
 from ml_training.training.fitting import FittedFold
 from ml_training.training.scores import Predicted, Scores, score
 
 PARTS = ("train", "held_out")
 
 
-def split_scores(plan: TrainPlan, splits: Sequence[FittedFold]) -> dict[str, Any]:
+def split_scores(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> dict[str, Any]:
     """{"train": scores, "held_out": scores}; with several splits these are means, and beside them stand "spread", the
     sample standard deviation of each, and "splits", the scores of each one. A score that is undefined in a split is
     null there, and the mean and the spread are those of the others."""
-    each = [_scores(plan, number, split) for number, split in enumerate(splits)]
+    each = [_scores(plan, fold, split) for fold, split in zip(folds.splits, splits, strict=True)]
     if len(each) == 1:
         return each[0]
     means = {part: _over([one[part] for one in each], _mean) for part in PARTS}
@@ -24,16 +24,15 @@ def split_scores(plan: TrainPlan, splits: Sequence[FittedFold]) -> dict[str, Any
     return {**means, "spread": spread, "splits": each}
 
 
-def pooled(plan: TrainPlan, splits: Sequence[FittedFold]) -> tuple[Any, Predicted]:
+def pooled(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> tuple[Any, Predicted]:
     """The labels of all held-out rows, split by split, and what the split's model said of them."""
-    y = np.concatenate([plan.y[fold.held_out] for fold in plan.folds])
+    y = np.concatenate([plan.y[fold.held_out] for fold in folds.splits])
     said = [split.on_held_out for split in splits if split.on_held_out is not None]
     values = np.concatenate([one.values for one in said])
     return y, Predicted(said[0].task, said[0].positive, values, said[0].probabilistic)
 
 
-def _scores(plan: TrainPlan, number: int, split: FittedFold) -> dict[str, Scores]:
-    fold = plan.folds[number]
+def _scores(plan: TrainPlan, fold: Fold, split: FittedFold) -> dict[str, Scores]:
     both = zip(PARTS, (fold.train, fold.held_out), (split.on_train, split.on_held_out), strict=True)
     return {part: score(plan.y[rows], said) for part, rows, said in both if said is not None}
 

@@ -67,11 +67,12 @@ def test_a_stored_model_predicts_what_the_fresh_one_did(tables: Tables, model_ty
     model, _ = tables.trained(model_type, task)
     index = tables.index(task)
     plan = plan_train(job(model_type), index)
+    held_out = plan.draw(job(model_type), index).final.held_out
     loaded = engine.load_model(model.artifact, model_id=7)
     assert loaded.schema.to_json() == model.schema
     assert loaded.schema.model_id == 7
-    x = model_matrix(index, loaded.schema.features, plan.rows[plan.final.held_out])
-    y = plan.y[plan.final.held_out]
+    x = model_matrix(index, loaded.schema.features, plan.rows[held_out])
+    y = plan.y[held_out]
     predictions = loaded.predict(x, threads=2)
     if task is TaskKind.REGRESSION:
         assert float(np.abs(predictions - y).mean()) == pytest.approx(model.scores["held_out"]["mae"], rel=1e-12)

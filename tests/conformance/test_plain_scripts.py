@@ -23,9 +23,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ml_training.domain.specs import TrainSpec
 from ml_training.selection.history import write_history
 from ml_training.selection.index import Column, ColumnKind, SelectionIndex, write_index
-from ml_training.selection.plan import TrainPlan, plan_train
+from ml_training.selection.plan import plan_train
 from tests.unit.training.data import job, trained
 
 Array = np.ndarray[Any, Any]
@@ -124,8 +125,9 @@ def plain_scores(model: Any, x: Array, y: Array) -> dict[str, float]:
     return found
 
 
-def split_of(plan: TrainPlan, number: int) -> tuple[Array, Array]:
-    return plan.rows[plan.folds[number].train], plan.rows[plan.folds[number].held_out]
+def splits_of(spec: TrainSpec, index: SelectionIndex) -> list[tuple[Array, Array]]:
+    plan = plan_train(spec, index)
+    return [(plan.rows[fold.train], plan.rows[fold.held_out]) for fold in plan.draw(spec, index).splits]
 
 
 @pytest.mark.parametrize("validation", VALIDATIONS)
@@ -139,12 +141,9 @@ def test_scores_are_those_of_a_plain_script(tmp_path: Path, model_type: str, dat
     spec = job(
         model_type, params=PARAMS[model_type], features=features, validation=VALIDATIONS[validation], task=task
     )  # fmt: skip
-    plan = plan_train(spec, index)
     scores = trained(spec, index).scores
     by_split = scores.get("splits", [scores])
-    assert len(by_split) == len(plan.folds)
-    for number, ours in enumerate(by_split):
-        train, held_out = split_of(plan, number)
+    for ours, (train, held_out) in zip(by_split, splits_of(spec, index), strict=True):
         model = (REGRESSORS if task == "regression" else CLASSIFIERS)[model_type]().fit(x[train], y[train])
         for part, rows in (("train", train), ("held_out", held_out)):
             theirs = plain_scores(model, x[rows], y[rows])
@@ -163,7 +162,7 @@ def test_weights_are_what_a_plain_script_calls_balanced(tmp_path: Path, model_ty
     index, x, y = real(tmp_path, "breast_cancer")
     features = [f"x{number}" for number in range(x.shape[1])]
     spec = job(model_type, params=PARAMS[model_type], features=features, class_balance="weights")
-    train, held_out = split_of(plan_train(spec, index), 0)
+    [(train, held_out)] = splits_of(spec, index)
     plain = CLASSIFIERS[model_type]()
     last = plain.steps[-1][1] if hasattr(plain, "steps") else plain
     last.set_params(class_weight="balanced")

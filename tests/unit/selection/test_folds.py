@@ -6,12 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from ml_training.domain.errors import FieldError, Invalid
+from ml_training.selection.fold_counts import count_folds
+from ml_training.selection.folds import Folds
 from ml_training.selection.index import SelectionIndex
+from ml_training.selection.labels import Labels
 from ml_training.selection.plan import TrainPlan, plan_train
-from ml_training.selection.split import last_in_time, parts
+from ml_training.selection.split import part_counts, parts
+from ml_training.selection.timeline import Timeline
 
 MakeIndex = Callable[..., SelectionIndex]
 HOUR = timedelta(hours=1)
@@ -37,14 +42,30 @@ def hours(make_index: MakeIndex) -> SelectionIndex:
     )
 
 
+def drawn(index: SelectionIndex, spec: Any) -> tuple[TrainPlan, Folds]:
+    """The plan and its folds, held against the counts that the door went by."""
+    plan = plan_train(spec, index)
+    folds = plan.draw(spec, index)
+    errors: list[FieldError] = []
+    labels = Labels(plan.rows, plan.y, plan.task, plan.classes, 0)
+    counts = count_folds(spec, index, labels, errors)
+    every = [*folds.splits, *([] if folds.final is folds.splits[0] else [folds.final])]
+    assert not errors
+    for count, fold in zip(counts, every, strict=True):
+        for expected, rows in ((count.fit, fold.fit), (count.stop, fold.stop)):
+            here = np.bincount(plan.y[rows], minlength=len(plan.classes)) if plan.classes else [len(rows)]
+            assert expected.tolist() == list(here), count.name
+    return plan, folds
+
+
 def times_of(plan: TrainPlan, positions: Any) -> list[datetime]:
     return [TIMES[row] for row in plan.rows[positions]]
 
 
 def test_the_last_part_in_time_is_held_out(hours: SelectionIndex, training_spec: Callable[..., Any]) -> None:
-    plan = plan_train(training_spec(validation={"method": "time_series", "test_size": 0.25}), hours)
-    [fold] = plan.folds
-    assert plan.final is fold
+    plan, folds = drawn(hours, training_spec(validation={"method": "time_series", "test_size": 0.25}))
+    [fold] = folds.splits
+    assert folds.final is fold
     assert max(times_of(plan, fold.train)) < min(times_of(plan, fold.held_out))
     assert len(fold.held_out) == 15, "a quarter of the 58 rows that have a time"
     assert sorted([*fold.train, *fold.held_out]) == list(range(58))
@@ -54,18 +75,17 @@ def test_the_last_part_in_time_is_held_out(hours: SelectionIndex, training_spec:
 def test_forward_chaining_predicts_each_part_from_all_before_it(
     hours: SelectionIndex, training_spec: Callable[..., Any]
 ) -> None:
-    plan = plan_train(training_spec(validation={"method": "time_series", "splits": 4}), hours)
-    assert len(plan.folds) == 4
+    plan, folds = drawn(hours, training_spec(validation={"method": "time_series", "splits": 4}))
+    assert len(folds.splits) == 4
     seen: set[int] = set()
-    for fold in plan.folds:
+    for fold in folds.splits:
         assert max(times_of(plan, fold.train)) < min(times_of(plan, fold.held_out))
         assert seen <= set(fold.train.tolist())
         seen = {*fold.train.tolist(), *fold.held_out.tolist()}
         assert 11 <= len(fold.held_out) <= 12
     assert len(seen) == 58
-    assert plan.final.train.tolist() == list(range(58))
-    assert not len(plan.final.held_out)
-    assert plan.fitted_rows.tolist() == plan.rows.tolist()
+    assert folds.final.train.tolist() == list(range(58))
+    assert not len(folds.final.held_out)
 
 
 @pytest.mark.parametrize("target", ["y", "z"])
@@ -73,26 +93,26 @@ def test_cross_validation_holds_out_every_row_once(
     hours: SelectionIndex, training_spec: Callable[..., Any], target: str
 ) -> None:
     validation = {"method": "cross_validation", "splits": 7}
-    plan, again, other = (
-        plan_train(training_spec(target=target, validation=validation, random_state=seed), hours) for seed in (1, 1, 2)
+    (plan, folds), (_, again), (_, other) = (
+        drawn(hours, training_spec(target=target, validation=validation, random_state=seed)) for seed in (1, 1, 2)
     )
-    held_out = [fold.held_out.tolist() for fold in plan.folds]
+    held_out = [fold.held_out.tolist() for fold in folds.splits]
     assert sorted(row for part in held_out for row in part) == list(range(ROWS))
     assert {len(part) for part in held_out} == {8, 9}
-    for fold in plan.folds:
+    for fold in folds.splits:
         assert sorted([*fold.train, *fold.held_out]) == list(range(ROWS))
         if target == "y":
             assert abs(int(np.bincount(plan.y[fold.held_out])[0]) - len(fold.held_out) / 2) <= 1
-    assert held_out == [fold.held_out.tolist() for fold in again.folds]
-    assert held_out != [fold.held_out.tolist() for fold in other.folds]
+    assert held_out == [fold.held_out.tolist() for fold in again.splits]
+    assert held_out != [fold.held_out.tolist() for fold in other.splits]
 
 
 def test_early_stopping_watches_the_latest_training_rows_where_time_counts(
     hours: SelectionIndex, training_spec: Callable[..., Any]
 ) -> None:
     spec = training_spec(validation={"method": "time_series", "splits": 2}, early_stopping_rounds=3)
-    plan = plan_train(spec, hours)
-    for fold in (*plan.folds, plan.final):
+    plan, folds = drawn(hours, spec)
+    for fold in (*folds.splits, folds.final):
         assert max(times_of(plan, fold.fit)) < min(times_of(plan, fold.stop))
         assert len(fold.stop) == round(len(fold.train) / 10)
         assert not set(fold.held_out).intersection(fold.train)
@@ -105,11 +125,11 @@ def test_rows_of_a_class_that_is_not_learnt_do_not_watch_for_the_end(
         target="three", train_end="2026-01-03T04:00:00Z", early_stopping_rounds=3,
         validation={"method": "time_series", "test_size": 0.02},
     )  # fmt: skip
-    plan = plan_train(spec, hours)
+    plan, folds = drawn(hours, spec)
     lone = TIMES.index(START + 50 * HOUR)  # the only late row before the held-out one, among the last tenth
     assert lone in plan.rows
-    assert lone not in plan.rows[plan.final.train]
-    assert len(plan.final.stop) == 4
+    assert lone not in plan.rows[folds.final.train]
+    assert len(folds.final.stop) == 4
 
 
 def test_rows_whose_horizon_reaches_into_the_held_out_time_are_left_out(
@@ -117,12 +137,11 @@ def test_rows_whose_horizon_reaches_into_the_held_out_time_are_left_out(
 ) -> None:
     target = {"column": "x", "horizon": "3h", "min_percent_change": 1, "direction": "up"}
     for validation in ({"method": "time_series"}, {"method": "time_series", "splits": 3}):
-        plan = plan_train(training_spec(target=target, features=["z"], validation=validation), hours)
-        for fold in plan.folds:
+        plan, folds = drawn(hours, training_spec(target=target, features=["z"], validation=validation))
+        for fold in folds.splits:
             assert max(times_of(plan, fold.train)) + 3 * HOUR < min(times_of(plan, fold.held_out))
-        assert plan.purged == 3 * len(plan.folds)
-    drawn = plan_train(training_spec(target=target, features=["z"]), hours)
-    assert drawn.purged == 0
+        assert folds.purged == 3 * len(folds.splits)
+    assert drawn(hours, training_spec(target=target, features=["z"]))[1].purged == 0
 
 
 @pytest.mark.parametrize(
@@ -167,7 +186,7 @@ def test_what_could_not_be_trained_is_refused_by_name(
 @given(st.lists(st.integers(0, 9), min_size=2, max_size=60), st.floats(0.01, 0.9))
 def test_the_last_part_is_never_all_and_never_torn_from_equal_times(times: list[int], share: float) -> None:
     moments = np.array(times, dtype=np.int64)
-    cut = last_in_time(moments, share=share)
+    cut = Timeline.of(moments).last_part(share)
     if cut is None:
         assert len(set(times)) == 1
         return
@@ -185,6 +204,43 @@ def test_parts_are_even_over_all_and_over_each_class(codes: list[int], count: in
     part = parts(y, count=count, stratified=True, seed=seed)
     sizes = np.bincount(part, minlength=count)
     assert sizes.max() - sizes.min() <= 1
+    predicted = part_counts(np.bincount(y), count=count)
+    assert predicted.sum(axis=1).tolist() == sizes.tolist()
     for code in set(codes):
+        assert predicted[:, code].tolist() == np.bincount(part[y == code], minlength=count).tolist()
         of_class = np.bincount(part[y == code], minlength=count)
         assert of_class.max() - of_class.min() <= 1
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_door_counts_what_the_engine_draws(
+    make_index: MakeIndex, training_spec: Callable[..., Any], seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    rows = int(random.integers(6, 80))
+    hours = random.integers(0, rows, rows)
+    index = make_index(
+        {
+            "when": [START + int(hour) * HOUR for hour in (hours if seed % 2 else np.sort(hours))],
+            "x": [float(value) for value in random.choice([1.0, 2.0, 3.0], rows)],
+            "y": [int(code) for code in random.choice([0, 1, 2], rows, p=[0.6, 0.3, 0.1])],
+        },
+        time_column="when",
+    )
+    validation = [
+        {"method": "holdout", "test_size": 0.3},
+        {"method": "cross_validation", "splits": int(random.integers(2, 6))},
+        {"method": "time_series"},
+        {"method": "time_series", "splits": int(random.integers(2, 5))},
+    ][seed % 4]
+    move = {"column": "x", "horizon": "2h", "min_percent_change": 20, "direction": "up"}
+    target = [{"column": "y"}, {"column": "x", "operator": ">", "value": 1.5}, move][seed % 3]
+    stopping = {"early_stopping_rounds": 3} if random.random() < 0.5 else {}
+    spec = training_spec(target=target, features=["x"] if seed % 3 == 0 else ["y"], validation=validation, **stopping)
+    try:
+        drawn(index, spec)
+    except Invalid:
+        event("refused")
+    else:
+        event("drawn")

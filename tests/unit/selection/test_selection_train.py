@@ -9,7 +9,7 @@ import pytest
 
 from ml_training.domain.states import TaskKind
 from ml_training.selection.index import ColumnKind, SelectionIndex
-from ml_training.selection.plan import TrainPlan, plan_train
+from ml_training.selection.plan import Folds, TrainPlan, plan_train
 
 MakeIndex = Callable[..., SelectionIndex]
 DAY = timedelta(days=1)
@@ -39,6 +39,11 @@ def history(make_index: MakeIndex) -> SelectionIndex:
 
 def plan_of(index: SelectionIndex, training_spec: Callable[..., Any], **fields: Any) -> TrainPlan:
     return plan_train(training_spec(**fields), index)
+
+
+def folds_of(index: SelectionIndex, training_spec: Callable[..., Any], **fields: Any) -> Folds:
+    spec = training_spec(**fields)
+    return plan_train(spec, index).draw(spec, index)
 
 
 def feature_names(plan: TrainPlan) -> tuple[str, ...]:
@@ -238,11 +243,12 @@ def test_early_stopping_takes_a_tenth_of_the_training_part_and_no_held_out_row(
 ) -> None:
     index = make_index({"x": np.arange(1_000) / 3, "y": np.arange(1_000) % 4 // 3, "z": np.arange(1_000) / 7})
     for target in ("y", "z"):
-        plan, again, other, without = (
-            plan_of(index, training_spec, target=target, **fields)
+        plan = plan_of(index, training_spec, target=target, **STOPPING)
+        folds, again, other, without = (
+            folds_of(index, training_spec, target=target, **fields)
             for fields in (STOPPING, STOPPING, {**STOPPING, "random_state": 43}, {})
         )
-        fit, stop, held_out = plan.final.fit, plan.final.stop, plan.final.held_out
+        fit, stop, held_out = folds.final.fit, folds.final.stop, folds.final.held_out
         assert len(stop) == 80
         assert sorted([*fit, *stop]) == without.final.fit.tolist()
         assert held_out.tolist() == without.final.held_out.tolist()
@@ -256,7 +262,7 @@ def test_early_stopping_is_refused_where_nothing_can_be_set_aside(
     make_index: MakeIndex, training_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]]
 ) -> None:
     index = make_index({"x": X[:3], "y": ["a", "b", "b"]})
-    assert len(plan_of(index, training_spec).final.train) == 2
+    assert len(folds_of(index, training_spec).final.train) == 2
     spec = training_spec(early_stopping_rounds=5)
     assert list(reasons(plan_train, spec, index)) == ["/early_stopping_rounds"]
 
@@ -264,7 +270,8 @@ def test_early_stopping_is_refused_where_nothing_can_be_set_aside(
 def test_the_same_question_has_the_same_answer_and_the_seed_changes_the_split_only(
     history: SelectionIndex, training_spec: Callable[..., Any]
 ) -> None:
-    first, again, other = (plan_of(history, training_spec, random_state=seed) for seed in (1, 1, 4))
+    first, again, other = (folds_of(history, training_spec, random_state=seed) for seed in (1, 1, 4))
     assert first.final.held_out.tolist() == again.final.held_out.tolist()
     assert first.final.held_out.tolist() != other.final.held_out.tolist()
-    assert first.rows.tolist() == other.rows.tolist()
+    rows = [plan_of(history, training_spec, random_state=seed).rows.tolist() for seed in (1, 4)]
+    assert rows[0] == rows[1]

@@ -126,7 +126,7 @@ def _by_loop(rows: Rows, horizon: int, change: float, up: bool) -> dict[int, boo
         if not price or max(mates)[0] < minute + horizon:
             continue
         known = [rows[place][2] for other, place in mates if other <= minute + horizon and rows[place][2] is not None]
-        percent = (float(known[-1] or 0.0) - price) / abs(price) * 100
+        percent = (float(known[-1] or 0.0) / abs(price) - price / abs(price)) * 100
         found[row] = percent >= change if up else percent <= -change
     return found
 

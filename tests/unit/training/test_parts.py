@@ -29,7 +29,7 @@ def test_the_matrix_holds_numbers_booleans_and_codes_with_nan_for_missing(tmp_pa
         category("y", ["no", "yes", "no", "yes"]),
     )
     plan = plan_train(job("ridge"), index)
-    schema = training_schema(plan, index, target=job("ridge").target, fold=plan.final)
+    schema = training_schema(plan, index, target=job("ridge").target, fold=plan.draw(job("ridge"), index).final)
     known = {feature.name: feature.categories for feature in schema.features}["c"]
     matrix = model_matrix(index, schema.features, np.arange(4))
     expected = [
