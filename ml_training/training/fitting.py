@@ -15,6 +15,7 @@ from ml_training.selection.plan import FeatureSchema, Fold, TrainPlan
 from ml_training.selection.split import Positions
 from ml_training.training.artifact import LoadedModel
 from ml_training.training.balance import balanced
+from ml_training.training.costs import shares
 from ml_training.training.curves import LearningCurve
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import FitJob, Fitted, Part
@@ -26,7 +27,6 @@ from ml_training.training.scores import Predicted
 from ml_training.training.target import TargetScale
 
 CELLS_A_THREAD = 500_000  # with less to do than this, another thread costs more than it brings
-READ, FITTED = 0.05, 0.93  # the share of a fold that is done after each stage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +56,17 @@ class FoldFitter:
         split: its number, None for the fit whose model is stored; until: the share of the job that is done then.
         """
         start = self.progress.fraction
-        self._stage(f"reading {len(self.plan.features)} features", start, until, share=READ)
+        expected = shares(self.spec, self.plan.features, train=len(fold.train), held_out=len(fold.held_out))
+
+        def at(share: float) -> float:
+            return start + share * (until - start)
+
+        self.progress.stage(f"reading {len(self.plan.features)} features", until=at(expected.read))
         schema = training_schema(self.plan, self.index, target=self.spec.target, fold=fold)
         reader = MatrixReader(self.index, schema.features)
         train, held_out = (reader.read(self.plan.rows[rows]) for rows in (fold.train, fold.held_out))
         threads = min(self.threads, 1 + train.size // CELLS_A_THREAD)
-        self._stage(f"training {self.spec.model_type}", start, until, share=FITTED)
+        self.progress.stage(f"training {self.spec.model_type}", until=at(expected.prepared), then=at(expected.fitted))
         known, scale = self._known(fold), self._scale(fold)
         metric = "log_loss" if self.plan.task.is_classification else "rmse"
         curve = LearningCurve(metric, self.progress.reporter, unit=scale.scale, split=split)
@@ -70,15 +75,13 @@ class FoldFitter:
         model = LoadedModel(schema, self.spec.model_type, fitted.model, scale, known)
         if not len(held_out):
             return FittedFold(model, fitted, curve, None, None)
-        share = FITTED + (1 - FITTED) * len(train) / (len(train) + len(held_out))
-        self._stage("scoring the training part", start, until, share=share)
+        rest = 1 - expected.fitted
+        share = expected.fitted + rest * len(train) / (len(train) + len(held_out))
+        self.progress.stage("scoring the training part", until=at(share))
         on_train = model.predict_matrix(train, threads=threads, progress=self.progress)
-        self._stage("scoring the held-out part", start, until, share=1.0)
+        self.progress.stage("scoring the held-out part", until=until)
         on_held_out = model.predict_matrix(held_out, threads=threads, progress=self.progress)
         return FittedFold(model, fitted, curve, on_train, on_held_out)
-
-    def _stage(self, message: str, start: float, until: float, *, share: float) -> None:
-        self.progress.stage(message, until=start + share * (until - start))
 
     def _known(self, fold: Fold) -> tuple[int, ...]:
         """The classes that occur in the rows to learn from; () for regression."""

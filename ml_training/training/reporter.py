@@ -55,8 +55,9 @@ class Progress:
         self._fraction = 0.0
         self._stage_start = 0.0
         self._stage_end = 0.0
+        self._then: float | None = None
         self._label = ""
-        self._started = clock()
+        self._anchor: tuple[float, float] | None = (clock(), 0.0)
 
     @property
     def fraction(self) -> float:
@@ -67,20 +68,26 @@ class Progress:
         """What the messages begin with from now on; nothing when empty."""
         self._label = f"{label}: " if label else ""
 
-    def stage(self, message: str, *, until: float) -> None:
-        """Begin a stage that ends at the fraction `until`; raises Interrupted."""
-        self._stage_start, self._stage_end = self.fraction, until
-        self._started = self._clock()
+    def stage(self, message: str, *, until: float, then: float | None = None) -> None:
+        """Begin a stage that ends at the fraction `until`; raises Interrupted.
+
+        With `then` the first step begins the next one, up to there: what went before it was preparation.
+        """
+        self._stage_start, self._stage_end, self._then = self.fraction, until, then
+        self._anchor = (self._clock(), self._stage_start)
         self._report(self._stage_start, message, eta_seconds=None)
 
     def step(self, done: float, total: float, message: str) -> None:
         """`done` of `total` steps of the stage are behind us; raises Interrupted."""
-        share = min(done / total, 1.0)
-        moved = share * (self._stage_end - self._stage_start)
+        if self._then is not None:
+            self._stage_start, self._stage_end, self._then, self._anchor = self._stage_end, self._then, None, None
+        fraction = self._stage_start + min(done / total, 1.0) * (self._stage_end - self._stage_start)
+        now = self._clock()
+        if self._anchor is None:
+            self._anchor = (now, fraction)
         # The rate of this stage stands for those to come: their shares of the job say how long each takes.
-        left = 1.0 - self._stage_start - moved
-        eta = (self._clock() - self._started) * left / moved if moved > 0 else None
-        self._report(self._stage_start + moved, message, eta_seconds=eta)
+        since, moved = now - self._anchor[0], fraction - self._anchor[1]
+        self._report(fraction, message, eta_seconds=since * (1.0 - fraction) / moved if moved > 0 else None)
 
     def finish(self, message: str) -> None:
         """The job is done."""

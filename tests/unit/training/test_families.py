@@ -227,6 +227,23 @@ def test_a_network_that_diverges_fails_with_a_hint() -> None:
     assert "learning_rate_init" in caught.value.hint
 
 
+@pytest.mark.parametrize("model_type", [kind.value for kind in ModelType])
+@pytest.mark.parametrize("empty", [[0], [1], [0, 1, 2]], ids=str)
+def test_a_feature_without_a_value_in_the_rows_fitted_is_learnt_around(model_type: str, empty: list[int]) -> None:
+    few = {"max_iter": 3} if model_type == "mlp" else {}
+    job = fit_job(model_type, TaskKind.BINARY, **few)
+    x = job.fit.x.copy(order="F")
+    x[:, empty] = np.nan
+    assert job.held_out is not None
+    found = fitted(replace(job, fit=replace(job.fit, x=x)), model_type)
+    said = found.model.predict(job.held_out.x, threads=1)
+    assert np.isfinite(said).all()
+    hidden = job.held_out.x.copy(order="F")
+    hidden[:, empty] = np.nan
+    if len(empty) == 1 and model_type not in ("logistic_regression", "ridge", "mlp"):
+        np.testing.assert_array_equal(found.model.predict(hidden, threads=1), said)
+
+
 def test_a_slow_improvement_below_the_tolerance_counts_as_none() -> None:
     best = BestLoss(3, tolerance=0.1)
     assert [best.improved(step, loss) for step, loss in enumerate([1.0, 0.95, 0.9, 0.84], start=1)] == [

@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import Interrupted, StopReason
 from ml_training.domain.states import TaskKind
+from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import Fold, plan_train
+from ml_training.selection.schema import FeatureSchema, Window
+from ml_training.training.costs import shares
 from ml_training.training.curves import LearningCurve, classification_curves
 from ml_training.training.matrix import LARGEST, model_matrix
 from ml_training.training.reporter import Progress, slices
@@ -123,6 +127,37 @@ def test_progress_never_falls_and_the_eta_is_what_the_measured_rate_says() -> No
     assert recorder.etas[:2] == [None, None]
     assert recorder.etas[2] == pytest.approx(10 * 0.68 / 0.12)  # to the end of the job, at the rate of this stage
     assert recorder.etas[-1] == 0.0
+
+
+def test_the_first_round_ends_the_preparation_whose_time_is_no_rate_of_the_rounds() -> None:
+    now = [100.0]
+    recorder = Recorder()
+    progress = Progress(recorder, clock=lambda: now[0])
+    progress.within("split 1 of 2")
+    progress.stage("training", until=0.2, then=0.8)
+    now[0] += 60
+    progress.step(1, 10, "round 1")
+    now[0] += 1
+    progress.step(2, 10, "round 2")
+    progress.within("")
+    progress.stage("scoring", until=1.0)
+    assert recorder.fractions == pytest.approx([0.0, 0.26, 0.32, 0.8])
+    assert recorder.etas[:2] == [None, None]
+    assert recorder.etas[2] == pytest.approx(0.68 / 0.06)
+    assert recorder.messages == ["split 1 of 2: training", "split 1 of 2: round 1", "split 1 of 2: round 2", "scoring"]
+
+
+@pytest.mark.parametrize("model_type", [kind.value for kind in ModelType])
+def test_the_stages_of_a_fold_share_it_out(model_type: str) -> None:
+    spec = job(model_type)
+    features = [
+        FeatureSchema("a", ColumnKind.NUMBER),
+        FeatureSchema("b", ColumnKind.NUMBER, window=Window("a", 5, "std")),
+    ]
+    found = shares(spec, features, train=1_000, held_out=200)
+    assert 0 < found.read < found.prepared < found.fitted < 1
+    assert shares(spec, features, train=1_000, held_out=0).fitted == 1.0
+    assert shares(spec, features[:1], train=1_000, held_out=200).read < found.read
 
 
 def test_a_reason_to_stop_is_raised_at_once() -> None:
