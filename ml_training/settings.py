@@ -16,6 +16,7 @@ PREFIX = "ML_TRAINING_"
 DEFAULT_BROKER = "redis://127.0.0.1:6379/0"  # where a Redis listens that nobody configured
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+SecondsOrNever = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 ESCAPED = "with special characters of the password as %XX"
 DATABASE_FORM = f"must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME, {ESCAPED}"
 BROKER_FORM = f"must be redis://:PASSWORD@HOST:PORT/DB, rediss://... or redis+socket:///PATH, {ESCAPED}"
@@ -64,6 +65,8 @@ class Settings(BaseSettings):
     fold_seconds: Seconds = 5.0
     sweep_seconds: Seconds = 600.0
     sweep_age_seconds: Seconds = 3600.0
+    retention_seconds: SecondsOrNever = 90 * 86_400.0
+    retention_pause_seconds: Seconds = 0.5
     publish_budget_seconds: Seconds = 1.0
     snapshot_seconds: Seconds = 1.0
     limits: Limits = Limits()

@@ -13,7 +13,7 @@ from ml_training.services.core import Core, build_core
 from ml_training.services.heartbeat import beat, process_name, say_goodbye
 from ml_training.services.reap import reap_once
 from ml_training.services.relay import relay_once
-from ml_training.services.upkeep import fold_once, forget_once, sweep_once
+from ml_training.services.upkeep import fold_once, forget_once, retain_once, sweep_once
 from ml_training.settings import Settings
 
 log = get_logger(__name__)
@@ -38,6 +38,12 @@ def loops(core: Core, settings: Settings, process: str) -> tuple[Loop, ...]:
         Loop("reap", settings.reap_seconds, lambda: reap_once(core)),
         Loop("fold", settings.fold_seconds, lambda: fold_once(core)),
         Loop("forget", settings.sweep_seconds, lambda: forget_once(core)),
+        Loop(
+            "retain",
+            settings.sweep_seconds,
+            lambda: retain_once(core, age_seconds=settings.retention_seconds),
+            busy_every=settings.retention_pause_seconds,
+        ),
         Loop("sweep", settings.sweep_seconds, lambda: sweep_once(core, age_seconds=settings.sweep_age_seconds)),
     )
 

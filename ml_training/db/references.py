@@ -6,19 +6,20 @@ from sqlalchemy import Connection, or_, select
 
 from ml_training.db.tables import datasets, models
 
+_TRAINED = select(models.c.id).where(models.c.dataset_id == datasets.c.id, models.c.deleted_at.is_(None)).exists()
+
 
 def is_referenced(connection: Connection, key: str) -> bool:
     """Whether a row needs the object. A deleted data set needs its bytes as long as a model was trained on it."""
     of_dataset = or_(datasets.c.raw_key == key, datasets.c.index_key == key)
-    trained = select(models.c.id).where(models.c.dataset_id == datasets.c.id, models.c.deleted_at.is_(None)).exists()
-    by_dataset = select(datasets.c.id).where(of_dataset, or_(datasets.c.deleted_at.is_(None), trained)).limit(1)
+    by_dataset = select(datasets.c.id).where(of_dataset, or_(datasets.c.deleted_at.is_(None), _TRAINED)).limit(1)
     by_model = select(models.c.id).where(models.c.artifact_key == key, models.c.deleted_at.is_(None)).limit(1)
     return any(connection.execute(query).first() for query in (by_dataset, by_model))
 
 
 def needed_objects(connection: Connection) -> Iterator[tuple[str, str, str]]:
-    """(what, key, sha256) of every object that rows which are not deleted name."""
-    for row in connection.execute(select(datasets).where(datasets.c.deleted_at.is_(None))):
+    """(what, key, sha256) of every object that rows need; a deleted data set as long as a model was trained on it."""
+    for row in connection.execute(select(datasets).where(or_(datasets.c.deleted_at.is_(None), _TRAINED))):
         yield f"data set {row.id} upload", row.raw_key, row.raw_sha256
         if row.index_key is not None:
             yield f"data set {row.id} index", row.index_key, row.index_sha256

@@ -1,14 +1,16 @@
-"""Keeps tables and files in order: folds the ledger, forgets dead processes, sweeps files that no row names."""
+"""Keeps tables and files in order: folds the ledger, forgets old jobs and dead processes, sweeps files of no row."""
 
 from dataclasses import dataclass
 
-from ml_training.db import heartbeats, ledger
+from ml_training.db import heartbeats, ledger, retention
 from ml_training.db.references import is_referenced
 from ml_training.logs import get_logger
 from ml_training.services.core import Core
 
 log = get_logger(__name__)
 FOLD_BATCH = 10_000
+KEYS_LOOKED_AT = 20_000  # more than jobs may wait: old keys of living jobs never hide those of forgotten ones
+RETENTION_BATCH = 500  # short transactions: nobody waits behind a long one
 HEARTBEATS_KEPT_SECONDS = 900.0  # longer than the ten minutes for which a lost worker stays visible
 
 
@@ -30,6 +32,19 @@ def forget_once(core: Core) -> int:
     """Remove the heartbeat rows of processes long gone; returns how many."""
     with core.database.write() as connection:
         return heartbeats.forget_old_heartbeats(connection, older_than_seconds=HEARTBEATS_KEPT_SECONDS)
+
+
+def retain_once(core: Core, *, age_seconds: float) -> int:
+    """Forget a batch of jobs that ended longer ago than this, and keys of such jobs; how many. 0 keeps them all."""
+    if not age_seconds:
+        return 0
+    with core.database.write() as connection:
+        jobs = retention.forget_jobs(connection, older_than_seconds=age_seconds, limit=RETENTION_BATCH)
+    with core.database.write() as connection:
+        keys = retention.forget_keys(connection, older_than_seconds=age_seconds, limit=KEYS_LOOKED_AT)
+    if jobs or keys:
+        log.info("old_jobs_forgotten", jobs=jobs, keys=keys)
+    return jobs + keys
 
 
 def sweep_once(core: Core, *, age_seconds: float) -> Swept:
