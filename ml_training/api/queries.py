@@ -6,6 +6,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 
 from ml_training.api.documented import Query
 from ml_training.domain.algorithms import ModelType
+from ml_training.domain.changes import Alias
+from ml_training.domain.specs import Name
 from ml_training.domain.states import JobStatus, JobType
 
 LONGEST_WAIT_SECONDS = 60
@@ -42,6 +44,14 @@ class JobsQuery(PageQuery):
     status: JobStatus | None = None
     job_type: JobType | None = None
     model_type: ModelLabel | None = None
+
+
+class ModelsQuery(PageQuery):
+    """Filters of the model list."""
+
+    name: Name | None = None
+    alias: Alias | None = None
+    model_type: ModelType | None = None
 
 
 class WaitQuery(Query):

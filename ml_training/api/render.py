@@ -118,6 +118,9 @@ def model_summary(record: Model) -> Json:
         "scores": record.scores,
         "train_accuracy": record.train_accuracy,
         "test_accuracy": record.test_accuracy,
+        "description": record.description,
+        "tags": list(record.tags),
+        "aliases": list(record.aliases),
         "created_at": rfc3339(record.created_at),
     }
 

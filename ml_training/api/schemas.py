@@ -198,6 +198,9 @@ class ModelSummary(Schema):
     scores: dict[str, Any]
     train_accuracy: float | None
     test_accuracy: float | None
+    description: str
+    tags: list[str]
+    aliases: list[str] = Field(description="each points to one version of the name")
     created_at: datetime
 
 

@@ -61,7 +61,7 @@ def in_background(place: Workplace) -> threading.Thread:
 def models_of(database: Database, job_id: int) -> list[int]:
     """The attempts whose models the job has."""
     with database.read() as connection:
-        found = registry.list_models(connection, before_id=None, limit=100)
+        found = registry.list_models(connection, {}, before_id=None, limit=100)
     return [model.attempt for model in found if model.job_id == job_id]
 
 

@@ -30,7 +30,7 @@ MODEL = Model(
     id=3, name="m", version=1, model_type="ridge", task="regression", job_id=7, attempt=2, dataset_id=1,
     dataset_sha256="0" * 64, artifact_key="artifacts/x", artifact_sha256="1" * 64, artifact_bytes=5, scores={},
     details={"features": []}, lineage={"seed": 1}, train_accuracy=None, test_accuracy=None, created_at=0.0,
-    deleted_at=None,
+    deleted_at=None, description="the first", tags=("eu",), aliases=("champion",),
 )  # fmt: skip
 TEST_RESULT = records.TestResult(
     id=4, job_id=8, attempt=1, model_id=3, dataset_id=1, rows=10, scores={"rmse": 1.5, "r2": None}, overlap=True,
