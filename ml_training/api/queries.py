@@ -54,6 +54,12 @@ class ModelsQuery(PageQuery):
     model_type: ModelType | None = None
 
 
+class EventsQuery(Query):
+    """Where in a journal to read on."""
+
+    after: Count = Field(0, description="only rows behind this id; the header Last-Event-ID goes before it")
+
+
 class WaitQuery(Query):
     """How long to wait for the end."""
 
@@ -66,6 +72,12 @@ class PreviewQuery(Query):
     """How many rows to show."""
 
     limit: Annotated[Count, Field(ge=1, le=200)] = Field(20, description="how many rows")
+
+
+class LastEventHeader(BaseModel):
+    """The header by which a stream goes on where it broke off."""
+
+    last_event_id: Count | None = Field(None, alias="Last-Event-ID", description="the id of the last event received")
 
 
 class IdempotencyHeader(BaseModel):

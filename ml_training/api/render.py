@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from ml_training.domain.records import Comparison, Dataset, Job, Model, TestResult
+from ml_training.domain.records import Comparison, Dataset, Job, JobEvent, Model, TestResult
 from ml_training.domain.samples import Sample
 from ml_training.domain.states import JobStatus, JobType
+from ml_training.services.follow import END, News, State
 from ml_training.services.read import Page
 
 T = TypeVar("T")
@@ -62,6 +63,27 @@ def job(record: Job) -> Json:
         "error": error and {"code": error.code, "message": error.message, "hint": error.hint},
         "spec": record.spec,
     }
+
+
+def news(item: News) -> tuple[str, Json]:
+    """What happened to a job: the kind of the event and its data."""
+    if isinstance(item, State):
+        return "progress", {
+            "status": item.status,
+            "progress": item.progress,
+            "progress_message": item.progress_message,
+            "eta_seconds": item.eta_seconds,
+            "attempt": item.attempt,
+        }
+    told = {"attempt": item.attempt, "at": rfc3339(item.at)}
+    if isinstance(item, JobEvent):
+        return item.kind, {**item.body, **told}
+    return END, {"status": item.status, **told}
+
+
+def log_line(record: JobEvent) -> Json:
+    """A line of a job's log."""
+    return {"seq": record.seq, "attempt": record.attempt, "at": rfc3339(record.at), "line": record.body["line"]}
 
 
 def dataset_summary(record: Dataset) -> Json:

@@ -87,6 +87,22 @@ class JobPage(Schema):
     next_cursor: Cursor
 
 
+class LogLine(Schema):
+    """A line of a job's log."""
+
+    seq: int = Field(description="its place in the journal; as ?cursor= it leads to the lines behind it")
+    attempt: int
+    at: datetime
+    line: str
+
+
+class LogPage(Schema):
+    """Log lines, oldest first."""
+
+    items: list[LogLine]
+    next_cursor: Annotated[str | None, Field(description="for ?cursor= of the next page; null when that is all now")]
+
+
 class BatchAnswer(Schema):
     """The answer to one spec of a batch."""
 

@@ -7,9 +7,9 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from ml_training.db import datasets, jobs, registry
+from ml_training.db import datasets, events, jobs, registry
 from ml_training.domain.errors import FieldError, Invalid, NotFound
-from ml_training.domain.records import Comparison, Dataset, Job, Model, TestResult
+from ml_training.domain.records import Comparison, Dataset, Job, JobEvent, Model, TestResult
 from ml_training.domain.states import DatasetStatus
 from ml_training.selection.preview import preview
 from ml_training.services.core import Core
@@ -104,6 +104,15 @@ def list_test_results(core: Core, *, cursor: str | None = None, limit: int | Non
 def list_comparisons(core: Core, *, cursor: str | None = None, limit: int | None = None) -> Page[Comparison]:
     """Comparisons, newest first."""
     return _page(core, registry.list_comparisons, cursor, limit)
+
+
+def list_log(core: Core, job_id: int, *, cursor: str | None = None, limit: int | None = None) -> Page[JobEvent]:
+    """The log lines of a job, oldest first; the cursor is the `seq` of a line, and reading goes on behind it."""
+    size, after = _page_size(core, limit), _position(cursor)
+    get_job(core, job_id)
+    with core.database.read() as connection:
+        lines = events.read_log(connection, job_id, after=after or 0, limit=size + 1)
+    return Page(lines[:size], str(lines[size - 1].seq) if len(lines) > size else None)
 
 
 def preview_dataset(core: Core, dataset_id: int, limit: int) -> list[dict[str, Any]]:
