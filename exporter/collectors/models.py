@@ -1,4 +1,4 @@
-"""How good the newest models are: accuracies of 200, every score of 100."""
+"""How good the models are: accuracies of the newest 200 and of 200 older ones with an alias, every score of 100."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,8 @@ from exporter.exposition import Families, finite, sample, samples
 from ml_training.db.stats import ModelRow, Stats
 from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
-MOST_MODELS = 200
+MOST_NEWEST = 200
+MOST_ALIASED = 200
 MOST_SCORED = 100
 SPLITS = ("train", "held_out")
 SCORES = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS)
@@ -19,17 +20,17 @@ class Models:
     """Keeps the lines of what cannot change: the scores of a training."""
 
     def __init__(self) -> None:
-        self._newest: tuple[ModelRow, ...] = ()
+        self._shown: tuple[ModelRow, ...] = ()
         self._scores: dict[int, bytes] = {}
         self._show = always(_families((), b""))
 
     def ask(self, stats: Stats) -> Show:
-        """The newest models; a regression model has no accuracy."""
-        newest = stats.newest_models(limit=MOST_MODELS)
-        if newest != self._newest:
-            self._read_scores(stats, [row.id for row in newest[:MOST_SCORED]])
-            self._show = always(_families(newest, b"".join(self._scores.values())))
-            self._newest = newest
+        """The models to show, newest first; a regression model has no accuracy."""
+        shown = stats.shown_models(newest=MOST_NEWEST, aliased=MOST_ALIASED)
+        if shown != self._shown:
+            self._read_scores(stats, [row.id for row in shown[:MOST_SCORED]])
+            self._show = always(_families(shown, b"".join(self._scores.values())))
+            self._shown = shown
         return self._show
 
     def _read_scores(self, stats: Stats, ids: list[int]) -> None:
@@ -40,9 +41,9 @@ class Models:
         }
 
 
-def _families(newest: tuple[ModelRow, ...], scores: bytes) -> Families:
-    training = [((str(row.id),), row.train_accuracy) for row in newest]
-    test = [((str(row.id),), row.test_accuracy) for row in newest]
+def _families(shown: tuple[ModelRow, ...], scores: bytes) -> Families:
+    training = [((str(row.id),), row.train_accuracy) for row in shown]
+    test = [((str(row.id),), row.test_accuracy) for row in shown]
     return {
         metrics.TRAINING_ACCURACY: samples(metrics.TRAINING_ACCURACY, training),
         metrics.TEST_ACCURACY: samples(metrics.TEST_ACCURACY, test),

@@ -1,14 +1,17 @@
-"""Jobs: submit one or many, list, show or wait, cancel."""
+"""Jobs: submit one or many, list, show or wait, follow, read the log, cancel."""
 
 from flask import Response, request
+from pydantic import ValidationError
 
 from ml_training.api import render, requests, schemas
 from ml_training.api.context import PREFIX, context, core
 from ml_training.api.documented import blueprint, documented, problems
-from ml_training.api.queries import IdempotencyHeader, JobsQuery, WaitQuery
+from ml_training.api.queries import EventsQuery, IdempotencyHeader, JobsQuery, LastEventHeader, PageQuery, WaitQuery
 from ml_training.api.respond import field_errors_json, reply
+from ml_training.api.stream import MIMETYPE, stream_job
 from ml_training.api.waiting import wait_or_not
 from ml_training.domain.errors import FieldError, Invalid
+from ml_training.domain.pointers import field_errors
 from ml_training.domain.records import Job
 from ml_training.domain.rejections import Rejection
 from ml_training.services import read
@@ -16,6 +19,8 @@ from ml_training.services.lifecycle import request_cancel
 from ml_training.services.submit import BatchItem, submit_batch, submit_job
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
+LAST_EVENT_ID = "Last-Event-ID"
+STREAM = {"content": {MIMETYPE: {"schema": {"type": "string"}}}}
 jobs = blueprint("jobs", "Train, test and compare models")
 
 
@@ -56,11 +61,37 @@ def show(job_id: int, query: WaitQuery) -> Response:
     )
 
 
+@jobs.get("/<id:job_id>/events", responses={200: STREAM, **problems(404)})
+@documented(path="job_id", query=EventsQuery, header=LastEventHeader)
+def follow(job_id: int, query: EventsQuery) -> Response:
+    """Server-sent events: progress, scores, log lines, and the end as the last one."""
+    last = _last_event_id()
+    read.get_job(core(), job_id)
+    return stream_job(job_id, after=query.after if last is None else last)
+
+
+@jobs.get("/<id:job_id>/logs", responses={200: schemas.LogPage, **problems(404)})
+@documented(path="job_id", query=PageQuery)
+def log_lines(job_id: int, query: PageQuery) -> Response:
+    """The job's log, oldest first."""
+    found = read.list_log(core(), job_id, cursor=query.cursor, limit=query.limit)
+    return reply(render.page(found, render.log_line))
+
+
 @jobs.post("/<id:job_id>/cancel", responses={202: schemas.Job, **problems(404, 409)})
 @documented(path="job_id")
 def cancel(job_id: int) -> Response:
     """Cancel a job: a PENDING one at once, a RUNNING one within seconds; also when it was asked for before."""
     return reply(render.job(request_cancel(core(), job_id)), 202)
+
+
+def _last_event_id() -> int | None:
+    value = request.headers.get(LAST_EVENT_ID)
+    given = {} if value is None else {LAST_EVENT_ID: value}
+    try:
+        return LastEventHeader.model_validate(given).last_event_id
+    except ValidationError as error:
+        raise Invalid("wrong header", errors=field_errors(error, given)) from None
 
 
 def _specs(body: object) -> list[object]:

@@ -1,4 +1,4 @@
-"""The slow lane: transfers and waits may hold only so many threads, so that health always has one."""
+"""The slow lane: transfers, waits and streams may hold only so many threads, so that health always has one."""
 
 import threading
 from types import TracebackType
@@ -33,7 +33,7 @@ class Slot:
 
 
 class SlowLane:
-    """At most `threads - 2` slow requests at a time (at least one), of them at most `waits` waits."""
+    """At most `threads - 2` slow requests at a time (at least one), of them at most `waits` waits and streams."""
 
     def __init__(self, *, threads: int, waits: int) -> None:
         places = max(1, threads - FREE_THREADS)
@@ -55,3 +55,11 @@ class SlowLane:
             self._waits.release()
             return None
         return Slot(self._waits, self._all)
+
+    def enter_stream(self) -> Slot:
+        """A place for a stream, of those for waits; raises Unavailable when there is none."""
+        slot = self.enter_wait()
+        if slot is None:
+            detail = "too many waits and streams at once for another stream: try again in a moment, or ask for the job"
+            raise Unavailable(detail, retry_after=RETRY_AFTER_SECONDS)
+        return slot

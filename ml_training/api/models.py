@@ -1,4 +1,4 @@
-"""Models: the registry, and the stored file of a model."""
+"""Models: the registry, what users say about a model, and its stored file."""
 
 import base64
 from collections.abc import Iterator
@@ -10,10 +10,12 @@ from flask import Response, request
 from ml_training.api import render, schemas
 from ml_training.api.context import context, core
 from ml_training.api.documented import blueprint, documented, problems
-from ml_training.api.queries import PageQuery
+from ml_training.api.queries import ModelsQuery
 from ml_training.api.respond import no_content, reply
+from ml_training.domain.changes import ModelChanges
+from ml_training.domain.specs import TrainSpec
 from ml_training.services import read
-from ml_training.services.registry import Artifact, delete_model, open_artifact
+from ml_training.services.registry import Artifact, change_model, delete_model, open_artifact, train_spec
 
 models = blueprint("models", "Trained models")
 CHUNK_BYTES = 64 << 10
@@ -21,10 +23,10 @@ FILE = {"content": {"application/zip": {"schema": {"type": "string", "format": "
 
 
 @models.get("", responses={200: schemas.ModelPage})
-@documented(query=PageQuery)
-def list_all(query: PageQuery) -> Response:
+@documented(query=ModelsQuery)
+def list_all(query: ModelsQuery) -> Response:
     """Models, newest first."""
-    found = read.list_models(core(), cursor=query.cursor, limit=query.limit)
+    found = read.list_models(core(), **query.model_dump())
     return reply(render.page(found, render.model_summary))
 
 
@@ -35,10 +37,24 @@ def show(model_id: int) -> Response:
     return reply(render.model(read.get_model(core(), model_id)))
 
 
-@models.delete("/<id:model_id>", responses={204: None, **problems(404)})
+@models.get("/<id:model_id>/spec", responses={200: TrainSpec, **problems(404)})
+@documented(path="model_id")
+def spec(model_id: int) -> Response:
+    """The spec that trained the model; as a new job it trains the same model."""
+    return reply(train_spec(core(), model_id))
+
+
+@models.patch("/<id:model_id>", responses={200: schemas.Model, **problems(400, 404, 413, 415)})
+@documented(path="model_id", body=ModelChanges)
+def change(model_id: int, body: object) -> Response:
+    """Set description, tags or aliases; an alias that another version of the name holds moves to this one."""
+    return reply(render.model(change_model(core(), model_id, body)))
+
+
+@models.delete("/<id:model_id>", responses={204: None, **problems(404, 409)})
 @documented(path="model_id")
 def delete(model_id: int) -> Response:
-    """Delete a model."""
+    """Delete a model and its aliases; not while a job that has not ended needs it."""
     delete_model(core(), model_id)
     return no_content()
 

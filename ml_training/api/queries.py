@@ -6,6 +6,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 
 from ml_training.api.documented import Query
 from ml_training.domain.algorithms import ModelType
+from ml_training.domain.changes import Alias
+from ml_training.domain.specs import Name
 from ml_training.domain.states import JobStatus, JobType
 
 LONGEST_WAIT_SECONDS = 60
@@ -44,6 +46,20 @@ class JobsQuery(PageQuery):
     model_type: ModelLabel | None = None
 
 
+class ModelsQuery(PageQuery):
+    """Filters of the model list."""
+
+    name: Name | None = None
+    alias: Alias | None = None
+    model_type: ModelType | None = None
+
+
+class EventsQuery(Query):
+    """Where in a journal to read on."""
+
+    after: Count = Field(0, description="only rows behind this id; the header Last-Event-ID goes before it")
+
+
 class WaitQuery(Query):
     """How long to wait for the end."""
 
@@ -56,6 +72,12 @@ class PreviewQuery(Query):
     """How many rows to show."""
 
     limit: Annotated[Count, Field(ge=1, le=200)] = Field(20, description="how many rows")
+
+
+class LastEventHeader(BaseModel):
+    """The header by which a stream goes on where it broke off."""
+
+    last_event_id: Count | None = Field(None, alias="Last-Event-ID", description="the id of the last event received")
 
 
 class IdempotencyHeader(BaseModel):

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from ml_training.domain.records import Comparison, Dataset, Job, Model, TestResult
+from ml_training.domain.records import Comparison, Dataset, Job, JobEvent, Model, TestResult
 from ml_training.domain.samples import Sample
 from ml_training.domain.states import JobStatus, JobType
+from ml_training.services.follow import END, News, State
 from ml_training.services.read import Page
 
 T = TypeVar("T")
@@ -64,6 +65,27 @@ def job(record: Job) -> Json:
     }
 
 
+def news(item: News) -> tuple[str, Json]:
+    """What happened to a job: the kind of the event and its data."""
+    if isinstance(item, State):
+        return "progress", {
+            "status": item.status,
+            "progress": item.progress,
+            "progress_message": item.progress_message,
+            "eta_seconds": item.eta_seconds,
+            "attempt": item.attempt,
+        }
+    told = {"attempt": item.attempt, "at": rfc3339(item.at)}
+    if isinstance(item, JobEvent):
+        return item.kind, {**item.body, **told}
+    return END, {"status": item.status, **told}
+
+
+def log_line(record: JobEvent) -> Json:
+    """A line of a job's log."""
+    return {"seq": record.seq, "attempt": record.attempt, "at": rfc3339(record.at), "line": record.body["line"]}
+
+
 def dataset_summary(record: Dataset) -> Json:
     """A data set without its profile, which may be long."""
     return {
@@ -118,6 +140,9 @@ def model_summary(record: Model) -> Json:
         "scores": record.scores,
         "train_accuracy": record.train_accuracy,
         "test_accuracy": record.test_accuracy,
+        "description": record.description,
+        "tags": list(record.tags),
+        "aliases": list(record.aliases),
         "created_at": rfc3339(record.created_at),
     }
 

@@ -87,6 +87,22 @@ class JobPage(Schema):
     next_cursor: Cursor
 
 
+class LogLine(Schema):
+    """A line of a job's log."""
+
+    seq: int = Field(description="its place in the journal; as ?cursor= it leads to the lines behind it")
+    attempt: int
+    at: datetime
+    line: str
+
+
+class LogPage(Schema):
+    """Log lines, oldest first."""
+
+    items: list[LogLine]
+    next_cursor: Annotated[str | None, Field(description="for ?cursor= of the next page; null when that is all now")]
+
+
 class BatchAnswer(Schema):
     """The answer to one spec of a batch."""
 
@@ -198,6 +214,9 @@ class ModelSummary(Schema):
     scores: dict[str, Any]
     train_accuracy: float | None
     test_accuracy: float | None
+    description: str
+    tags: list[str]
+    aliases: list[str] = Field(description="each points to one version of the name")
     created_at: datetime
 
 

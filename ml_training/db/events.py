@@ -35,3 +35,12 @@ def read_events(connection: Connection, job_id: int, *, after: int, limit: int) 
     query = select(job_events).where(job_events.c.job_id == job_id, job_events.c.seq > after)
     rows = connection.execute(query.order_by(job_events.c.seq).limit(limit)).mappings()
     return [JobEvent(**row) for row in rows]
+
+
+def read_log(connection: Connection, job_id: int, *, after: int, limit: int) -> list[JobEvent]:
+    """Log lines with seq > after, in order."""
+    query = select(job_events).where(
+        job_events.c.job_id == job_id, job_events.c.seq > after, job_events.c.kind == "log"
+    )
+    rows = connection.execute(query.order_by(job_events.c.seq).limit(limit)).mappings()
+    return [JobEvent(**row) for row in rows]

@@ -1,12 +1,13 @@
 """Every statement about results: models, test results and comparisons."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Table, insert, select, update
 
+from ml_training.db.aliases import aliases_of, has_alias
 from ml_training.db.clock import db_now
-from ml_training.db.tables import comparisons, models, test_results
+from ml_training.db.tables import comparisons, models, test_results, versions
 from ml_training.db.versions import next_version
 from ml_training.domain.records import Comparison, Model, TestResult
 
@@ -34,13 +35,38 @@ def insert_comparison(connection: Connection, **values: Any) -> int:
 def get_model(connection: Connection, model_id: int) -> Model | None:
     """The model unless it was deleted, or None."""
     row = _first(connection, select(models).where(models.c.id == model_id, models.c.deleted_at.is_(None)))
-    return None if row is None else Model(**row)
+    return None if row is None else _models(connection, [row])[0]
 
 
-def list_models(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Model]:
-    """Newest first, without the deleted ones."""
+def list_models(
+    connection: Connection, filters: Mapping[str, str], *, before_id: int | None, limit: int
+) -> Sequence[Model]:
+    """Newest first, without the deleted ones; filters: name, model_type, alias."""
     query = select(models).where(models.c.deleted_at.is_(None))
-    return [Model(**row) for row in _page(connection, query, models, before_id, limit)]
+    for column, value in filters.items():
+        query = query.where(has_alias(value) if column == "alias" else models.c[column] == value)
+    return _models(connection, _page(connection, query, models, before_id, limit))
+
+
+def hold_name(connection: Connection, name: str) -> None:
+    """Lock a model's name until the end of the transaction: aliases within it change one transaction at a time."""
+    row = select(versions.c.last).where(versions.c.kind == "model", versions.c.name == name)
+    connection.execute(row.with_for_update())
+
+
+def hold_models(connection: Connection, model_ids: Collection[int], *, alone: bool) -> set[int]:
+    """Lock the rows until the end of the transaction; returns those that are not deleted.
+
+    A job takes them shared, a change or deletion `alone`: so no job is stored on a model that goes at the same moment.
+    """
+    found = select(models.c.id).where(models.c.id.in_(model_ids), models.c.deleted_at.is_(None))
+    return set(connection.execute(found.order_by(models.c.id).with_for_update(read=not alone)).scalars())
+
+
+def describe_model(connection: Connection, model_id: int, **values: Any) -> None:
+    """Set what users say about a model: description, tags."""
+    if values:
+        connection.execute(update(models).where(models.c.id == model_id).values(**values))
 
 
 def mark_model_deleted(connection: Connection, model_id: int) -> bool:
@@ -86,6 +112,11 @@ def _page(
     if before_id is not None:
         query = query.where(table.c.id < before_id)
     return connection.execute(query.order_by(table.c.id.desc()).limit(limit)).mappings().all()
+
+
+def _models(connection: Connection, rows: Sequence[RowMapping]) -> list[Model]:
+    aliases = aliases_of(connection, [row["id"] for row in rows])
+    return [Model(**{**row, "tags": tuple(row["tags"]), "aliases": aliases.get(row["id"], ())}) for row in rows]
 
 
 def _comparison(row: RowMapping) -> Comparison:

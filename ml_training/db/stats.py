@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from ml_training.db.clock import db_now
 from ml_training.db.engine import Database
-from ml_training.db.tables import datasets, heartbeats, jobs, ledger, ledger_totals, models
+from ml_training.db.tables import datasets, heartbeats, jobs, ledger, ledger_totals, model_aliases, models
 
 LIVE = ("RUNNING", "PENDING")
 
@@ -105,10 +105,11 @@ class HeartbeatRow(NamedTuple):
 
 
 # Built once: building a statement costs five times as much as executing it, and these are asked every second.
-_NOW, _SINCE, _LIMIT = (
+_NOW, _SINCE, _LIMIT, _ALIASED = (
     bindparam("now", type_=Double),
     bindparam("since", type_=Double),
     bindparam("limit", type_=Integer),
+    bindparam("aliased", type_=Integer),
 )
 _FINISHED = jobs.c.finished_at >= _SINCE
 
@@ -158,6 +159,17 @@ def _stored(table: Table, size: ColumnElement[int]) -> Executable:
     return select(func.count(), total).where(table.c.deleted_at.is_(None))
 
 
+def _shown_models() -> CompoundSelect[Any]:
+    # Two walks down an index, each of which ends at its limit, however many models there are.
+    live = _columns(models, ModelRow).where(models.c.deleted_at.is_(None))
+    newest = live.order_by(models.c.id.desc()).limit(_LIMIT).cte("newest")
+    older = model_aliases.c.model_id < select(func.min(newest.c.id)).scalar_subquery()
+    walk = select(model_aliases.c.model_id).distinct().where(older).order_by(model_aliases.c.model_id.desc())
+    aliased = walk.limit(_ALIASED).subquery("aliased")
+    both = union_all(select(newest), live.join(aliased, aliased.c.model_id == models.c.id))
+    return both.order_by(literal_column("1").desc())
+
+
 _CLOCK = select(db_now())
 _LEDGER = _ledger()
 _JOBS = _jobs()
@@ -166,12 +178,7 @@ _LIVE_JOBS = _live_jobs()
 _BUSY_SLOTS = select(jobs.c.worker, func.count()).where(_status("RUNNING")).group_by(jobs.c.worker)
 _STORED_MODELS = _stored(models, models.c.artifact_bytes)
 _STORED_DATASETS = _stored(datasets, datasets.c.raw_bytes + datasets.c.index_bytes)
-_NEWEST_MODELS = (
-    select(models.c.id, models.c.train_accuracy, models.c.test_accuracy)
-    .where(models.c.deleted_at.is_(None))
-    .order_by(models.c.id.desc())
-    .limit(_LIMIT)
-)
+_SHOWN_MODELS = _shown_models()
 _HEARTBEATS = (
     _columns(heartbeats, HeartbeatRow)
     .where(heartbeats.c.seen_at >= _SINCE)
@@ -219,9 +226,9 @@ class Stats:
         """Data sets that are not deleted, and their uploads and indexes. Reads every one: not for every second."""
         return Stored._make(map(int, self._ask(_STORED_DATASETS)[0]))
 
-    def newest_models(self, *, limit: int) -> tuple[ModelRow, ...]:
-        """The newest models that are not deleted, newest first."""
-        return tuple(map(ModelRow._make, self._ask(_NEWEST_MODELS, limit=limit)))
+    def shown_models(self, *, newest: int, aliased: int) -> tuple[ModelRow, ...]:
+        """The newest models, and the newest of the older ones that have an alias; without the deleted, newest first."""
+        return tuple(map(ModelRow._make, self._ask(_SHOWN_MODELS, limit=newest, aliased=aliased)))
 
     def scores_of(self, model_ids: Collection[int]) -> dict[int, Any]:
         """The scores of these models as they were stored, so nothing in them is sure; they never change."""

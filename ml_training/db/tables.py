@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -174,8 +175,27 @@ models = Table(
     _time("test_accuracy", nullable=True),
     _time("created_at"),
     _time("deleted_at", nullable=True),
+    Column("description", Text, nullable=False, server_default=text("''")),
+    Column("tags", JSON, nullable=False, server_default=text("'[]'")),
     UniqueConstraint("name", "version", name="models_name_version"),
     sqlite_autoincrement=True,
+)
+
+model_aliases = Table(  # the key makes an alias point to one version of a name
+    "model_aliases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("alias", Text, primary_key=True),
+    Column("model_id", BigId, ForeignKey("models.id"), nullable=False, index=True),
+    _time("created_at"),
+)
+Index("model_aliases_alias", model_aliases.c.alias, model_aliases.c.model_id)
+
+job_models = Table(  # the models that a TEST or COMPARE names
+    "job_models",
+    metadata,
+    Column("job_id", BigId, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("model_id", BigId, ForeignKey("models.id"), primary_key=True, index=True),
 )
 
 test_results = Table(

@@ -103,6 +103,9 @@ class Model:
     test_accuracy: float | None
     created_at: float
     deleted_at: float | None
+    description: str
+    tags: tuple[str, ...]
+    aliases: tuple[str, ...]  # such as champion; each points to one version of the name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

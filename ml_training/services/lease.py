@@ -19,7 +19,7 @@ from ml_training.domain.retry import EndReason
 from ml_training.logs import get_logger
 from ml_training.services import lifecycle
 from ml_training.services.lifecycle import Held
-from ml_training.services.reporter import JobReporter
+from ml_training.services.reporter import Event, JobReporter
 
 log = get_logger(__name__)
 
@@ -83,9 +83,9 @@ class Lease(threading.Thread):
             self._enforce()
 
     def _look(self) -> jobs.Watch | None:
-        held, events = self.held, self._reporter.take_events()
+        held, events = self.held, list[Event]()
         is_due = time.monotonic() - self._renewed >= self._times.renew
-        if not (events or is_due or self._reporter.has_moved()):
+        if not (is_due or self._reporter.has_moved()):
             with self._database.read() as connection:
                 return jobs.watch(connection, job_id=held.job_id, attempt=held.attempt)
         try:
@@ -100,6 +100,8 @@ class Lease(threading.Thread):
                 if seen is None:
                     lifecycle.count_refusal(connection, held, "lease")
                 else:
+                    # Under the row's lock: else the verdict could end the journal while we hold what is missing.
+                    events = self._reporter.take_events()
                     append_events(connection, job_id=held.job_id, attempt=held.attempt, events=events)
         except Unavailable:
             self._reporter.put_back(events)

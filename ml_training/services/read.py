@@ -24,7 +24,7 @@ LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some of many, newest first; `next_cursor` is None on the last page."""
+    """Some of many, in the order of their list; `next_cursor` is None on the last page."""
 
     items: Sequence[T]
     next_cursor: str | None
@@ -65,8 +65,7 @@ def list_jobs(
     limit: int | None = None,
 ) -> Page[Job]:
     """Jobs, newest first; a filter is the exact value or None."""
-    wanted = {"status": status, "job_type": job_type, "model_type": model_type}
-    filters: Mapping[str, str] = {name: value for name, value in wanted.items() if value is not None}
+    filters = _given(status=status, job_type=job_type, model_type=model_type)
 
     def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Job]:
         return jobs.list_jobs(connection, filters, before_id=before_id, limit=limit)
@@ -79,9 +78,22 @@ def list_datasets(core: Core, *, cursor: str | None = None, limit: int | None = 
     return _page(core, datasets.list_datasets, cursor, limit)
 
 
-def list_models(core: Core, *, cursor: str | None = None, limit: int | None = None) -> Page[Model]:
-    """Models, newest first."""
-    return _page(core, registry.list_models, cursor, limit)
+def list_models(
+    core: Core,
+    *,
+    name: str | None = None,
+    alias: str | None = None,
+    model_type: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> Page[Model]:
+    """Models, newest first; a filter is the exact value or None."""
+    filters = _given(name=name, alias=alias, model_type=model_type)
+
+    def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Model]:
+        return registry.list_models(connection, filters, before_id=before_id, limit=limit)
+
+    return _page(core, fetch, cursor, limit)
 
 
 def list_test_results(core: Core, *, cursor: str | None = None, limit: int | None = None) -> Page[TestResult]:
@@ -94,11 +106,13 @@ def list_comparisons(core: Core, *, cursor: str | None = None, limit: int | None
     return _page(core, registry.list_comparisons, cursor, limit)
 
 
-def job_events(core: Core, job_id: int, *, after: int = 0, limit: int = 1_000) -> list[JobEvent]:
-    """The journal of a job from `after` on."""
+def list_log(core: Core, job_id: int, *, cursor: str | None = None, limit: int | None = None) -> Page[JobEvent]:
+    """The log lines of a job, oldest first; the cursor is the `seq` of a line, and reading goes on behind it."""
+    size, after = _page_size(core, limit), _position(cursor)
     get_job(core, job_id)
     with core.database.read() as connection:
-        return events.read_events(connection, job_id, after=after, limit=limit)
+        lines = events.read_log(connection, job_id, after=after or 0, limit=size + 1)
+    return Page(lines[:size], str(lines[size - 1].seq) if len(lines) > size else None)
 
 
 def preview_dataset(core: Core, dataset_id: int, limit: int) -> list[dict[str, Any]]:
@@ -141,11 +155,15 @@ def _one(core: Core, fetch: Callable[[Connection, int], T | None], wanted: int, 
 
 
 def _page(core: Core, fetch: Any, cursor: str | None, limit: int | None) -> Page[Any]:
-    size, before_id = _page_size(core, limit), _before(cursor)
+    size, before_id = _page_size(core, limit), _position(cursor)
     with core.database.read() as connection:
         items = fetch(connection, before_id=before_id, limit=size + 1)
     more = len(items) > size
     return Page(items[:size], str(items[size - 1].id) if more else None)
+
+
+def _given(**filters: str | None) -> Mapping[str, str]:
+    return {name: value for name, value in filters.items() if value is not None}
 
 
 def _page_size(core: Core, limit: int | None) -> int:
@@ -156,7 +174,7 @@ def _page_size(core: Core, limit: int | None) -> int:
     return limit
 
 
-def _before(cursor: str | None) -> int | None:
+def _position(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19 and int(cursor) > 0):

@@ -1,10 +1,14 @@
-"""Models as users handle them: download and soft delete."""
+"""Models as users handle them: download, describe, name, train again, delete."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from ml_training.db import registry
-from ml_training.domain.errors import NotFound, Unavailable
+from ml_training.db.aliases import drop_aliases, set_aliases
+from ml_training.db.job_models import uses_model
+from ml_training.domain.changes import parse_changes
+from ml_training.domain.errors import Conflict, NotFound, Unavailable
+from ml_training.domain.records import Json, Model
 from ml_training.services.core import Core
 from ml_training.services.read import get_model
 
@@ -34,9 +38,41 @@ def open_artifact(core: Core, model_id: int) -> Artifact:
     )
 
 
+def train_spec(core: Core, model_id: int) -> Json:
+    """The spec that trained the model: submitted again, it trains the same model; raises NotFound."""
+    spec: Json = get_model(core, model_id).lineage["spec"]
+    return spec
+
+
+def change_model(core: Core, model_id: int, body: object) -> Model:
+    """Set what `body` gives of description, tags and aliases, all or nothing; raises Invalid or NotFound."""
+    changes = parse_changes(body)
+    name = get_model(core, model_id).name
+    with core.database.write() as connection:
+        if changes.gives("aliases"):
+            registry.hold_name(connection, name)
+        if not registry.hold_models(connection, [model_id], alone=True):
+            raise _gone(model_id)
+        registry.describe_model(connection, model_id, **changes.model_dump(exclude_unset=True, exclude={"aliases"}))
+        if changes.gives("aliases"):
+            set_aliases(connection, name=name, model_id=model_id, aliases=changes.aliases)
+        changed = registry.get_model(connection, model_id)
+    if changed is None:  # cannot be: the row has been locked
+        raise _gone(model_id)
+    return changed
+
+
 def delete_model(core: Core, model_id: int) -> None:
-    """Soft delete; raises NotFound."""
+    """Soft delete, its aliases too; raises NotFound, or Conflict while a job that has not ended needs the model."""
     get_model(core, model_id)
     with core.database.write() as connection:
-        if not registry.mark_model_deleted(connection, model_id):
-            raise NotFound(f"there is no model {model_id}")
+        if not registry.hold_models(connection, [model_id], alone=True):
+            raise _gone(model_id)
+        if uses_model(connection, model_id):
+            raise Conflict(f"a job that has not ended needs model {model_id}: wait for it or cancel it")
+        registry.mark_model_deleted(connection, model_id)
+        drop_aliases(connection, model_id)
+
+
+def _gone(model_id: int) -> NotFound:
+    return NotFound(f"there is no model {model_id}")

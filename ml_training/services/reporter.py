@@ -62,8 +62,8 @@ class JobReporter:
         return is_news
 
     def has_moved(self) -> bool:
-        """Whether there is progress that `snapshot` has not given out."""
-        return self._moved
+        """Whether there is progress that `snapshot`, or an event that `take_events` has not given out."""
+        return self._moved or bool(self._events)
 
     def snapshot(self) -> Progress:
         """The progress to write."""

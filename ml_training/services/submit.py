@@ -1,16 +1,17 @@
 """Takes jobs in: validated, checked against the data, stored and committed; only then a permit is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
-from ml_training.db import datasets, idempotency, jobs
+from ml_training.db import datasets, idempotency, jobs, registry
 from ml_training.db.idempotency import KeptAnswer
+from ml_training.db.job_models import name_models
 from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound, TooMany
 from ml_training.domain.records import Job
-from ml_training.domain.specs import fingerprint, parse_spec, spec_json
+from ml_training.domain.specs import CompareSpec, TestSpec, fingerprint, parse_spec, spec_json
 from ml_training.domain.states import JobType
 from ml_training.services.core import Core
 from ml_training.services.feasibility import Feasible, Submitted, check_feasible
@@ -33,6 +34,10 @@ class _Checked:
     found: Feasible
 
 
+_Item = _Checked | tuple[FieldError, ...]
+_Outcome = dict[str, Any]
+
+
 class _KeyTaken(Exception):
     """Another request kept its answer under the same key first."""
 
@@ -51,7 +56,7 @@ def submit_job(core: Core, body: object, *, idempotency_key: str | None = None) 
     if idempotency_key is not None and (kept := _kept(core, idempotency_key, print_)) is not None:
         return _job_of(core, kept[0]["job_id"])
     checked = _Checked(spec, check_feasible(core, spec))
-    [outcome] = _store(core, [checked], idempotency_key, print_)
+    [outcome] = _store(core, [checked], idempotency_key, print_, _store_one)
     core.permits.publish()
     return _job_of(core, outcome["job_id"])
 
@@ -66,27 +71,35 @@ def submit_batch(core: Core, bodies: Sequence[object], *, idempotency_key: str |
     outcomes = None if idempotency_key is None else _kept(core, idempotency_key, print_)
     if outcomes is None:
         items = [errors if spec is None else _check_item(core, spec) for spec, errors in parsed]
-        outcomes = _store(core, items, idempotency_key, print_)
+        outcomes = _store(core, items, idempotency_key, print_, _store_or_refuse)
         core.permits.publish(min(PERMITS_A_BATCH, sum("job_id" in outcome for outcome in outcomes)))
     return _batch_items(core, outcomes)
 
 
-def _check_item(core: Core, spec: Submitted) -> _Checked | tuple[FieldError, ...]:
+def _check_item(core: Core, spec: Submitted) -> _Item:
     try:
         return _Checked(spec, check_feasible(core, spec))
-    except Invalid as error:
-        return error.errors or (FieldError("", error.detail),)
-    except Conflict as error:
+    except (Invalid, Conflict) as error:
+        return _reasons(error)
+
+
+def _reasons(error: Invalid | Conflict) -> tuple[FieldError, ...]:
+    if isinstance(error, Conflict):
         return (FieldError("/dataset_id", error.detail),)
+    return error.errors or (FieldError("", error.detail),)
 
 
 def _store(
-    core: Core, items: Sequence[_Checked | tuple[FieldError, ...]], key: str | None, print_: str
-) -> list[dict[str, Any]]:
+    core: Core,
+    items: Sequence[_Item],
+    key: str | None,
+    print_: str,
+    store: Callable[[Connection, Any], _Outcome],
+) -> list[_Outcome]:
     try:
         with core.database.write() as connection:
             _check_room(connection, core, sum(isinstance(item, _Checked) for item in items))
-            outcomes = [_store_item(connection, item) for item in items]
+            outcomes = [store(connection, item) for item in items]
             _keep(connection, key, KeptAnswer(print_, outcomes))
     except _KeyTaken:
         kept = _kept(core, str(key), print_)
@@ -101,12 +114,29 @@ def _keep(connection: Connection, key: str | None, answer: KeptAnswer) -> None:
         raise _KeyTaken  # takes this transaction's jobs back: the other request's stand
 
 
-def _store_item(connection: Connection, item: _Checked | tuple[FieldError, ...]) -> dict[str, Any]:
-    if not isinstance(item, _Checked):
-        return {"errors": [{"pointer": error.pointer, "detail": error.detail} for error in item]}
-    spec = item.spec
-    if not datasets.hold_dataset(connection, spec.dataset_id, alone=False):  # deleted since the check
+def _store_or_refuse(connection: Connection, item: _Item) -> _Outcome:
+    """One item of a batch: what is wrong with it does not touch the others."""
+    if isinstance(item, _Checked):
+        try:
+            return _store_one(connection, item)
+        except (Invalid, Conflict) as error:
+            item = _reasons(error)
+    return {"errors": [{"pointer": error.pointer, "detail": error.detail} for error in item]}
+
+
+def _store_one(connection: Connection, item: _Checked) -> _Outcome:
+    """Raises Conflict or Invalid, before it writes anything, when data set or models were deleted since the check."""
+    spec, models = item.spec, _models(item.spec)
+    if not datasets.hold_dataset(connection, spec.dataset_id, alone=False):
         raise Conflict(f"data set {spec.dataset_id} has just been deleted")
+    there = registry.hold_models(connection, models.values(), alone=False) if models else set()
+    gone = [
+        FieldError(pointer, f"model {model_id} has just been deleted")
+        for pointer, model_id in models.items()
+        if model_id not in there
+    ]
+    if gone:
+        raise Invalid("the job names things that have just been deleted", errors=tuple(gone))
     job_id = jobs.insert_job(
         connection,
         job_type=JobType(spec.job_type),
@@ -117,7 +147,17 @@ def _store_item(connection: Connection, item: _Checked | tuple[FieldError, ...])
         max_runtime_seconds=float(spec.max_runtime_seconds or 0),
         phases_count=item.found.phases_count,
     )
+    name_models(connection, job_id, models.values())
     return {"job_id": job_id}
+
+
+def _models(spec: Submitted) -> dict[str, int]:
+    """The models that the spec names, by pointer."""
+    if isinstance(spec, TestSpec):
+        return {"/model_id": spec.model_id}
+    if isinstance(spec, CompareSpec):
+        return {f"/model_ids/{number}": model_id for number, model_id in enumerate(spec.model_ids)}
+    return {}
 
 
 def _check_room(connection: Connection, core: Core, wanted: int) -> None:
@@ -136,7 +176,7 @@ def _check_key(core: Core, key: str | None) -> None:
         raise Invalid(f"Idempotency-Key must be 1 to {longest} printable ASCII characters")
 
 
-def _kept(core: Core, key: str, print_: str) -> list[dict[str, Any]] | None:
+def _kept(core: Core, key: str, print_: str) -> list[_Outcome] | None:
     with core.database.read() as connection:
         answer = idempotency.find_answer(connection, key)
     if answer is None:
@@ -158,7 +198,7 @@ def _job_of(core: Core, job_id: int) -> Job:
     return job
 
 
-def _batch_items(core: Core, outcomes: Sequence[dict[str, Any]]) -> list[BatchItem]:
+def _batch_items(core: Core, outcomes: Sequence[_Outcome]) -> list[BatchItem]:
     with core.database.read() as connection:
         return [
             BatchItem(

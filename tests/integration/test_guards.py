@@ -1,5 +1,6 @@
 """Claim, fence, cancel, time limit and drain: each guard of the database and of the lease, on both databases."""
 
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ml_training.db import heartbeats, jobs, ledger, registry
 from ml_training.db.engine import Database
+from ml_training.db.events import read_events
 from ml_training.domain.errors import Interrupted
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
@@ -59,7 +61,8 @@ def in_background(place: Workplace) -> threading.Thread:
 def models_of(database: Database, job_id: int) -> list[int]:
     """The attempts whose models the job has."""
     with database.read() as connection:
-        return [m.attempt for m in registry.list_models(connection, before_id=None, limit=100) if m.job_id == job_id]
+        found = registry.list_models(connection, {}, before_id=None, limit=100)
+    return [model.attempt for model in found if model.job_id == job_id]
 
 
 def test_the_first_due_job_by_priority_then_age_is_claimed(database: Database, dataset_id: int, tmp_path: Path) -> None:
@@ -93,6 +96,24 @@ def test_many_workers_claim_each_job_once(database: Database, dataset_id: int, t
     for job_id in wanted:
         assert (read_job(database, job_id).status, read_job(database, job_id).attempt) == (JobStatus.COMPLETED, 1)
         assert models_of(database, job_id) == [1]
+
+
+def test_what_a_job_says_at_the_very_end_is_kept(database: Database, dataset_id: int, tmp_path: Path) -> None:
+    def speak_and_end(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+        reporter.log("first")
+        if job.id % 2:
+            reporter.progress(0.5, "half", eta_seconds=None)
+        reporter.log("last")
+        return a_model(job)
+
+    times = dataclasses.replace(QUICK, poll=0.001)  # so that the lease thread often looks just then
+    place = workplace(database, tmp_path, speak_and_end, times=times)
+    for _ in range(60):
+        job_id = store_job(database, dataset_id=dataset_id)
+        assert run_next(place)
+        with database.read() as connection:
+            journal = read_events(connection, job_id, after=0, limit=10)
+        assert [event.body.get("line", "end") for event in journal] == ["first", "last", "end"]
 
 
 def test_a_late_attempt_writes_nothing_and_is_counted(core: Core, dataset_id: int, tmp_path: Path) -> None:

@@ -1,16 +1,23 @@
 """The migrated schema is the one that the code speaks to, and its triggers place values as the rules say."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from ml_training.db import jobs
+from ml_training.db import jobs, registry
 from ml_training.db.engine import Database, open_database
-from ml_training.db.migrate import SchemaError, check_schema, migrate
+from ml_training.db.job_models import uses_model
+from ml_training.db.migrate import SchemaError, _config, check_schema, migrate
 from ml_training.db.tables import metadata
 from ml_training.domain.buckets import DURATION_BUCKETS, WAIT_BUCKETS, bucket_of
-from tests.support.jobs import store_dataset, store_job
+from tests.support.jobs import read_job, store_dataset, store_job
+from tests.support.postgres import PostgresServer
 
 
 def test_tables_and_migrations_agree(database: Database) -> None:
@@ -36,6 +43,60 @@ def test_a_process_refuses_a_database_without_the_schema(tmp_path: object) -> No
     with pytest.raises(SchemaError, match="ml-training migrate"):
         check_schema(database)
     database.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def first_schema(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of the first revision."""
+    url = f"sqlite:///{tmp_path / 'first.db'}"
+    if request.param == "postgresql":
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        postgres.execute("DROP DATABASE IF EXISTS first WITH (FORCE)")
+        postgres.execute("CREATE DATABASE first")
+        url = postgres.url("first")
+    database = open_database(url)
+    config = _config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    yield database
+    database.dispose()
+
+
+OLD_MODEL = """
+    INSERT INTO models (name, version, model_type, task, job_id, attempt, dataset_id, dataset_sha256, artifact_key,
+      artifact_sha256, artifact_bytes, scores, details, lineage, created_at)
+    VALUES ('m', :id, 'ridge', 'binary', :id, 1, :dataset_id, '0', 'k', '0', 1, '{}', '{}', '{}', 1.0)"""
+
+
+def test_jobs_and_models_of_the_first_schema_live_on_in_the_second(first_schema: Database) -> None:
+    database = first_schema
+    dataset_id = store_dataset(database)
+
+    def store(job_type: str, **spec: Any) -> int:
+        return store_job(database, dataset_id=dataset_id, job_type=job_type, spec={"job_type": job_type, **spec})
+
+    def add_models(*numbers: int) -> None:
+        with database.write() as connection:
+            for number in numbers:
+                connection.execute(text(OLD_MODEL), {"id": number, "dataset_id": dataset_id})
+
+    add_models(1, 2, 3, 4)
+    store("TRAIN")
+    store("TEST", model_id=1)
+    compare = store("COMPARE", model_ids=[2, 3])
+    cancelled = store("TEST", model_id=4)
+    with database.write() as connection:
+        jobs.request_cancel(connection, cancelled)
+    migrate(database)
+    add_models(5)  # as a worker does that still runs the code before
+    with database.read() as connection:
+        assert [uses_model(connection, model_id) for model_id in (1, 2, 3, 4, 5)] == [True, True, True, False, False]
+        found = registry.list_models(connection, {}, before_id=None, limit=10)
+    assert {(model.description, model.tags, model.aliases) for model in found} == {("", (), ())}
+    assert len(found) == 5
+    assert read_job(database, compare).spec["model_ids"] == [2, 3]
+    check_schema(database)
 
 
 @pytest.mark.parametrize("nudge", [-0.001, 0.0, 0.001])

@@ -1,11 +1,15 @@
 """The exporter's queries: exact through a fold and a retention run, bounded, and never a scan of all jobs."""
 
+from collections.abc import Callable
+from typing import Any
+
 from sqlalchemy import Engine, delete, event, insert, text
 
-from ml_training.db import ledger
+from ml_training.db import ledger, registry
+from ml_training.db.aliases import drop_aliases, set_aliases
 from ml_training.db.engine import Database
 from ml_training.db.stats import LedgerTotal, Stats, open_stats
-from ml_training.db.tables import jobs
+from ml_training.db.tables import jobs, model_aliases, models
 from tests.support.story import Story, open_story, tell
 
 FRESH = 900.0
@@ -99,6 +103,87 @@ def test_no_query_reads_the_whole_table_of_jobs(database: Database) -> None:
         assert not any(_scans_jobs(line) for line in plan), f"{statement}\n" + "\n".join(plan)
 
 
+def _shown(database: Database, *, newest: int, aliased: int) -> list[int]:
+    with open_stats(database) as stats:
+        return [row.id for row in stats.shown_models(newest=newest, aliased=aliased)]
+
+
+def test_the_newest_models_are_shown_and_older_ones_that_have_an_alias(database: Database) -> None:
+    story = open_story(database)
+    dataset = story.dataset()
+    assert _shown(database, newest=3, aliased=2) == []
+    ids = [story.model(job_id, dataset, name=f"m{job_id}", train_accuracy=0.5) for job_id in range(1, 11)]
+    assert _shown(database, newest=3, aliased=2) == [10, 9, 8]
+    for model_id in (1, 2, 4, 5, 9):
+        _point(database, model_id, f"m{model_id}", "a", "b")
+    assert _shown(database, newest=3, aliased=2) == [10, 9, 8, 5, 4]
+    assert _shown(database, newest=3, aliased=9) == [10, 9, 8, 5, 4, 2, 1]
+    with database.write() as connection:
+        for model_id in (10, 9, 5):
+            registry.mark_model_deleted(connection, model_id)
+            drop_aliases(connection, model_id)
+    assert _shown(database, newest=3, aliased=2) == [8, 7, 6, 4, 2]
+    assert _shown(database, newest=len(ids), aliased=2) == [8, 7, 6, 4, 3, 2, 1]
+
+
+def _point(database: Database, model_id: int, name: str, *aliases: str) -> None:
+    with database.write() as connection:
+        set_aliases(connection, name=name, model_id=model_id, aliases=aliases)
+
+
+def test_showing_models_costs_the_same_however_many_there_are(database: Database) -> None:
+    story = open_story(database)
+    dataset = story.dataset()
+    _many_models(database, dataset, 10_000)
+    few = _effort(database)
+    _many_models(database, dataset, 30_000)
+    assert _effort(database) <= 1.5 * few  # of four times as many
+
+
+def _many_models(database: Database, dataset_id: int, count: int) -> None:
+    row = {
+        "model_type": "ridge", "task": "binary", "attempt": 1, "dataset_id": dataset_id, "dataset_sha256": "0",
+        "artifact_key": "k", "artifact_sha256": "0", "artifact_bytes": 1, "scores": {}, "details": {"x": "x" * 200},
+        "lineage": {}, "created_at": 1.0,
+    }  # fmt: skip
+    with database.write() as connection:
+        first = connection.execute(text("SELECT coalesce(max(id), 0) + 1 FROM models")).scalar_one()
+        ids = range(first, first + count)
+        connection.execute(insert(models), [row | {"id": n, "name": f"m{n}", "version": 1, "job_id": n} for n in ids])
+        aliases = [{"name": f"m{n}", "alias": "champion", "model_id": n, "created_at": 1.0} for n in ids]
+        connection.execute(insert(model_aliases), aliases)
+        connection.execute(text("ANALYZE"))
+
+
+def _effort(database: Database) -> int:
+    """Steps of SQLite's machine, or pages that PostgreSQL touches."""
+    with open_stats(database) as stats:
+        if database.dialect == "sqlite":
+            return _steps(stats)
+        asked = _asked(lambda: stats.shown_models(newest=200, aliased=200), " models ")
+    [(statement, parameters)] = asked.items()
+    with database.read() as connection:
+        plan = connection.exec_driver_sql("EXPLAIN (ANALYZE, FORMAT JSON, BUFFERS) " + statement, parameters).scalar()
+    return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
+
+
+def _steps(stats: Stats) -> int:
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    driver = stats._connection.connection.driver_connection
+    assert driver is not None
+    driver.set_progress_handler(count, 100)
+    try:
+        stats.shown_models(newest=200, aliased=200)
+    finally:
+        driver.set_progress_handler(None, 0)
+    return steps
+
+
 def _many_finished(story: Story) -> None:
     # A planner that sees a small table rightly reads it whole; rows come in as they are, past the triggers' rules.
     sqlite = story.database.dialect == "sqlite"
@@ -117,24 +202,30 @@ def _many_finished(story: Story) -> None:
         connection.execute(text("ANALYZE"))
 
 
-def _plans(database: Database) -> dict[str, list[str]]:
-    asked: list[tuple[str, object]] = []
+def _asked(ask: Callable[[], object], table: str) -> dict[str, Any]:
+    """The statements about a table that `ask` makes, and their parameters."""
+    asked: dict[str, Any] = {}
 
     def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if " jobs " in statement and not statement.startswith("EXPLAIN"):
-            asked.append((statement, parameters))
+        if table in statement.replace("\n", " "):
+            asked[statement] = parameters
 
     event.listen(Engine, "after_cursor_execute", note)
     try:
-        with open_stats(database) as stats:
-            _ask_everything(stats)
+        ask()
     finally:
         event.remove(Engine, "after_cursor_execute", note)
+    return asked
+
+
+def _plans(database: Database) -> dict[str, list[str]]:
+    with open_stats(database) as stats:
+        asked = _asked(lambda: _ask_everything(stats), " jobs ")
     prefix = "EXPLAIN QUERY PLAN " if database.dialect == "sqlite" else "EXPLAIN "
     with database.read() as connection:
         return {
-            statement: [str(row[-1]) for row in connection.exec_driver_sql(prefix + statement, parameters)]  # type: ignore[arg-type]
-            for statement, parameters in asked
+            statement: [str(row[-1]) for row in connection.exec_driver_sql(prefix + statement, parameters)]
+            for statement, parameters in asked.items()
         }
 
 

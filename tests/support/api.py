@@ -1,11 +1,16 @@
-"""Data sets and models for tests of the API, made without a worker."""
+"""Data sets and models for tests of the API, made without a worker, and answers held against the document."""
 
 from typing import Any
 
 import numpy as np
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
+from werkzeug.test import TestResponse
 
 from ml_training.db import datasets, registry
+from ml_training.domain.states import TaskKind
 from ml_training.selection.index import Column, ColumnKind, write_index
+from ml_training.selection.schema import FeatureSchema, ModelSchema
 from ml_training.services.core import Core
 from ml_training.storage.base import Kind
 
@@ -50,6 +55,12 @@ def stored_model(core: Core, *, dataset_id: int, artifact: bytes = b"model", job
         return registry.insert_model(connection, **row)
 
 
+def usable_model(core: Core, *, dataset_id: int, job_id: int, **values: Any) -> int:
+    """A model that fits the data of `ready_dataset`, so that jobs may name it."""
+    schema = ModelSchema(0, TaskKind.BINARY, "target", (False, True), (FeatureSchema("a", ColumnKind.NUMBER),))
+    return stored_model(core, dataset_id=dataset_id, job_id=job_id, details={"schema": schema.to_json()}, **values)
+
+
 def stored_test_result(core: Core, *, model_id: int, dataset_id: int, job_id: int = 1) -> int:
     """A test result."""
     with core.database.write() as connection:
@@ -68,6 +79,15 @@ def stored_comparison(core: Core, *, dataset_id: int, winner_model_id: int | Non
             winner_model_id=winner_model_id, ranking=[{"model_id": winner_model_id, "score": 1.0}],
             significance={"p": 0.01},
         )  # fmt: skip
+
+
+def checked(client: FlaskClient, path: str, response: TestResponse, method: str = "get") -> Any:
+    """The body of an answer that is as documented for the template `path`."""
+    document = client.get("/openapi.json").get_json()
+    answer = document["paths"][f"/api/v1{path}"][method]["responses"][str(response.status_code)]
+    schema = answer["content"]["application/json"]["schema"] | {"components": document["components"]}
+    Draft202012Validator(schema).validate(response.get_json())
+    return response.get_json()
 
 
 def train_spec(dataset_id: int, **values: Any) -> dict[str, Any]:

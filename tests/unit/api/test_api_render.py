@@ -9,7 +9,7 @@ import pytest
 from ml_training.api import render, schemas
 from ml_training.api.respond import reply
 from ml_training.domain import records
-from ml_training.domain.records import Comparison, Dataset, Job, JobError, Model
+from ml_training.domain.records import Comparison, Dataset, Job, JobError, JobEvent, Model
 from ml_training.domain.samples import SAMPLES
 from ml_training.domain.states import DatasetStatus, JobStatus, JobType
 
@@ -30,12 +30,13 @@ MODEL = Model(
     id=3, name="m", version=1, model_type="ridge", task="regression", job_id=7, attempt=2, dataset_id=1,
     dataset_sha256="0" * 64, artifact_key="artifacts/x", artifact_sha256="1" * 64, artifact_bytes=5, scores={},
     details={"features": []}, lineage={"seed": 1}, train_accuracy=None, test_accuracy=None, created_at=0.0,
-    deleted_at=None,
+    deleted_at=None, description="the first", tags=("eu",), aliases=("champion",),
 )  # fmt: skip
 TEST_RESULT = records.TestResult(
     id=4, job_id=8, attempt=1, model_id=3, dataset_id=1, rows=10, scores={"rmse": 1.5, "r2": None}, overlap=True,
     degradation={}, overfitted=None, accuracy=None, details={}, created_at=0.0,
 )  # fmt: skip
+LINE = JobEvent(job_id=7, seq=3, attempt=1, kind="log", body={"line": "a\nb"}, at=1000.5)
 COMPARISON = Comparison(
     id=5, job_id=9, attempt=1, dataset_id=1, metric="rmse", rows=10, winner_model_id=None, ranking=({"model_id": 3},),
     significance={}, created_at=0.0,
@@ -53,6 +54,7 @@ COMPARISON = Comparison(
         (render.test_result(TEST_RESULT), schemas.TestResult),
         (render.test_result_summary(TEST_RESULT), schemas.TestResultSummary),
         (render.comparison(COMPARISON), schemas.Comparison),
+        (render.log_line(LINE), schemas.LogLine),
         *((render.sample(sample), schemas.Sample) for sample in SAMPLES.values()),
     ],
 )

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
 from ml_training.domain.algorithms import ModelType
@@ -20,6 +19,7 @@ from ml_training.services.verdict import Verdict
 from tests.support.api import (
     PROFILE,
     ROWS,
+    checked,
     ready_dataset,
     stored_comparison,
     stored_model,
@@ -33,15 +33,6 @@ from tests.support.jobs import train_at_once, workplace
 def dataset_id(core: Core) -> int:
     """A READY data set."""
     return ready_dataset(core)
-
-
-def checked(client: FlaskClient, path: str, response: TestResponse, method: str = "get") -> Any:
-    """The body of an answer that is as documented for the template `path`."""
-    document = client.get("/openapi.json").get_json()
-    answer = document["paths"][f"/api/v1{path}"][method]["responses"][str(response.status_code)]
-    schema = answer["content"]["application/json"]["schema"] | {"components": document["components"]}
-    Draft202012Validator(schema).validate(response.get_json())
-    return response.get_json()
 
 
 def submit(client: FlaskClient, dataset_id: int, *, key: str | None = None, **values: Any) -> TestResponse:

@@ -23,8 +23,8 @@ class Rows:
         self._scores = scores
         self.asked: list[int] = []
 
-    def newest_models(self, *, limit: int) -> tuple[ModelRow, ...]:
-        return self._rows[:limit]
+    def shown_models(self, *, newest: int, aliased: int) -> tuple[ModelRow, ...]:
+        return self._rows[: newest + aliased]
 
     def scores_of(self, model_ids: Collection[int]) -> dict[int, Any]:
         self.asked.extend(model_ids)
@@ -71,3 +71,10 @@ def test_a_newer_test_changes_the_accuracy() -> None:
 def test_scores_that_make_no_sense_are_absent(scores: Any) -> None:
     series = page(Models(), Rows(ModelRow(1, None, None), scores=scores))
     assert len(series) == 0
+
+
+def test_at_most_two_hundred_models_and_two_hundred_with_an_alias_are_shown() -> None:
+    rows = Rows(*(ModelRow(number, 0.5, 0.5) for number in range(1_000, 0, -1)))
+    series = page(Models(), rows)
+    assert len(series.labels("ml_test_accuracy", "model_id")) == 400
+    assert len(series.labels("ml_model_score", "model_id")) == MOST_SCORED

@@ -1,0 +1,48 @@
+"""Every statement about aliases: names such as `champion` that point to one version of a model's name."""
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, Connection, delete, select
+
+from ml_training.db.clock import db_now
+from ml_training.db.tables import model_aliases, models
+from ml_training.db.upsert import conflict_insert
+
+
+def aliases_of(connection: Connection, model_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """The aliases of each model that has any, in order."""
+    query = select(model_aliases.c.model_id, model_aliases.c.alias).where(model_aliases.c.model_id.in_(model_ids))
+    found: dict[int, tuple[str, ...]] = {}
+    for model_id, alias in connection.execute(query.order_by(model_aliases.c.alias)):
+        found[model_id] = (*found.get(model_id, ()), alias)
+    return found
+
+
+def set_aliases(connection: Connection, *, name: str, model_id: int, aliases: Collection[str]) -> None:
+    """Give the model exactly these aliases; one that another version of `name` holds moves here.
+
+    Only a transaction that holds `name` (`registry.hold_name`) may call this: two that exchange aliases would
+    otherwise wait for each other for ever.
+    """
+    own = model_aliases.c.model_id == model_id
+    connection.execute(delete(model_aliases).where(own, model_aliases.c.alias.not_in(aliases)))
+    for alias in aliases:
+        statement = conflict_insert(connection, model_aliases).values(
+            name=name, alias=alias, model_id=model_id, created_at=db_now()
+        )
+        moved = statement.on_conflict_do_update(
+            index_elements=[model_aliases.c.name, model_aliases.c.alias],
+            set_={"model_id": model_id, "created_at": db_now()},
+            where=model_aliases.c.model_id != model_id,
+        )
+        connection.execute(moved)
+
+
+def drop_aliases(connection: Connection, model_id: int) -> None:
+    """Take all aliases from a model."""
+    connection.execute(delete(model_aliases).where(model_aliases.c.model_id == model_id))
+
+
+def has_alias(alias: str) -> ColumnElement[bool]:
+    """The condition that a row of `models` has this alias."""
+    return models.c.id.in_(select(model_aliases.c.model_id).where(model_aliases.c.alias == alias))

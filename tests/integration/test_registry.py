@@ -1,0 +1,298 @@
+"""The registry: aliases that point to one version whoever moves them, and models that stay while a job needs them."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from ml_training.db import registry
+from ml_training.db.engine import Database
+from ml_training.db.invariants import broken_rows
+from ml_training.db.job_models import uses_model
+from ml_training.domain.errors import Conflict, Invalid, NotFound
+from ml_training.domain.records import Model
+from ml_training.domain.specs import fingerprint, parse_spec, spec_json
+from ml_training.domain.states import JobStatus, JobType
+from ml_training.services import read, submit
+from ml_training.services.core import Core
+from ml_training.services.execute import run_next
+from ml_training.services.lifecycle import request_cancel
+from ml_training.services.registry import change_model, delete_model, train_spec
+from ml_training.services.submit import submit_batch, submit_job
+from tests.support import api
+from tests.support.api import ready_dataset, stored_model, usable_model
+from tests.support.eventually import eventually
+from tests.support.jobs import train_at_once, workplace
+
+ROUNDS = 40
+
+
+@pytest.fixture
+def dataset_id(core: Core) -> int:
+    """A READY data set."""
+    return ready_dataset(core)
+
+
+@pytest.fixture
+def versions(core: Core, dataset_id: int) -> list[int]:
+    """Three versions of one name, and a model of another."""
+    made = [usable_model(core, dataset_id=dataset_id, job_id=job_id, name="churn") for job_id in (101, 102, 103)]
+    return [*made, usable_model(core, dataset_id=dataset_id, job_id=104, name="other")]
+
+
+def aliases(core: Core, model_ids: list[int]) -> list[tuple[str, ...]]:
+    """The aliases of each model."""
+    return [read.get_model(core, model_id).aliases for model_id in model_ids]
+
+
+def broken(database: Database) -> list[str]:
+    """The invariants that do not hold."""
+    with database.read() as connection:
+        return [rule for rule, _ in broken_rows(connection)]
+
+
+def a_test(model_id: int, dataset_id: int, **values: Any) -> dict[str, Any]:
+    """A TEST spec."""
+    return {"job_type": "TEST", "model_id": model_id, "dataset_id": dataset_id, **values}
+
+
+def a_comparison(model_ids: list[int], dataset_id: int) -> dict[str, Any]:
+    """A COMPARE spec."""
+    return {"job_type": "COMPARE", "model_ids": model_ids, "dataset_id": dataset_id, "metric": "f1"}
+
+
+def test_a_new_model_says_nothing_and_a_change_sets_what_it_gives(core: Core, versions: list[int]) -> None:
+    first = read.get_model(core, versions[0])
+    assert (first.description, first.tags, first.aliases) == ("", (), ())
+    change_model(core, first.id, {"description": "the first", "tags": ["eu", "2026"], "aliases": ["champion"]})
+    changed = change_model(core, first.id, {"description": ""})
+    assert (changed.description, changed.tags, changed.aliases) == ("", ("eu", "2026"), ("champion",))
+    assert read.get_model(core, first.id) == changed
+    assert change_model(core, first.id, {"tags": []}).tags == ()
+
+
+def test_an_alias_moves_to_the_version_that_asks_for_it_last(core: Core, versions: list[int]) -> None:
+    first, second, third, other = versions
+    change_model(core, first, {"aliases": ["shadow", "champion", "b"]})
+    change_model(core, other, {"aliases": ["champion"]})
+    change_model(core, second, {"aliases": ["champion"]})
+    assert aliases(core, versions) == [("b", "shadow"), ("champion",), (), ("champion",)]
+    change_model(core, first, {"aliases": []})
+    change_model(core, third, {"aliases": ["champion", "champion-2"]})
+    assert aliases(core, versions) == [(), (), ("champion", "champion-2"), ("champion",)]
+
+
+def test_wrong_changes_change_nothing(core: Core, versions: list[int]) -> None:
+    with pytest.raises(Invalid):
+        change_model(core, versions[0], {"description": "x", "aliases": ["No"]})
+    assert read.get_model(core, versions[0]).description == ""
+    with pytest.raises(NotFound):
+        change_model(core, 999, {"description": "x"})
+
+
+@pytest.mark.parametrize("crossing", [False, True], ids=["the same alias", "each other's alias"])
+def test_versions_that_take_an_alias_at_once_leave_one_holder(core: Core, versions: list[int], crossing: bool) -> None:
+    first, second = versions[:2]
+    pairs = [{first: ["x"], second: ["y"]}, {first: ["y"], second: ["x"]}]
+    line = threading.Barrier(2)
+
+    def take(model_id: int) -> None:
+        for number in range(ROUNDS):
+            line.wait(60)
+            change_model(core, model_id, {"aliases": pairs[number % 2][model_id] if crossing else ["x", "y"]})
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(take, (first, second)))  # an exception would come out here
+    held = aliases(core, [first, second])
+    assert sorted(held[0] + held[1]) == ["x", "y"]
+    if crossing:
+        assert held == [("y",), ("x",)]
+    assert broken(core.database) == []
+
+
+def test_models_are_found_by_name_alias_and_type(core: Core, dataset_id: int, versions: list[int]) -> None:
+    first, second, third, other = versions
+    ridge = stored_model(core, dataset_id=dataset_id, job_id=105, name="churn", model_type="ridge")
+    change_model(core, first, {"aliases": ["champion", "old"]})
+    change_model(core, other, {"aliases": ["champion"]})
+
+    def found(**filters: str) -> list[int]:
+        return [model.id for model in read.list_models(core, **filters).items]
+
+    assert found() == [ridge, other, third, second, first]
+    assert found(name="churn") == [ridge, third, second, first]
+    assert found(name="churn", model_type="lightgbm") == [third, second, first]
+    assert found(alias="champion") == [other, first]
+    assert found(alias="champion", name="churn") == [first]
+    assert found(alias="champion", model_type="ridge") == found(alias="nobody") == []
+    page = read.list_models(core, alias="champion", limit=1)
+    assert [model.id for model in read.list_models(core, alias="champion", cursor=page.next_cursor).items] == [first]
+    assert page.items[0].aliases == ("champion",)
+
+
+def test_a_deleted_model_leaves_its_aliases_free(core: Core, versions: list[int]) -> None:
+    first, second = versions[:2]
+    change_model(core, first, {"aliases": ["champion"]})
+    delete_model(core, first)
+    assert read.list_models(core, alias="champion").items == []
+    assert broken(core.database) == []
+    with pytest.raises(NotFound):
+        change_model(core, first, {"aliases": ["champion"]})
+    change_model(core, second, {"aliases": ["champion"]})
+    assert aliases(core, [second]) == [("champion",)]
+
+
+def test_a_model_that_a_job_needs_is_not_deleted(core: Core, dataset_id: int, versions: list[int]) -> None:
+    first, second, third, other = versions
+    tested = submit_job(core, a_test(first, dataset_id))
+    [compared] = submit_batch(core, [a_comparison([second, third], dataset_id)])
+    for model_id in (first, second, third):
+        with pytest.raises(Conflict, match=f"needs model {model_id}"):
+            delete_model(core, model_id)
+    delete_model(core, other)
+    assert compared.job is not None
+    for job_id in (tested.id, compared.job.id):
+        request_cancel(core, job_id)
+    for model_id in (first, second, third):
+        delete_model(core, model_id)
+
+
+def test_a_running_job_needs_its_model_until_it_ends(
+    core: Core, dataset_id: int, versions: list[int], tmp_path: Path
+) -> None:
+    refused: list[str] = []
+
+    def work(place: Any, job: Any, reporter: Any) -> Any:
+        with pytest.raises(Conflict) as conflict:
+            delete_model(core, versions[0])
+        refused.append(str(conflict.value))
+        return train_at_once(place, job, reporter)
+
+    submit_job(core, a_test(versions[0], dataset_id))
+    assert run_next(workplace(core.database, tmp_path, work))
+    assert len(refused) == 1
+    delete_model(core, versions[0])
+
+
+def test_a_model_deleted_between_check_and_insert_is_the_submitters_error(
+    core: Core, dataset_id: int, versions: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check_then_lose(core: Core, spec: Any) -> Any:
+        found = check(core, spec)
+        if spec.job_type != "TRAIN" and versions[0] in submit._models(spec).values():
+            with core.database.write() as connection:
+                registry.mark_model_deleted(connection, versions[0])
+        return found
+
+    check = submit.check_feasible
+    monkeypatch.setattr(submit, "check_feasible", check_then_lose)
+    bodies = [api.train_spec(dataset_id), a_comparison([versions[1], versions[0]], dataset_id)]
+    items = submit_batch(core, bodies, idempotency_key="batch")
+    assert [error.pointer for error in items[1].errors] == ["/model_ids/1"]
+    assert [item.job is None for item in items] == [False, True]
+    assert submit_batch(core, bodies, idempotency_key="batch") == items
+    with core.database.write() as connection:
+        connection.execute(text("UPDATE models SET deleted_at = NULL"))
+    with pytest.raises(Invalid) as refused:
+        submit_job(core, a_test(versions[0], dataset_id), idempotency_key="one")
+    assert [error.pointer for error in refused.value.errors] == ["/model_id"]
+    assert [job.job_type for job in read.list_jobs(core).items] == [JobType.TRAIN]
+
+
+def waits_for_a_lock(database: Database) -> bool:
+    """Whether PostgreSQL lets somebody wait; for SQLite's one writer the driver waits, and tells nobody."""
+    if database.dialect == "sqlite":
+        return True
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with database.read() as connection:
+        return bool(connection.execute(text(query)).scalar())
+
+
+def checked(core: Core, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set once a spec has passed the check of `submit`."""
+    passed, check = threading.Event(), submit.check_feasible
+
+    def check_and_tell(core: Core, spec: Any) -> Any:
+        found = check(core, spec)
+        passed.set()
+        return found
+
+    monkeypatch.setattr(submit, "check_feasible", check_and_tell)
+    return passed
+
+
+def test_a_job_that_comes_while_its_model_goes_is_refused(
+    core: Core, dataset_id: int, versions: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = checked(core, monkeypatch)
+    with ThreadPoolExecutor(1) as pool:
+        with core.database.write() as deletion:
+            assert registry.hold_models(deletion, [versions[0]], alone=True)
+            registry.mark_model_deleted(deletion, versions[0])
+            submitting = pool.submit(submit_job, core, a_test(versions[0], dataset_id))
+            assert passed.wait(30)
+            eventually(lambda: waits_for_a_lock(core.database), what="the submitter waits for the deletion")
+        with pytest.raises(Invalid, match="just been deleted"):
+            submitting.result(30)
+    assert read.list_jobs(core).items == []
+
+
+def test_a_model_that_goes_while_a_job_comes_stays(core: Core, dataset_id: int, versions: list[int]) -> None:
+    spec, _ = parse_spec(a_test(versions[0], dataset_id), max_runtime_seconds=60)
+    assert spec is not None
+    found = submit.check_feasible(core, spec)
+    with ThreadPoolExecutor(1) as pool:
+        with core.database.write() as submission:
+            submit._store_one(submission, submit._Checked(spec, found))
+            deleting = pool.submit(delete_model, core, versions[0])
+            eventually(lambda: waits_for_a_lock(core.database), what="the deletion waits for the submission")
+        with pytest.raises(Conflict, match="needs model"):
+            deleting.result(30)
+    assert [job.status for job in read.list_jobs(core).items] == [JobStatus.PENDING]
+    assert broken(core.database) == []
+
+
+def test_the_invariants_see_a_model_that_went_too_early(core: Core, dataset_id: int, versions: list[int]) -> None:
+    submit_job(core, a_test(versions[0], dataset_id))
+    change_model(core, versions[1], {"aliases": ["champion"]})
+    assert broken(core.database) == []
+    with core.database.write() as connection:
+        for model_id in versions:
+            registry.mark_model_deleted(connection, model_id)
+    assert [rule.split(":")[0] for rule in broken(core.database)] == ["12", "13"]
+
+
+def test_a_job_takes_what_it_named_along_when_it_is_removed(core: Core, dataset_id: int, versions: list[int]) -> None:
+    job = submit_job(core, a_test(versions[0], dataset_id))
+    with core.database.write() as connection:
+        assert uses_model(connection, versions[0])
+        connection.execute(text("DELETE FROM jobs WHERE id = :id"), {"id": job.id})
+        assert connection.execute(text("SELECT count(*) FROM job_models")).scalar() == 0
+
+
+def trained(core: Core, dataset_id: int, body: dict[str, Any], directory: Path) -> Model:
+    """The model that a real run of this spec makes."""
+    from ml_training.services.training_jobs import run_train
+
+    job = submit_job(core, body)
+    place = workplace(core.database, directory, run_train)
+    assert run_next(place)
+    done = read.get_job(core, job.id)
+    assert done.status is JobStatus.COMPLETED, done.error
+    assert done.result_id is not None
+    return read.get_model(core, done.result_id)
+
+
+def test_the_spec_of_a_model_trains_the_same_model_again(core: Core, dataset_id: int, tmp_path: Path) -> None:
+    body = api.train_spec(dataset_id, model_type="logistic_regression", features=["a", "b"], random_state=7)
+    first = trained(core, dataset_id, body, tmp_path / "storage")
+    spec = train_spec(core, first.id)
+    again, errors = parse_spec(spec, max_runtime_seconds=core.limits.runtime_seconds)
+    assert again is not None, errors
+    assert fingerprint(spec_json(again)) == fingerprint(spec)
+    second = trained(core, dataset_id, dict(spec), tmp_path / "storage")
+    assert (second.name, second.version) == (first.name, 2)
+    assert second.artifact_sha256 == first.artifact_sha256

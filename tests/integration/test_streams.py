@@ -1,0 +1,255 @@
+"""Streams over real connections: no gap, no duplicate, an end, a place in the lane only while somebody listens."""
+
+import socket
+import sqlite3
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from ml_training.db import jobs
+from ml_training.db.events import append_events
+from ml_training.db.jobs import Progress
+from ml_training.local.redis_server import RedisServer
+from ml_training.services.execute import run_next
+from ml_training.services.lifecycle import Held, cancel, request_cancel
+from tests.support.api import ready_dataset, train_spec
+from tests.support.api_process import LIVE, Api, running_api
+from tests.support.eventually import eventually
+from tests.support.jobs import a_model, read_job, workplace
+from tests.support.sse import Sent, events_in
+
+pytestmark = pytest.mark.xdist_group("api")
+LINES = 60
+
+
+@pytest.fixture
+def both(tmp_path: Path, database_url: str, broker_url: str) -> Iterator[Api]:
+    """One process, on each kind of database."""
+    with running_api(tmp_path, database_url, broker_url, api_workers="1") as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes, redis_server: RedisServer) -> Iterator[Api]:
+    """One process on SQLite; whatever one test does to it, it must serve the next."""
+    directory = tmp_path_factory.mktemp("streams")
+    (directory / "jobs.db").write_bytes(sqlite_template)
+    with running_api(directory, f"sqlite:///{directory / 'jobs.db'}", redis_server.url, api_workers="1") as api:
+        yield api
+
+
+def new_job(api: Api) -> int:
+    """A PENDING job."""
+    return int(api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.core))).json()["id"])
+
+
+def listen(api: Api, job_id: int, *, last: int | None = None) -> Any:
+    """A stream; a context manager."""
+    headers = {} if last is None else {"Last-Event-ID": str(last)}
+    return api.client.stream("GET", f"/api/v1/jobs/{job_id}/events", headers=headers)
+
+
+def sits(api: Api, job_id: int, room: ExitStack, *, last: int | None = None) -> httpx.Response | None:
+    """A stream, if there is a place for it; it keeps the place as long as the room lasts."""
+    with ExitStack() as stack:
+        response: httpx.Response = stack.enter_context(listen(api, job_id, last=last))
+        if response.status_code == 503:
+            return None
+        assert response.status_code == 200
+        room.enter_context(stack.pop_all())
+    return response
+
+
+class Worker(threading.Thread):
+    """Runs a job that tells its lines one by one, each after the test has said so, or as fast as it can."""
+
+    def __init__(self, api: Api, directory: Path) -> None:
+        super().__init__(daemon=True)
+        self._api = api
+        self._place = workplace(api.core.database, directory, self._work)
+        self.go_on = threading.Semaphore(0)
+
+    def run(self) -> None:
+        assert run_next(self._place)
+
+    def _work(self, place: Any, job: Any, reporter: Any) -> Any:
+        for number in range(1, LINES + 1):
+            assert self.go_on.acquire(timeout=60)
+            reporter.progress(number / LINES, f"round {number}", eta_seconds=float(LINES - number))
+            reporter.scores(number, {"train_logloss": 1.0 / number})
+            reporter.log(f"line {number}")
+        return a_model(job)
+
+
+def test_a_client_that_comes_back_again_and_again_misses_nothing_and_hears_nothing_twice(
+    both: Api, tmp_path: Path
+) -> None:
+    job_id = new_job(both)
+    worker = Worker(both, tmp_path / "store")
+    worker.start()
+    journal: list[Sent] = []
+    progress: list[float] = []
+    breaks = 0
+    while not (journal and journal[-1].event == "end"):
+        with ExitStack() as room:
+            last = journal[-1].id if journal else None
+            response = eventually(lambda last=last, room=room: sits(both, job_id, room, last=last), what="a place")
+            first = None
+            for sent in events_in(response.iter_lines()):
+                first = first or sent
+                worker.go_on.release(4)
+                if sent.event == "progress":
+                    progress.append(sent.data["progress"])
+                    continue
+                journal.append(sent)
+                if len(journal) % 7 == 0:
+                    breaks += 1
+                    break  # the client breaks the stream off, in the middle of a batch
+            assert first is not None
+            assert first.event == "progress"
+    worker.join(30)
+    assert [sent.id for sent in journal] == list(range(1, 2 * LINES + 2))
+    assert [sent.data["line"] for sent in journal if sent.event == "log"] == [f"line {n}" for n in range(1, LINES + 1)]
+    assert [sent.data["iteration"] for sent in journal if sent.event == "scores"] == list(range(1, LINES + 1))
+    assert progress == sorted(progress)
+    assert breaks >= 10
+
+
+def test_a_stream_lasts_through_a_lost_attempt_until_the_end(both: Api) -> None:
+    job_id = new_job(both)
+    with listen(both, job_id) as response:
+        told = events_in(response.iter_lines())
+        assert next(told).data["status"] == "PENDING"
+        for attempt in (1, 2):
+            with both.core.database.write() as connection:
+                job = jobs.claim_next(connection, worker="w", lease_seconds=60)
+                assert job is not None
+            assert next(told).data["attempt"] == attempt
+            moved = Progress(fraction=0.5, message="half", eta_seconds=None, features_count=None)
+            with both.core.database.write() as connection:
+                jobs.renew(connection, job_id=job_id, attempt=attempt, lease_seconds=60, progress=moved)
+                append_events(connection, job_id=job_id, attempt=attempt, events=[("log", {"line": "half"})])
+            assert next(told).data["progress"] == 0.5
+            assert (found := next(told)).data["attempt"] == found.id == attempt
+            if attempt == 1:
+                with both.core.database.write() as connection:
+                    jobs.hand_back(connection, job_id=job_id, attempt=1, delay=0.0, message="waiting: worker_lost")
+                back = next(told).data
+                assert (back["status"], back["progress"]) == ("PENDING", 0.0)
+        with both.core.database.write() as connection:
+            assert cancel(connection, Held.of(job))
+        assert [(sent.event, sent.id, sent.data["status"]) for sent in told] == [
+            ("progress", None, "CANCELLED"),
+            ("end", 3, "CANCELLED"),
+        ]
+
+
+def test_a_pending_job_that_is_cancelled_ends_its_streams(both: Api) -> None:
+    job_id = new_job(both)
+    with listen(both, job_id) as response:
+        told = events_in(response.iter_lines())
+        assert next(told).data["status"] == "PENDING"
+        request_cancel(both.core, job_id)
+        assert [(sent.event, sent.id) for sent in told] == [("progress", None), ("end", None)]
+
+
+def test_a_listener_keeps_no_transaction_open(both: Api) -> None:
+    job_id = new_job(both)
+    with listen(both, job_id) as response:
+        told = events_in(response.iter_lines())
+        assert next(told).event == "progress"
+        with both.core.database.write() as connection:
+            append_events(connection, job_id=job_id, attempt=1, events=[("log", {"line": "x"})])
+        assert next(told).event == "log"
+        found: list[bool] = []
+        eventually(lambda: found.append(somebody_reads(both)) or len(found) == 100, every=0.02, what="several looks")
+    assert sum(found) < len(found) / 4, "a look takes a hundredth of the time between two looks"
+
+
+def somebody_reads(api: Api) -> bool:
+    """Whether the API has a transaction open at this moment."""
+    if api.core.database.dialect == "postgresql":
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in %'"
+        with api.core.database.read() as connection:
+            return bool(connection.execute(text(query)).scalar())
+    api.core.database.dispose()
+    path = api.fleet.variables["ML_TRAINING_DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, timeout=0)) as connection:
+        is_busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return bool(is_busy)
+
+
+def test_the_fifth_listener_is_503_while_health_answers_and_gets_the_place_of_one_who_leaves(api: Api) -> None:
+    job_id = new_job(api)
+    with ExitStack() as room, ExitStack() as early:
+        assert sits(api, job_id, early)
+        assert all(sits(api, job_id, room) for _ in range(3))
+        with listen(api, job_id) as refused:
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+            assert refused.headers["Content-Type"] == "application/problem+json"
+        assert api.client.get(LIVE).status_code == 200
+        assert api.client.get(f"/api/v1/jobs/{job_id}?wait=60").headers["Retry-After"] == "1"
+        early.close()
+        eventually(lambda: sits(api, job_id, room), within=3, what="the place of the one who left")
+        assert not sits(api, job_id, room)
+
+
+REQUEST = b"GET /api/v1/jobs/%d/events HTTP/1.1\r\nHost: x\r\n\r\n"
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close throws away and resets
+
+
+@pytest.mark.parametrize("leave", ["at once", "after the head", "with a reset", "half"])
+def test_who_goes_away_at_any_moment_leaves_no_place_behind(api: Api, leave: str) -> None:
+    job_id = new_job(api)
+    for _ in range(8):
+        with eventually(lambda: comes_in(api, job_id, leave), within=5, what="a place") as connection:
+            if leave == "with a reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            if leave == "half":
+                connection.shutdown(socket.SHUT_WR)
+                eventually(lambda connection=connection: b"keep-alive" in connection.recv(1_000), within=5)
+    with ExitStack() as room:
+        eventually(lambda: sits(api, job_id, room), within=5)
+        for _ in range(3):
+            eventually(lambda: sits(api, job_id, room), within=5, what="four places again")
+
+
+def comes_in(api: Api, job_id: int, leave: str) -> socket.socket | None:
+    """A connection whose stream has begun, or whose client does not look."""
+    connection = api.raw(REQUEST % job_id)
+    if leave == "at once" or connection.recv(12) == b"HTTP/1.1 200":
+        return connection
+    connection.close()
+    return None
+
+
+def test_a_stop_ends_the_streams_and_a_client_can_come_back(tmp_path: Path, new_sqlite: Any, broker_url: str) -> None:
+    with running_api(tmp_path, new_sqlite(), broker_url, api_workers="1") as api:
+        job_id = new_job(api)
+        with listen(api, job_id) as response:
+            lines = response.iter_lines()
+            assert next(lines) == "retry: 2000"
+            told = events_in(lines)
+            assert next(told).event == "progress"
+            api.fleet.processes["api"].terminate()
+            assert list(told) == []  # a whole answer, not one that was cut off
+        assert api.fleet.stop("api", within=15) == 0
+        assert read_job(api.core.database, job_id).status.value == "PENDING"
+
+
+def test_many_streams_one_after_the_other_leave_nothing_behind(api: Api) -> None:
+    job_id = new_job(api)
+    request_cancel(api.core, job_id)
+    with httpx.Client(base_url=api.client.base_url, trust_env=False) as client:
+        path = f"/api/v1/jobs/{job_id}/events"
+        eventually(lambda: client.get(path).status_code == 200, what="those before have left")
+        for _ in range(50):
+            assert client.get(path).text.count("event: end") == 1
+        assert len(client._transport._pool.connections) == 1  # type: ignore[attr-defined]

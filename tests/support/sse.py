@@ -1,0 +1,40 @@
+"""Server-sent events as a client reads them."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One event; `id` is None without one."""
+
+    id: int | None
+    event: str
+    data: dict[str, Any]
+
+
+def events_in(lines: Iterable[str]) -> Iterator[Sent]:
+    """The events among the lines of a stream; comments and `retry` are passed over, anything unknown fails."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line.startswith(":"):
+            continue
+        if line:
+            name, _, value = line.partition(": ")
+            assert name in {"id", "event", "data", "retry"}, line
+            assert name not in fields, f"{name} stands twice in one event"
+            fields[name] = value
+        elif fields.keys() - {"retry"}:
+            number = fields.get("id")
+            yield Sent(None if number is None else int(number), fields["event"], json.loads(fields["data"]))
+            fields = {}
+        else:
+            fields = {}
+
+
+def events_of(body: str) -> list[Sent]:
+    """Every event of a whole stream, which must end at the end of an event."""
+    assert body.endswith("\n\n")
+    return list(events_in(body.split("\n")))
