@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     lease_poll_seconds: Seconds = 0.5
     cancel_grace_seconds: Seconds = 5.0
     drain_grace_seconds: Seconds = 5.0
+    checkpoint_seconds: Seconds = 60.0
     heartbeat_seconds: Seconds = 5.0
     heartbeat_dead_seconds: Seconds = 30.0
     relay_seconds: Seconds = 0.5

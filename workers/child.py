@@ -68,6 +68,7 @@ def lease_times() -> LeaseTimes:
         poll=settings.lease_poll_seconds,
         cancel_grace=settings.cancel_grace_seconds,
         drain_grace=settings.drain_grace_seconds,
+        checkpoint=settings.checkpoint_seconds,
     )
 
 

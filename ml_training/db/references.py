@@ -4,17 +4,26 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, or_, select
 
-from ml_training.db.tables import datasets, models
+from ml_training.db.tables import checkpoints, datasets, jobs, models
 
 _TRAINED = select(models.c.id).where(models.c.dataset_id == datasets.c.id, models.c.deleted_at.is_(None)).exists()
 
 
+_CHECKPOINTS = (
+    select(checkpoints.c.job_id, checkpoints.c.key, checkpoints.c.sha256)
+    .join(jobs, jobs.c.id == checkpoints.c.job_id)
+    .where(jobs.c.status.in_(["PENDING", "RUNNING"]))
+)
+
+
 def is_referenced(connection: Connection, key: str) -> bool:
-    """Whether a row needs the object. A deleted data set needs its bytes as long as a model was trained on it."""
+    """Whether a row needs the object. A deleted data set needs its bytes as long as a model was trained on it, and a
+    job its checkpoints until it has ended."""
     of_dataset = or_(datasets.c.raw_key == key, datasets.c.index_key == key)
     by_dataset = select(datasets.c.id).where(of_dataset, or_(datasets.c.deleted_at.is_(None), _TRAINED)).limit(1)
     by_model = select(models.c.id).where(models.c.artifact_key == key, models.c.deleted_at.is_(None)).limit(1)
-    return any(connection.execute(query).first() for query in (by_dataset, by_model))
+    by_job = _CHECKPOINTS.where(checkpoints.c.key == key).limit(1)
+    return any(connection.execute(query).first() for query in (by_dataset, by_model, by_job))
 
 
 def needed_objects(connection: Connection) -> Iterator[tuple[str, str, str]]:
@@ -25,3 +34,5 @@ def needed_objects(connection: Connection) -> Iterator[tuple[str, str, str]]:
             yield f"data set {row.id} index", row.index_key, row.index_sha256
     for row in connection.execute(select(models).where(models.c.deleted_at.is_(None))):
         yield f"model {row.id}", row.artifact_key, row.artifact_sha256
+    for row in connection.execute(_CHECKPOINTS):
+        yield f"a checkpoint of job {row.job_id}", row.key, row.sha256

@@ -153,6 +153,20 @@ lost_attempts = Table(
     sqlite_autoincrement=True,
 )
 
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    _id(),
+    Column("job_id", BigId, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    _count("done"),
+    Column("key", Text, nullable=False, index=True),
+    _text("sha256"),
+    _count("bytes"),
+    _time("created_at"),
+    sqlite_autoincrement=True,
+)
+
 models = Table(
     "models",
     metadata,

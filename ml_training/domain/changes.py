@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr, StringConstraints, ValidationError
 
 from ml_training.domain.errors import FieldError, Invalid
+from ml_training.domain.fields import Name
 from ml_training.domain.pointers import field_errors
-from ml_training.domain.specs import Name
 
 ALIAS_PATTERN = r"[a-z][a-z0-9_.-]{0,31}"
 Alias = Annotated[StrictStr, StringConstraints(pattern=f"^{ALIAS_PATTERN}$")]

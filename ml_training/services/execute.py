@@ -17,6 +17,7 @@ from ml_training.domain.retry import EndReason
 from ml_training.domain.states import JobStatus, JobType
 from ml_training.logs import get_logger
 from ml_training.services import lifecycle
+from ml_training.services.checkpoints import JobCheckpoints
 from ml_training.services.lease import Lease, LeaseTimes, stop_job
 from ml_training.services.lifecycle import Held
 from ml_training.services.reporter import JobReporter
@@ -56,7 +57,10 @@ def run_next(place: Workplace) -> bool:
 
 
 def _run(place: Workplace, job: Job) -> None:
-    reporter = JobReporter(lambda fraction, message: place.announce(job, fraction, message))
+    checkpoints = JobCheckpoints(
+        Held.of(job), database=place.database, storage=place.storage, every=place.times.checkpoint
+    )
+    reporter = JobReporter(lambda fraction, message: place.announce(job, fraction, message), checkpoints)
     lease = Lease(job, database=place.database, reporter=reporter, times=place.times, end_process=place.end_process)
     with lease:
         end = _attempt(place, job, reporter)

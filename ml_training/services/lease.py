@@ -26,13 +26,15 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimes:
-    """Seconds: how long a lease lasts, how often it is renewed and looked at, and how long a stop may take."""
+    """Seconds: how long a lease lasts, how often it is renewed and looked at, how long a stop may take, and how far
+    apart checkpoints are."""
 
     lease: float
     renew: float
     poll: float
     cancel_grace: float
     drain_grace: float
+    checkpoint: float = 60.0
 
     def grace(self, reason: StopReason) -> float:
         """How long the training code has to leave by itself."""

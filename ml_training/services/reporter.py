@@ -6,6 +6,7 @@ from typing import Any
 
 from ml_training.db.jobs import Progress
 from ml_training.domain.errors import StopReason
+from ml_training.services.checkpoints import JobCheckpoints
 
 BUFFER_CAP = 2_000  # events between two writes; beyond that the oldest go, the database keeps 5,000 a job anyway
 LOG_LINE_CHARACTERS = 1_000
@@ -16,8 +17,9 @@ Event = tuple[str, dict[str, Any]]
 class JobReporter:
     """The engine's `Reporter` for one attempt; called by the training thread, read by the lease thread."""
 
-    def __init__(self, announce: Callable[[float, str], None]) -> None:
+    def __init__(self, announce: Callable[[float, str], None], checkpoints: JobCheckpoints) -> None:
         self._announce = announce  # tells the event thread; must never block
+        self._checkpoints = checkpoints
         self._lock = threading.Lock()
         self._fraction = 0.0
         self._message = "starting"
@@ -53,6 +55,14 @@ class JobReporter:
     def should_stop(self) -> StopReason | None:
         """Why the work should end now; None to go on."""
         return self._stop
+
+    def wants_checkpoint(self) -> bool:
+        """Now and then, and before a worker that shuts down hands the job back."""
+        return self._stop is StopReason.DRAIN or (self._stop is None and self._checkpoints.is_due())
+
+    def keep_checkpoint(self, data: bytes, *, done: int) -> None:
+        """Store where the training stands."""
+        self._checkpoints.keep(data, done=done)
 
     def ask_to_stop(self, reason: StopReason) -> bool:
         """Ask once; True for the first request. A lost fence overrides whatever was asked before."""

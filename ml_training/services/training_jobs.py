@@ -16,6 +16,7 @@ from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec, spec_json
 from ml_training.revision import code_revision
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import TestPlan, TrainPlan, plan_test, plan_train
+from ml_training.services.checkpoints import load_checkpoint
 from ml_training.services.execute import Workplace
 from ml_training.services.feasibility import schema_of
 from ml_training.services.inputs import load_dataset, load_index, load_models
@@ -33,7 +34,14 @@ def run_train(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     spec = _spec_as(TrainSpec, job)
     dataset, index = _data(place, spec.dataset_id)
     plan = _train_plan(spec, index)
-    trained = engine.train(spec, index, plan=plan, reporter=reporter, threads=place.threads)
+    trained = engine.train(
+        spec,
+        index,
+        plan=plan,
+        reporter=reporter,
+        threads=place.threads,
+        checkpoint=load_checkpoint(place.database, place.storage, job.id) if job.attempt > 1 else None,
+    )
     stored = place.storage.put_bytes(Kind.ARTIFACT, trained.artifact)
     values = {
         "name": spec.model_name,

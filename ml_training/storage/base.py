@@ -19,6 +19,7 @@ class Kind(StrEnum):
     UPLOAD = "uploads"
     INDEX = "indexes"
     ARTIFACT = "artifacts"
+    CHECKPOINT = "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)

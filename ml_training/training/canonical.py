@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+import numpy as np
 import skops
 import skops.io  # its import registers how each type is written
 from skops.io._protocol import PROTOCOL
@@ -39,7 +40,20 @@ class _Members(dict[str, bytes]):
 
     def writestr(self, name: str, body: bytes | memoryview) -> None:
         """Add a member."""
-        self[name] = bytes(body)
+        self[name] = _without_gaps(bytes(body)) if name.endswith(".npy") else bytes(body)
+
+
+def _without_gaps(array: bytes) -> bytes:
+    """An array file with zeros between the fields of its records: tree nodes leave there what was in memory."""
+    values = np.load(io.BytesIO(array), allow_pickle=False)
+    if values.dtype.names is None:
+        return array
+    clean = np.zeros(values.shape, values.dtype)
+    for name in values.dtype.names:
+        clean[name] = values[name]
+    buffer = io.BytesIO()
+    np.save(buffer, clean, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def canonical_skops(model: object) -> bytes:

@@ -1,5 +1,6 @@
 """Curves that fit on a screen: ROC, precision over recall, and the loss per iteration."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,15 @@ class LearningCurve:
         self._where = {} if split is None else {"split": float(split)}  # counted from 1
         self._unit = unit  # what one unit of the model's target is in the data's
         self._losses: dict[str, list[float | None]] = {}
+
+    @property
+    def losses(self) -> dict[str, list[float | None]]:
+        """What was recorded so far, in the units of the data."""
+        return self._losses
+
+    def go_on(self, losses: Mapping[str, Sequence[float | None]]) -> None:
+        """Begin where an earlier attempt stood; these iterations are not reported again."""
+        self._losses = {part: list(values) for part, values in losses.items()}
 
     def record(self, iteration: int, **losses: float) -> None:
         """One more iteration, counted from 1; the same parts every time."""

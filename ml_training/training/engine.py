@@ -1,9 +1,11 @@
 """The engine's door: train a model, test one, compare some; nothing is kept between calls."""
 
-from ml_training.domain.specs import TrainSpec
+from ml_training.domain.algorithms import PARAMS
+from ml_training.domain.specs import TrainSpec, spec_json
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import Folds, TrainPlan
 from ml_training.training.artifact import LoadedModel, load_model, pack
+from ml_training.training.checkpoint import Checkpoint, Keeper, NoKeeper, new_keeper, open_checkpoint
 from ml_training.training.details import model_details, versions
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.evaluation import compare, test
@@ -29,8 +31,16 @@ __all__ = [
 PACKED = 0.97  # the share of the job that is done when the model is packed
 
 
-def train(spec: TrainSpec, index: SelectionIndex, *, plan: TrainPlan, reporter: Reporter, threads: int) -> TrainedModel:
-    """Fit, score and pack one model; `plan` is `plan_train(spec, index)`.
+def train(
+    spec: TrainSpec,
+    index: SelectionIndex,
+    *,
+    plan: TrainPlan,
+    reporter: Reporter,
+    threads: int,
+    checkpoint: bytes | None = None,
+) -> TrainedModel:
+    """Fit, score and pack one model; `plan` is `plan_train(spec, index)`, `checkpoint` one that the job kept before.
 
     Equal spec, data, versions and seed give equal artifact bytes, with any number of threads. Raises Interrupted when
     the reporter says stop, JobFailed when the spec cannot succeed on this data; any other exception is a crash.
@@ -39,7 +49,8 @@ def train(spec: TrainSpec, index: SelectionIndex, *, plan: TrainPlan, reporter: 
     reporter.features(len(plan.features))
     with warnings_logged(reporter):
         folds = plan.draw(spec, index)
-        splits, final = _fit_all(FoldFitter(spec, index, plan, progress, threads), folds, progress)
+        keeper, resume = _checkpoints(spec, reporter, checkpoint)
+        splits, final = _fit_all(FoldFitter(spec, index, plan, progress, threads, keeper, resume), folds, progress)
         progress.stage("packing", until=1.0)
         scores = split_scores(plan, folds, splits)
         details = model_details(plan, folds, splits=splits, final=final)
@@ -53,6 +64,22 @@ def train(spec: TrainSpec, index: SelectionIndex, *, plan: TrainPlan, reporter: 
         details=details,
         lineage={"versions": versions(), "random_state": spec.random_state},
     )
+
+
+def _checkpoints(
+    spec: TrainSpec, reporter: Reporter, kept: bytes | None
+) -> tuple[Keeper | NoKeeper, Checkpoint | None]:
+    """Who keeps checkpoints, and where to go on; a job of several fits starts again from the first."""
+    params = PARAMS[spec.model_type].model_validate(spec.params)
+    if spec.validation.is_refitted or not FAMILIES[spec.model_type].can_resume(params):
+        return NoKeeper(), None
+    origin = {"spec": spec_json(spec), "versions": versions()}
+    resume = None if kept is None else open_checkpoint(kept, origin)
+    if resume is not None:
+        reporter.log(f"going on from a checkpoint after {resume.done} rounds")
+    elif kept is not None:
+        reporter.log("the checkpoint is of other versions or damaged: starting again")
+    return new_keeper(reporter, origin), resume
 
 
 def _fit_all(fitter: FoldFitter, folds: Folds, progress: Progress) -> tuple[list[FittedFold], FittedFold]:

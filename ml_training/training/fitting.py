@@ -15,6 +15,7 @@ from ml_training.selection.plan import FeatureSchema, Fold, TrainPlan
 from ml_training.selection.split import Positions
 from ml_training.training.artifact import LoadedModel
 from ml_training.training.balance import balanced
+from ml_training.training.checkpoint import Checkpoint, Keeper, NoKeeper
 from ml_training.training.costs import shares
 from ml_training.training.curves import LearningCurve
 from ml_training.training.estimators import FAMILIES
@@ -49,6 +50,8 @@ class FoldFitter:
     plan: TrainPlan
     progress: Progress
     threads: int
+    keeper: Keeper | NoKeeper
+    resume: Checkpoint | None
 
     def fit(self, fold: Fold, *, split: int | None, until: float) -> FittedFold:
         """Fit one model and ask it about its rows.
@@ -121,6 +124,8 @@ class FoldFitter:
             threads=threads,
             progress=self.progress,
             curve=curve,
+            keeper=self.keeper,
+            resume=self.resume,
         )
         how, seed = self.spec.class_balance, self.spec.random_state
         return replace(job, fit=balanced(fit, how, categories=job.categories, random_state=seed))

@@ -25,6 +25,12 @@ class Reporter(Protocol):
     def should_stop(self) -> StopReason | None:
         """Asked after every round, batch or epoch; a reason makes the engine raise Interrupted."""
 
+    def wants_checkpoint(self) -> bool:
+        """Asked after every round: whether it is time to keep where the training stands."""
+
+    def keep_checkpoint(self, data: bytes, *, done: int) -> None:
+        """Keep a checkpoint after `done` rounds; may take its time, and may fail in silence."""
+
 
 class SilentReporter:
     """Says nothing and never stops."""
@@ -44,6 +50,13 @@ class SilentReporter:
     def should_stop(self) -> StopReason | None:
         """Never."""
         return None
+
+    def wants_checkpoint(self) -> bool:
+        """Never."""
+        return False
+
+    def keep_checkpoint(self, data: bytes, *, done: int) -> None:
+        """Nothing."""
 
 
 class Progress:

@@ -1,7 +1,7 @@
 """What every family of algorithms takes and gives."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from ml_training.domain.algorithms import Params
 from ml_training.domain.states import TaskKind
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema
+from ml_training.training.checkpoint import Checkpoint, Keeper, NoKeeper
 from ml_training.training.curves import LearningCurve
 from ml_training.training.matrix import Matrix
 from ml_training.training.reporter import Progress
@@ -31,6 +32,7 @@ class FitJob:
 
     fit: the rows to learn from; every class occurs in them. stop: the rows that end the training early, None without
     early stopping. held_out: looked at for the learning curve, never learnt from; None when no row is held out.
+    resume: where to go on; only of a family and parameters that `can_resume`.
     """
 
     task: TaskKind
@@ -45,6 +47,8 @@ class FitJob:
     threads: int
     progress: Progress
     curve: LearningCurve
+    keeper: Keeper | NoKeeper = field(default_factory=NoKeeper)
+    resume: Checkpoint | None = None
 
     @property
     def watched(self) -> dict[str, Part]:
@@ -93,12 +97,17 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How one model type is fitted and restored; `standardise`: a regression target is learnt in standard units."""
+    """How one model type is fitted and restored.
+
+    standardise: a regression target is learnt in standard units. can_resume: whether a fit with these parameters that
+    goes on from a checkpoint ends with the same model, bit for bit.
+    """
 
     artifact_format: str
     fit: Callable[[FitJob], Fitted]
     load: Callable[[bytes, TaskKind], Predictor]
     standardise: bool = False
+    can_resume: Callable[[Params], bool] = lambda _: False
 
 
 class BestLoss:
@@ -109,6 +118,15 @@ class BestLoss:
         self._lowest = float("inf")
         self._patience = patience
         self._tolerance = tolerance
+
+    @property
+    def state(self) -> tuple[int, float]:
+        """The best iteration and the lowest loss, to go on with."""
+        return self.best_iteration, self._lowest
+
+    def go_on(self, state: tuple[int, float]) -> None:
+        """Begin where an earlier attempt stood."""
+        self.best_iteration, self._lowest = state
 
     def improved(self, iteration: int, loss: float) -> bool:
         """Whether this loss lies below the lowest one before it by more than the tolerance."""

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_training.domain.algorithms import Params
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.states import TaskKind
 from ml_training.training.canonical import canonical_lightgbm
+from ml_training.training.checkpoint import Checkpoint
 from ml_training.training.estimators.base import BestLoss, Family, FitJob, Fitted, Importance, Part
 from ml_training.training.matrix import Matrix
 
@@ -49,8 +51,9 @@ class BoosterModel:
 
     def importance(self) -> Importance:
         """The total gain of a feature's splits, and their number."""
-        gain = self._booster.feature_importance("gain", iteration=self._rounds)
-        splits = self._booster.feature_importance("split", iteration=self._rounds)
+        # Of the model as it is stored: its text rounds the gains, and a resumed training has read some of them there.
+        stored = lgb.Booster(model_str=self.dump().decode())
+        gain, splits = stored.feature_importance("gain"), stored.feature_importance("split")
         return Importance("gain", [float(value) for value in gain], [int(value) for value in splits])
 
 
@@ -58,13 +61,14 @@ def fit(job: FitJob) -> Fitted:
     """Boost round by round; early stopping keeps the rounds up to the best one."""
     _require_library()
     params = _params(job)
-    rounds = params.pop("n_estimators")
+    rounds, done = params.pop("n_estimators"), 0 if job.resume is None else job.resume.done
     train = _dataset(job, job.fit, params)
     watch = _Watch(job, rounds)
     booster = lgb.train(
         params,
         train,
-        num_boost_round=rounds,
+        num_boost_round=rounds - done,
+        init_model=None if job.resume is None else lgb.Booster(model_str=job.resume.state.decode()),
         valid_sets=[train, *(_dataset(job, part, params, reference=train) for part in job.watched.values())],
         valid_names=["train", *job.watched],
         callbacks=[watch],
@@ -90,6 +94,10 @@ class _Watch:
         self.best = BestLoss(job.early_stopping_rounds or rounds)
         self._job = job
         self._rounds = rounds
+        if job.resume is not None:
+            job.curve.go_on(job.resume.losses)
+            if job.resume.best is not None:
+                self.best.go_on(job.resume.best)
         if job.stop is not None and not self.stops:
             job.progress.log("early stopping is not possible with boosting_type dart: every round is trained")
 
@@ -97,11 +105,18 @@ class _Watch:
         done = env.iteration + 1
         losses = {part: loss for part, _, loss, *_ in env.evaluation_result_list}
         self._job.curve.record(done, **losses)
-        self._job.progress.step(done, self._rounds, f"round {done} of {self._rounds}")
         if self.stops:
             self.best.improved(done, losses["stop"])
-            if self.best.exhausted(done):
-                raise lgb.EarlyStopException(self.best.best_iteration - 1, [])
+        is_over = done == self._rounds or (self.stops and self.best.exhausted(done))
+        if not is_over:
+            self._job.keeper.offer(lambda: self._checkpoint(done, env.model))
+        self._job.progress.step(done, self._rounds, f"round {done} of {self._rounds}")
+        if is_over and done < self._rounds:
+            raise lgb.EarlyStopException(self.best.best_iteration - 1, [])
+
+    def _checkpoint(self, done: int, booster: Any) -> Checkpoint:
+        state = booster.model_to_string(num_iteration=-1).encode()
+        return Checkpoint(done, state, self._job.curve.losses, self.best.state if self.stops else None)
 
 
 def _require_library() -> None:
@@ -137,4 +152,12 @@ def _dataset(job: FitJob, part: Part, params: dict[str, Any], *, reference: Any 
     )
 
 
-FAMILY = Family("lightgbm-text", fit, load)
+def can_resume(params: Params) -> bool:
+    """Without random draws of rows, columns or thresholds, whose state a model does not carry, and without dart."""
+    values = params.model_dump()
+    draws_rows = values["subsample"] < 1 and values["subsample_freq"] > 0
+    draws = draws_rows or values["colsample_bytree"] < 1 or values["extra_trees"]
+    return not draws and values["boosting_type"] == "gbdt"
+
+
+FAMILY = Family("lightgbm-text", fit, load, can_resume=can_resume)

@@ -29,7 +29,9 @@ COLOURS = ("bleu", "grün", "rot", "赤", "🟣")
 class Recorder:
     """Remembers everything, and says stop at the n-th question."""
 
-    def __init__(self, *, stop_at: int | None = None) -> None:
+    def __init__(self, *, stop_at: int | None = None, keeps: bool = False) -> None:
+        self.keeps = keeps
+        self.checkpoints: dict[int, bytes] = {}
         self.fractions: list[float] = []
         self.messages: list[str] = []
         self.etas: list[float | None] = []
@@ -52,6 +54,12 @@ class Recorder:
 
     def features(self, count: int) -> None:
         self.features_count = count
+
+    def wants_checkpoint(self) -> bool:
+        return self.keeps
+
+    def keep_checkpoint(self, data: bytes, *, done: int) -> None:
+        self.checkpoints[done] = data
 
     def should_stop(self) -> StopReason | None:
         self.questions += 1

@@ -1,0 +1,36 @@
+"""Every statement about checkpoints: the newest of a job that has not ended is where its next attempt goes on."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, delete, insert, select
+
+from ml_training.db.clock import db_now
+from ml_training.db.tables import checkpoints
+
+KEPT = 2  # the newest, and one to fall back on should its bytes be damaged
+
+
+class CheckpointRow(NamedTuple):
+    """Where a checkpoint's bytes are, and after how many rounds it was kept."""
+
+    done: int
+    key: str
+    sha256: str
+
+
+def insert_checkpoint(connection: Connection, *, job_id: int, **values: Any) -> None:
+    """Store a checkpoint of the attempt that holds the job, and forget those before the one before it.
+
+    values: attempt, done, key, sha256, bytes.
+    """
+    connection.execute(insert(checkpoints).values(job_id=job_id, created_at=db_now(), **values))
+    newest = select(checkpoints.c.id).where(checkpoints.c.job_id == job_id).order_by(checkpoints.c.id.desc())
+    kept = list(connection.execute(newest.limit(KEPT)).scalars())
+    connection.execute(delete(checkpoints).where(checkpoints.c.job_id == job_id, checkpoints.c.id.not_in(kept)))
+
+
+def list_checkpoints(connection: Connection, job_id: int) -> list[CheckpointRow]:
+    """The checkpoints of a job, newest first."""
+    found = select(checkpoints.c.done, checkpoints.c.key, checkpoints.c.sha256)
+    found = found.where(checkpoints.c.job_id == job_id).order_by(checkpoints.c.id.desc())
+    return [CheckpointRow(*row) for row in connection.execute(found)]
