@@ -71,5 +71,5 @@ def add_exporter_process(board: Builder) -> None:
 
 
 def _counted(title: str, text: str, total: str, counter: str, legend: str, *, width: int = 12) -> timeseries.Panel:
-    face = Face(title, text, NO_DATA, "none", width, interval="1m")
+    face = Face(title, text, NO_DATA, "none", width, interval="1m", soft_maximum=1)
     return time_series_panel(face, Query(total.format(in_window(counter)), legend))

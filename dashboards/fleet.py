@@ -77,16 +77,16 @@ def _queue(board: Builder) -> None:
         board,
         "Saturation: what waits",
         time_series_panel(
-            Face("Queue depth", "Due jobs in the database; permits to run one job in the broker.", NO_DATA, "none", 8),
+            Face("Queue depth", "Due jobs in the database; permits to run one job in the broker.", NO_DATA, "none", 7),
             Query("max by (queue) (ml_queue_depth)", "{{queue}}"),
         ),
         time_series_panel(
-            Face("Oldest due job", oldest, NO_DATA, "s", 8, steps=((None, "green"), (300, "red"))),
+            Face("Oldest due job", oldest, NO_DATA, "s", 7, steps=((None, "green"), (300, "red"))),
             Query("max(ml_queue_oldest_seconds)", "oldest"),
             limits=True,
         ),
         time_series_panel(
-            Face("Jobs now", "Jobs PENDING and RUNNING, by type.", NO_DATA, "none", 8),
+            Face("Jobs now", "Jobs PENDING and RUNNING, by type.", NO_DATA, "none", 10),
             Query(now, "{{job_type}} {{status}}"),
         ),
     )
@@ -95,18 +95,18 @@ def _queue(board: Builder) -> None:
 def _waits(board: Builder) -> None:
     wait = f"ml_queue_wait_seconds{{{OF_TYPE}}}"
     limit: Steps = ((None, "green"), (WAIT_SECONDS, "red"))
-    text = "From acceptance to the first start, of the jobs started in each five minutes."
+    text = "From acceptance to the first start, of the jobs started in each minute."
     none = "no job started"
     add_row(
         board,
         "Waits",
         time_series_panel(
-            Face("Wait, all types together", text, none, "s", 12, steps=limit, interval="5m"),
+            Face("Wait, all types together", text, none, "s", 12, steps=limit, interval="1m"),
             *(Query(quantile(q, wait), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)),
             limits=True,
         ),
         time_series_panel(
-            Face("Wait by type: 95 % at most", text, none, "s", 12, steps=limit, interval="5m"),
+            Face("Wait by type: 95 % at most", text, none, "s", 12, steps=limit, interval="1m"),
             Query(quantile(0.95, wait, by="job_type, le"), "{{job_type}}"),
             limits=True,
         ),
@@ -120,7 +120,7 @@ def _errors(board: Builder) -> None:
         "Errors: what was lost or refused",
         _counted("Lost attempts", "Attempts charged to their job, by reason.", "ml_job_attempts_lost_total", "reason"),
         time_series_panel(
-            Face("Late writes refused", refused, NO_DATA, "none", 8, 7, interval="1m"),
+            Face("Late writes refused", refused, NO_DATA, "none", 8, 7, interval="1m", soft_maximum=1),
             Query(f"sum({in_window('ml_stale_writes_refused_total')})", "writes"),
         ),
         _counted("Jobs refused at the door", "By reason; of a batch, each.", "ml_jobs_rejected_total", "reason"),
@@ -142,5 +142,5 @@ def _errors(board: Builder) -> None:
 
 
 def _counted(title: str, text: str, counter: str, label: str) -> timeseries.Panel:
-    face = Face(title, text, NO_DATA, "none", 8, 7, interval="1m")
+    face = Face(title, text, NO_DATA, "none", 8, 7, interval="1m", soft_maximum=1)
     return time_series_panel(face, Query(f"sum by ({label}) ({in_window(counter)})", f"{{{{{label}}}}}"))

@@ -4,9 +4,9 @@ from dashboards.board import NO_DATA, Builder, add_choice, add_row, new_board
 from dashboards.exporter_rows import add_exporter, add_exporter_process
 from dashboards.links import INTERNALS
 from dashboards.panels import Face, Query, Steps, bar_gauge_panel, stat_panel, time_series_panel, timeline_panel
-from dashboards.queries import LINES, RANGE, bounded, per_second, quantile, share
+from dashboards.queries import BARS, LINES, RANGE, bounded, per_second, quantile, share
 from dashboards.sdk import dashboard
-from dashboards.states import UP
+from dashboards.states import CODE_COLORS, UP
 from dashboards.tables import Column, table_panel
 
 OF_ROUTE = 'route=~"$route"'
@@ -36,24 +36,25 @@ def _api(board: Builder) -> None:
         board,
         "API: rate, errors, duration",
         time_series_panel(
-            Face("Requests", "A second, by route; at most 20, the busiest in this range.", QUIET, "reqps", 8),
+            Face("Requests", "A second, by route; at most 20, the busiest in this range.", QUIET, "reqps", 12),
             Query(f"sum by (route) ({per_second(REQUESTS)}) and on(route) {busiest}", "{{route}}"),
         ),
         time_series_panel(
-            Face("Answers", "A second, by status code.", QUIET, "reqps", 8),
+            Face("Answers", "A second, by status code.", QUIET, "reqps", 12),
             Query(f"sum by (code) ({per_second(REQUESTS)})", "{{code}}"),
+            colors=CODE_COLORS,
         ),
         time_series_panel(
-            Face("Error ratio", text, QUIET, "percentunit", 8, maximum=1, interval="1m"),
+            Face("Error ratio", text, QUIET, "percentunit", 6, interval="1m", soft_maximum=0.1),
             Query(share(f"(sum({per_second(failed)}) or vector(0))", f"sum({per_second(REQUESTS)})"), "5xx"),
         ),
         time_series_panel(
-            Face("Duration", f"Of the requests of each minute. {waits}", QUIET, "s", 12, interval="1m"),
+            Face("Duration", f"Of the requests of each minute. {waits}", QUIET, "s", 8, interval="1m"),
             *(Query(quantile(q, SECONDS), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)),
         ),
         bar_gauge_panel(
-            Face("95 % took at most", f"By route, the 20 slowest in this range. {waits}", QUIET, "s", 12, 8, BLUE),
-            Query(f"topk({LINES}, {quantile(0.95, SECONDS, window=RANGE, by='route, le')})", "{{route}}"),
+            Face("95 % took at most", f"By route, the 10 slowest in this range. {waits}", QUIET, "s", 10, 8, BLUE),
+            Query(f"topk({BARS}, {quantile(0.95, SECONDS, window=RANGE, by='route, le')})", "{{route}}"),
         ),
     )
 
@@ -82,6 +83,7 @@ def _connections(board: Builder) -> None:
             labels={"version": "Version", "revision": "Revision", "python": "Python"},
             descending="Version",
             links={},
+            widths={"Version": 90, "Revision": 330, "Python": 90},
         ),
     )
 
@@ -95,7 +97,7 @@ def _storage(board: Builder) -> None:
         "Storage",
         stat_panel(Face("Free", free, none, "bytes", 4, 7, little, decimals=1), Query(FREE, "Free")),
         time_series_panel(
-            Face("Free over time", free, none, "bytes", 10, 7, ((None, "red"), (5 * 2**30, "green"))),
+            Face("Free over time", free, none, "bytes", 10, 7, ((None, "transparent"), (5 * 2**30, "red"))),
             Query(FREE, "free"),
             limits=True,
         ),

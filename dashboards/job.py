@@ -123,7 +123,7 @@ def _beside(board: Builder) -> None:
             *(Query(quantile(q, duration, window=RANGE), f"p{q * 100:g}") for q in (0.5, 0.95)),
         ),
         time_series_panel(
-            Face("Lost attempts, all jobs", lost, NO_DATA, "none", 6, 6, interval="1m", links=fleet),
+            Face("Lost attempts, all jobs", lost, NO_DATA, "none", 6, 6, interval="1m", links=fleet, soft_maximum=1),
             Query(f"sum by (reason) ({in_window('ml_job_attempts_lost_total')})", "{{reason}}"),
         ),
     )

@@ -36,7 +36,7 @@ def _service_health(board: dashboard_builders.Dashboard) -> None:
             Face(
                 "Datenbank Status",
                 "Ob der Exporter die Datenbank erreicht: grün = online, rot = offline.",
-                NO_DATA, "none", 4, 6, steps=((None, "red"), (1, "green")), maximum=1,
+                NO_DATA, "none", 4, 6, steps=((None, "red"), (0.5, "green")), maximum=1,
             ),
             Query("min(ml_db_connected)", "Datenbank"),
             words={"0": ("offline", "red"), "1": ("online", "green")},
@@ -75,7 +75,7 @@ def _service_health(board: dashboard_builders.Dashboard) -> None:
             Face(
                 "Job Progress",
                 "Fortschritt laufender Jobs in Prozent; höchstens fünf, die am weitesten fortgeschrittenen.",
-                "kein laufender Job", "percent", 4, 6, steps=((None, "blue"), (100, "green")), maximum=100,
+                "kein laufender Job", "percent", 4, 6, steps=((None, "blue"), (100, "green")), maximum=100, decimals=0,
             ),
             Query(JOB_PROGRESS, "Job {{job_id}}"),
         )
@@ -135,7 +135,7 @@ def _models(board: dashboard_builders.Dashboard) -> None:
 def _accuracy(title: str, metric: str, rows: str) -> timeseries.Panel:
     text = f"Accuracy je Modell {rows}; höchstens 20 Linien, die höchsten im Zeitraum. Regressionsmodelle haben keine."
     steps = ((None, "red"), (0.7, "yellow"), (0.9, "green"))
-    face = Face(title, text, NO_SCORE, "percentunit", 8, steps=steps, maximum=1)
+    face = Face(title, text, NO_SCORE, "percentunit", 8, steps=steps, minimum=None, maximum=1, soft_minimum=0.5)
     return time_series_panel(face, Query(bounded(metric, "model_id"), "Modell {{model_id}}"))
 
 

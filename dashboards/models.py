@@ -3,7 +3,7 @@
 from dashboards.board import NO_DATA, Builder, add_api_url, add_choice, add_row, new_board
 from dashboards.links import MODELS, ROW_MODEL, SERIES_MODEL, to_api
 from dashboards.panels import Face, Query, Steps, bar_gauge_panel, stat_panel, time_series_panel
-from dashboards.queries import LINES, bounded, per_second
+from dashboards.queries import BARS, LINES, bounded, per_second
 from dashboards.sdk import dashboard, table, timeseries
 from dashboards.tables import Column, table_panel
 
@@ -54,12 +54,23 @@ def _summary(board: Builder) -> None:
 
 def _accuracy(title: str, metric: str, rows: str) -> timeseries.Panel:
     text = f"On {rows}; at most 20 models, the best in this range. Regression models have none."
-    face = Face(title, text, NO_MODEL, "percentunit", 12, steps=QUALITY, maximum=1, links=(IN_API,))
+    face = Face(
+        title,
+        text,
+        NO_MODEL,
+        "percentunit",
+        12,
+        steps=QUALITY,
+        minimum=None,
+        maximum=1,
+        links=(IN_API,),
+        soft_minimum=0.5,
+    )
     return time_series_panel(face, Query(bounded(metric, "model_id"), "Model {{model_id}}"))
 
 
 def _train_and_test(board: Builder) -> None:
-    gap = "Training minus test accuracy, the 20 largest. Forests know their own rows by heart: judge by the test."
+    gap = "Training minus test accuracy, the 10 largest. Forests know their own rows by heart: judge by the test."
     steps: Steps = ((None, "green"), (0.1, "yellow"), (OVERFITTED, "red"))
     add_row(
         board,
@@ -68,7 +79,7 @@ def _train_and_test(board: Builder) -> None:
         _accuracy("Test accuracy", "ml_test_accuracy", "unseen rows: the newest TEST without overlap, else held out"),
         bar_gauge_panel(
             Face("Gap", gap, NO_MODEL, "percentunit", 12, 9, steps, minimum=None, decimals=1, links=(IN_API,)),
-            Query(f"topk({LINES}, {GAP})", "#{{model_id}}"),
+            Query(f"topk({BARS}, {GAP})", "#{{model_id}}"),
         ),
         _table(),
     )
@@ -88,18 +99,22 @@ def _table() -> table.Panel:
 
 
 def _change(board: Builder) -> None:
-    fall = "How far the test accuracy is below its best in this range, the 20 largest falls."
+    fall = "How far the test accuracy is below its best in this range, the 10 largest falls."
     moved = "The 20 models whose test accuracy moved most in this range: a line moves when a new TEST ends."
     spread = "max_over_time(ml_test_accuracy[$__range] @ end()) - min_over_time(ml_test_accuracy[$__range] @ end())"
+    moving = Face(
+        "Test accuracy that moved", moved, NO_MODEL, "percentunit", 12, 9, minimum=None, maximum=1, links=(IN_API,),
+        soft_minimum=0.5,
+    )  # fmt: skip
     add_row(
         board,
         "Drift: the same model on newer rows",
         bar_gauge_panel(
-            Face("Fall", fall, NO_MODEL, "percentunit", 12, steps=((None, "green"), (FALLEN, "red")), decimals=1),
-            Query(f"topk({LINES}, {FALL})", "#{{model_id}}"),
+            Face("Fall", fall, NO_MODEL, "percentunit", 12, 9, steps=((None, "green"), (FALLEN, "red")), decimals=1),
+            Query(f"topk({BARS}, {FALL})", "#{{model_id}}"),
         ),
         time_series_panel(
-            Face("Test accuracy that moved", moved, NO_MODEL, "percentunit", 12, maximum=1, links=(IN_API,)),
+            moving,
             Query(f"ml_test_accuracy and on(model_id) topk({LINES}, {spread})", "Model {{model_id}}"),
         ),
     )
@@ -107,7 +122,7 @@ def _change(board: Builder) -> None:
 
 def _scores(board: Builder) -> None:
     legend = "#{{model_id}} {{score}} {{split}}"
-    best = "Of the chosen scores and splits, the 20 highest values. Choose one score: different ones do not compare."
+    best = "Of the chosen scores and splits, the 10 highest values. Choose one score: different ones do not compare."
     lines = "Of the chosen scores and splits, at most 20 lines, the highest in this range."
     none = "no score of this choice"
     add_row(
@@ -115,7 +130,7 @@ def _scores(board: Builder) -> None:
         "Scores of the training",
         bar_gauge_panel(
             Face("Highest scores", best, none, "none", 12, 10, BLUE, minimum=None, decimals=3),
-            Query(f"topk({LINES}, {SCORE})", legend),
+            Query(f"topk({BARS}, {SCORE})", legend),
         ),
         time_series_panel(
             Face("Scores over time", lines, none, "none", 12, 10, minimum=None, links=(IN_API,)),
@@ -131,11 +146,11 @@ def _cost(board: Builder) -> None:
         board,
         "What training costs",
         time_series_panel(
-            Face("Rows", "A second, of TRAIN jobs that ended.", NO_DATA, "suffix:rows/s", 12, interval="5m"),
+            Face("Rows", "A second, of TRAIN jobs that ended.", NO_DATA, "suffix:rows/s", 12, interval="1m"),
             Query(f"sum by (model_type) ({per_second('ml_training_rows_total' + of_type)})", "{{model_type}}"),
         ),
         time_series_panel(
-            Face("Time", seconds, NO_DATA, "none", 12, interval="5m"),
+            Face("Time", seconds, NO_DATA, "none", 12, interval="1m"),
             Query(f"sum by (model_type) ({per_second('ml_training_seconds_total' + of_type)})", "{{model_type}}"),
         ),
     )

@@ -82,13 +82,13 @@ def _burn() -> timeseries.Panel:
 def _wait(wait: str) -> timeseries.Panel:
     face = Face(
         "Wait before the first start",
-        "From acceptance to the first start, of the jobs of each five minutes; 95 % should stay below the line.",
+        "From acceptance to the first start, of the jobs of each minute; 95 % should stay below the line.",
         NO_JOB,
         "s",
         16,
         7,
         ((None, "green"), (WAIT_SECONDS, "red")),
-        interval="5m",
+        interval="1m",
     )
     queries = [Query(quantile(q, f"ml_queue_wait_seconds{{{wait}}}"), f"p{q * 100:g}") for q in (0.5, 0.95)]
     return time_series_panel(face, *queries, limits=True)

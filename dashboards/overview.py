@@ -6,7 +6,7 @@ from dashboards.objectives import add_objectives
 from dashboards.panels import Face, Query, Steps, Words, bar_gauge_panel, stat_panel, time_series_panel
 from dashboards.queries import RANGE, per_second, quantile, share
 from dashboards.sdk import dashboard, stat, table
-from dashboards.states import JOB_LABELS, STATUS, UP
+from dashboards.states import JOB_LABELS, STATUS, STATUS_COLORS, UP
 from dashboards.tables import Column, table_panel
 
 OF_TYPE = 'job_type=~"$job_type"'
@@ -76,6 +76,7 @@ def _jobs(board: Builder) -> None:
         time_series_panel(
             Face("Jobs ended", "Jobs a minute, by the status they ended in.", NO_DATA, "suffix:/min", 8, interval="1m"),
             Query(f"sum by (status) ({per_second(ENDED)}) * 60", "{{status}}"),
+            colors=STATUS_COLORS,
         ),
         time_series_panel(
             Face(
@@ -84,19 +85,19 @@ def _jobs(board: Builder) -> None:
                 "no job ended",
                 "percentunit",
                 8,
-                maximum=1,
-                interval="5m",
+                soft_maximum=0.1,
+                interval="1m",
             ),
             Query(failing, "{{job_type}}"),
         ),
         time_series_panel(
             Face(
                 "Duration",
-                "First start to end, of the jobs that ended in each five minutes.",
+                "First start to end, of the jobs that ended in each minute.",
                 "no job ended",
                 "s",
                 8,
-                interval="5m",
+                interval="1m",
             ),
             *(Query(quantile(q, DURATION), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)),
         ),
@@ -129,7 +130,7 @@ def _jobs(board: Builder) -> None:
 
 
 def _running_longest() -> table.Panel:
-    face = Face("Running longest", "The ten jobs that run longest; click a number.", "no job runs", "none", 12)
+    face = Face("Running longest", "The ten jobs that run longest; click a number.", "no job runs", "none", 12, 10)
     running = f'ml_job_duration_seconds{{{OF_TYPE}}} and on(job_id) ml_job_status{{status="RUNNING"}}'
     query = Query(f"topk(10, max by (job_id, job_type, model_type) ({running}))", "Running for")
     menu = {"Job": job_links(ROW_JOB)}
@@ -138,7 +139,7 @@ def _running_longest() -> table.Panel:
 
 def _bad_ends_first() -> table.Panel:
     text = "Twenty jobs of now and of the last 15 minutes: cancelled first, then failed, completed, running, waiting."
-    face = Face("Ends, bad ones first", text, "no job", "none", 12)
+    face = Face("Ends, bad ones first", text, "no job", "none", 12, 10)
     query = Query(f"topk(20, max by (job_id, job_type, model_type) (ml_job_status{{{OF_TYPE}}}))", "Status")
     column, menu = Column(query, words=STATUS), {"Job": job_links(ROW_JOB)}
     return table_panel(face, column, labels=JOB_LABELS, descending="Status", links=menu)

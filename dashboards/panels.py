@@ -28,6 +28,11 @@ PanelT = TypeVar(
 Steps = tuple[tuple[float | None, str], ...]
 Words = Mapping[str, tuple[str, str]]
 """What to show instead of a value: value as text -> (word, colour)."""
+Colors = Mapping[str, str]
+"""Colours of lines by a regular expression of their names; several lines of one colour get shades of it."""
+WIDE = 10  # grid cells from which on a legend of several lines stands beside them
+BRIDGED_MS = 10 * 60 * 1000
+BAR_TITLE, BAR_VALUE = 12, 15  # pixels; else few bars have huge words and many have small ones
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class Face:
     links: tuple[Link, ...] = ()
     decimals: int | None = None
     interval: str | None = None  # the shortest step, hence window of a rate: for things that seldom happen
+    soft_minimum: float | None = None  # the axis begins here, or lower if a value does
+    soft_maximum: float | None = None
 
 
 def gauge_panel(face: Face, query: Query, *, words: Words | None = None) -> gauge.Panel:
@@ -78,10 +85,14 @@ def bar_gauge_panel(face: Face, *queries: Query) -> bargauge.Panel:
     panel = dressed(bargauge.Panel(), face).orientation(common.VizOrientation.HORIZONTAL)
     for index, query in enumerate(queries):
         panel.with_target(target(query, index).instant())
+    panel.name_placement(common.BarGaugeNamePlacement.LEFT)
+    panel.text(common_builders.VizTextDisplayOptions().title_size(BAR_TITLE).value_size(BAR_VALUE))
     return panel.reduce_options(_newest()).display_mode(common.BarGaugeDisplayMode.BASIC)
 
 
-def time_series_panel(face: Face, *queries: Query, limits: bool = False) -> timeseries.Panel:
+def time_series_panel(
+    face: Face, *queries: Query, limits: bool = False, colors: Colors | None = None
+) -> timeseries.Panel:
     """Lines over time with a legend of last and highest values; `limits` draws the thresholds as dashed lines."""
     panel = dressed(timeseries.Panel(), face)
     for index, query in enumerate(queries):
@@ -89,13 +100,20 @@ def time_series_panel(face: Face, *queries: Query, limits: bool = False) -> time
     if limits:
         style = common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
         panel.thresholds_style(style)
-    legend = common_builders.VizLegendOptions().show_legend(True).display_mode(common.LegendDisplayMode.TABLE)
-    legend.placement(common.LegendPlacement.BOTTOM).calcs(["lastNotNull", "max"])
+    for pattern, color in (colors or {}).items():
+        panel.override_by_regexp(pattern, [_shades(color)])
+    if face.soft_minimum is not None:
+        panel.axis_soft_min(face.soft_minimum)
+    if face.soft_maximum is not None:
+        panel.axis_soft_max(face.soft_maximum)
+    if face.interval is not None:
+        panel.span_nulls(BRIDGED_MS)  # a step in which nothing happened has no quantile; the line goes on
+    is_crowd = any("topk(" in query.expression for query in queries)  # the areas of twenty lines hide each other
     tooltip = common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
     tooltip.sort(common.SortOrder.DESCENDING)
     palette = dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC)
-    is_crowd = any("topk(" in query.expression for query in queries)  # the areas of twenty lines hide each other
-    return panel.legend(legend).tooltip(tooltip).color_scheme(palette).line_width(1).fill_opacity(0 if is_crowd else 10)
+    panel.legend(_legend_beside(face) if is_crowd or _is_wide(face, queries) else _legend_below())
+    return panel.tooltip(tooltip).color_scheme(palette).line_width(1).fill_opacity(0 if is_crowd else 10)
 
 
 def timeline_panel(face: Face, *queries: Query, words: Words) -> statetimeline.Panel:
@@ -139,6 +157,29 @@ def value_maps(words: Words) -> list[dashboard.ValueMapping]:
         for index, (value, (text, color)) in enumerate(words.items())
     }
     return [dashboard.ValueMap(options=results)]
+
+
+def _is_wide(face: Face, queries: tuple[Query, ...]) -> bool:
+    """Whether a legend beside the lines leaves them room, and one below would not show all of its own."""
+    return face.width >= WIDE and (len(queries) > 1 or "{{" in queries[0].legend)
+
+
+def _legend_beside(face: Face) -> common_builders.VizLegendOptions:
+    """A table with the highest line first: Grafana gives what stands below a graph only a third of its height."""
+    legend = common_builders.VizLegendOptions().show_legend(True).sort_desc(True)
+    legend.placement(common.LegendPlacement.RIGHT).display_mode(common.LegendDisplayMode.TABLE)
+    if face.width < WIDE:
+        return legend.calcs(["lastNotNull"]).sort_by("Last *")
+    return legend.calcs(["lastNotNull", "max"]).sort_by("Max")
+
+
+def _legend_below() -> common_builders.VizLegendOptions:
+    legend = common_builders.VizLegendOptions().show_legend(True).calcs(["lastNotNull", "max"])
+    return legend.placement(common.LegendPlacement.BOTTOM).display_mode(common.LegendDisplayMode.LIST)
+
+
+def _shades(color: str) -> dashboard.DynamicConfigValue:
+    return dashboard.DynamicConfigValue(id_val="color", value={"mode": "shades", "fixedColor": color})
 
 
 def _link(link: Link) -> dashboard_builders.DashboardLink:

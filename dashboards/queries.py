@@ -1,6 +1,7 @@
 """The PromQL that panels share: how many lines a panel may draw, ratios and quantiles that are never NaN."""
 
 LINES = 20
+BARS = 10  # as many as stand in a panel without scrolling
 RUNNING_SHOWN = 5
 RATE = "$__rate_interval"
 RANGE = "$__range"

@@ -18,12 +18,17 @@ class Column:
 
 
 def table_panel(
-    face: Face, *columns: Column, labels: Mapping[str, str], descending: str, links: Mapping[str, tuple[Link, ...]]
+    face: Face,
+    *columns: Column,
+    labels: Mapping[str, str],
+    descending: str,
+    links: Mapping[str, tuple[Link, ...]],
+    widths: Mapping[str, int] | None = None,
 ) -> table.Panel:
     """One row for each set of labels of the queries; `labels` maps a label to its heading, in order.
 
     The queries must be aggregated to exactly these labels. `descending` is the heading to sort by, `links` hold
-    the menu of a heading's cells.
+    the menu of a heading's cells, `widths` are pixels of a heading's column.
     """
     panel = dressed(table.Panel(), face)
     names = dict(labels)
@@ -36,6 +41,8 @@ def table_panel(
     for heading, menu in links.items():
         cells = [{"title": link.title, "url": link.url, "targetBlank": link.new_tab} for link in menu]
         panel.override_by_name(heading, [dashboard.DynamicConfigValue(id_val="links", value=cells)])
+    for heading, pixels in (widths or {}).items():
+        panel.override_by_name(heading, [dashboard.DynamicConfigValue(id_val="custom.width", value=pixels)])
     order = {name: index for index, name in enumerate(names)}
     options = {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names}
     panel.with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
@@ -45,6 +52,8 @@ def table_panel(
 
 def _properties(column: Column) -> list[dashboard.DynamicConfigValue]:
     found = [dashboard.DynamicConfigValue(id_val="unit", value=column.unit)]
+    if column.unit == "percentunit":
+        found.append(dashboard.DynamicConfigValue(id_val="decimals", value=1))
     if column.words:
         found.append(dashboard.DynamicConfigValue(id_val="mappings", value=value_maps(column.words)))
         cell = {"type": "color-text"}

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import math
 import shutil
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from tests.observe.checks import Finding, Run, alert_states, check
 from tests.observe.report import render
 from tests.observe.run import find_programs, observed
 
-SECONDS, SCREENSHOT_SECONDS = 90.0, 900.0
+SECONDS, SCREENSHOT_SECONDS = 90.0, 600.0
 BUILD = Path("build")
 
 
@@ -55,7 +56,7 @@ def missing(what: str) -> int:
 def draw(run: Run, folder: Path) -> list[str]:
     """Draw every dashboard as it looks now; what is wrong with the pictures."""
     project = screenshots.bundle(BUILD / "render")
-    pictures = screenshots.draw(project, folder, run, minutes=max(1, run.seconds // 60))
+    pictures = screenshots.draw(project, folder, run, minutes=math.ceil(run.seconds / 60))
     for picture in pictures:
         empty = ", ".join(panel["title"] for panel in picture.drawn.panels if not panel["frames"])
         sys.stdout.write(f"{picture.file}: {len(picture.drawn.panels)} panels; without data: {empty or 'none'}\n")

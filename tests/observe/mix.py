@@ -18,23 +18,29 @@ SMALL: dict[str, Json] = {
     "lightgbm": {"n_estimators": 60}, "random_forest": {"n_estimators": 60}, "extra_trees": {"n_estimators": 60},
     "hist_gradient_boosting": {}, "logistic_regression": {}, "ridge": {}, "mlp": {},
 }  # fmt: skip
-MIDDLE = {"n_estimators": 150, "num_leaves": 127}
+YOUNG = ("lightgbm", "random_forest", "logistic_regression", "mlp")
+MIDDLE = {"num_leaves": 127}
 ENDLESS = {"n_estimators": 10_000, "num_leaves": 1_023, "learning_rate": 0.005}
-SIZES = (1, 3, 8, 5, 2, 12, 2)  # jobs in a round
+SIZES = (1, 2, 6, 3, 1, 7, 2)  # jobs in a round
+PAUSE_SECONDS = 4  # between rounds
+STAGES = ("new", "young", "adult", "old")
+READINGS = 12
+NOISE = {"stages": 0.5, "autumn": 0.7, "winter": 1.1}  # the same machines later; what was learnt holds less and less
+ROUNDS_A_SEASON = 12
 NOT_JSON = b"{"
 
 
-def stages_csv(rows: int = 3_000) -> bytes:
-    """Machines over time in two phases of life; the target depends on one reading, with noise."""
+def stages_csv(noise: float, *, rows: int = 3_000) -> bytes:
+    """Machines over time in four stages of life; the target depends on two readings, with noise."""
     random = np.random.default_rng(1)
-    readings = random.normal(size=(rows, 6))
-    target = (readings[:, 0] + random.normal(scale=0.7, size=rows) > 0).astype(int)
+    readings = random.normal(size=(rows, READINGS))
+    target = (readings[:, 0] + 0.5 * readings[:, 1] + random.normal(scale=noise, size=rows) > 0).astype(int)
     text = io.StringIO()
-    text.write("at,machine,stage," + ",".join(f"r{number}" for number in range(6)) + ",target\n")
+    text.write("at,machine,stage," + ",".join(f"r{number}" for number in range(READINGS)) + ",target\n")
     for row in range(rows):
         at = f"2026-01-{1 + row // 200:02}T{row // 10 % 20:02}:00:{row % 10:02}Z"
         numbers = ",".join(f"{value:.5g}" for value in readings[row])
-        text.write(f"{at},m{row % 10},{'young' if row < rows * 0.7 else 'old'},{numbers},{target[row]}\n")
+        text.write(f"{at},m{row % 10},{STAGES[row * len(STAGES) // rows]},{numbers},{target[row]}\n")
     return text.getvalue().encode()
 
 
@@ -66,15 +72,17 @@ class Mix:
         self._fill_the_queue()
 
     def _load(self) -> None:
-        files = {"large": generated_csv(60_000, 20), "stages": stages_csv(), "empty": b"a,b\n"}
-        forms = {"stages": {"time_column": "at", "phase_column": "stage", "group_column": "machine"}}
+        files = {"large": generated_csv(60_000, 20), "empty": b"a,b\n"}
+        files |= {name: stages_csv(noise) for name, noise in NOISE.items()}
+        forms = {name: {"time_column": "at", "phase_column": "stage", "group_column": "machine"} for name in NOISE}
         ids = {}
         for name, body in files.items():
             form = {"name": name, **forms.get(name, {})}
             ids[name] = self._post("/datasets?wait=60", data=form, files={"file": (f"{name}.csv", body)})["id"]
         for sample in ("breast_cancer", "wine", "diabetes"):
             ids[sample] = self._post("/datasets?wait=60", json={"name": sample, "sample": sample})["id"]
-        self._large, self._stages, self._sample = ids["large"], ids["stages"], ids["breast_cancer"]
+        self._large, self._sample, self._seasons = ids["large"], ids["breast_cancer"], [ids[name] for name in NOISE]
+        self._stages = ids["stages"]
         self._wine, self._diabetes = ids["wine"], ids["diabetes"]
 
     def _refuse(self) -> None:
@@ -90,15 +98,17 @@ class Mix:
         pairs += [(self._wine, name) for name in ("lightgbm", "mlp")]
         pairs += [(self._diabetes, name) for name in ("lightgbm", "ridge")]
         specs = [self._spec(name, dataset_id, SMALL[name]) for dataset_id, name in pairs]
-        specs.append({**self._spec("lightgbm", self._stages, SMALL["lightgbm"]), "phases": ["young"]})
-        return [job["result"]["model_id"] for job in self._run(specs)]
+        specs += [{**self._spec(name, self._stages, SMALL[name]), "phases": ["young"]} for name in YOUNG]
+        models = [job["result"]["model_id"] for job in self._run(specs)]
+        self._young = itertools.cycle(models[-len(YOUNG) :])  # the old machines are unseen by these
+        self.tested_model = models[-len(YOUNG)]
+        return models
 
     def _evaluate(self, models: list[int]) -> None:
-        self.tested_model = models[-1]  # trained on young machines, so the old ones are unseen
         data = {"dataset_id": self._sample}
         self._run(
             [
-                {"job_type": "TEST", "model_id": self.tested_model, "dataset_id": self._stages, "phases": ["old"]},
+                self._test(self.tested_model, self._stages),
                 {"job_type": "TEST", "model_id": models[0], **data},
                 {"job_type": "COMPARE", "model_ids": models[:3], "metric": "f1", **data},
             ]
@@ -123,19 +133,37 @@ class Mix:
     def _round(self) -> None:
         """Some jobs, more and fewer in turn, so that lines have a shape; now and then what goes wrong in life."""
         number = next(self._rounds)
+        season = self._seasons[min(number // ROUNDS_A_SEASON, len(self._seasons) - 1)]
         specs = [self._small() for _ in range(SIZES[number % len(SIZES)])]
-        test = {"job_type": "TEST", "model_id": self.tested_model, "dataset_id": self._stages, "phases": ["old"]}
-        self._run([*specs, test])
+        self._run([*specs, self._test(self.tested_model, season), self._test(next(self._young), season)])
         if number % 4 == 0:
-            self._run([self._spec("lightgbm", self._large, MIDDLE)])
-        if number % 8 == 7:
+            spec = self._spec("lightgbm", self._large, {**MIDDLE, "n_estimators": 60 + 30 * (number % 5)})
+            self._run([{**spec, "exclude_features": [f"f{column}" for column in range(20 - number % 10, 20)]}])
+        if number % ROUNDS_A_SEASON == 7:
             self._refuse()
-        if number % 24 == 23:
-            self._time_out()
+        if trouble := {16: self._cancel_two, 20: self._time_out}.get(number):
+            trouble()
+        self._ask("GET", f"/jobs/{self.long_job}?wait={PAUSE_SECONDS}", 200)  # a pause: that job does not end
 
     def _small(self) -> Json:
-        picked = list(SMALL)[next(self._numbers) % len(SMALL)]
-        return self._spec(picked, self._diabetes if picked == "ridge" else self._sample, SMALL[picked])
+        """Kinds of model in turn, of different size, on more and fewer features and phases."""
+        number = next(self._numbers)
+        picked = list(SMALL)[number % len(SMALL)]
+        if picked == "ridge":
+            return self._spec(picked, self._diabetes, {})
+        params = {**SMALL[picked]}
+        if picked == "mlp":
+            params.update(hidden_layer_sizes=[4 + number % 5], max_iter=20)
+        elif picked != "logistic_regression":
+            params.update(n_estimators=20 + 10 * (number % 9), max_depth=3 + number % 5)
+        left_out = [f"r{reading}" for reading in range(READINGS - number % 8, READINGS)]
+        return {
+            **self._spec(picked, self._stages, params),
+            "exclude_features": left_out, "phases": list(STAGES[: 1 + number % len(STAGES)]),
+        }  # fmt: skip
+
+    def _test(self, model_id: int, dataset_id: int) -> Json:
+        return {"job_type": "TEST", "model_id": model_id, "dataset_id": dataset_id, "phases": ["old"]}
 
     def _fill_the_queue(self) -> None:
         for name in ("lightgbm", "lightgbm", "mlp"):  # one runs, the others wait

@@ -2,6 +2,7 @@
 
 import json
 import mimetypes
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -74,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, "application/json", self.server.document)
         elif path.startswith("/prometheus/"):
             found = self.server.prometheus.get(f"{path.removeprefix('/prometheus')}?{query}")
-            self._answer(found.status_code, "application/json", found.content)
+            self._answer(found.status_code, "application/json", without_own_name(found.content))
         elif (file := self.server.file_of(path)).is_file():
             self._answer(200, mimetypes.guess_type(file)[0] or "application/octet-stream", file.read_bytes())
         else:
@@ -94,6 +95,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nobody reads it."""
+
+
+def without_own_name(body: bytes) -> bytes:
+    """Processes are called kind@machine-pid. A picture is for everybody, the name of this machine is not."""
+    return body.replace(f"@{socket.gethostname()}-".encode(), b"@host-")
 
 
 @contextmanager

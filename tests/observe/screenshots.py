@@ -19,7 +19,7 @@ RENDER = Path(__file__).with_name("render")
 NPM = ("npm", "ci", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund")
 WIDTH = 1600
 ROW, CONTROLS = 38, 80  # pixels: a row of Grafana's grid with its gap; what stands above the grid
-LARGEST_BYTES = 300_000
+LARGEST_BYTES = 250_000
 CHROMIUM_SECONDS = 120
 CHROMIUM_FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -102,6 +102,7 @@ def problems_of(picture: Picture) -> list[str]:
     for panel in picture.drawn.panels:
         found += [f"{panel['title']}: {error}" for error in panel["errors"]]
         found += [] if panel["isDone"] else [f"{panel['title']}: no answer"]
+        found += [f"{panel['title']}: data, but no line"] if panel["isBlank"] and panel["frames"] else []
     if not picture.drawn.panels:
         found.append("the page said nothing")
     if (size := picture.file.stat().st_size) > LARGEST_BYTES:

@@ -8,9 +8,10 @@ import yaml
 
 from tests.observe.checks import Finding
 from tests.observe.expressions import dashboards, interpolated, intervals
+from tests.observe.page_server import Drawn, without_own_name
 from tests.observe.prometheus import DIRECTORY, Answer, configuration
 from tests.observe.report import render
-from tests.observe.screenshots import RENDER, height_of
+from tests.observe.screenshots import LARGEST_BYTES, RENDER, Picture, height_of, problems_of
 
 
 def test_variables_are_replaced_in_each_of_grafanas_ways_of_writing_them() -> None:
@@ -56,6 +57,32 @@ def test_the_render_project_is_pinned_and_its_lock_names_no_registry() -> None:
     others = {name: entry for name, entry in lock["packages"].items() if name}
     assert not any("resolved" in entry for entry in others.values())
     assert all(entry["integrity"].startswith("sha512-") for entry in others.values())
+
+
+def test_what_is_wrong_with_a_picture_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "board.png"
+    file.write_bytes(b"small")
+    right = {"title": "Jobs", "isDone": True, "isBlank": False, "frames": 1, "errors": []}
+    for wrong, problems in (
+        ({}, []),
+        ({"frames": 0, "isBlank": True}, []),
+        ({"isBlank": True}, ["Jobs: data, but no line"]),
+        ({"isDone": False}, ["Jobs: no answer"]),
+        ({"errors": ["bad query"]}, ["Jobs: bad query"]),
+    ):
+        assert problems_of(Picture("board", file, Drawn(panels=[{**right, **wrong}]))) == problems
+    assert problems_of(Picture("board", file, Drawn(errors=["oops"]))) == ["oops", "the page said nothing"]
+    file.write_bytes(b"x" * (LARGEST_BYTES + 1))
+    (problem,) = problems_of(Picture("board", file, Drawn(panels=[right])))
+    assert "bytes" in problem
+
+
+def test_the_machines_name_is_in_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "build-7")
+    assert (
+        without_own_name(b'{"worker":"worker@build-7-12","n":"build-7"}')
+        == b'{"worker":"worker@host-12","n":"build-7"}'
+    )
 
 
 def test_a_picture_is_high_enough_for_every_panel() -> None:

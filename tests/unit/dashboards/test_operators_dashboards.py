@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from dashboards import build, links
+from dashboards.states import STATUS
 from tests.support.boards import (
     Json,
     documents,
@@ -97,6 +98,27 @@ def test_a_dashed_line_stands_only_where_a_threshold_is(document: Json) -> None:
         defaults = panel["fieldConfig"]["defaults"]
         drawn = "thresholdsStyle" in defaults.get("custom", {})
         assert not drawn or len(defaults["thresholds"]["steps"]) > 1, panel["title"]
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_many_lines_have_their_names_beside_them(document: Json) -> None:
+    """Below a graph Grafana shows three rows of a legend and hides the rest."""
+    for panel in panels(document):
+        if panel["type"] == "timeseries":
+            many = any("topk(" in target["expr"] for target in panel["targets"])
+            legend = panel["options"]["legend"]
+            assert legend["placement"] == "right" or not many, panel["title"]
+            assert (legend["displayMode"] == "table") == (legend["placement"] == "right"), panel["title"]
+
+
+def test_an_end_has_the_colour_of_its_status_in_graphs_too() -> None:
+    overview = BOARDS[0]
+    (panel,) = [panel for panel in panels(overview) if panel["title"] == "Jobs ended"]
+    colors = {
+        override["matcher"]["options"]: override["properties"][0]["value"]["fixedColor"]
+        for override in panel["fieldConfig"]["overrides"]
+    }
+    assert colors == dict(STATUS.values())
 
 
 @pytest.mark.parametrize("document", BOARDS, ids=name_of)

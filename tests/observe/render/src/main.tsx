@@ -10,6 +10,7 @@ import { MemoryRouter } from 'react-router-dom';
 import { CompatRouter } from 'react-router-dom-v5-compat';
 import { PrometheusSource } from './datasource';
 import { setUp } from './environment';
+import { drawnIn } from './panels/drawn';
 import { sceneOf, type Shown } from './scene';
 
 const SETTLED_MS = 1500; // from the last answer: resizing, legends and fonts come after it
@@ -25,9 +26,13 @@ window.addEventListener('unhandledrejection', (event) => errors.push(String(even
 function panelsOf(scene: EmbeddedScene) {
   return sceneGraph.findAllObjects(scene, (found) => found instanceof VizPanel).map((found) => {
     const data = sceneGraph.getData(found).state.data;
+    // Marks arrive on their own: what they alone have filled says Done before the panel's query was even asked.
+    const isAsked = data?.request !== undefined && !sceneGraph.hasVariableDependencyInLoadingState(found);
+    const { title } = (found as VizPanel).state;
     return {
-      title: (found as VizPanel).state.title,
-      isDone: data?.state === LoadingState.Done || data?.state === LoadingState.Error,
+      title,
+      isBlank: drawnIn.get(title) === 0,
+      isDone: isAsked && (data.state === LoadingState.Done || data.state === LoadingState.Error),
       frames: data?.series.filter((frame) => frame.length > 0).length ?? 0,
       errors: (data?.errors ?? []).map((error) => error.message),
     };
@@ -39,17 +44,18 @@ function tell(panels: unknown[]): void {
 }
 
 function report(scene: EmbeddedScene, patience = 200): void {
-  if (patience && panelsOf(scene).some((panel) => !panel.isDone)) {
+  const isWaiting = () => patience > 0 && panelsOf(scene).some((panel) => !panel.isDone);
+  if (isWaiting()) {
     setTimeout(() => report(scene, patience - 1), 100);
     return;
   }
-  setTimeout(() => {
-    tell(panelsOf(scene));
-  }, SETTLED_MS);
+  setTimeout(() => (isWaiting() ? report(scene, patience - 1) : tell(panelsOf(scene))), SETTLED_MS);
 }
 
 async function main(): Promise<void> {
   const shown: Shown & { scrapeSeconds: number } = await (await fetch('/dashboard.json')).json();
+  // Widths of texts are measured before the first of them is drawn.
+  await Promise.all(['400 14px Inter', '500 14px Inter'].map((font) => document.fonts.load(font)));
   setUp(new PrometheusSource('/prometheus', shown.scrapeSeconds));
   const theme = createTheme({ colors: { mode: 'dark' } });
   config.theme2 = theme;

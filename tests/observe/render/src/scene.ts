@@ -52,11 +52,12 @@ function variableOf(variable: Json, values: Record<string, string>): SceneVariab
     case 'datasource':
       return new DataSourceVariable({ ...common, pluginId: query, value: 'prometheus', text: 'Prometheus' });
     case 'query': {
-      const chosen = values[name] ?? (includeAll ? '$__all' : undefined);
-      const value = isMulti && chosen ? [chosen] : chosen;
+      const first = [variable.current?.value ?? []].flat(); // what the dashboard itself chooses
+      const chosen: string[] = values[name] ? [values[name]] : first;
+      const text = chosen.map((one) => (one === '$__all' ? 'All' : one));
       return new QueryVariable({
         ...common, query, isMulti, includeAll, allValue, sort, regex, datasource: { uid: 'prometheus' },
-        value: value ?? '', text: chosen === '$__all' ? ['All'] : (value ?? ''),
+        value: isMulti ? chosen : (chosen[0] ?? ''), text: isMulti ? text : (text[0] ?? ''),
       });
     }
     case 'textbox':

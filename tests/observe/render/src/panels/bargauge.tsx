@@ -5,7 +5,7 @@ import { Values, type Drawn } from './values';
 
 export function BarGaugePanel(props: PanelProps<any>) {
   const theme = useTheme2();
-  const { displayMode, showUnfilled, valueMode, namePlacement } = props.options;
+  const { displayMode, showUnfilled, valueMode, namePlacement, text } = props.options;
   if (props.data.series.length === 0) {
     return <Nothing fieldConfig={props.fieldConfig} />;
   }
@@ -14,7 +14,7 @@ export function BarGaugePanel(props: PanelProps<any>) {
       value={value.display} field={value.field} display={value.view?.getFieldDisplayProcessor(value.colIndex!) as never}
       width={width} height={height} orientation={orientation} theme={theme} displayMode={displayMode}
       showUnfilled={showUnfilled} valueDisplayMode={valueMode}
-      namePlacement={namePlacement} alignmentFactors={alignmentFactors as never}
+      namePlacement={namePlacement} text={text} alignmentFactors={alignmentFactors as never}
     />
   );
   return <Values {...props} draw={draw} spacing={10} min={16} />;

@@ -4,7 +4,8 @@ import { measureText, useTheme2 } from '@grafana/ui';
 import { Nothing } from './nothing';
 
 const AXIS = 22;
-const TICKS = 6;
+const TICKS = 8; // at most
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600].map((seconds) => seconds * 1000);
 const GAP_STEPS = 2.5;
 
 interface Block {
@@ -44,13 +45,20 @@ export function StateTimelinePanel(props: PanelProps<any>) {
           })}
         </g>
       ))}
-      {Array.from({ length: TICKS }, (_, tick) => start + ((end - start) * (tick + 0.5)) / TICKS).map((time) => (
-        <text key={time} x={across(time)} y={height - 4} textAnchor="middle" fill={theme.colors.text.secondary}>
-          {dateTimeFormat(time, { format: 'HH:mm:ss', timeZone })}
+      {ticks(start, end).map((time) => (
+        <text key={time} x={across(time)} y={height - 4} textAnchor="middle" fill={theme.colors.text.primary}>
+          {dateTimeFormat(time, { format: end - start < STEPS[6] * TICKS ? 'HH:mm:ss' : 'HH:mm', timeZone })}
         </text>
       ))}
     </svg>
   );
+}
+
+function ticks(start: number, end: number): number[] {
+  const step = STEPS.find((one) => (end - start) / one <= TICKS) ?? STEPS[STEPS.length - 1];
+  const first = Math.ceil(start / step) * step;
+  const all = Array.from({ length: Math.floor((end - first) / step) + 1 }, (_, tick) => first + tick * step);
+  return all.filter((time) => time - start > step / 4 && end - time > step / 4); // a label at the edge would be cut
 }
 
 function blocks(times: Field<number>, values: Field<number>): Block[] {
