@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     exporter_port: Port = 8012
     worker_concurrency: NonNegativeInt = 0  # 0: as many as cores
     worker_threads: NonNegativeInt = 0  # 0: cores / concurrency
+    worker_memory_bytes: NonNegativeInt = 0
     worker_max_jobs_per_child: PositiveInt = 500
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -12,6 +12,7 @@ from ml_training.queue.app import make_celery
 from ml_training.queue.events import EventSender
 from ml_training.services.execute import Workplace
 from ml_training.services.lease import LeaseTimes
+from ml_training.services.memory import slot_memory
 from ml_training.storage.local import LocalStorage
 from workers.app import settings, shape
 
@@ -34,6 +35,8 @@ def open_workplace(worker: str) -> None:
 
     configure_logs(settings.log_format, settings.log_level)
     warm_up(threads=shape.threads)
+    memory = slot_memory(settings.worker_memory_bytes, slots=shape.concurrency)
+    memory.enforce()
     events = EventSender(make_celery(settings.broker, socket_timeout=1.0, max_retries=0))
     events.start()
 
@@ -55,6 +58,7 @@ def open_workplace(worker: str) -> None:
             },
             announce=announce,
             end_process=end_process,
+            memory=memory,
         )
     ]
     log.info("child_ready", threads=shape.threads)

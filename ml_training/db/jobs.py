@@ -90,6 +90,12 @@ def count_due(connection: Connection, *, at_most: int) -> int:
     return int(connection.execute(select(func.count()).select_from(due)).scalar_one())
 
 
+def ended_since(connection: Connection, seconds: float, *, at_most: int) -> int:
+    """How many jobs ended in the last `seconds`; counting stops at `at_most`."""
+    recent = select(jobs.c.id).where(jobs.c.finished_at > db_now() - seconds).limit(at_most).subquery()
+    return int(connection.execute(select(func.count()).select_from(recent)).scalar_one())
+
+
 def claim_next(connection: Connection, *, worker: str, lease_seconds: float) -> Job | None:
     """Take the first due row by priority, then age: RUNNING under a new attempt; None when nothing is due."""
     first = select(jobs.c.id).where(_DUE).order_by(jobs.c.priority, jobs.c.id).limit(1)

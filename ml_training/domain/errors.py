@@ -123,6 +123,7 @@ class StopReason(StrEnum):
     CANCEL = "cancel"  # somebody asked for it: the job becomes CANCELLED
     DRAIN = "drain"  # the worker shuts down: the job goes back to PENDING, uncharged
     TIMEOUT = "timeout"  # max_runtime_seconds is used up: the job becomes FAILED
+    MEMORY = "memory"  # the process is over its limit: the job becomes FAILED
     FENCED = "fenced"  # another attempt owns the job: this one may write nothing more
 
 

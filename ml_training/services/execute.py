@@ -20,6 +20,7 @@ from ml_training.services import lifecycle
 from ml_training.services.checkpoints import JobCheckpoints
 from ml_training.services.lease import Lease, LeaseTimes, stop_job
 from ml_training.services.lifecycle import Held
+from ml_training.services.memory import NO_LIMIT, OUT_OF_MEMORY, MemoryLimit
 from ml_training.services.reporter import JobReporter
 from ml_training.services.verdict import Verdict
 from ml_training.storage.base import IntegrityError, Storage
@@ -39,6 +40,7 @@ class Workplace:
     handlers: Mapping[JobType, "Handler"]
     announce: Callable[[Job, float, str], None]  # live progress for the event channel; must never block
     end_process: Callable[[], None]
+    memory: MemoryLimit = NO_LIMIT
 
 
 Handler = Callable[[Workplace, Job, JobReporter], Verdict]
@@ -61,7 +63,14 @@ def _run(place: Workplace, job: Job) -> None:
         Held.of(job), database=place.database, storage=place.storage, every=place.times.checkpoint
     )
     reporter = JobReporter(lambda fraction, message: place.announce(job, fraction, message), checkpoints)
-    lease = Lease(job, database=place.database, reporter=reporter, times=place.times, end_process=place.end_process)
+    lease = Lease(
+        job,
+        database=place.database,
+        reporter=reporter,
+        times=place.times,
+        end_process=place.end_process,
+        memory=place.memory,
+    )
     with lease:
         end = _attempt(place, job, reporter)
         # Still under the lease: an outage may last longer than the verdict can wait without one.
@@ -84,7 +93,7 @@ def _attempt(place: Workplace, job: Job, reporter: JobReporter) -> End:
         log.warning("attempt_met_an_outage", error=str(error))
         return EndReason.INFRASTRUCTURE
     except MemoryError:
-        return JobError(ErrorCode.OUT_OF_MEMORY, "the job needs more memory than there is", "use fewer rows or columns")
+        return OUT_OF_MEMORY
     except Exception as error:  # the edge of the job: whatever a library raises must not take the worker along
         log.exception("job_raised")
         message = f"{type(error).__name__}: {error}"[:2_000]
@@ -95,6 +104,7 @@ def _write_end(place: Workplace, held: Held, reporter: JobReporter, end: End) ->
     """Write the verdict, as often as it takes: while the database is away the work is kept, not thrown away."""
     while True:
         try:
+            _flush(place.database, held, reporter)
             _write_end_once(place.database, held, reporter, end)
         except Unavailable as error:
             log.warning("verdict_not_written", error=str(error))
@@ -102,6 +112,20 @@ def _write_end(place: Workplace, held: Held, reporter: JobReporter, end: End) ->
         else:
             log.info("attempt_ended", end=type(end).__name__ if isinstance(end, Verdict) else str(end))
             return
+
+
+def _flush(database: Database, held: Held, reporter: JobReporter) -> None:
+    """What the job said since the lease looked last, whatever its end; raises Unavailable, and keeps it then."""
+    events = reporter.take_events()
+    if not events:
+        return
+    try:
+        with database.write() as connection:
+            if jobs.hold(connection, job_id=held.job_id, attempt=held.attempt) is not None:
+                append_events(connection, job_id=held.job_id, attempt=held.attempt, events=events)
+    except Unavailable:
+        reporter.put_back(events)
+        raise
 
 
 def _write_end_once(database: Database, held: Held, reporter: JobReporter, end: End) -> None:
@@ -124,8 +148,8 @@ def _write_end_once(database: Database, held: Held, reporter: JobReporter, end: 
 
 def _complete(connection: Connection, held: Held, reporter: JobReporter, verdict: Verdict) -> None:
     result_id = verdict.store(connection, held)
-    last = [*reporter.take_events(), ("end", {"status": JobStatus.COMPLETED.value})]
-    append_events(connection, job_id=held.job_id, attempt=held.attempt, events=last)
+    last = ("end", {"status": JobStatus.COMPLETED.value})
+    append_events(connection, job_id=held.job_id, attempt=held.attempt, events=[last])
     features = reporter.snapshot().features_count
     done = jobs.complete(
         connection,

@@ -19,6 +19,7 @@ from ml_training.domain.retry import EndReason
 from ml_training.logs import get_logger
 from ml_training.services import lifecycle
 from ml_training.services.lifecycle import Held
+from ml_training.services.memory import OUT_OF_MEMORY, MemoryLimit
 from ml_training.services.reporter import Event, JobReporter
 
 log = get_logger(__name__)
@@ -38,6 +39,8 @@ class LeaseTimes:
 
     def grace(self, reason: StopReason) -> float:
         """How long the training code has to leave by itself."""
+        if reason is StopReason.MEMORY:
+            return 0.0  # in another moment the kernel would choose whom to kill
         return self.drain_grace if reason is StopReason.DRAIN else self.cancel_grace
 
 
@@ -52,6 +55,7 @@ class Lease(threading.Thread):
         reporter: JobReporter,
         times: LeaseTimes,
         end_process: Callable[[], None],
+        memory: MemoryLimit,
     ) -> None:
         super().__init__(name=f"lease-{job.id}", daemon=True)
         self.held = Held.of(job)
@@ -60,6 +64,7 @@ class Lease(threading.Thread):
         self._reporter = reporter
         self._times = times
         self._end_process = end_process
+        self._memory = memory
         self._done = threading.Event()
         self._renewed = time.monotonic()
         self._stop_by: float | None = None
@@ -121,6 +126,8 @@ class Lease(threading.Thread):
             reason = StopReason.TIMEOUT
         elif seen.draining:
             reason = StopReason.DRAIN
+        elif self._memory.is_over():
+            reason = StopReason.MEMORY
         if reason is not None and self._reporter.ask_to_stop(reason):
             log.info("job_asked_to_stop", reason=reason.value)
             self._stop_by = time.monotonic() + self._times.grace(reason)
@@ -146,8 +153,8 @@ def stop_job(database: Database, held: Held, reason: StopReason) -> None:
     with database.write() as connection:
         if reason is StopReason.CANCEL:
             lifecycle.cancel(connection, held)
-        elif reason is StopReason.TIMEOUT:
-            lifecycle.fail(connection, held, TIMEOUT)
+        elif reason in FAILURES:
+            lifecycle.fail(connection, held, FAILURES[reason])
         else:
             lifecycle.give_back(connection, held, EndReason.DRAIN, jitter=random.random())  # noqa: S311 - jitter
 
@@ -157,3 +164,4 @@ TIMEOUT = JobError(
     "max_runtime_seconds is used up, all attempts together",
     "raise max_runtime_seconds, or use fewer rows, trees or rounds",
 )
+FAILURES = {StopReason.TIMEOUT: TIMEOUT, StopReason.MEMORY: OUT_OF_MEMORY}

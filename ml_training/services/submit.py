@@ -1,5 +1,6 @@
 """Takes jobs in: validated, checked against the data, stored and committed; only then a permit is sent."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,11 @@ from ml_training.domain.states import JobType
 from ml_training.services.core import Core
 from ml_training.services.feasibility import Feasible, Submitted, check_feasible
 
-FULL_RETRY_AFTER_SECONDS = 10
+RATE_WINDOWS_SECONDS = (10.0, 60.0, 600.0)
+FEW_ENDS = 10  # fewer say nothing about a rate
+MOST_COUNTED = 10_000
+UNKNOWN_RETRY_AFTER_SECONDS = 60
+LONGEST_RETRY_AFTER_SECONDS = 3_600
 PERMITS_A_BATCH = 16  # the relay sends the rest as slots become free
 
 
@@ -161,11 +166,21 @@ def _models(spec: Submitted) -> dict[str, int]:
 
 
 def _check_room(connection: Connection, core: Core, wanted: int) -> None:
-    if wanted and jobs.count_pending(connection) + wanted > core.limits.pending_jobs:
+    excess = jobs.count_pending(connection) + wanted - core.limits.pending_jobs if wanted else 0
+    if excess > 0:
         raise TooMany(
             f"the queue is full ({core.limits.pending_jobs} PENDING jobs): submit again later",
-            retry_after=FULL_RETRY_AFTER_SECONDS,
+            retry_after=_seconds_until_room(connection, excess),
         )
+
+
+def _seconds_until_room(connection: Connection, excess: int) -> int:
+    """How long the fleet takes to end so many jobs, at the rate of the last seconds, or minutes."""
+    for window in RATE_WINDOWS_SECONDS:
+        ended = jobs.ended_since(connection, window, at_most=MOST_COUNTED)
+        if ended >= FEW_ENDS:
+            return min(LONGEST_RETRY_AFTER_SECONDS, max(1, math.ceil(excess * window / ended)))
+    return UNKNOWN_RETRY_AFTER_SECONDS
 
 
 def _check_key(core: Core, key: str | None) -> None:

@@ -24,6 +24,7 @@ from ml_training.services.relay import relay_once
 from ml_training.services.submit import submit_batch, submit_job
 from ml_training.storage.base import Kind
 from tests.support.jobs import store_job
+from tests.support.story import open_story
 
 
 @pytest.fixture
@@ -146,6 +147,33 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(core: Core, dataset_id:
         submit_job(small, spec(dataset_id))
     assert refused.value.retry_after
     assert len(all_jobs(core)) == 2
+
+
+@pytest.mark.parametrize(("every", "count", "one", "many"), [(2.0, 30, 2, 22), (0.5, 200, 1, 6), (30.0, 12, 50, 550)])
+def test_a_full_queue_says_when_there_will_be_room_by_the_measured_rate(
+    core: Core, dataset_id: int, every: float, count: int, one: int, many: int
+) -> None:
+    story = open_story(core.database)
+    for number in range(count):
+        ended = story.job(created=5_000.0)
+        story.start(ended, ago=4_000.0)
+        story.end(ended, "COMPLETED", ago=number * every)
+    full = dataclasses.replace(core, limits=Limits(pending_jobs=1))
+    submit_job(full, spec(dataset_id))
+    with pytest.raises(TooMany) as refused:
+        submit_job(full, spec(dataset_id))
+    assert refused.value.retry_after == pytest.approx(one, rel=0.3, abs=1)
+    with pytest.raises(TooMany) as refused:
+        submit_batch(full, [spec(dataset_id)] * 11)
+    assert refused.value.retry_after == pytest.approx(many, rel=0.3, abs=1)
+
+
+def test_a_full_queue_of_a_fleet_that_ends_nothing_promises_nothing_soon(core: Core, dataset_id: int) -> None:
+    full = dataclasses.replace(core, limits=Limits(pending_jobs=1))
+    submit_job(full, spec(dataset_id))
+    with pytest.raises(TooMany) as refused:
+        submit_job(full, spec(dataset_id))
+    assert refused.value.retry_after == 60
 
 
 def test_a_data_set_that_a_job_needs_cannot_be_deleted(core: Core, dataset_id: int) -> None:

@@ -64,16 +64,19 @@ def fit(job: FitJob) -> Fitted:
     rounds, done = params.pop("n_estimators"), 0 if job.resume is None else job.resume.done
     train = _dataset(job, job.fit, params)
     watch = _Watch(job, rounds)
-    booster = lgb.train(
-        params,
-        train,
-        num_boost_round=rounds - done,
-        init_model=None if job.resume is None else lgb.Booster(model_str=job.resume.state.decode()),
-        valid_sets=[train, *(_dataset(job, part, params, reference=train) for part in job.watched.values())],
-        valid_names=["train", *job.watched],
-        callbacks=[watch],
-        keep_training_booster=True,
-    )
+    try:
+        booster = lgb.train(
+            params,
+            train,
+            num_boost_round=rounds - done,
+            init_model=None if job.resume is None else lgb.Booster(model_str=job.resume.state.decode()),
+            valid_sets=[train, *(_dataset(job, part, params, reference=train) for part in job.watched.values())],
+            valid_names=["train", *job.watched],
+            callbacks=[watch],
+            keep_training_booster=True,
+        )
+    except lgb.basic.LightGBMError as error:
+        raise (MemoryError() if "bad_alloc" in str(error) else error) from error
     kept = watch.best.best_iteration if watch.stops else booster.current_iteration()
     model = BoosterModel(booster, job.task, rounds=kept)
     return Fitted(model, iterations=kept, best_iteration=kept if watch.stops else None)

@@ -1,0 +1,74 @@
+"""A job that takes too much memory ends with that reason, and takes neither its worker nor its neighbours along."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ml_training.domain.errors import ErrorCode
+from ml_training.domain.states import JobStatus
+from ml_training.local.redis_server import start_redis
+from ml_training.services import read
+from ml_training.services.submit import submit_job
+from tests.support.datasets import generated_csv, ready_sample, upload
+from tests.support.fleet import Stack, running_stack
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+LIMIT = 700_000_000  # bytes; a warm child has about 300 MB
+
+
+@pytest.fixture
+def stack(tmp_path: Path, sqlite_template: bytes) -> Iterator[Stack]:
+    """One worker with one slot of limited memory."""
+    (tmp_path / "jobs.db").write_bytes(sqlite_template)
+    redis = start_redis(tmp_path / "redis")
+    url = f"sqlite:///{tmp_path / 'jobs.db'}"
+    with running_stack(tmp_path, database_url=url, broker_url=redis.url, worker_memory_bytes=str(LIMIT)) as stack:
+        yield stack
+    redis.stop()
+
+
+def train(stack: Stack, dataset_id: int, model_type: str, **params: int) -> int:
+    spec = {
+        "job_type": "TRAIN", "model_name": "m", "model_type": model_type, "dataset_id": dataset_id,
+        "target": {"column": "target"}, "params": params,
+    }  # fmt: skip
+    return submit_job(stack.core, spec).id
+
+
+def test_a_job_that_grows_beyond_its_slot_fails_with_the_reason_and_the_worker_lives_on(stack: Stack) -> None:
+    large, small = upload(stack.core, generated_csv(200_000, 20)).id, ready_sample(stack.core).id
+    glutton = train(stack, large, "extra_trees", n_estimators=5_000)
+    neighbour = train(stack, small, "lightgbm", n_estimators=5)
+    job = read.wait_for_job(stack.core, glutton, seconds=120)
+    assert job.status is JobStatus.FAILED, job
+    assert job.error is not None
+    assert (job.error.code, job.attempt) == (ErrorCode.OUT_OF_MEMORY, 1)
+    assert "slot" in job.error.message
+    done = read.wait_for_job(stack.core, neighbour, seconds=90)
+    assert done.status is JobStatus.COMPLETED
+    assert stack.fleet.processes["worker"].poll() is None
+    stack.check()
+
+
+def test_an_allocation_far_beyond_the_limit_fails_in_python_and_is_named() -> None:
+    code = """
+from ml_training.services.memory import MemoryLimit
+import numpy
+limit = MemoryLimit(1_000_000_000)
+limit.enforce()
+assert not limit.is_over()
+try:
+    numpy.ones(400_000_000)
+except MemoryError:
+    print("MemoryError")
+kept = numpy.ones(140_000_000)
+print(limit.is_over())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), check=True
+    )  # fmt: skip
+    assert done.stdout.split() == (["MemoryError", "True"] if sys.platform == "linux" else ["True"])
