@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ml_training.domain.algorithms import PARAMS, ModelType
+from ml_training.domain.errors import StopReason
 from ml_training.domain.states import TaskKind
 from ml_training.selection.plan import plan_train
 from ml_training.training import checkpoint as checkpoints
@@ -13,6 +14,14 @@ from ml_training.training import engine
 from ml_training.training.checkpoint import Checkpoint, Keeper, open_checkpoint
 from ml_training.training.estimators import FAMILIES
 from tests.unit.training.data import Recorder, job, mixed
+
+
+class Drained(Recorder):
+    """A worker that shuts down."""
+
+    def should_stop(self) -> StopReason | None:
+        return StopReason.DRAIN
+
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "lightgbm": ("lightgbm", {"params": {"n_estimators": 12, "min_child_samples": 5}}),
@@ -113,6 +122,11 @@ def test_checkpoints_are_kept_as_rarely_as_their_cost_demands() -> None:
         now[0] += 1.0
         keeper.offer(lambda done=done: make(done))
     assert list(recorder.checkpoints) == [1, 41, 81], "two seconds of every forty"
+    drained = Drained(keeps=True)
+    keeper = Keeper(drained, {"of": "a test"}, clock=lambda: now[0])
+    for done in (1, 2):
+        keeper.offer(lambda done=done: make(done))
+    assert list(drained.checkpoints) == [1, 2], "before a job is handed back it is kept, whatever it costs"
     opened = open_checkpoint(recorder.checkpoints[41], {"of": "a test"})
     assert opened is not None
     assert (opened.done, opened.state, opened.losses, opened.best) == (41, b"state", {"train": [0.5]}, (1, 0.5))
