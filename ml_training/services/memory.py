@@ -4,12 +4,14 @@ import contextlib
 import resource
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from ml_training.domain.errors import ErrorCode
 from ml_training.domain.records import JobError
 
+SHARED = 0.9
 RESERVE = 1.25  # allocations fail only beyond this multiple of the limit: the watch comes first, and says why
 OUT_OF_MEMORY = JobError(
     ErrorCode.OUT_OF_MEMORY,
@@ -43,5 +45,14 @@ NO_LIMIT = MemoryLimit()
 
 
 def slot_memory(configured: int, *, slots: int) -> MemoryLimit:
-    """The configured limit, or an even share of nine tenths of the machine's memory."""
-    return MemoryLimit(configured or int(psutil.virtual_memory().total * 0.9 / max(1, slots)))
+    """The configured limit, or an even share of nine tenths of the machine's or the container's memory."""
+    return MemoryLimit(configured or int(available_memory() * SHARED / max(1, slots)))
+
+
+def available_memory(cgroups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes of the machine, or of the container that this process runs in when it has fewer."""
+    found = [psutil.virtual_memory().total]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # version 2 and 1
+        with contextlib.suppress(OSError, ValueError):  # not there, or "max"
+            found.append(int((cgroups / name).read_text()))
+    return min(found)

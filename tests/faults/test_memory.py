@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ml_training.domain.errors import ErrorCode
 from ml_training.domain.states import JobStatus
 from ml_training.local.redis_server import start_redis
 from ml_training.services import read
+from ml_training.services.memory import available_memory, slot_memory
 from ml_training.services.submit import submit_job
 from tests.support.datasets import generated_csv, ready_sample, upload
 from tests.support.fleet import Stack, running_stack
@@ -52,6 +54,17 @@ def test_a_job_that_grows_beyond_its_slot_fails_with_the_reason_and_the_worker_l
     assert done.status is JobStatus.COMPLETED
     assert stack.fleet.processes["worker"].poll() is None
     stack.check()
+
+
+def test_a_slot_has_its_share_of_the_machine_or_of_the_container(tmp_path: Path) -> None:
+    whole = psutil.virtual_memory().total
+    assert available_memory(tmp_path) == whole
+    (tmp_path / "memory.max").write_text("max\n")
+    assert available_memory(tmp_path) == whole
+    (tmp_path / "memory.max").write_text("1000000\n")
+    assert available_memory(tmp_path) == 1_000_000
+    assert slot_memory(5, slots=2).bytes == 5
+    assert slot_memory(0, slots=2).bytes == pytest.approx(available_memory() * 0.45, rel=0.01)
 
 
 def test_an_allocation_far_beyond_the_limit_fails_in_python_and_is_named() -> None:
