@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from ml_training.db import datasets, registry
 from ml_training.domain.states import TaskKind
+from ml_training.domain.targets import ColumnTarget
 from ml_training.selection.index import Column, ColumnKind, write_index
 from ml_training.selection.schema import FeatureSchema, ModelSchema
 from ml_training.services.core import Core
@@ -57,7 +58,9 @@ def stored_model(core: Core, *, dataset_id: int, artifact: bytes = b"model", job
 
 def usable_model(core: Core, *, dataset_id: int, job_id: int, **values: Any) -> int:
     """A model that fits the data of `ready_dataset`, so that jobs may name it."""
-    schema = ModelSchema(0, TaskKind.BINARY, "target", (False, True), (FeatureSchema("a", ColumnKind.NUMBER),))
+    schema = ModelSchema(
+        0, TaskKind.BINARY, ColumnTarget(column="target"), (False, True), (FeatureSchema("a", ColumnKind.NUMBER),)
+    )
     return stored_model(core, dataset_id=dataset_id, job_id=job_id, details={"schema": schema.to_json()}, **values)
 
 
