@@ -56,9 +56,10 @@ class JobReporter:
         """Why the work should end now; None to go on."""
         return self._stop
 
-    def wants_checkpoint(self) -> bool:
-        """Now and then, and before a worker that shuts down hands the job back."""
-        return self._stop is StopReason.DRAIN or (self._stop is None and self._checkpoints.is_due())
+    def wants_checkpoint(self, *, affordable: bool) -> bool:
+        """Now and then, and whatever it costs before a worker that shuts down hands the job back."""
+        is_due = affordable and self._stop is None and self._checkpoints.is_due()
+        return is_due or self._stop is StopReason.DRAIN
 
     def keep_checkpoint(self, data: bytes, *, done: int) -> None:
         """Store where the training stands."""

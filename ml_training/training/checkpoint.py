@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from ml_training.domain.errors import StopReason
 from ml_training.training.canonical import archive
 from ml_training.training.reporter import Reporter
 
@@ -69,8 +68,7 @@ class Keeper:
 
     def offer(self, make: Callable[[], Checkpoint]) -> None:
         """After a round: keep what `make` gives, if it is time; before the job is handed back it always is."""
-        is_last = self._reporter.should_stop() is StopReason.DRAIN
-        if not self._reporter.wants_checkpoint() or (self._clock() < self._not_before and not is_last):
+        if not self._reporter.wants_checkpoint(affordable=self._clock() >= self._not_before):
             return
         started = self._clock()
         checkpoint = make()

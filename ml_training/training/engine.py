@@ -12,7 +12,7 @@ from ml_training.training.evaluation import compare, test
 from ml_training.training.fitting import FittedFold, FoldFitter
 from ml_training.training.outcome import ComparisonOutcome, TestOutcome, TrainedModel
 from ml_training.training.reporter import Progress, Reporter
-from ml_training.training.summary import split_scores
+from ml_training.training.summary import rows_told, scores_told, split_scores
 from ml_training.training.warm import warm_up
 from ml_training.training.warnings_log import warnings_logged
 
@@ -49,10 +49,12 @@ def train(
     reporter.features(len(plan.features))
     with warnings_logged(reporter):
         folds = plan.draw(spec, index)
+        reporter.log(rows_told(plan, folds))
         keeper, resume = _checkpoints(spec, reporter, checkpoint)
         splits, final = _fit_all(FoldFitter(spec, index, plan, progress, threads, keeper, resume), folds, progress)
         progress.stage("packing", until=1.0)
         scores = split_scores(plan, folds, splits)
+        reporter.log(scores_told(scores))
         details = model_details(plan, folds, splits=splits, final=final)
         artifact = pack(final.model)
     progress.finish("trained")

@@ -25,8 +25,8 @@ class Reporter(Protocol):
     def should_stop(self) -> StopReason | None:
         """Asked after every round, batch or epoch; a reason makes the engine raise Interrupted."""
 
-    def wants_checkpoint(self) -> bool:
-        """Asked after every round: whether it is time to keep where the training stands."""
+    def wants_checkpoint(self, *, affordable: bool) -> bool:
+        """Asked after every round: whether to keep where the training stands; `affordable`: without slowing it."""
 
     def keep_checkpoint(self, data: bytes, *, done: int) -> None:
         """Keep a checkpoint after `done` rounds; may take its time, and may fail in silence."""
@@ -51,7 +51,7 @@ class SilentReporter:
         """Never."""
         return None
 
-    def wants_checkpoint(self) -> bool:
+    def wants_checkpoint(self, *, affordable: bool) -> bool:
         """Never."""
         return False
 

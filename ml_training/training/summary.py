@@ -1,6 +1,6 @@
 """The scores of a TRAIN job: those of its only split, or the mean and spread over several."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,22 @@ def split_scores(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) ->
     means = {part: _over([one[part] for one in each], _mean) for part in PARTS}
     spread = {part: _over([one[part] for one in each], _std) for part in PARTS}
     return {**means, "spread": spread, "splits": each}
+
+
+def rows_told(plan: TrainPlan, folds: Folds) -> str:
+    """What is trained on, as a line of the job's log."""
+    first = folds.splits[0]
+    parts = f"{len(first.train):,} to learn from, {len(first.held_out):,} held out"
+    if len(folds.splits) > 1:
+        parts = f"{len(folds.splits)} splits, then a fit on all of them"
+    left_out = f"; {plan.dropped:,} dropped for want of a target" if plan.dropped else ""
+    return f"{plan.task}: {len(plan.features)} features of {len(plan.rows):,} rows: {parts}{left_out}"
+
+
+def scores_told(scores: Mapping[str, Any]) -> str:
+    """How good the model is on held-out rows, as a line of the job's log."""
+    told = [f"{name} {value:.4g}" for name, value in scores["held_out"].items() if value is not None]
+    return f"held out: {', '.join(told) or 'no score is defined'}"
 
 
 def pooled(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> tuple[Any, Predicted]:

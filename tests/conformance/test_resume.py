@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from ml_training.domain.algorithms import PARAMS, ModelType
-from ml_training.domain.errors import StopReason
 from ml_training.domain.states import TaskKind
 from ml_training.selection.plan import plan_train
 from ml_training.training import checkpoint as checkpoints
@@ -19,8 +18,8 @@ from tests.unit.training.data import Recorder, job, mixed
 class Drained(Recorder):
     """A worker that shuts down."""
 
-    def should_stop(self) -> StopReason | None:
-        return StopReason.DRAIN
+    def wants_checkpoint(self, *, affordable: bool) -> bool:
+        return True
 
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {

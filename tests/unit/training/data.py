@@ -55,8 +55,8 @@ class Recorder:
     def features(self, count: int) -> None:
         self.features_count = count
 
-    def wants_checkpoint(self) -> bool:
-        return self.keeps
+    def wants_checkpoint(self, *, affordable: bool) -> bool:
+        return self.keeps and affordable
 
     def keep_checkpoint(self, data: bytes, *, done: int) -> None:
         self.checkpoints[done] = data
