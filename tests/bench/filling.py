@@ -51,6 +51,35 @@ def fill(database: Database, *, finished: int) -> None:
         connection.execute(text("ANALYZE"))
 
 
+def fill_tests(database: Database, *, finished: int, model_id: int, dataset_id: int) -> None:
+    """Store so many TEST jobs that ended over the last 30 days, COMPLETED ones with results; and their ledger."""
+    with database.write() as connection, _without_triggers(connection):
+        now = database_now(connection)
+        ended = f"({now!r} - {DAYS * 86_400.0!r} * ({finished} - i) / {finished})"
+        base = int(connection.execute(text("SELECT max(id) FROM jobs")).scalar_one())
+        connection.execute(
+            text(f"""INSERT INTO jobs ({_COLUMNS})
+            SELECT 'TEST', 'lightgbm', {_STATUS}, {_SPEC}, {dataset_id}, 5, 1, false, 86400.0, 1.0, NULL,
+              'worker@host-1', 1.0, 'done', NULL, 30, 0, 100, {ended} - 2, {ended} - 2, {ended} - 1, {ended},
+              CASE WHEN i % 50 < 47 THEN i END
+            FROM {_numbers(connection, 1, finished)}""")
+        )
+        connection.execute(
+            text(f"""INSERT INTO test_results (id, job_id, attempt, model_id, dataset_id, rows, scores, overlap,
+              degradation, overfitted, accuracy, details, created_at)
+            SELECT result_id, id, 1, {model_id}, {dataset_id}, 100, '{{}}', true, '{{}}', false, 0.9, '{{}}',
+              finished_at
+            FROM jobs WHERE id > {base} AND status = 'COMPLETED'""")
+        )
+    with database.write() as connection:
+        connection.execute(
+            text(f"""INSERT INTO ledger_totals (kind, job_type, label, model_type, bucket, n, seconds, rows)
+            SELECT 'terminal', 'TEST', status, model_type, 2, count(*), count(*) * 1.0, count(*) * 100 FROM jobs
+            WHERE id > {base} AND finished_at IS NOT NULL GROUP BY status, model_type""")
+        )
+        connection.execute(text("ANALYZE"))
+
+
 def add_live(database: Database, *, running: int, pending: int) -> list[int]:
     """Store jobs that run or wait, with their ledger rows folded; the ids of the RUNNING ones."""
     with database.write() as connection:
