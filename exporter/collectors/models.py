@@ -28,7 +28,7 @@ class Models:
         """The models to show, newest first; a regression model has no accuracy."""
         shown = stats.shown_models(newest=MOST_NEWEST, aliased=MOST_ALIASED)
         if shown != self._shown:
-            self._read_scores(stats, [row.id for row in shown[:MOST_SCORED]])
+            self._read_scores(stats, _scored(shown))
             self._show = always(_families(shown, b"".join(self._scores.values())))
             self._shown = shown
         return self._show
@@ -39,6 +39,12 @@ class Models:
             model_id: _score_lines(model_id, found[model_id]) if model_id in found else self._scores[model_id]
             for model_id in ids
         }
+
+
+def _scored(shown: tuple[ModelRow, ...]) -> list[int]:
+    """Whose scores are shown: older ones have an alias, so they are in use; they take half of the places at most."""
+    older = shown[MOST_NEWEST:][: MOST_SCORED // 2]
+    return [row.id for row in (*shown[: MOST_SCORED - len(older)], *older)]
 
 
 def _families(shown: tuple[ModelRow, ...], scores: bytes) -> Families:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from exporter.collectors.models import MOST_SCORED, Models
+from exporter.collectors.models import MOST_NEWEST, MOST_SCORED, Models
 from ml_training.db.stats import ModelRow, Stats
 from tests.support.exporter import Series
 
@@ -49,6 +49,14 @@ def test_only_the_newest_have_their_scores_shown() -> None:
     series = page(Models(), rows)
     assert series.labels("ml_model_score", "model_id") == {str(n) for n in range(21, MOST_SCORED + 21)}
     assert len(series.all("ml_training_accuracy")) == MOST_SCORED + 20
+
+
+def test_models_in_use_keep_their_scores_however_many_came_after_them() -> None:
+    newest = [ModelRow(number, 0.5, None) for number in range(1_000, 1_000 - MOST_NEWEST, -1)]
+    series = page(Models(), Rows(*newest, ModelRow(7, 0.5, None), ModelRow(3, 0.5, None)))
+    scored = series.labels("ml_model_score", "model_id")
+    assert {"7", "3", "1000"} <= scored
+    assert len(scored) == MOST_SCORED
 
 
 def test_scores_are_read_once_and_forgotten_with_their_model() -> None:
