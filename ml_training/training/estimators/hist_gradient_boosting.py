@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from ml_training.domain.states import TaskKind
 from ml_training.training.estimators.base import Family, FitJob, Fitted, Part
 from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
+from ml_training.training.matrix import Matrix
 from ml_training.training.threads import limited
 
 TRUSTED = (
@@ -63,10 +64,20 @@ def fit(job: FitJob) -> Fitted:
     name = "stop" if job.stop else "held_out" if job.held_out else None
     model.on_iteration = _Watch(job, rounds, name)
     with limited(job.threads):
-        model.fit(job.fit.x, job.fit.y, job.fit.weights, X_val=watched.x, y_val=watched.y)
+        model.fit(_binnable(job.fit.x), job.fit.y, job.fit.weights, X_val=watched.x, y_val=watched.y)
     kept = int(model.n_iter_)
     stopped = kept if job.stop is not None else None
     return Fitted(PipelineModel(_plain(model), job.task), iterations=kept, best_iteration=stopped)
+
+
+def _binnable(x: Matrix) -> Matrix:
+    """The library cannot bin a column without any value: such a one becomes constant, so that no tree asks for it."""
+    empty = [at for at in np.flatnonzero(np.isnan(x[0])) if np.isnan(x[:, at]).all()]
+    if not empty:
+        return x
+    filled = x.copy(order="F")
+    filled[:, empty] = 0.0
+    return filled
 
 
 class _Watch:

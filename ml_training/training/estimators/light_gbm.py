@@ -12,6 +12,7 @@ from ml_training.training.canonical import canonical_lightgbm
 from ml_training.training.estimators.base import BestLoss, Family, FitJob, Fitted, Importance, Part
 from ml_training.training.matrix import Matrix
 
+ONE_AND_A_HALF = 1.5  # rows: safe against the rounding of its share
 OBJECTIVES = {
     TaskKind.BINARY: ("binary", "binary_logloss"),
     TaskKind.MULTICLASS: ("multiclass", "multi_logloss"),
@@ -114,6 +115,8 @@ def _params(job: FitJob) -> dict[str, Any]:
     objective, metric = OBJECTIVES[job.task]
     params = job.params.model_dump()
     params["max_depth"] = params["max_depth"] or -1
+    # At least one row: the library rounds down, and stops the process's work at none.
+    params["subsample"] = min(1.0, max(params["subsample"], ONE_AND_A_HALF / len(job.fit.y)))
     return params | {
         "objective": objective,
         "metric": metric,
