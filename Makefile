@@ -22,6 +22,9 @@ test: $(VENV)/.dev ## Lint, types, architecture and the whole suite on SQLite an
 	@$(MAKE) --no-print-directory lint types arch
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+property: $(VENV)/.dev ## Draw SPECS=5000 jobs with SEED=1, good and bad, and hold the service to its promises
+	SPECS=$(or $(SPECS),5000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/property
+
 lint: $(VENV)/.dev ## Style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -68,4 +71,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test lint types arch verify bench bench-exporter dashboards observe screenshots lock clean
+.PHONY: help install run demo test property lint types arch verify bench bench-exporter dashboards observe screenshots lock clean

@@ -4,6 +4,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,13 +12,20 @@ from hypothesis import HealthCheck, settings
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
 from ml_training.local.redis_server import RedisServer, start_redis
+from tests.property.summary import say_numbers
 from tests.support.postgres import PostgresServer, postgres_server
-from tests.support.promtool import pytest_terminal_summary  # noqa: F401 - pytest finds the hook by its name here
+from tests.support.promtool import say_what_was_missing
 
 _numbers = itertools.count(1)
 # How long an example takes is no property of the code: the machine may be busy.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What a reader of the last lines should know."""
+    say_what_was_missing(terminalreporter)
+    say_numbers(terminalreporter)
 
 
 @pytest.fixture(scope="session")

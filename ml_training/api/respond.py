@@ -10,6 +10,7 @@ from ml_training.domain.errors import FieldError
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+MOST_ERRORS = 1_000  # of one spec: a body of rubbish must not be answered with one many times its size
 PROBLEM_TYPE = "urn:ml-training:problem:"
 
 
@@ -51,9 +52,11 @@ def problem_body(status: int, title: str, detail: str, *, errors: Sequence[Field
     }
     if errors:
         body["errors"] = field_errors_json(errors)
+    if len(errors) > MOST_ERRORS:
+        body["detail"] += f"; of {len(errors):,} reasons these are the first {MOST_ERRORS:,}"
     return body
 
 
 def field_errors_json(errors: Sequence[FieldError]) -> list[dict[str, str]]:
-    """Field errors as they are shown."""
-    return [{"pointer": error.pointer, "detail": error.detail} for error in errors]
+    """Field errors as they are shown, at most MOST_ERRORS of them."""
+    return [{"pointer": error.pointer, "detail": error.detail} for error in errors[:MOST_ERRORS]]

@@ -1,5 +1,6 @@
 """The kinds of fields that specs are made of, and the base that makes them closed and strict."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,21 +16,32 @@ from pydantic import (
     StringConstraints,
 )
 
-from ml_training.domain.limits import NAME_PATTERN
+from ml_training.domain.limits import MAX_PHASES, NAME_PATTERN
+
+DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T _]", re.IGNORECASE | re.ASCII)
 
 
 def _text_only(value: object) -> object:
-    if not isinstance(value, str | datetime):
-        raise ValueError("must be an RFC 3339 time such as 2026-01-31T12:00:00Z")  # noqa: TRY004 - pydantic's way
+    # Digits alone would be read as seconds since the epoch.
+    if not isinstance(value, datetime) and not (isinstance(value, str) and DATE_AND_TIME.match(value)):
+        raise ValueError("must be an RFC 3339 time such as 2026-01-31T12:00:00Z")
     return value
+
+
+def _utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie in the years 1 to 9999, UTC") from None
 
 
 Id = Annotated[StrictInt, Field(ge=1, le=2**53)]
 ColumnName = Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
 Name = Annotated[StrictStr, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
 # RFC 3339 with an offset only, so that nobody's local clock and no epoch unit is guessed.
-Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(lambda value: value.astimezone(UTC))]
+Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_utc)]
 Phase = StrictInt | Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
+Phases = Annotated[list[Phase], Field(min_length=1, max_length=MAX_PHASES)]
 
 
 class Spec(BaseModel):

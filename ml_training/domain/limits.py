@@ -5,6 +5,7 @@ import re
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+MAX_PHASES = 1_000  # of a data set, so of a job
 NAME_HINT = "1 to 64 letters, digits, '_', '.' or '-', starting with a letter or digit"
 
 

@@ -1,5 +1,6 @@
 """pydantic's reasons as JSON pointers into the body that was judged, one reason a pointer."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,8 +12,10 @@ def field_errors(error: ValidationError, body: object, *, prefix: str = "") -> t
     """Every reason why `body` was refused; several about the same place become one, as a union's branches do."""
     found: dict[str, list[str]] = {}
     for item in error.errors(include_url=False, include_input=False):
-        pointer = prefix + "".join(f"/{_escaped(part)}" for part in _path(item["loc"], body, item["type"]))
-        detail = _detail(item["type"], item["msg"])
+        context = item.get("ctx", {})
+        path = [*_path(item["loc"], body, item["type"]), *_tag(item["type"], context)]
+        pointer = prefix + "".join(f"/{_escaped(part)}" for part in path)
+        detail = _detail(item["type"], item["msg"], context)
         if detail not in found.setdefault(pointer, []):
             found[pointer].append(detail)
     return tuple(FieldError(pointer, ", or ".join(details)) for pointer, details in found.items())
@@ -33,12 +36,21 @@ def _path(loc: tuple[int | str, ...], body: object, kind: str) -> list[int | str
     return path
 
 
+def _tag(kind: str, context: Mapping[str, Any]) -> list[str]:
+    """The field that says which of several things is meant: pydantic blames what holds it."""
+    return [str(context["discriminator"]).strip("'")] if kind in ("union_tag_not_found", "union_tag_invalid") else []
+
+
 def _escaped(part: int | str) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
 
 
-def _detail(kind: str, message: str) -> str:
+def _detail(kind: str, message: str, context: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         return "unknown field: remove it or check its spelling"
+    if kind == "union_tag_not_found":
+        return "field required"
+    if kind == "union_tag_invalid":  # pydantic's message repeats the value, however long
+        return f"must be one of {context['expected_tags']}"
     message = message.removeprefix("Value error, ")
     return message[:1].lower() + message[1:]

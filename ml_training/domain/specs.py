@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StrictInt, TypeAdapter, ValidationError, 
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, PARAMS, ModelType
 from ml_training.domain.errors import FieldError
-from ml_training.domain.fields import ColumnName, Id, Name, Phase, Spec, Time
+from ml_training.domain.fields import ColumnName, Id, Name, Phases, Spec, Time
 from ml_training.domain.pointers import field_errors
 from ml_training.domain.states import JobType
 from ml_training.domain.targets import Target
@@ -39,7 +39,7 @@ class TrainSpec(Runnable):
     task: Literal["classification", "regression"] | None = None
     features: Literal["auto"] | Annotated[list[ColumnName], Field(min_length=1)] = "auto"
     exclude_features: list[ColumnName] = Field(default_factory=list)
-    phases: Annotated[list[Phase], Field(min_length=1)] | None = None
+    phases: Phases | None = None
     train_start: Time | None = None
     train_end: Time | None = None
     feature_engineering: FeatureEngineering | None = None
@@ -90,7 +90,7 @@ class TestSpec(Runnable):
     job_type: Literal["TEST"]
     model_id: Id
     dataset_id: Id
-    phases: Annotated[list[Phase], Field(min_length=1)] | None = None
+    phases: Phases | None = None
     test_start: Time | None = None
     test_end: Time | None = None
 
@@ -106,7 +106,7 @@ class CompareSpec(Runnable):
     job_type: Literal["COMPARE"]
     model_ids: Annotated[list[Id], Field(min_length=2, max_length=20)]
     dataset_id: Id
-    phases: Annotated[list[Phase], Field(min_length=1)] | None = None
+    phases: Phases | None = None
     test_start: Time | None = None
     test_end: Time | None = None
     metric: Literal[

@@ -27,7 +27,8 @@ def choose_features(spec: TrainSpec, index: SelectionIndex, errors: list[FieldEr
     else:
         wanted = set(spec.features)
         errors += _reasons(spec, list(spec.features), index)
-    names = [name for name in index.names if name in wanted.difference(spec.exclude_features)]
+    wanted = wanted.difference(spec.exclude_features)
+    names = [name for name in index.names if name in wanted]
     if not names and not any(error.pointer.startswith("/features") for error in errors):
         errors.append(FieldError("/features", "no usable feature is left"))
     columns = tuple(FeatureSchema(name, index.kind(name)) for name in names)
@@ -102,10 +103,11 @@ def _auto(spec: TrainSpec, index: SelectionIndex) -> set[str]:
 
 
 def _reasons(spec: TrainSpec, names: list[str], index: SelectionIndex) -> list[FieldError]:
+    first = {name: number for number, name in reversed(list(enumerate(names)))}
     return [
         FieldError(f"/features/{number}", detail)
         for number, name in enumerate(names)
-        if (detail := _reason(spec, name, index, again=name in names[:number]))
+        if (detail := _reason(spec, name, index, again=first[name] < number))
     ]
 
 

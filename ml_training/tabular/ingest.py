@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from ml_training.domain.limits import Limits
+from ml_training.domain.limits import MAX_PHASES, Limits
 from ml_training.selection.history import write_history
 from ml_training.selection.index import Column, ColumnKind, is_missing, write_index
 from ml_training.tabular import times
@@ -22,7 +22,6 @@ from ml_training.tabular.profile import column_profile, table_profile
 from ml_training.tabular.table import Table
 from ml_training.tabular.verdict import MAX_REASONS, IngestVerdict, Progress, Reason, Rejected, reason
 
-MAX_PHASES = 1_000
 EXAMPLE = "2026-01-31T12:00:00Z"
 PARSED = 0.5  # the share of the work when the file is parsed
 

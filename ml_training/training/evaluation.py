@@ -13,8 +13,9 @@ from ml_training.training.artifact import LoadedModel
 from ml_training.training.curves import classification_curves
 from ml_training.training.outcome import ComparisonOutcome, TestOutcome
 from ml_training.training.reporter import Progress, Reporter
-from ml_training.training.scores import Predicted, Scores, confusion, score
+from ml_training.training.scores import Predicted, Scores, confusion, finite, score
 from ml_training.training.significance import RESAMPLES, paired_bootstrap
+from ml_training.training.warnings_log import warnings_logged
 
 OVERFITTED_BY = 0.1  # training accuracy (regression: r2) above the one measured here
 CONFUSION_CLASSES = 100  # more than that nobody reads, and it would not fit into a row
@@ -34,23 +35,24 @@ def test(
     """Score one model on the rows of the plan; `model_scores` are those of its training. Raises Interrupted."""
     progress = Progress(reporter)
     reporter.features(len(model.schema.features))
-    progress.stage(f"predicting {len(plan.rows)} rows", until=0.9)
-    predicted = model.predict_rows(index, plan.rows, threads=threads, progress=progress)
-    progress.stage("scoring", until=1.0)
-    scores = score(plan.y, predicted)
-    outcome = TestOutcome(
-        rows=len(plan.rows),
-        scores=scores,
-        overlap=overlap,
-        degradation={name: _minus(model_scores["held_out"].get(name), value) for name, value in scores.items()},
-        overfitted=overfitted(model_scores["train"], scores, task=plan.task),
-        accuracy=scores.get("accuracy"),
-        details={
-            "rows": {"test": len(plan.rows), "dropped": plan.dropped, "not_covered": plan.not_covered},
-            "confusion_matrix": confusion_details(plan.y, predicted, classes=plan.classes),
-            "curves": classification_curves(plan.y, predicted),
-        },
-    )
+    with warnings_logged(reporter):
+        progress.stage(f"predicting {len(plan.rows)} rows", until=0.9)
+        predicted = model.predict_rows(index, plan.rows, threads=threads, progress=progress)
+        progress.stage("scoring", until=1.0)
+        scores = score(plan.y, predicted)
+        outcome = TestOutcome(
+            rows=len(plan.rows),
+            scores=scores,
+            overlap=overlap,
+            degradation={name: _minus(model_scores["held_out"].get(name), value) for name, value in scores.items()},
+            overfitted=overfitted(model_scores["train"], scores, task=plan.task),
+            accuracy=scores.get("accuracy"),
+            details={
+                "rows": {"test": len(plan.rows), "dropped": plan.dropped, "not_covered": plan.not_covered},
+                "confusion_matrix": confusion_details(plan.y, predicted, classes=plan.classes),
+                "curves": classification_curves(plan.y, predicted),
+            },
+        )
     progress.finish("tested")
     return outcome
 
@@ -68,21 +70,22 @@ def compare(
     """Rank models (told apart by `schema.model_id`) on the rows of the plan. Raises Interrupted."""
     progress = Progress(reporter)
     predicted, scores = [], []
-    for number, model in enumerate(models, start=1):
-        progress.stage(f"model {number} of {len(models)}", until=0.8 * number / len(models))
-        predicted.append(model.predict_rows(index, plan.rows, threads=threads, progress=progress))
-        scores.append(score(plan.y, predicted[-1]))
-    order = sorted(range(len(models)), key=lambda at: _better_first(scores[at][metric], metric))
-    ranking = _ranking([(models[at].schema.model_id, scores[at]) for at in order], metric)
-    progress.stage("comparing first and second", until=1.0)
-    best = (predicted[order[0]], predicted[order[1]])
-    outcome = ComparisonOutcome(
-        metric=metric,
-        rows=len(plan.rows),
-        winner_model_id=_winner(ranking),
-        ranking=tuple(ranking),
-        significance=_significance(metric, plan.y, best, ranking=ranking, seed=seed, progress=progress),
-    )
+    with warnings_logged(reporter):
+        for number, model in enumerate(models, start=1):
+            progress.stage(f"model {number} of {len(models)}", until=0.8 * number / len(models))
+            predicted.append(model.predict_rows(index, plan.rows, threads=threads, progress=progress))
+            scores.append(score(plan.y, predicted[-1]))
+        order = sorted(range(len(models)), key=lambda at: _better_first(scores[at][metric], metric))
+        ranking = _ranking([(models[at].schema.model_id, scores[at]) for at in order], metric)
+        progress.stage("comparing first and second", until=1.0)
+        best = (predicted[order[0]], predicted[order[1]])
+        outcome = ComparisonOutcome(
+            metric=metric,
+            rows=len(plan.rows),
+            winner_model_id=_winner(ranking),
+            ranking=tuple(ranking),
+            significance=_significance(metric, plan.y, best, ranking=ranking, seed=seed, progress=progress),
+        )
     progress.finish("compared")
     return outcome
 
@@ -102,7 +105,7 @@ def confusion_details(y: NDArray[Any], predicted: Predicted, *, classes: Sequenc
 
 
 def _minus(first: float | None, second: float | None) -> float | None:
-    return None if first is None or second is None else first - second
+    return None if first is None or second is None else finite(first - second)
 
 
 def _better_first(value: float | None, metric: str) -> tuple[bool, float]:

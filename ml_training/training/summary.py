@@ -1,13 +1,14 @@
 """The scores of a TRAIN job: those of its only split, or the mean and spread over several."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ml_training.selection.plan import Fold, Folds, TrainPlan
 from ml_training.training.fitting import FittedFold
-from ml_training.training.scores import Predicted, Scores, score
+from ml_training.training.scores import Predicted, Scores, finite, score
 
 PARTS = ("train", "held_out")
 
@@ -58,8 +59,15 @@ def _over(scores: Sequence[Scores], statistic: Any) -> Scores:
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None
+    return _scaled(np.mean, values) if values else None
 
 
 def _std(values: Sequence[float]) -> float | None:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return _scaled(partial(np.std, ddof=1), values) if len(values) > 1 else None
+
+
+def _scaled(statistic: Callable[[Any], Any], values: Sequence[float]) -> float | None:
+    """The statistic, also where sums or squares of the values would overflow: errors of huge targets are huge."""
+    largest = max(abs(value) for value in values)
+    unit = 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0  # exact to divide by
+    return finite(float(statistic(np.divide(values, unit))) * float(unit))

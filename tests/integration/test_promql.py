@@ -293,5 +293,5 @@ def test_a_run_without_promtool_says_so_at_its_end() -> None:
             self.lines.append(line)
 
     terminal = Terminal()
-    promtool.pytest_terminal_summary(terminal)
+    promtool.say_what_was_missing(terminal)
     assert "promtool not found" in terminal.lines[0]

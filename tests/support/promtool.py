@@ -96,7 +96,7 @@ def rule_test_problems(file: Path) -> Iterator[str]:
             yield from _syntax(test["name"], case["expr"])
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def say_what_was_missing(terminalreporter: Any) -> None:
     """Say at the end of a run when promtool was not there: less was proved than the green line suggests."""
     if shutil.which("promtool") is None:
         terminalreporter.write_line(

@@ -64,16 +64,20 @@ def fit(job: FitJob) -> Fitted:
     name = "stop" if job.stop else "held_out" if job.held_out else None
     model.on_iteration = _Watch(job, rounds, name)
     with limited(job.threads):
-        model.fit(_with_values(job.fit.x), job.fit.y, job.fit.weights, X_val=watched.x, y_val=watched.y)
+        model.fit(_binnable(job.fit.x), job.fit.y, job.fit.weights, X_val=watched.x, y_val=watched.y)
     kept = int(model.n_iter_)
     stopped = kept if job.stop is not None else None
     return Fitted(PipelineModel(_plain(model), job.task), iterations=kept, best_iteration=stopped)
 
 
-def _with_values(x: Matrix) -> Matrix:
-    """The library cannot bin a column without a single value: such a one holds 0, so that nothing is split by it."""
-    empty = np.isnan(x).all(axis=0)
-    return np.where(empty, 0.0, x) if empty.any() else x
+def _binnable(x: Matrix) -> Matrix:
+    """The library cannot bin a column without any value: such a one becomes constant, so that no tree asks for it."""
+    empty = [at for at in np.flatnonzero(np.isnan(x[0])) if np.isnan(x[:, at]).all()]
+    if not empty:
+        return x
+    filled = x.copy(order="F")
+    filled[:, empty] = 0.0
+    return filled
 
 
 class _Watch:

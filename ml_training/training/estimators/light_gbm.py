@@ -14,6 +14,7 @@ from ml_training.training.checkpoint import Checkpoint
 from ml_training.training.estimators.base import BestLoss, Family, FitJob, Fitted, Importance, Part
 from ml_training.training.matrix import Matrix
 
+ONE_AND_A_HALF = 1.5  # rows: safe against the rounding of its share
 OBJECTIVES = {
     TaskKind.BINARY: ("binary", "binary_logloss"),
     TaskKind.MULTICLASS: ("multiclass", "multi_logloss"),
@@ -132,6 +133,8 @@ def _params(job: FitJob) -> dict[str, Any]:
     objective, metric = OBJECTIVES[job.task]
     params = job.params.model_dump()
     params["max_depth"] = params["max_depth"] or -1
+    # At least one row: the library rounds down, and stops the process's work at none.
+    params["subsample"] = min(1.0, max(params["subsample"], ONE_AND_A_HALF / len(job.fit.y)))
     return params | {
         "objective": objective,
         "metric": metric,

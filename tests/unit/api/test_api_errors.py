@@ -120,6 +120,13 @@ def test_every_reason_against_a_spec_comes_at_once_with_pointers(client: FlaskCl
     assert sorted(error["pointer"] for error in errors) == ["/colour", "/params/max_depth", "/params/n_jobs"]
 
 
+def test_a_body_of_rubbish_is_not_answered_with_a_larger_one(client: FlaskClient, core: Core) -> None:
+    spec = train_spec(ready_dataset(core), features=[0] * 1_500)
+    body = problem_of(submit(client, json.dumps(spec, separators=(",", ":"))), 422)
+    assert len(body["errors"]) == 1_000
+    assert "of 1,501 reasons these are the first 1,000" in body["detail"]
+
+
 def test_a_job_that_the_data_cannot_carry_is_refused_at_the_door(client: FlaskClient, core: Core) -> None:
     spec = train_spec(ready_dataset(core), target={"column": "nothing"}, features=["a", "nowhere"])
     errors = problem_of(submit(client, json.dumps(spec)), 422)["errors"]

@@ -18,6 +18,7 @@ from ml_training.services.execute import run_next
 from ml_training.services.lifecycle import request_cancel
 from tests.support.api import ready_dataset, stored_model, train_spec
 from tests.support.eventually import eventually
+from tests.support.forms import form_request
 from tests.support.jobs import train_at_once, workplace
 
 
@@ -127,9 +128,7 @@ def test_transfers_beyond_the_places_are_503_and_come_through_afterwards(
     with lane.enter("upload"), lane.enter("upload"):
         response = client.get(f"/api/v1/models/{model_id}/download")
         assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-        assert (
-            client.post("/api/v1/datasets", data={"name": "x"}, content_type="multipart/form-data").status_code == 503
-        )
+        assert client.post("/api/v1/datasets", **form_request({"name": "x"})).status_code == 503
         assert client.get("/api/v1/health/live").status_code == 200
     for method in ("GET", "HEAD", "GET", "GET"):  # a place that leaked would be missed at the third
         with client.open(f"/api/v1/models/{model_id}/download", method=method) as download:

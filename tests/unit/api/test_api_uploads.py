@@ -16,6 +16,7 @@ from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
 from ml_training.services import read
 from ml_training.services.core import Core
 from ml_training.storage.base import StoredObject
+from tests.support.forms import form_request
 
 BOUNDARY = b"frontier"
 CSV = b"a,b\r\n1,2\r\n--frontie\r\n-3,4\n"
@@ -216,7 +217,7 @@ def test_a_large_file_passes_through_in_small_pieces() -> None:
 
 def send(client: FlaskClient, **fields: Any) -> Any:
     """POST a form."""
-    return client.post("/api/v1/datasets", data=fields, content_type="multipart/form-data")
+    return client.post("/api/v1/datasets", **form_request(fields))
 
 
 def test_an_upload_becomes_a_data_set_with_its_ingest_job(client: FlaskClient, core: Core) -> None:

@@ -87,6 +87,10 @@ def test_every_reason_is_given_at_once() -> None:
         ({"train_start": 1_700_000_000}, "/train_start"),
         ({"train_start": "2026-01-01T00:00:00"}, "/train_start"),
         ({"train_start": "9999-99-99T00:00:00Z"}, "/train_start"),
+        ({"train_start": "1700000000"}, "/train_start"),
+        ({"train_start": "0001-01-01T00:00:00+14:00"}, "/train_start"),
+        ({"train_end": "9999-12-31T23:59:59-14:00"}, "/train_end"),
+        ({"phases": list(range(1_001))}, "/phases"),
         ({"train_start": "2026-02-01T00:00:00Z", "train_end": "2026-01-01T00:00:00Z"}, "/train_end"),
         ({"validation": {"method": "holdout", "test_size": 0.99}}, "/validation/test_size"),
         ({"params": {"n_estimators": 1.5}}, "/params/n_estimators"),
@@ -136,7 +140,12 @@ def test_a_missing_field_is_named(name: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_spec_at_all_is_refused_as_a_whole(body: object) -> None:
-    assert set(pointers(body)) <= {"", "/job_type"}
+    assert pointers(body) == (["/job_type"] if isinstance(body, dict) else [""])
+
+
+def test_an_unknown_job_type_is_told_the_known_ones_and_not_repeated() -> None:
+    _, (error,) = parse_spec(TRAIN | {"job_type": "x" * 10_000}, max_runtime_seconds=LIMIT)
+    assert error.detail == "must be one of 'TRAIN', 'TEST', 'COMPARE'"
 
 
 def test_a_key_with_slashes_is_escaped_in_its_pointer() -> None:

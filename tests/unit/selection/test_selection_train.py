@@ -1,5 +1,6 @@
 """TRAIN jobs that can run get rows, labels and features; those that cannot are refused with every reason."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ml_training.domain.specs import TrainSpec
 from ml_training.domain.states import TaskKind
 from ml_training.selection.index import ColumnKind, SelectionIndex
 from ml_training.selection.plan import Folds, TrainPlan, plan_train
@@ -275,3 +277,16 @@ def test_the_same_question_has_the_same_answer_and_the_seed_changes_the_split_on
     assert first.final.held_out.tolist() != other.final.held_out.tolist()
     rows = [plan_of(history, training_spec, random_state=seed).rows.tolist() for seed in (1, 4)]
     assert rows[0] == rows[1]
+
+
+def test_a_list_of_names_as_long_as_a_body_is_judged_at_once(
+    make_index: MakeIndex, training_spec: Callable[..., TrainSpec], reasons: Callable[..., dict[str, str]]
+) -> None:
+    index = make_index({"x": [1.0, 2.0, 3.0, 4.0], "y": [0, 1, 0, 1]})
+    names = [f"c{number}" for number in range(60_000)]
+    spec = training_spec(features=[*names, "x", "x"], exclude_features=names)
+    started = time.monotonic()
+    found = reasons(plan_train, spec, index)
+    assert time.monotonic() - started < 5
+    assert len(found) == 120_001
+    assert "twice" in found["/features/60001"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ml_training.domain.errors import Interrupted
@@ -14,7 +15,7 @@ from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import plan_test
 from ml_training.training import engine
 from ml_training.training.evaluation import _ranking, _winner, overfitted
-from tests.unit.training.data import Recorder, job, mixed, trained
+from tests.unit.training.data import Recorder, category, job, mixed, number, table, trained
 
 
 def outcome_of(
@@ -70,6 +71,16 @@ def test_the_rows_of_training_itself_are_no_surprise(tmp_path: Path) -> None:
     index = mixed(tmp_path, TaskKind.BINARY)
     found = outcome_of(trained(job("lightgbm"), index), index)
     assert found.overfitted is False
+
+
+def test_the_libraries_warnings_are_lines_of_the_log(tmp_path: Path) -> None:
+    huge = np.where(np.arange(60) % 2, 1e300, -1e300)  # of either sign, so that their sum overflows both ways
+    columns = [number(name, huge if name < "c" else -huge) for name in "abcd"]
+    index = table(tmp_path, *columns, category("y", ["no", "yes", "yes"] * 20))
+    model, recorder = trained(job("random_forest"), index), Recorder()
+    outcome_of(model, index, reporter=recorder)
+    assert any(line.startswith("RuntimeWarning: ") for line in recorder.lines)
+    compared({1: model, 2: model}, index, metric="f1")
 
 
 def test_a_test_can_be_stopped(tmp_path: Path) -> None:

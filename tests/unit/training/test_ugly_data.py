@@ -31,6 +31,11 @@ TABLES: dict[str, Callable[[], list[Column]]] = {
         category("c", ["x", *[None] * (ROWS - 1)]),
         LABELS,
     ],
+    "columns whose only value may be held out": lambda: [
+        *(number(f"n{row}", np.where(np.arange(ROWS) == row, 1.0, np.nan)) for row in range(15)),
+        *(category(f"c{row}", ["x" if place == row else None for place in range(ROWS)]) for row in range(15)),
+        LABELS,
+    ],
     "huge numbers": lambda: [
         number("a", RANDOM.choice([1e308, -1e308, 1.0, np.nan], ROWS)),
         integer("b", RANDOM.choice([2**63 - 1, -(2**63), 0], ROWS)),
@@ -84,6 +89,23 @@ def test_the_libraries_warnings_are_lines_of_the_log(tmp_path: Path) -> None:
     index = table(tmp_path, number("a", RANDOM.normal(size=ROWS)), number("b", RANDOM.normal(size=ROWS)), LABELS)
     trained(job("logistic_regression", params={"max_iter": 1}), index, reporter=recorder)
     assert any(line.startswith("ConvergenceWarning: ") for line in recorder.lines)
+
+
+def test_the_spread_of_huge_errors_is_a_number(tmp_path: Path) -> None:
+    index = table(tmp_path, NOISE, number("y", RANDOM.uniform(1, 9, ROWS) * 1e300))
+    splits = {"method": "cross_validation", "splits": 3}
+    scores = trained(job("ridge", validation=splits), index).scores
+    json.dumps(scores, allow_nan=False)
+    each = [split["held_out"]["mae"] for split in scores["splits"]]
+    assert scores["held_out"]["mae"] == pytest.approx(np.mean(np.divide(each, 1e300)) * 1e300)
+    assert scores["spread"]["held_out"]["mae"] == pytest.approx(np.std(np.divide(each, 1e300), ddof=1) * 1e300)
+
+
+@pytest.mark.parametrize("subsample", [1e-9, 1 / 49, 0.03])
+def test_a_share_of_less_than_one_row_is_one_row(tmp_path: Path, subsample: float) -> None:
+    index = table(tmp_path, NOISE, LABELS)
+    params = {"n_estimators": 3, "subsample": subsample, "subsample_freq": 1}
+    assert trained(job("lightgbm", params=params), index).details["iterations"] >= 1
 
 
 def test_the_details_say_what_was_used(tmp_path: Path) -> None:

@@ -1,0 +1,166 @@
+"""What must be true of every answer and every result; each check says what is wrong, or nothing."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec
+from ml_training.domain.targets import ColumnTarget, HorizonTarget, RuleTarget
+from ml_training.domain.validation import CrossValidation, FeatureEngineering, Holdout, TimeSeries
+from tests.property.place import strict
+from tests.property.tables import Table
+
+PROBLEM = "application/problem+json"
+STATUSES = {202, 400, 409, 413, 415, 422}
+SPECS: dict[object, Any] = {"TRAIN": TrainSpec, "TEST": TestSpec, "COMPARE": CompareSpec}
+INSIDE: dict[str, tuple[Any, ...]] = {
+    "/target": (ColumnTarget, RuleTarget, HorizonTarget),
+    "/validation": (Holdout, TimeSeries, CrossValidation),
+    "/feature_engineering": (FeatureEngineering,),
+}
+LARGEST_ANSWER = 4 << 20
+
+
+def wrong_with_answer(status: int, kind: str, data: bytes, sent: Any) -> Iterator[str]:
+    """`sent`: the JSON that was sent, None when it was none."""
+    if status not in STATUSES:
+        yield f"status {status}: {data[:300]!r}"
+    if len(data) > LARGEST_ANSWER:
+        yield f"an answer of {len(data):,} bytes"
+    if status < 400:
+        return
+    if kind != PROBLEM:
+        yield f"{status} is {kind}, no problem"
+        return
+    problem = strict(data)
+    if problem["status"] != status or not problem["title"] or not problem["detail"] or not problem["type"]:
+        yield f"an empty problem: {problem}"
+    if status == 422:
+        errors = problem.get("errors", [])
+        if not errors:
+            yield f"422 without a reason: {problem}"
+        for error in errors[:1_000]:
+            if not error["detail"] or not leads_somewhere(error["pointer"], sent):
+                yield f"leads nowhere: {error}"
+
+
+def leads_somewhere(pointer: str, body: Any) -> bool:
+    """Whether a sender who looks there finds what to change: a value that was sent, or a field that could have been.
+
+    The whole body is such a place only when it is no object.
+    """
+    if not isinstance(body, dict):
+        return pointer == ""
+    if not pointer.startswith("/"):
+        return False
+    holder, _, name = pointer.rpartition("/")
+    found, inside = resolved(holder, body)
+    if not found:
+        return holder in INSIDE and name in _fields(INSIDE[holder]) and holder[1:] in _fields(_spec(body))
+    if resolved(pointer, body)[0]:
+        return True
+    known = _fields(_spec(body)) if holder == "" else _fields(INSIDE.get(holder, ()))
+    return isinstance(inside, dict) and _unescaped(name) in known
+
+
+def resolved(pointer: str, body: Any) -> tuple[bool, Any]:
+    """Whether RFC 6901 finds something there, and what."""
+    here = body
+    for part in pointer.split("/")[1:]:
+        key = _unescaped(part)
+        if isinstance(here, dict) and key in here:
+            here = here[key]
+        elif isinstance(here, list) and key.isdecimal() and int(key) < len(here):
+            here = here[int(key)]
+        else:
+            return False, None
+    return True, here
+
+
+def wrong_with_numbers(value: Any, where: str = "") -> Iterator[str]:
+    """Scores are numbers or null, all the way down."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from wrong_with_numbers(item, f"{where}/{name}")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from wrong_with_numbers(item, f"{where}/{number}")
+    elif value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        yield f"no score: {where} is {value!r}"
+
+
+def wrong_with_model(model: Mapping[str, Any], spec: Mapping[str, Any], table: Table) -> Iterator[str]:
+    """The rows of a model add up to those that the spec selects."""
+    rows, selected = model["details"]["rows"], len(selected_rows(table, spec, part="train"))
+    validation = spec["validation"]
+    used = selected - rows["dropped"]
+    if rows["not_covered"] > rows["dropped"] or min(rows.values()) < 0 or rows["train"] < 1:
+        yield f"impossible rows: {rows}"
+    if validation["method"] == "cross_validation":
+        right = rows["train"] == rows["held_out"] == used
+    elif validation.get("splits") is not None:
+        right = rows["train"] == used and 0 < rows["held_out"] < used
+    else:
+        right = rows["train"] + rows["held_out"] + rows["purged"] == used and rows["held_out"] > 0
+    if not right:
+        yield f"of {selected} selected rows: {rows}"
+    matrix = model["details"]["confusion_matrix"]
+    if matrix is not None and sum(map(sum, matrix["counts"])) != rows["held_out"]:
+        yield f"the confusion matrix does not hold the {rows['held_out']} rows held out"
+    shares = [value for part in ("train", "held_out") for value in (model["scores"][part].get("accuracy"),)]
+    if any(share is not None and not 0 <= share <= 1 for share in shares):
+        yield f"accuracies {shares}"
+
+
+def wrong_with_test(result: Mapping[str, Any], spec: Mapping[str, Any], table: Table) -> Iterator[str]:
+    """So do those of a test."""
+    rows, selected = result["details"]["rows"], len(selected_rows(table, spec, part="test"))
+    if rows["test"] + rows["dropped"] != selected or rows["test"] != result["rows"] or rows["test"] < 1:
+        yield f"of {selected} selected rows: {rows}"
+
+
+def wrong_with_comparison(result: Mapping[str, Any], spec: Mapping[str, Any], table: Table) -> Iterator[str]:
+    """Every model has its place, and the best comes first."""
+    selected = len(selected_rows(table, spec, part="test"))
+    if not 1 <= result["rows"] <= selected:
+        yield f"{result['rows']} of {selected} selected rows"
+    ranking = result["ranking"]
+    if sorted(place["model_id"] for place in ranking) != sorted(spec["model_ids"]):
+        yield f"not every model once: {ranking}"
+    if ranking[0]["rank"] != 1 or any(first["rank"] > second["rank"] for first, second in pairwise(ranking)):
+        yield f"no ranking: {ranking}"
+
+
+def selected_rows(table: Table, spec: Mapping[str, Any], *, part: str) -> list[int]:
+    """The rows that the spec's window and phases select, found in the table itself."""
+    kept: list[int] = list(range(table.rows))
+    start, end = (spec.get(f"{part}_{name}") for name in ("start", "end"))
+    if table.time is not None and (start or end):
+        times = [datetime.fromisoformat(cell) if cell else None for cell in table.columns[table.time]]
+        zone = next(time for time in times if time is not None).tzinfo
+        low, high = (None if text is None else datetime.fromisoformat(text) for text in (start, end))
+        if zone is None:
+            low, high = (None if moment is None else moment.replace(tzinfo=None) for moment in (low, high))
+        kept = [
+            row
+            for row in kept
+            if (time := times[row]) is not None and (low is None or low <= time) and (high is None or time < high)
+        ]
+    if table.phase is not None and spec.get("phases"):
+        wanted = {str(phase) for phase in spec["phases"]}
+        kept = [row for row in kept if table.columns[table.phase][row] in wanted]
+    return kept
+
+
+def _spec(body: Mapping[str, Any]) -> tuple[Any, ...]:
+    kind = body.get("job_type")
+    return (SPECS[kind],) if isinstance(kind, str) and kind in SPECS else tuple(SPECS.values())
+
+
+def _fields(kinds: tuple[Any, ...]) -> set[str]:
+    return {name for kind in kinds for name in kind.model_fields}
+
+
+def _unescaped(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")

@@ -1,0 +1,97 @@
+"""The service in one process: the real app over a real database and a real storage, and a worker's real handlers."""
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_training.api.app import create_app
+from ml_training.api.context import context_of
+from ml_training.domain.limits import Limits
+from ml_training.domain.states import JobType
+from ml_training.services.execute import Handler, Workplace, run_next
+from ml_training.services.ingest import ingest_handler
+from ml_training.services.lease import LeaseTimes
+from ml_training.services.training_jobs import run_compare, run_test, run_train
+from ml_training.services.verify import violations
+from ml_training.settings import Settings
+from tests.support.forms import form_request
+
+NO_BROKER = "redis://127.0.0.1:1/0"  # permits are only permits: here the test itself asks for the next job
+PREFIX = "/api/v1"
+CALM = LeaseTimes(lease=300.0, renew=60.0, poll=1.0, cancel_grace=60.0, drain_grace=60.0)
+
+
+class Place:
+    """An API and a worker; a context manager."""
+
+    def __init__(self, directory: Path, database_url: str, *, limits: Limits | None = None) -> None:
+        settings = Settings(
+            database_url=database_url, broker_url=NO_BROKER, data_dir=directory, publish_budget_seconds=0.2,
+            limits=limits or Limits(),
+        )  # fmt: skip
+        self._app = create_app(settings)
+        self.core = context_of(self._app).core
+        self.client = self._app.test_client()
+        handlers: Mapping[JobType, Handler] = {
+            JobType.INGEST: ingest_handler(settings.limits),
+            JobType.TRAIN: run_train,
+            JobType.TEST: run_test,
+            JobType.COMPARE: run_compare,
+        }
+        self._workplace = Workplace(
+            database=self.core.database, storage=self.core.storage, worker="worker@property-1", threads=1,
+            times=CALM, handlers=handlers, announce=lambda job, fraction, message: None, end_process=lambda: None,
+        )  # fmt: skip
+
+    def __enter__(self) -> "Place":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.core.close()
+
+    def work(self) -> int:
+        """Run every due job; how many there were."""
+        done = 0
+        while run_next(self._workplace):
+            done += 1
+        return done
+
+    def get(self, path: str) -> Any:
+        """The JSON of an answer that must be 200."""
+        status, data = self.ask(path)
+        assert status == 200, (path, status, data[:500])
+        return strict(data)
+
+    def ask(self, path: str) -> tuple[int, bytes]:
+        """(status, body) of a GET."""
+        answer = self.client.get(PREFIX + path)
+        return answer.status_code, answer.data
+
+    def post(self, data: bytes, headers: Mapping[str, str]) -> tuple[int, str, bytes]:
+        """Submit a job: (status, content type, body)."""
+        answer = self.client.post(PREFIX + "/jobs", data=data, headers=dict(headers))
+        return answer.status_code, answer.mimetype or "", answer.data
+
+    def upload(self, data: bytes, form: Mapping[str, str], *, filename: str = "data.csv") -> dict[str, Any]:
+        """Upload a file and work until its verdict is there."""
+        request = form_request({**form, "file": (io.BytesIO(data), filename)})
+        answer = self.client.post(PREFIX + "/datasets", **request)
+        assert answer.status_code == 201, answer.get_data(as_text=True)
+        self.work()
+        found: dict[str, Any] = self.get(f"/datasets/{strict(answer.data)['id']}")
+        return found
+
+    def violations(self) -> list[str]:
+        """Every invariant that does not hold."""
+        return list(violations(self.core.database, self.core.storage, sweep_age_seconds=0.0))
+
+
+def strict(data: bytes) -> Any:
+    """JSON without NaN and Infinity, which Python's reader would take."""
+
+    def constant(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    return json.loads(data, parse_constant=constant)

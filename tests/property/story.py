@@ -1,0 +1,158 @@
+"""The story of one seed: data sets come in, specs are drawn and sent, accepted jobs run, and everything is checked."""
+
+import json
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.property.checks import (
+    wrong_with_answer,
+    wrong_with_comparison,
+    wrong_with_model,
+    wrong_with_numbers,
+    wrong_with_test,
+)
+from tests.property.drawing import Body, any_job
+from tests.property.hostile import JSON_HEADERS, hostile
+from tests.property.known import KnownData, KnownModel, World
+from tests.property.place import Place, strict
+from tests.property.spoiling import nearly_good
+from tests.property.tables import tables
+
+AT_ONCE = 25  # specs sent before the jobs that were accepted run
+SLOW_SECONDS = 10.0
+RESULTS = {"TRAIN": ("models", "model_id"), "TEST": ("test-results", "test_result_id"),
+           "COMPARE": ("comparisons", "comparison_id")}  # fmt: skip
+
+
+@dataclass
+class Tally:
+    """What was seen: counts by kind, and everything that should not be."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)  # accepted jobs that did not complete
+    faults: list[str] = field(default_factory=list)  # 5xx
+    answers: list[str] = field(default_factory=list)  # refusals that do not help, and answers that are none
+    missed: list[str] = field(default_factory=list)  # wrong specs that were not refused for what is wrong
+    results: list[str] = field(default_factory=list)  # scores and rows
+    broken: list[str] = field(default_factory=list)  # invariants of the database and the files
+    slow: list[str] = field(default_factory=list)
+
+    def told(self) -> str:
+        """One line."""
+        return ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items()))
+
+
+def tell(place: Place, *, seed: int, specs: int) -> Tally:
+    """Draw and send so many specs; the last accepted job has run when it returns."""
+    rng, tally = random.Random(seed), Tally()
+    world = arrive(place)
+    while tally.counts["drawn"] < specs:
+        accepted = [
+            number
+            for _ in range(min(AT_ONCE, specs - tally.counts["drawn"]))
+            if (number := _send(rng, place, world, tally)) is not None
+        ]
+        place.work()
+        for job_id in accepted:
+            _look(place, world, tally, job_id)
+    tally.broken += place.violations()
+    return tally
+
+
+def arrive(place: Place) -> World:
+    """Upload every table, and one file that is rejected."""
+    ready = []
+    for table in tables():
+        shown = place.upload(table.csv(), table.form())
+        assert shown["status"] == "READY", (table.name, shown["reasons"])
+        assert [column["name"] for column in shown["profile"]["columns"]] == list(table.columns)
+        ready.append(KnownData(table, shown))
+    ragged = place.upload(b"a,b\n1,2\n3\n", {"name": "ragged"})
+    assert ragged["status"] == "REJECTED"
+    return World(ready, rejected=ragged["id"])
+
+
+def _send(rng: random.Random, place: Place, world: World, tally: Tally) -> int | None:
+    """Draw a spec and send it; the job's id when it was accepted."""
+    good = any_job(rng, world)
+    kind, data, headers, pointer = _drawn(rng, world, good)
+    began = time.monotonic()
+    status, mimetype, answer = place.post(data, headers)
+    seconds = time.monotonic() - began
+    shown = data[:2_000].decode(errors="replace")
+    tally.counts["drawn"] += 1
+    tally.counts[f"{kind} {'accepted' if status == 202 else f'refused {status}'}"] += 1
+    if seconds > SLOW_SECONDS:
+        tally.slow.append(f"{seconds:.1f} s: {shown[:300]}")
+    if status >= 500:
+        tally.counts["5xx"] += 1
+        tally.faults.append(f"{answer[:300]!r}: {shown}")
+        return None
+    tally.answers += [f"{wrong}: {shown}" for wrong in wrong_with_answer(status, mimetype, answer, _json(data))]
+    if kind == "nearly" and (status != 422 or pointer not in _pointers(answer)):
+        tally.missed.append(f"{status} without {pointer}, but {answer[:300]!r}: {shown}")
+    if status != 202:
+        return None
+    job = strict(answer)
+    tally.counts[f"accepted {job['job_type']}"] += 1
+    return int(job["id"])
+
+
+def _drawn(rng: random.Random, world: World, good: Body) -> tuple[str, bytes, dict[str, str], str]:
+    """(kind, body, headers, pointer of the refusal where it is known)."""
+    kind = rng.random()
+    if kind < 0.6:
+        key = {"Idempotency-Key": f"key-{rng.getrandbits(64)}"} if rng.random() < 0.1 else {}
+        return "good", json.dumps(good).encode(), {**JSON_HEADERS, **key}, ""
+    if kind < 0.82:
+        body, pointer = nearly_good(rng, world, good)
+        return "nearly", json.dumps(body).encode(), JSON_HEADERS, pointer
+    if kind < 0.83:
+        return "rejected data", json.dumps({**good, "dataset_id": world.rejected}).encode(), JSON_HEADERS, ""
+    data, headers = hostile(rng, good)
+    return "hostile", data, headers, ""
+
+
+def _look(place: Place, world: World, tally: Tally, job_id: int) -> None:
+    """At a job that was accepted: it has completed, and its result is sound."""
+    job = place.get(f"/jobs/{job_id}")
+    tally.counts[job["status"]] += 1
+    if job["status"] != "COMPLETED":
+        tally.failed.append(f"{job['status']} {job['error']}: {json.dumps(job['spec'])}")
+        return
+    route, name = RESULTS[job["job_type"]]
+    status, answer = place.ask(f"/{route}/{job['result'][name]}")
+    if status != 200:
+        tally.counts["5xx"] += status >= 500
+        tally.faults.append(f"{status} for the {job['job_type']} result of {json.dumps(job['spec'])}")
+        return
+    result = strict(answer)
+    table, spec = world.data_of(job["dataset_id"]).table, job["spec"]
+    wrong = list(_wrong(job["job_type"], result, spec, table))
+    tally.results += [f"{sentence}: {json.dumps(spec)}" for sentence in wrong]
+    if job["job_type"] == "TRAIN":
+        world.models.append(KnownModel(result))
+
+
+def _wrong(job_type: str, result: dict[str, Any], spec: dict[str, Any], table: Any) -> list[str]:
+    if job_type == "TRAIN":
+        return [*wrong_with_numbers(result["scores"]), *wrong_with_model(result, spec, table)]
+    if job_type == "TEST":
+        scores = [*wrong_with_numbers(result["scores"]), *wrong_with_numbers(result["degradation"])]
+        return [*scores, *wrong_with_test(result, spec, table)]
+    scores = [wrong for place in result["ranking"] for wrong in wrong_with_numbers(place["scores"])]
+    return [*scores, *wrong_with_comparison(result, spec, table)]
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _pointers(answer: bytes) -> set[str]:
+    return {error["pointer"] for error in strict(answer).get("errors", [])}

@@ -1,0 +1,13 @@
+"""The numbers of the property test at the end of a run, wherever in it the test ran."""
+
+from typing import Any
+
+NUMBERS = "property_numbers"
+
+
+def say_numbers(terminalreporter: Any) -> None:
+    """One line for each run of the test; nothing when it did not run."""
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        for name, value in getattr(report, "user_properties", ()):
+            if name == NUMBERS and report.when == "call":
+                terminalreporter.write_line(f"property test, {value}")
