@@ -38,6 +38,15 @@ arch: $(VENV)/.dev ## Who may import whom
 verify: $(VENV)/.dev ## Check every invariant of the database and files of DATA_DIR
 	$(BIN)/python -m ml_training.services.verify
 
+faults: $(VENV)/.dev ## Every directed fault test, those too that take minutes; some of them: ARGS="-k postgresql"
+	$(BIN)/python -m pytest -m "" tests/faults $(ARGS)
+
+chaos: $(VENV)/.dev ## Load and faults at random, then the verdict: SEED=1 MINUTES=5 DATABASE=postgresql (or sqlite)
+	@$(BIN)/python -m tests.faults.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) --database $(or $(DATABASE),postgresql)
+
+mutants: $(VENV)/.dev ## Take each guard away in turn: its test must fail; some of them: ARGS="fence"
+	@$(BIN)/python -m tests.faults.mutants $(ARGS)
+
 bench: $(VENV)/.dev ## Measure the way of a small job, on this machine
 	$(BIN)/python -m tests.bench
 
@@ -71,4 +80,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test property lint types arch verify bench bench-exporter dashboards observe screenshots lock clean
+.PHONY: help install run demo test property lint types arch verify faults chaos mutants bench bench-exporter dashboards observe screenshots lock clean

@@ -1,6 +1,6 @@
 """Counters that never fall: the triggers write the ledger, a fold moves it into totals, one statement reads both."""
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, exists, func, insert, select
 
 from ml_training.db.clock import db_now
 from ml_training.db.tables import ledger, ledger_totals, lost_attempts
@@ -55,3 +55,9 @@ def charge_lost_attempt(connection: Connection, *, job_id: int, attempt: int, re
         lost_attempts.c.job_id == job_id, lost_attempts.c.lost_at > db_now() - LOST_ATTEMPTS_WINDOW_SECONDS
     )
     return int(connection.execute(recent).scalar_one())
+
+
+def was_lost(connection: Connection, *, job_id: int, attempt: int) -> bool:
+    """Whether this attempt of the job was charged as lost."""
+    charged = lost_attempts.c.job_id == job_id, lost_attempts.c.attempt == attempt
+    return bool(connection.execute(select(exists().where(*charged))).scalar())

@@ -38,8 +38,7 @@ def ingest_handler(limits: Limits) -> Handler:
 
 
 def _ingest(storage: Storage, dataset: Dataset, reporter: JobReporter, limits: Limits) -> Verdict:
-    if not storage.verify(dataset.raw_key, dataset.raw_sha256):
-        raise JobFailed(ErrorCode.INTEGRITY, "the uploaded bytes are damaged or gone", hint="upload the file again")
+    _check_upload(storage, dataset)
     with storage.scratch() as directory, storage.scratch() as materialised:
         path, file_format, raw = storage.path(dataset.raw_key), dataset.file_format, {}
         if file_format == SAMPLE_FORMAT:
@@ -55,10 +54,16 @@ def _ingest(storage: Storage, dataset: Dataset, reporter: JobReporter, limits: L
             group_column=dataset.group_column,
             progress=_progress(reporter),
         )
+        _check_upload(storage, dataset)  # again: what was parsed is what was uploaded, from the first byte to the last
         if verdict.index is None:
             return _rejection(dataset, verdict)
         stored = storage.put_directory(Kind.INDEX, verdict.index.directory)
     return _acceptance(dataset, verdict, stored, raw)
+
+
+def _check_upload(storage: Storage, dataset: Dataset) -> None:
+    if not storage.verify(dataset.raw_key, dataset.raw_sha256):
+        raise JobFailed(ErrorCode.INTEGRITY, "the uploaded bytes are damaged or gone", hint="upload the file again")
 
 
 def _acceptance(dataset: Dataset, verdict: IngestVerdict, stored: StoredObject, raw: dict[str, Any]) -> Verdict:

@@ -1,5 +1,8 @@
 """What a running job reads: its data set and models, with their bytes checked against their rows."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ml_training.db import datasets, registry
 from ml_training.db.engine import Database
 from ml_training.domain.errors import ErrorCode, JobFailed
@@ -29,6 +32,20 @@ def load_index(storage: Storage, dataset: Dataset) -> SelectionIndex:
             hint="restore them from a backup, or upload the file again as a new version",
         )
     return SelectionIndex.open(storage.path(dataset.index_key))
+
+
+@contextmanager
+def unchanged(storage: Storage, dataset: Dataset) -> Iterator[None]:
+    """Round the work on an index: raises JobFailed at its end when the bytes are no longer those it began with.
+
+    Its result would be of mixed data; and what a reader of cut or vanished files raises is no defect of the reader.
+    """
+    try:
+        yield
+    except (OSError, ValueError):
+        load_index(storage, dataset)
+        raise
+    load_index(storage, dataset)
 
 
 def load_models(database: Database, model_ids: list[int]) -> list[Model]:

@@ -86,11 +86,12 @@ def give_back(connection: Connection, held: Held, reason: EndReason, *, jitter: 
 def count_refusal(connection: Connection, held: Held, what: str) -> None:
     """Count a write that the fence refused, unless it was only this attempt's own end that went before.
 
-    The lease thread may look once more after the verdict, and the answer to our own COMMIT may have been lost: then
-    the row already says what this attempt wanted.
+    The lease thread may look once more after the verdict or the hand-back, and the answer to our own COMMIT may have
+    been lost: then the row already says what this attempt wanted. Whoever was reaped is late, whatever came of the job.
     """
     job = jobs.get_job(connection, held.job_id)
-    if job is None or job.attempt != held.attempt or not job.status.is_terminal:
+    was_taken = job is None or job.attempt != held.attempt
+    if was_taken or ledger.was_lost(connection, job_id=held.job_id, attempt=held.attempt):
         log.warning("late_write_refused", job_id=held.job_id, attempt=held.attempt, what=what)
         ledger.count_refused_write(connection, what)
 

@@ -19,7 +19,7 @@ from ml_training.selection.plan import TestPlan, TrainPlan, plan_test, plan_trai
 from ml_training.services.checkpoints import load_checkpoint
 from ml_training.services.execute import Workplace
 from ml_training.services.feasibility import schema_of
-from ml_training.services.inputs import load_dataset, load_index, load_models
+from ml_training.services.inputs import load_dataset, load_index, load_models, unchanged
 from ml_training.services.lifecycle import Held
 from ml_training.services.reporter import JobReporter
 from ml_training.services.verdict import Verdict
@@ -33,15 +33,16 @@ def run_train(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     """Train one model and store its artifact."""
     spec = _spec_as(TrainSpec, job)
     dataset, index = _data(place, spec.dataset_id)
-    plan = _train_plan(spec, index)
-    trained = engine.train(
-        spec,
-        index,
-        plan=plan,
-        reporter=reporter,
-        threads=place.threads,
-        checkpoint=load_checkpoint(place.database, place.storage, job.id) if job.attempt > 1 else None,
-    )
+    with unchanged(place.storage, dataset):
+        plan = _train_plan(spec, index)
+        trained = engine.train(
+            spec,
+            index,
+            plan=plan,
+            reporter=reporter,
+            threads=place.threads,
+            checkpoint=load_checkpoint(place.database, place.storage, job.id) if job.attempt > 1 else None,
+        )
     stored = place.storage.put_bytes(Kind.ARTIFACT, trained.artifact)
     values = {
         "name": spec.model_name,
@@ -70,16 +71,17 @@ def run_test(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     spec = _spec_as(TestSpec, job)
     dataset, index = _data(place, spec.dataset_id)
     [model] = load_models(place.database, [spec.model_id])
-    plan = _test_plan(spec, index, [model])
-    outcome = engine.test(
-        _loaded(place, model),
-        index,
-        plan=plan,
-        model_scores=model.scores,
-        overlap=_overlaps(place, model, dataset, plan),
-        reporter=reporter,
-        threads=place.threads,
-    )
+    with unchanged(place.storage, dataset):
+        plan = _test_plan(spec, index, [model])
+        outcome = engine.test(
+            _loaded(place, model),
+            index,
+            plan=plan,
+            model_scores=model.scores,
+            overlap=_overlaps(place, model, dataset, plan),
+            reporter=reporter,
+            threads=place.threads,
+        )
     values = {**asdict(outcome), "model_id": model.id, "dataset_id": dataset.id}
 
     def store(connection: Connection, held: Held) -> int:
@@ -93,16 +95,17 @@ def run_compare(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     spec = _spec_as(CompareSpec, job)
     dataset, index = _data(place, spec.dataset_id)
     models = load_models(place.database, spec.model_ids)
-    plan = _test_plan(spec, index, models)
-    outcome = engine.compare(
-        [_loaded(place, model) for model in models],
-        index,
-        plan=plan,
-        metric=spec.metric,
-        seed=spec.random_state,
-        reporter=reporter,
-        threads=place.threads,
-    )
+    with unchanged(place.storage, dataset):
+        plan = _test_plan(spec, index, models)
+        outcome = engine.compare(
+            [_loaded(place, model) for model in models],
+            index,
+            plan=plan,
+            metric=spec.metric,
+            seed=spec.random_state,
+            reporter=reporter,
+            threads=place.threads,
+        )
     values = {**asdict(outcome), "ranking": list(outcome.ranking), "dataset_id": dataset.id}
 
     def store(connection: Connection, held: Held) -> int:

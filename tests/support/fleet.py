@@ -46,9 +46,10 @@ class Fleet:
 
     def start_worker(self, name: str = "worker") -> subprocess.Popen[bytes]:
         """Start a worker and wait until its slots are warm."""
-        process = self.start(name, "workers")
         log = self.directory / f"{name}.log"
-        eventually(lambda: b"child_ready" in log.read_bytes(), within=90, what=f"{name} is ready")
+        said_before = log.stat().st_size if log.exists() else 0
+        process = self.start(name, "workers")
+        eventually(lambda: b"child_ready" in log.read_bytes()[said_before:], within=90, what=f"{name} is ready")
         return process
 
     def children(self, name: str = "worker") -> list[psutil.Process]:

@@ -1,0 +1,161 @@
+"""Holds the history against the tables and the files; knows nothing of the code that wrote them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from ml_training.services.core import Core
+from ml_training.services.verify import violations
+from tests.faults.chaos.history import History
+from tests.support.exporter import ExporterClient
+
+RESULTS = {
+    "TRAIN": "SELECT job_id, artifact_sha256 FROM models",
+    "TEST": "SELECT job_id, scores FROM test_results",
+    "COMPARE": "SELECT job_id, ranking, significance FROM comparisons",
+}
+TOTALS = """SELECT job_type, label, sum(n) AS n FROM (
+    SELECT job_type, label, n FROM ledger_totals WHERE kind = 'terminal'
+    UNION ALL SELECT job_type, label, 1 FROM ledger WHERE kind = 'terminal') AS both_parts GROUP BY job_type, label"""
+ROWS = """SELECT job_type, status AS label, count(*) AS n FROM jobs
+    WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED') GROUP BY job_type, status"""
+COUNTED = """SELECT coalesce(sum(n), 0) FROM (SELECT kind, n FROM ledger_totals UNION ALL SELECT kind, 1 FROM ledger)
+    AS both_parts WHERE kind = :kind"""
+CHARGED = 3  # lost attempts that end a job
+Expected = Mapping[str, tuple[Any, ...]]  # by name of the spec: the result of an undisturbed run
+
+
+@dataclass(frozen=True)
+class Guards:
+    """How often a run has met the guards that it is about."""
+
+    lost_attempts: int
+    refused_writes: int
+
+
+def count_guards(core: Core) -> Guards:
+    """By the tables."""
+    with core.database.read() as connection:
+        lost = connection.execute(text("SELECT count(*) FROM lost_attempts")).scalar_one()
+        refused = connection.execute(text(COUNTED), {"kind": "refused"}).scalar_one()
+    return Guards(int(lost), int(refused))
+
+
+@dataclass
+class Findings:
+    """What must be empty, and what must have happened."""
+
+    lost: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    wrong_artifacts: list[str] = field(default_factory=list)
+    wrong_ends: list[str] = field(default_factory=list)
+    counter_errors: list[str] = field(default_factory=list)
+    cancels_completed: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)
+    completed: int = 0
+    cancelled: int = 0
+    failed: int = 0
+    guards: Guards = Guards(0, 0)
+    resumed: int = 0
+
+    def bad(self) -> dict[str, list[str]]:
+        """Every list that is none, by its title."""
+        return {
+            "lost": self.lost,
+            "stuck": self.stuck,
+            "doubled": self.doubled,
+            "wrong artifacts": self.wrong_artifacts,
+            "wrong ends": self.wrong_ends,
+            "counter error": self.counter_errors,
+            "cancels completed": self.cancels_completed,
+            "changed ends": self.changed,
+            "other violations": self.violations,
+            "wrong answers": self.surprises,
+        }
+
+
+def check(core: Core, history: History, *, expected: Expected, exporter_port: int) -> Findings:
+    """At a quiet moment, everything running."""
+    found = Findings(guards=count_guards(core))
+    with core.database.read() as connection:
+        jobs = {row.id: row for row in connection.execute(text("SELECT * FROM jobs"))}
+        results = {row[0]: tuple(row[1:]) for query in RESULTS.values() for row in connection.execute(text(query))}
+        resumed = "SELECT count(*) FROM job_events WHERE kind = 'log' AND CAST(body AS TEXT) LIKE '%going on from a%'"
+        found.resumed = connection.execute(text(resumed)).scalar_one()
+        losses = dict(_pairs(connection, "SELECT job_id, count(*) FROM lost_attempts GROUP BY job_id"))
+        _count_doubles(connection, found)
+    for job_id, spec in history.accepted.items():
+        job = jobs.get(job_id)
+        if job is None:
+            found.lost.append(f"job {job_id} was accepted and is not there")
+        elif job.finished_at is None:
+            found.stuck.append(f"job {job_id} is {job.status}, attempt {job.attempt}: {job.progress_message}")
+        else:
+            _judge_end(found, job, history, losses=losses.get(job_id, 0))
+            if job.status == "COMPLETED" and results.get(job_id) != expected[spec]:
+                found.wrong_artifacts.append(f"job {job_id} ({spec}), attempt {job.attempt}")
+    if len(history.accepted) != len(history.tokens):
+        found.doubled.append(f"{len(history.tokens)} jobs were wanted, {len(history.accepted)} ids were given")
+    _count_extra(found, jobs, history)
+    found.changed += history.changed
+    found.surprises += [f"{count} x {what}" for what, count in history.surprises.items()]
+    found.violations += violations(core.database, core.storage, sweep_age_seconds=3600.0)
+    check_counters(core, found, exporter_port=exporter_port)
+    return found
+
+
+def check_counters(core: Core, found: Findings, *, exporter_port: int) -> None:
+    """The ledger, the rows and the exporter's page say the same number of ends."""
+    with core.database.read() as connection:
+        counted = _by_type_and_state(connection, TOTALS)
+        rows = _by_type_and_state(connection, ROWS)
+    shown = {
+        (labels["job_type"], labels["status"]): int(value)
+        for found_labels, value in ExporterClient(exporter_port).series().all("ml_jobs_total").items()
+        if (labels := dict(found_labels)) and value
+    }
+    for key in {*counted, *rows, *shown}:
+        three = counted.get(key, 0), rows.get(key, 0), shown.get(key, 0)
+        if len(set(three)) > 1:
+            found.counter_errors.append(f"{key}: ledger {three[0]}, rows {three[1]}, exporter {three[2]}")
+
+
+def _judge_end(found: Findings, job: Any, history: History, *, losses: int) -> None:
+    if job.status == "COMPLETED":
+        found.completed += 1
+        if job.id in history.cancels:
+            found.cancels_completed.append(f"job {job.id}")
+    elif job.status == "CANCELLED":
+        found.cancelled += 1
+        if job.id not in history.cancels_asked:
+            found.wrong_ends.append(f"job {job.id} is CANCELLED, and nobody asked")
+    else:
+        found.failed += 1
+        if job.error_code != "poison" or losses < CHARGED:
+            found.wrong_ends.append(f"job {job.id}: {job.error_code}, {losses} losses: {job.error_message}")
+
+
+def _count_doubles(connection: Connection, found: Findings) -> None:
+    """A job has one result, and a result belongs to a job."""
+    union = " UNION ALL ".join(f"SELECT job_id FROM {table}" for table in ("models", "test_results", "comparisons"))
+    query = f"SELECT job_id, count(*) FROM ({union}) AS results GROUP BY job_id HAVING count(*) > 1"
+    found.doubled += [f"job {job_id} has {count} results" for job_id, count in _pairs(connection, query)]
+
+
+def _count_extra(found: Findings, jobs: Mapping[int, Any], history: History) -> None:
+    """Every client had its 202 in the end, so that a row that no 202 names was made twice."""
+    extra = [job.id for job in jobs.values() if job.id not in history.accepted and job.job_type != "INGEST"]
+    found.doubled += [f"job {job_id} was accepted by no answer" for job_id in extra]
+
+
+def _by_type_and_state(connection: Connection, query: str) -> dict[tuple[str, str], int]:
+    return {(row.job_type, row.label): int(row.n) for row in connection.execute(text(query))}
+
+
+def _pairs(connection: Connection, query: str) -> list[tuple[int, int]]:
+    return [(int(row[0]), int(row[1])) for row in connection.execute(text(query))]

@@ -1,0 +1,171 @@
+"""The whole service as real processes over a real Redis and a real database, each of which can be hurt and healed."""
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from ml_training.db.engine import open_database
+from ml_training.db.migrate import migrate
+from ml_training.local.ports import free_port
+from ml_training.local.redis_server import RedisServer, start_redis
+from ml_training.services.core import Core, build_core
+from ml_training.settings import Settings
+from tests.support.fleet import SHORT_TIMES, Fleet
+from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.proxy import Proxy, proxy_to
+
+WORKERS = ("worker-1", "worker-2")
+SLOTS = 2  # of each worker
+COMMANDS = {
+    "api": ("ml_training.api",),
+    "exporter": ("exporter",),
+    "maintenance-1": ("workers", "maintenance"),
+    "maintenance-2": ("workers", "maintenance"),
+    **dict.fromkeys(WORKERS, ("workers",)),
+}
+TIMES = {
+    **SHORT_TIMES, "lease_seconds": "4", "lease_renew_seconds": "0.8", "checkpoint_seconds": "0.5",
+    "cancel_grace_seconds": "2", "drain_grace_seconds": "2", "retention_seconds": "0", "snapshot_seconds": "0.5",
+}  # fmt: skip
+DISK_BYTES = 256 << 20
+
+
+@dataclass
+class City:
+    """The processes by name, the servers, and a core that talks to the database past the proxies."""
+
+    directory: Path
+    fleet: Fleet
+    core: Core
+    settings: Settings
+    redis: RedisServer
+    broker_proxy: Proxy
+    postgres: PostgresServer | None
+    database_proxy: Proxy | None
+    disk: Path | None  # a small file system of its own, when this machine lets us make one
+    unexpected: list[str] = field(default_factory=list)
+
+    @property
+    def api_url(self) -> str:
+        """Where clients talk to."""
+        return f"http://127.0.0.1:{self.settings.api_port}/api/v1"
+
+    def start(self, name: str) -> None:
+        """Start one of COMMANDS."""
+        self.fleet.start(name, *COMMANDS[name])
+
+    def kill(self, name: str) -> None:
+        """kill -9, with everything that it started, and start it again."""
+        self.fleet.kill(name)
+        self.start(name)
+
+    def terminate(self, name: str, *, grace: float) -> None:
+        """SIGTERM, and kill -9 after `grace` seconds; then start it again."""
+        process = self.fleet.processes[name]
+        process.terminate()
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self.fleet.kill(name)
+        self.start(name)
+
+    def revive(self) -> None:
+        """Start again what has ended by itself, as a supervisor does: some leave when the database is away."""
+        for name, process in list(self.fleet.processes.items()):
+            if process.poll() is not None:
+                self.unexpected.append(f"{name} left with status {process.returncode}")
+                self.start(name)
+
+    def thaw(self) -> None:
+        """Nothing is stopped any more."""
+        for name in list(self.fleet.processes):
+            try:
+                self.fleet.signal(name, signal.SIGCONT)
+            except ProcessLookupError:
+                continue
+
+    def children(self, name: str) -> list[psutil.Process]:
+        """The pool children of a worker that live now; none while it starts."""
+        try:
+            return self.fleet.children(name)
+        except psutil.Error:
+            return []
+
+
+@contextmanager
+def running_city(directory: Path, *, database: str) -> Iterator[City]:
+    """Everything started, nothing ready yet; everything is gone afterwards."""
+    with ExitStack() as stack:
+        disk = stack.enter_context(_small_disk(directory / "data"))
+        redis = start_redis(directory / "redis")
+        stack.callback(redis.stop)
+        broker_proxy = stack.enter_context(proxy_to(_port_of(redis.url)))
+        postgres, database_proxy = None, None
+        url = direct = f"sqlite:///{directory / 'data' / 'jobs.db'}"
+        if database == "postgresql":
+            postgres = stack.enter_context(postgres_server())
+            database_proxy = stack.enter_context(proxy_to(postgres.port))
+            direct = postgres.url()
+            url = direct.replace(f":{postgres.port}/", f":{database_proxy.port}/")
+        _migrate(direct)
+        values = {
+            "database_url": url,
+            "broker_url": redis.url.replace(f":{_port_of(redis.url)}/", f":{broker_proxy.port}/"),
+            "data_dir": str(directory / "data"),
+            "api_port": str(free_port()),
+            "exporter_port": str(free_port()),
+            "worker_concurrency": str(SLOTS),
+            "worker_threads": "1",
+            **TIMES,
+        }
+        fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()})
+        core = build_core(Settings.model_validate({**values, "database_url": direct, "broker_url": redis.url}))
+        stack.callback(core.close)
+        stack.callback(fleet.end)
+        city = City(
+            directory, fleet, core, Settings.model_validate(values), redis, broker_proxy, postgres, database_proxy, disk
+        )
+        for name in COMMANDS:
+            city.start(name)
+        yield city
+
+
+def _migrate(url: str) -> None:
+    database = open_database(url)
+    migrate(database)
+    database.dispose()
+
+
+def _port_of(url: str) -> int:
+    return int(url.rsplit(":", 1)[1].partition("/")[0])
+
+
+@contextmanager
+def _small_disk(directory: Path) -> Iterator[Path | None]:
+    """A file system of DISK_BYTES at `directory`; None where mounting is not allowed: then no disk is ever full."""
+    directory.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(directory)]
+    if os.getuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        yield None
+        return
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
+
+
+@contextmanager
+def city_directory(given: Path | None) -> Iterator[Path]:
+    """`given`, or a temporary directory that stays there only when the run was not good."""
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="chaos-", dir="/tmp", ignore_cleanup_errors=True) as path:
+        yield Path(path)

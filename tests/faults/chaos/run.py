@@ -1,0 +1,159 @@
+"""One run: undisturbed results first, then load and faults together, then peace, and the verdict."""
+
+import math
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from ml_training.domain.errors import Unavailable
+from ml_training.domain.states import DatasetStatus
+from ml_training.services import datasets, read
+from ml_training.services.submit import submit_job
+from tests.faults.chaos.checker import RESULTS, Expected, Findings, Guards, check, count_guards
+from tests.faults.chaos.city import SLOTS, WORKERS, City, city_directory, running_city
+from tests.faults.chaos.clients import Clients
+from tests.faults.chaos.history import History
+from tests.faults.chaos.nemesis import Nemesis
+from tests.support.datasets import generated_csv
+from tests.support.eventually import eventually
+
+ROWS, COLUMNS = 30_000, 12
+SETTLE_SECONDS = 150.0
+TRAIN: dict[str, dict[str, Any]] = {
+    "lightgbm": {"model_type": "lightgbm", "params": {"n_estimators": 250, "num_leaves": 63}},
+    "lightgbm, short": {"model_type": "lightgbm", "params": {"n_estimators": 60}, "random_state": 7},
+    "lightgbm, sampled": {
+        "model_type": "lightgbm", "params": {"n_estimators": 150, "subsample": 0.7, "subsample_freq": 1},
+    },
+    "random_forest": {"model_type": "random_forest", "params": {"n_estimators": 30, "max_depth": 10}},
+    "logistic_regression": {"model_type": "logistic_regression"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found, what it did, and whether it did enough to count."""
+
+    findings: Findings
+    history: History
+    nemesis: Nemesis
+    unexpected: list[str]
+    minutes: float
+
+    @property
+    def missing(self) -> list[str]:
+        """What a run of this length must have seen, and this one has not."""
+        return _missing(self.findings.guards, self.history, minutes=self.minutes)
+
+    @property
+    def is_good(self) -> bool:
+        """Nothing bad, and enough happened for that to mean something."""
+        return not any(self.findings.bad().values()) and not self.missing and not self.nemesis.errors
+
+
+def run_chaos(*, seed: int, minutes: float, database: str, directory: Path | None = None) -> Outcome:
+    """Everything on this machine; takes a minute or two longer than `minutes`."""
+    with city_directory(directory) as place, running_city(place, database=database) as city:
+        specs, expected, history = _undisturbed(city)
+        clients, nemesis = Clients(city.api_url, history, specs, seed=seed), Nemesis(city, seed=seed)
+        clients.start()
+        nemesis.start()
+        _let_it_rage(city, history, minutes=minutes)
+        nemesis.stop()
+        clients.stop()
+        _settle(city, clients, history)
+        findings = check(city.core, history, expected=expected, exporter_port=city.settings.exporter_port)
+        return Outcome(findings, history, nemesis, city.unexpected, minutes)
+
+
+def _missing(guards: Guards, history: History, *, minutes: float) -> list[str]:
+    wanted = max(1, min(5, math.floor(2 * minutes)))
+    seen = {
+        "late writes refused": (guards.refused_writes, 1),
+        "lost attempts": (guards.lost_attempts, wanted),
+        "cancels of RUNNING jobs": (len(history.cancels_of_running), wanted),
+    }
+    return [f"{name}: {count} of {least}" for name, (count, least) in seen.items() if count < least]
+
+
+def _let_it_rage(city: City, history: History, *, minutes: float) -> None:
+    """For `minutes`, and as long again if that is what it takes until the run has met every guard."""
+    pause, started = threading.Event(), time.monotonic()
+    pause.wait(minutes * 60.0)
+    while time.monotonic() - started < 2 * minutes * 60.0:
+        with suppress(Unavailable):
+            if not _missing(count_guards(city.core), history, minutes=minutes):
+                return
+        pause.wait(1.0)
+
+
+def _undisturbed(city: City) -> tuple[dict[str, dict[str, Any]], Expected, History]:
+    """Every spec once, without any fault: the results that each later run of the same spec must give."""
+    eventually(lambda: _is_ready(city), within=120, what="every part is ready")
+    stored = datasets.store_upload(city.core, "csv", [generated_csv(ROWS, COLUMNS)])
+    dataset = datasets.accept_upload(city.core, name="chaos", file_format="csv", stored=stored)
+    dataset = read.wait_for_dataset(city.core, dataset.id, seconds=120)
+    assert dataset.status is DatasetStatus.READY, dataset
+    history = History()
+    common = {"dataset_id": dataset.id}
+    specs: dict[str, dict[str, Any]] = {
+        name: {"job_type": "TRAIN", "model_name": "whole", "target": {"column": "target"}, **common, **fields}
+        for name, fields in TRAIN.items()
+    }
+    first = _run_all(city, history, specs)
+    models = [read.get_job(city.core, job_id).result_id for job_id in first.values()]
+    more: dict[str, dict[str, Any]] = {
+        "test": {"job_type": "TEST", "model_id": models[0], **common},
+        "compare": {"job_type": "COMPARE", "model_ids": models[:3], "metric": "f1", **common},
+    }
+    ids = first | _run_all(city, history, more)
+    with city.core.database.read() as connection:
+        rows = [tuple(row) for query in RESULTS.values() for row in connection.exec_driver_sql(query)]
+    results = {row[0]: row[1:] for row in rows}
+    return specs | more, {name: results[job_id] for name, job_id in ids.items()}, history
+
+
+def _run_all(city: City, history: History, specs: dict[str, dict[str, Any]]) -> dict[str, int]:
+    ids = {name: submit_job(city.core, spec).id for name, spec in specs.items()}
+    for name, job_id in ids.items():
+        history.wants(f"undisturbed {name}")
+        history.accept(job_id, name, before=None)
+        job = read.wait_for_job(city.core, job_id, seconds=180)
+        assert (job.status, job.attempt) == ("COMPLETED", 1), job
+    return ids
+
+
+def _settle(city: City, clients: Clients, history: History) -> None:
+    """Wait until every job has ended, and the exporter has seen it; what has not by then is stuck."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    pause = threading.Event()
+    while time.monotonic() < deadline:
+        city.revive()
+        living = [item for item in clients.look() if item["status"] in ("PENDING", "RUNNING")]
+        if history.accepted and not living and _all_ended(city):
+            break
+        pause.wait(0.5)
+    eventually(lambda: _is_ready(city), within=60, what="every part is ready again")
+    pause.wait(3 * city.settings.snapshot_seconds)
+
+
+def _all_ended(city: City) -> bool:
+    with city.core.database.read() as connection:
+        open_jobs = connection.exec_driver_sql("SELECT count(*) FROM jobs WHERE finished_at IS NULL").scalar_one()
+    return int(open_jobs) == 0
+
+
+def _is_ready(city: City) -> bool:
+    try:
+        with httpx.Client(trust_env=False, timeout=5) as client:
+            answer = client.get(f"{city.api_url}/health/ready")
+            page = client.get(f"http://127.0.0.1:{city.settings.exporter_port}/metrics")
+    except httpx.TransportError:
+        return False
+    children = sum(len(city.children(name)) for name in WORKERS)
+    return answer.status_code == 200 and "ml_jobs_total" in page.text and children == SLOTS * len(WORKERS)

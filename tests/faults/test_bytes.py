@@ -1,0 +1,116 @@
+"""Stored bytes that were damaged, exchanged or removed behind the service's back are never used, and always found."""
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ml_training.domain.errors import ErrorCode, Unavailable
+from ml_training.domain.states import DatasetStatus, JobStatus
+from ml_training.services.core import Core
+from ml_training.services.datasets import accept_upload
+from ml_training.services.read import get_dataset, get_job
+from ml_training.services.registry import open_artifact
+from ml_training.services.submit import submit_job
+from ml_training.services.verify import violations
+from ml_training.storage.base import StoredObject
+from tests.faults.small import models, ready_data, submit_train
+from tests.support.deadly import work
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "a bit flipped": lambda path: _flip(path),
+    "cut short": lambda path: _cut(path),
+    "removed": lambda path: shutil.rmtree(path) if path.is_dir() else path.unlink(),
+}
+
+
+def _file(path: Path) -> Path:
+    """The object itself, or the largest file of a directory."""
+    return max(path.iterdir(), key=lambda file: file.stat().st_size) if path.is_dir() else path
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(_file(path).read_bytes())
+    data[len(data) // 2] ^= 1
+    _file(path).write_bytes(data)
+
+
+def _cut(path: Path) -> None:
+    _file(path).write_bytes(_file(path).read_bytes()[:-1])
+
+
+def damage(kind: str, path: str) -> None:
+    """By name, so that another process can be told to do it."""
+    DAMAGE[kind](Path(path))
+
+
+def failed_with(core: Core, job_id: int, code: ErrorCode) -> bool:
+    """Whether the job has FAILED, for this reason."""
+    job = get_job(core, job_id)
+    return job.status is JobStatus.FAILED and job.error is not None and job.error.code == code
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_artifact_is_neither_handed_out_nor_used_and_is_found(
+    core: Core, database_url: str, tmp_path: Path, kind: str
+) -> None:
+    root = tmp_path / "storage"
+    dataset_id = ready_data(core, database_url, root)
+    train = submit_train(core, dataset_id)
+    assert work(database_url, root)
+    model = models(core)[train]
+    assert open_artifact(core, model.id).sha256 == model.artifact_sha256
+    damage(kind, str(core.storage.path(model.artifact_key)))
+    with pytest.raises(Unavailable, match="damaged or gone"):
+        open_artifact(core, model.id)
+    test = submit_job(core, {"job_type": "TEST", "model_id": model.id, "dataset_id": dataset_id}).id
+    assert work(database_url, root)
+    assert failed_with(core, test, ErrorCode.INTEGRITY)
+    [found] = violations(core.database, core.storage, sweep_age_seconds=3600.0)
+    assert f"model {model.id} " in found
+    again = submit_train(core, dataset_id)
+    assert work(database_url, root)
+    healed = get_job(core, again).status is JobStatus.COMPLETED
+    assert healed, "the same job again is not stopped by the damaged bytes of the first"
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize(
+    "point",
+    [None, "index verified", pytest.param("checkpoint 5 kept", marks=pytest.mark.faults), "trained"],
+)
+def test_a_data_set_changed_before_or_while_it_is_used_makes_no_model(
+    core: Core, database_url: str, tmp_path: Path, kind: str, point: str | None
+) -> None:
+    root = tmp_path / "storage"
+    dataset_id = ready_data(core, database_url, root)
+    job_id = submit_train(core, dataset_id)
+    index_key = get_dataset(core, dataset_id).index_key
+    assert index_key is not None
+    act = partial(damage, kind, str(core.storage.path(index_key)))
+    if point is None:
+        act()
+        assert work(database_url, root)
+    else:
+        assert work(database_url, root, point=point, act=act)
+    assert failed_with(core, job_id, ErrorCode.DATASET_CHANGED)
+    assert models(core) == {}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_an_upload_damaged_before_it_is_parsed_is_rejected_with_that_reason(
+    core: Core, database_url: str, tmp_path: Path, kind: str
+) -> None:
+    root = tmp_path / "storage"
+    first = ready_data(core, database_url, root)
+    dataset = get_dataset(core, first)
+    stored = StoredObject(dataset.raw_key, dataset.raw_sha256, dataset.raw_bytes)
+    second = accept_upload(core, name="again", file_format="csv", stored=stored)
+    damage(kind, str(core.storage.path(dataset.raw_key)))
+    assert work(database_url, root)
+    found = get_dataset(core, second.id)
+    assert found.status is DatasetStatus.REJECTED
+    assert found.job_id is not None
+    assert failed_with(core, found.job_id, ErrorCode.INTEGRITY)

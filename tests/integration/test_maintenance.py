@@ -1,0 +1,93 @@
+"""The loops of maintenance as they run: each does its work unasked, waits out an outage, and any copy may die."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import text
+
+from ml_training.db import heartbeats, jobs
+from ml_training.domain.errors import Unavailable
+from ml_training.domain.states import JobStatus
+from ml_training.services.core import Core
+from ml_training.services.lifecycle import request_cancel
+from ml_training.settings import Settings
+from ml_training.storage.base import Kind
+from tests.support.eventually import eventually
+from tests.support.jobs import read_job, store_dataset, store_job
+from workers.maintenance import Loop, loops, run_loop
+
+QUICK = Settings.model_validate(
+    {
+        "heartbeat_seconds": 0.05, "relay_seconds": 0.05, "reap_seconds": 0.05, "fold_seconds": 0.05,
+        "sweep_seconds": 0.05, "sweep_age_seconds": 0.05, "retention_seconds": 3600.0,
+    }
+)  # fmt: skip
+
+
+@contextmanager
+def maintained(core: Core, *, copies: int = 1) -> Iterator[None]:
+    """So many copies of every loop run inside the block."""
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=run_loop, args=(loop, stop), name=loop.name, daemon=True)
+        for number in range(copies)
+        for loop in loops(core, QUICK, f"maintenance@test-{number}")
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+
+
+def one_slot(core: Core) -> None:
+    """A worker says that it lives."""
+    with core.database.write() as connection:
+        heartbeats.write_heartbeat(connection, process="worker@test-1", kind="worker", body={"slots": 1})
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_every_loop_does_its_work_unasked(core: Core, copies: int) -> None:
+    database, dataset_id = core.database, store_dataset(core.database)
+    lost, cancelled = (store_job(database, dataset_id=dataset_id) for _ in range(2))
+    with database.write() as connection:
+        assert jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
+    request_cancel(core, cancelled)
+    old = store_job(database, dataset_id=dataset_id)
+    request_cancel(core, old)
+    stored = core.storage.put_bytes(Kind.ARTIFACT, b"of nobody")
+    one_slot(core)
+    with maintained(core, copies=copies):
+        eventually(lambda: read_job(database, lost).status is JobStatus.PENDING, what="the reaper gave it back")
+        eventually(lambda: (core.permits.waiting() or 0) >= 1, what="the relay sent its permit")
+        eventually(lambda: scalar(core, "SELECT count(*) FROM ledger") == 0, what="the ledger is folded")
+        eventually(lambda: not core.storage.path(stored.key).exists(), what="the sweeper removed what nobody names")
+        beats = "SELECT count(*) FROM heartbeats WHERE kind = 'maintenance'"
+        eventually(lambda: scalar(core, beats) == copies, what="each copy says that it lives")
+    assert scalar(core, "SELECT sum(n) FROM ledger_totals WHERE kind = 'terminal'") == 2
+    assert scalar(core, "SELECT count(*) FROM lost_attempts") == 1, "reaped once, however many reapers there are"
+
+
+def scalar(core: Core, query: str) -> int:
+    """One number."""
+    with core.database.read() as connection:
+        return int(connection.execute(text(query)).scalar_one() or 0)
+
+
+@pytest.mark.parametrize("error", [Unavailable("the database is away"), OSError(28, "No space left on device")])
+def test_a_loop_waits_out_an_outage_and_ends_loudly_on_a_defect(error: Exception) -> None:
+    stop, ticks = threading.Event(), [error, None, RuntimeError("a defect")]
+
+    def tick() -> None:
+        news = ticks.pop(0)
+        if news is not None:
+            raise news
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        run_loop(Loop("test", 0.001, tick), stop)
+    assert stop.is_set(), "the process ends, and its supervisor starts a new one"
