@@ -149,7 +149,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(core: Core, dataset_id:
     assert len(all_jobs(core)) == 2
 
 
-@pytest.mark.parametrize(("every", "count", "one", "many"), [(2.0, 30, 2, 22), (0.5, 200, 1, 6), (30.0, 12, 50, 550)])
+@pytest.mark.parametrize(("every", "count", "one", "many"), [(2.0, 30, 2, 22), (1.2, 50, 1, 13), (30.0, 12, 50, 550)])
 def test_a_full_queue_says_when_there_will_be_room_by_the_measured_rate(
     core: Core, dataset_id: int, every: float, count: int, one: int, many: int
 ) -> None:
