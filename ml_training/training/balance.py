@@ -11,6 +11,7 @@ from sklearn.impute import SimpleImputer
 
 from ml_training.training.estimators.base import Part
 from ml_training.training.matrix import Matrix
+from ml_training.training.threads import limited
 
 NEIGHBOURS = 5  # of Chawla et al. 2002; fewer where the smallest class has fewer rows
 
@@ -40,7 +41,8 @@ def _oversampled(part: Part, categories: list[int], random_state: int) -> Part:
     neighbours = min(NEIGHBOURS, int(np.bincount(part.y).min()) - 1)
     complete = _complete(part.x, categories)
     sampler = _sampler(complete.shape[1], categories, k_neighbors=neighbours, random_state=random_state)
-    x, y = sampler.fit_resample(complete, part.y)
+    with limited(1):  # which of equally near neighbours comes first depends on the number of threads
+        x, y = sampler.fit_resample(complete, part.y)
     made = np.asarray(x[len(part.y) :], dtype=np.float64)  # the real rows come first; they keep what is missing
     return Part(np.asfortranarray(np.concatenate([part.x, made])), y)
 

@@ -66,30 +66,19 @@ class KnownData:
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model as the API shows it."""
+    """Of a model as much as the draw needs; `predicts` is equal for models that can be compared."""
 
-    shown: dict[str, Any]
+    id: int
+    dataset_id: int
+    predicts: str
+    metrics: tuple[str, ...]
 
-    @property
-    def id(self) -> int:
-        """Its id."""
-        return int(self.shown["id"])
-
-    @property
-    def dataset_id(self) -> int:
-        """The data set that it was trained on."""
-        return int(self.shown["dataset_id"])
-
-    @property
-    def predicts(self) -> str:
-        """Equal for models that can be compared."""
-        schema = self.shown["details"]["schema"]
-        return repr((schema["task"], schema["target"], schema["classes"]))
-
-    @property
-    def metrics(self) -> list[str]:
-        """The scores that it has."""
-        return sorted(self.shown["scores"]["train"])
+    @classmethod
+    def of(cls, shown: dict[str, Any]) -> "KnownModel":
+        """From what the API shows."""
+        schema = shown["details"]["schema"]
+        predicts = repr((schema["task"], schema["target"], schema["classes"]))
+        return cls(shown["id"], shown["dataset_id"], predicts, tuple(sorted(shown["scores"]["train"])))
 
 
 @dataclass
@@ -99,6 +88,12 @@ class World:
     data: Sequence[KnownData]
     rejected: int
     models: list[KnownModel] = field(default_factory=list)
+    groups: dict[str, list[KnownModel]] = field(default_factory=dict)
+
+    def learn(self, model: KnownModel) -> None:
+        """One more model."""
+        self.models.append(model)
+        self.groups.setdefault(model.predicts, []).append(model)
 
     def data_of(self, dataset_id: int) -> KnownData:
         """The data set with this id."""
@@ -106,7 +101,4 @@ class World:
 
     def rivals(self) -> list[list[KnownModel]]:
         """Groups of models that can be compared."""
-        groups: dict[str, list[KnownModel]] = {}
-        for model in self.models:
-            groups.setdefault(model.predicts, []).append(model)
-        return [group for group in groups.values() if len(group) > 1]
+        return [group for group in self.groups.values() if len(group) > 1]

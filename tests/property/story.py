@@ -134,7 +134,7 @@ def _look(place: Place, world: World, tally: Tally, job_id: int) -> None:
     wrong = list(_wrong(job["job_type"], result, spec, table))
     tally.results += [f"{sentence}: {json.dumps(spec)}" for sentence in wrong]
     if job["job_type"] == "TRAIN":
-        world.models.append(KnownModel(result))
+        world.learn(KnownModel.of(result))
 
 
 def _wrong(job_type: str, result: dict[str, Any], spec: dict[str, Any], table: Any) -> list[str]:

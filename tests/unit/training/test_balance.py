@@ -11,6 +11,7 @@ from ml_training.domain.algorithms import ModelType
 from ml_training.training import fitting
 from ml_training.training.balance import balanced
 from ml_training.training.estimators.base import FitJob, Fitted, Part
+from ml_training.training.threads import limited
 from tests.unit.training.data import category, integer, job, number, table, trained
 
 RANDOM = np.random.default_rng(2)
@@ -49,6 +50,16 @@ def test_made_rows_have_categories_that_exist_and_no_missing_values(categories: 
     made = part.x[60:]
     assert not np.isnan(made).any()
     assert np.isin(made[:, categories], np.arange(4)).all()
+
+
+def test_made_rows_are_the_same_with_any_number_of_threads() -> None:
+    x = np.asfortranarray(RANDOM.integers(0, 3, (1_500, 40)).astype(np.float64))  # many neighbours equally near
+    y = (np.arange(1_500) % 3 == 0).astype(np.int32)
+    with limited(1):
+        one = balanced(Part(x, y), "smote", categories=[], random_state=0)
+    with limited(4):
+        four = balanced(Part(x, y), "smote", categories=[], random_state=0)
+    np.testing.assert_array_equal(one.x, four.x)
 
 
 def _seen_parts(monkeypatch: pytest.MonkeyPatch) -> list[FitJob]:

@@ -1,0 +1,77 @@
+"""Same spec, data and seed, same bytes: with splits, windows and balanced classes, any threads, any process."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ml_training.selection.index import SelectionIndex
+from tests.conformance.timed import TYPES, everything, timed, values
+from tests.unit.training.data import job, trained
+
+CROSSED = {"method": "cross_validation", "splits": 3}
+FORWARD = {"method": "time_series", "splits": 3}
+CASES = {
+    f"{model_type} {how} {validation['method']}": (model_type, how, validation)
+    for model_type in TYPES
+    for how, validation in (("smote", CROSSED), ("weights", CROSSED), ("weights", FORWARD))
+}
+
+
+def digest_of(name: str, index: SelectionIndex, *, threads: int, **fields: Any) -> str:
+    """The SHA-256 of what a case gives: artifact and scores."""
+    model_type, how, validation = CASES[name]
+    spec = job(model_type, **everything(model_type, how=how, validation=validation, **fields))
+    model = trained(spec, index, threads=threads)
+    scores = json.dumps([model.scores, model.details["rows"]], sort_keys=True)
+    return hashlib.sha256(model.artifact + scores.encode()).hexdigest()
+
+
+def digests(directory: Path, *, threads: int) -> dict[str, str]:
+    """Those of every case, also for a process of its own."""
+    index = SelectionIndex.open(directory)
+    return {name: digest_of(name, index, threads=threads) for name in CASES}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> SelectionIndex:
+    return timed(tmp_path_factory.mktemp("timed"), values(), target="classes")
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from ml_training.training import fitting
+from tests.conformance.test_reproducibility import digests
+fitting.CELLS_A_THREAD = 100  # so that this small table is trained with all the threads asked for
+print(json.dumps(digests(Path(sys.argv[1]), threads=int(sys.argv[2]))))
+"""
+
+
+def test_here_and_in_fresh_processes_with_one_thread_and_two_the_bytes_are_equal(index: SelectionIndex) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", SCRIPT, str(index.directory), str(threads)],
+            env=os.environ | {"PYTHONHASHSEED": str(threads), "OMP_WAIT_POLICY": "PASSIVE"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for threads in (1, 2)
+    ]
+    here = digests(index.directory, threads=1)
+    for process in processes:
+        out, _ = process.communicate(timeout=240)
+        assert process.returncode == 0
+        assert json.loads(out) == here
+    assert len(set(here.values())) == len(CASES), "each case is a model of its own"
+
+
+@pytest.mark.parametrize("model_type", TYPES)
+def test_another_seed_draws_other_splits(index: SelectionIndex, model_type: str) -> None:
+    seeds = {digest_of(f"{model_type} smote cross_validation", index, threads=1, random_state=seed) for seed in (1, 2)}
+    assert len(seeds) == 2
