@@ -8,8 +8,8 @@ from typing import Any
 from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec
 from ml_training.domain.targets import ColumnTarget, HorizonTarget, RuleTarget
 from ml_training.domain.validation import CrossValidation, FeatureEngineering, Holdout, TimeSeries
-from tests.property.place import strict
 from tests.property.tables import Table
+from tests.support.place import strict
 
 PROBLEM = "application/problem+json"
 STATUSES = {202, 400, 409, 413, 415, 422}

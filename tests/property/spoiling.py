@@ -177,6 +177,7 @@ def _time_missing(rng: random.Random, world: World, data: KnownData, body: Body)
     if rng.random() < 0.5:
         body["validation"] = {"method": "time_series"}
         return "/validation/method"
+    body.pop("exclude_features", None)
     numbers = [column["name"] for column in data.varying(*NUMBERS) if column["name"] != body["target"]["column"]]
     body["features"], body["feature_engineering"] = numbers[:2], {"windows": [5]}
     return "/feature_engineering"
@@ -232,8 +233,9 @@ def _balanced_regression(rng: random.Random, world: World, data: KnownData, body
         return None
     body["target"], body["class_balance"], body["model_type"] = {"column": quantities[0]["name"]}, "weights", "ridge"
     body["params"] = {}
-    for name in ("early_stopping_rounds", "features", "train_start", "train_end", "phases", "validation", "task"):
-        body.pop(name, None)
+    kept = ("job_type", "model_name", "model_type", "dataset_id", "target", "class_balance", "params")
+    for name in set(body).difference(kept):
+        del body[name]
     return "/class_balance"
 
 

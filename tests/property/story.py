@@ -17,9 +17,9 @@ from tests.property.checks import (
 from tests.property.drawing import Body, any_job
 from tests.property.hostile import JSON_HEADERS, hostile
 from tests.property.known import KnownData, KnownModel, World
-from tests.property.place import Place, strict
 from tests.property.spoiling import nearly_good
 from tests.property.tables import tables
+from tests.support.place import Place, strict
 
 AT_ONCE = 25  # specs sent before the jobs that were accepted run
 SLOW_SECONDS = 10.0

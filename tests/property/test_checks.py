@@ -16,8 +16,8 @@ from tests.property.checks import (
     wrong_with_test,
 )
 from tests.property.hostile import hostile
-from tests.property.place import strict
 from tests.property.tables import Table
+from tests.support.place import strict
 
 PROBLEM = "application/problem+json"
 BODY: dict[str, Any] = {

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.property.place import Place
 from tests.property.story import Tally, tell
 from tests.property.summary import NUMBERS
+from tests.support.place import Place
 
 SPECS = int(os.environ.get("SPECS") or 450)
 SEED = int(os.environ.get("SEED") or 1)

@@ -15,6 +15,7 @@ from ml_training.training.estimators.base import BestLoss, Family, FitJob, Fitte
 from ml_training.training.matrix import Matrix
 
 ONE_AND_A_HALF = 1.5  # rows: safe against the rounding of its share
+LIGHTEST_LEAF = 1e-6  # sum of second derivatives
 OBJECTIVES = {
     TaskKind.BINARY: ("binary", "binary_logloss"),
     TaskKind.MULTICLASS: ("multiclass", "multi_logloss"),
@@ -133,7 +134,8 @@ def _params(job: FitJob) -> dict[str, Any]:
     objective, metric = OBJECTIVES[job.task]
     params = job.params.model_dump()
     params["max_depth"] = params["max_depth"] or -1
-    # At least one row: the library rounds down, and stops the process's work at none.
+    # The library fails where it rounds a bag down to no rows, or, tricked by the rounding of sums, splits off none.
+    params["min_child_weight"] = max(params["min_child_weight"], LIGHTEST_LEAF)
     params["subsample"] = min(1.0, max(params["subsample"], ONE_AND_A_HALF / len(job.fit.y)))
     return params | {
         "objective": objective,

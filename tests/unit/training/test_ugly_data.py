@@ -108,6 +108,13 @@ def test_a_share_of_less_than_one_row_is_one_row(tmp_path: Path, subsample: floa
     assert trained(job("lightgbm", params=params), index).details["iterations"] >= 1
 
 
+def test_leaves_of_no_weight_are_not_split_to_nothing(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    index = table(tmp_path, integer("a", random.integers(0, 17, 400)), integer("y", np.arange(400) // 40))
+    params = {"n_estimators": 100, "min_child_samples": 1, "min_child_weight": 0.0, "learning_rate": 0.3}
+    assert trained(job("lightgbm", params=params), index).details["iterations"] >= 1
+
+
 def test_the_details_say_what_was_used(tmp_path: Path) -> None:
     index = table(tmp_path, NOISE, category("c", ["x", "y"] * 30), boolean("y", [1, 0, -1] * 20))
     model = trained(job("lightgbm"), index)

@@ -41,7 +41,7 @@ class Place:
             JobType.COMPARE: run_compare,
         }
         self._workplace = Workplace(
-            database=self.core.database, storage=self.core.storage, worker="worker@property-1", threads=1,
+            database=self.core.database, storage=self.core.storage, worker="worker@place-1", threads=1,
             times=CALM, handlers=handlers, announce=lambda job, fraction, message: None, end_process=lambda: None,
         )  # fmt: skip
 
@@ -74,13 +74,18 @@ class Place:
         answer = self.client.post(PREFIX + "/jobs", data=data, headers=dict(headers))
         return answer.status_code, answer.mimetype or "", answer.data
 
-    def upload(self, data: bytes, form: Mapping[str, str], *, filename: str = "data.csv") -> dict[str, Any]:
-        """Upload a file and work until its verdict is there."""
-        request = form_request({**form, "file": (io.BytesIO(data), filename)})
+    def send_file(self, data: bytes, form: Mapping[str, str]) -> tuple[int, Any]:
+        """Upload a CSV file: (status, body)."""
+        request = form_request({**form, "file": (io.BytesIO(data), "data.csv")})
         answer = self.client.post(PREFIX + "/datasets", **request)
-        assert answer.status_code == 201, answer.get_data(as_text=True)
+        return answer.status_code, strict(answer.data)
+
+    def upload(self, data: bytes, form: Mapping[str, str]) -> dict[str, Any]:
+        """Upload a CSV file and work until its verdict is there."""
+        status, body = self.send_file(data, form)
+        assert status == 201, body
         self.work()
-        found: dict[str, Any] = self.get(f"/datasets/{strict(answer.data)['id']}")
+        found: dict[str, Any] = self.get(f"/datasets/{body['id']}")
         return found
 
     def violations(self) -> list[str]:
