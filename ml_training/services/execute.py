@@ -39,6 +39,8 @@ class Workplace:
     handlers: Mapping[JobType, "Handler"]
     announce: Callable[[Job, float, str], None]  # live progress for the event channel; must never block
     end_process: Callable[[], None]
+    # Ends the process unless it is called again within so many seconds; None: it need not be any more.
+    end_unless_seen: Callable[[float | None], None] = lambda seconds: None
 
 
 Handler = Callable[[Workplace, Job, JobReporter], Verdict]
@@ -61,7 +63,14 @@ def _run(place: Workplace, job: Job) -> None:
         Held.of(job), database=place.database, storage=place.storage, every=place.times.checkpoint
     )
     reporter = JobReporter(lambda fraction, message: place.announce(job, fraction, message), checkpoints)
-    lease = Lease(job, database=place.database, reporter=reporter, times=place.times, end_process=place.end_process)
+    lease = Lease(
+        job,
+        database=place.database,
+        reporter=reporter,
+        times=place.times,
+        end_process=place.end_process,
+        end_unless_seen=place.end_unless_seen,
+    )
     with lease:
         end = _attempt(place, job, reporter)
         # Still under the lease: an outage may last longer than the verdict can wait without one.
