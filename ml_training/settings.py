@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     cancel_grace_seconds: Seconds = 5.0
     drain_grace_seconds: Seconds = 5.0
     checkpoint_seconds: Seconds = 60.0
+    stall_seconds: Seconds = 180.0
     heartbeat_seconds: Seconds = 5.0
     heartbeat_dead_seconds: Seconds = 30.0
     relay_seconds: Seconds = 0.5

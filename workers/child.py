@@ -1,5 +1,6 @@
 """The composition root of a pool child: the database, the storage and a warm machine-learning stack, once a process."""
 
+import faulthandler
 import os
 from typing import NoReturn
 
@@ -17,6 +18,7 @@ from ml_training.storage.local import LocalStorage
 from workers.app import settings, shape
 
 log = get_logger(__name__)
+STDERR = 2  # the descriptor: what Celery has put in the place of sys.stderr is no file
 EXIT_ENDED = 70  # the lease thread ended the process; the pool starts a new child
 _place: list[Workplace] = []
 
@@ -59,6 +61,7 @@ def open_workplace(worker: str) -> None:
             announce=announce,
             end_process=end_process,
             memory=memory,
+            end_unless_seen=end_unless_seen,
         )
     ]
     log.info("child_ready", threads=shape.threads)
@@ -73,9 +76,18 @@ def lease_times() -> LeaseTimes:
         cancel_grace=settings.cancel_grace_seconds,
         drain_grace=settings.drain_grace_seconds,
         checkpoint=settings.checkpoint_seconds,
+        stall=settings.stall_seconds,
     )
 
 
 def end_process() -> NoReturn:
     """Leave at once, without finally blocks: the training code holds this process and will not give it back."""
     os._exit(EXIT_ENDED)
+
+
+def end_unless_seen(seconds: float | None) -> None:
+    """Have a thread of C, which needs no interpreter, say where this process stands and end it after `seconds`."""
+    if seconds is None:
+        faulthandler.cancel_dump_traceback_later()
+    else:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)

@@ -27,11 +27,14 @@ class WorkerHeartbeat(threading.Thread):
 
     def run(self) -> None:
         """Beat until stopped; an outage of the database is only logged."""
+        is_new = True
         while True:
             try:
-                beat(self._database, process=self.process, kind="worker", body=self._body())
+                beat(self._database, process=self.process, kind="worker", body=self._body(), is_new=is_new)
             except Unavailable as error:
                 log.warning("heartbeat_not_written", error=str(error))
+            else:
+                is_new = False
             if self._stopped.wait(self._every):
                 return
 

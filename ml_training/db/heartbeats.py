@@ -10,8 +10,16 @@ from ml_training.db.upsert import conflict_insert
 from ml_training.domain.records import Heartbeat
 
 
-def write_heartbeat(connection: Connection, *, process: str, kind: str, body: dict[str, Any]) -> None:
-    """Say that `process` lives now; the first call sets `started_at`. `draining` stays as it is."""
+def write_heartbeat(
+    connection: Connection, *, process: str, kind: str, body: dict[str, Any], is_new: bool = False
+) -> None:
+    """Say that `process` lives now; the first call sets `started_at`. `draining` stays as it is.
+
+    is_new: the process has just started; the row of one that had its name before, such as that of a container which
+    was restarted, says nothing about it.
+    """
+    if is_new:
+        forget_heartbeat(connection, process)
     statement = conflict_insert(connection, heartbeats).values(
         process=process, kind=kind, started_at=db_now(), seen_at=db_now(), draining=False, body=body
     )

@@ -41,6 +41,8 @@ class Workplace:
     announce: Callable[[Job, float, str], None]  # live progress for the event channel; must never block
     end_process: Callable[[], None]
     memory: MemoryLimit = NO_LIMIT
+    # Ends the process unless it is called again within so many seconds; None: it need not be any more.
+    end_unless_seen: Callable[[float | None], None] = lambda seconds: None
 
 
 Handler = Callable[[Workplace, Job, JobReporter], Verdict]
@@ -70,6 +72,7 @@ def _run(place: Workplace, job: Job) -> None:
         times=place.times,
         end_process=place.end_process,
         memory=place.memory,
+        end_unless_seen=place.end_unless_seen,
     )
     with lease:
         end = _attempt(place, job, reporter)

@@ -13,10 +13,10 @@ def process_name(kind: str) -> str:
     return f"{kind}@{socket.gethostname()}-{os.getpid()}"
 
 
-def beat(database: Database, *, process: str, kind: str, body: dict[str, Any]) -> None:
-    """Write one heartbeat; raises Unavailable."""
+def beat(database: Database, *, process: str, kind: str, body: dict[str, Any], is_new: bool = False) -> None:
+    """Write one heartbeat, the first with `is_new`; raises Unavailable."""
     with database.write() as connection:
-        heartbeats.write_heartbeat(connection, process=process, kind=kind, body=body)
+        heartbeats.write_heartbeat(connection, process=process, kind=kind, body=body, is_new=is_new)
 
 
 def say_goodbye(database: Database, process: str) -> None:

@@ -28,7 +28,7 @@ log = get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class LeaseTimes:
     """Seconds: how long a lease lasts, how often it is renewed and looked at, how long a stop may take, and how far
-    apart checkpoints are."""
+    apart checkpoints are; after `stall` seconds in which the lease's thread could not run, the process is ended."""
 
     lease: float
     renew: float
@@ -36,6 +36,7 @@ class LeaseTimes:
     cancel_grace: float
     drain_grace: float
     checkpoint: float = 60.0
+    stall: float = 180.0
 
     def grace(self, reason: StopReason) -> float:
         """How long the training code has to leave by itself."""
@@ -56,6 +57,7 @@ class Lease(threading.Thread):
         times: LeaseTimes,
         end_process: Callable[[], None],
         memory: MemoryLimit,
+        end_unless_seen: Callable[[float | None], None],
     ) -> None:
         super().__init__(name=f"lease-{job.id}", daemon=True)
         self.held = Held.of(job)
@@ -65,6 +67,7 @@ class Lease(threading.Thread):
         self._times = times
         self._end_process = end_process
         self._memory = memory
+        self._end_unless_seen = end_unless_seen
         self._done = threading.Event()
         self._renewed = time.monotonic()
         self._stop_by: float | None = None
@@ -76,10 +79,13 @@ class Lease(threading.Thread):
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self.join()
+        self._end_unless_seen(None)
 
     def run(self) -> None:
         """Look at the row every `poll` seconds until the work is done."""
         while not self._done.wait(self._times.poll):
+            # Native code that keeps the interpreter's lock would stop this very thread: somebody else must watch.
+            self._end_unless_seen(self._times.stall)
             try:
                 seen = self._look()
             except Unavailable as error:

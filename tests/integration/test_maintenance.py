@@ -8,14 +8,17 @@ import pytest
 from sqlalchemy import text
 
 from ml_training.db import heartbeats, jobs
+from ml_training.db.engine import Database
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.states import JobStatus
 from ml_training.services.core import Core
+from ml_training.services.heartbeat import process_name
 from ml_training.services.lifecycle import request_cancel
 from ml_training.settings import Settings
 from ml_training.storage.base import Kind
 from tests.support.eventually import eventually
 from tests.support.jobs import read_job, store_dataset, store_job
+from workers.heartbeat import WorkerHeartbeat
 from workers.maintenance import Loop, loops, run_loop
 
 QUICK = Settings.model_validate(
@@ -26,14 +29,17 @@ QUICK = Settings.model_validate(
 )  # fmt: skip
 
 
+CALM = QUICK.model_copy(update={"sweep_age_seconds": 3600.0})  # the sweeper leaves alone what is being written
+
+
 @contextmanager
-def maintained(core: Core, *, copies: int = 1) -> Iterator[None]:
+def maintained(core: Core, *, copies: int = 1, settings: Settings = CALM) -> Iterator[None]:
     """So many copies of every loop run inside the block."""
     stop = threading.Event()
     threads = [
         threading.Thread(target=run_loop, args=(loop, stop), name=loop.name, daemon=True)
         for number in range(copies)
-        for loop in loops(core, QUICK, f"maintenance@test-{number}")
+        for loop in loops(core, settings, f"maintenance@test-{number}")
     ]
     for thread in threads:
         thread.start()
@@ -62,7 +68,7 @@ def test_every_loop_does_its_work_unasked(core: Core, copies: int) -> None:
     request_cancel(core, old)
     stored = core.storage.put_bytes(Kind.ARTIFACT, b"of nobody")
     one_slot(core)
-    with maintained(core, copies=copies):
+    with maintained(core, copies=copies, settings=QUICK):
         eventually(lambda: read_job(database, lost).status is JobStatus.PENDING, what="the reaper gave it back")
         eventually(lambda: (core.permits.waiting() or 0) >= 1, what="the relay sent its permit")
         eventually(lambda: scalar(core, "SELECT count(*) FROM ledger") == 0, what="the ledger is folded")
@@ -91,3 +97,35 @@ def test_a_loop_waits_out_an_outage_and_ends_loudly_on_a_defect(error: Exception
     with pytest.raises(RuntimeError, match="a defect"):
         run_loop(Loop("test", 0.001, tick), stop)
     assert stop.is_set(), "the process ends, and its supervisor starts a new one"
+
+
+def test_a_worker_that_gets_the_name_of_one_that_drained_does_not_drain(database_url: str, database: Database) -> None:
+    with database.write() as connection:  # a container that was restarted: same host name, same process id
+        heartbeats.write_heartbeat(connection, process=process_name("worker"), kind="worker", body={"slots": 1})
+        heartbeats.mark_draining(connection, process_name("worker"))
+    worker = WorkerHeartbeat(
+        Settings.model_validate({"database_url": database_url, "heartbeat_seconds": 0.02}), slots=3
+    )
+    worker.start()
+    eventually(lambda: slots(database) == 3, within=10, what="the new one has slots, as one that does not drain")
+    worker.drain()
+    eventually(lambda: slots(database) == 0, within=10, what="and drains when it is asked to")
+    seen = beat_of(database)
+    eventually(lambda: beat_of(database) > seen, within=10, what="it beats on")
+    assert slots(database) == 0
+    worker.stop()
+    worker.join(10)
+    assert beat_of(database) == 0.0, "it left in order"
+
+
+def slots(database: Database) -> int:
+    """Slots of workers that do not drain."""
+    with database.read() as connection:
+        return heartbeats.count_slots(connection, within_seconds=30.0)
+
+
+def beat_of(database: Database) -> float:
+    """When a worker was seen last; 0 when there is none."""
+    with database.read() as connection:
+        found = heartbeats.list_heartbeats(connection, kind="worker", within_seconds=30.0)
+    return max((row.seen_at for row in found), default=0.0)

@@ -3,11 +3,14 @@
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from ml_training.db import checkpoints, jobs, registry
 from ml_training.db.engine import open_database
@@ -24,6 +27,7 @@ from ml_training.storage.base import Kind
 from ml_training.storage.local import LocalStorage
 from ml_training.training import checkpoint, engine
 
+IDLE = 3  # exit status: nothing was due
 TIMES = LeaseTimes(lease=0.6, renew=0.1, poll=0.05, cancel_grace=5.0, drain_grace=5.0, checkpoint=0.0)
 _forks = multiprocessing.get_context("forkserver")  # a fork of a process that has imported everything starts at once
 _forks.set_forkserver_preload([__name__])
@@ -80,19 +84,49 @@ def kill_me() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def work(url: str, root: Path, *, point: str | None = None, act: Callable[[], None] = kill_me) -> bool:
-    """Run the first due job in a process of its own, which acts at `point`; True when it lived to its end."""
-    process = _forks.Process(target=_work, args=(url, str(root), point, act), daemon=True)
+def work(
+    url: str,
+    root: Path,
+    *,
+    point: str | None = None,
+    act: Callable[[], None] = kill_me,
+    log_level: str = "ERROR",
+) -> bool:
+    """Run the first due job in a process of its own, which acts at `point`; True when it ran one to its end."""
+    process = _forks.Process(target=_work, args=(url, str(root), point, act, log_level), daemon=True)
     process.start()
     process.join(120)
-    assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+    assert process.exitcode in (0, IDLE, -signal.SIGKILL), process.exitcode
     return process.exitcode == 0
 
 
-def _work(url: str, root: str, point: str | None, act: Callable[[], None]) -> None:
+def serve(url: str, root: Path) -> BaseProcess:
+    """A process that runs every job that is due, until it is killed."""
+    process = _forks.Process(target=_serve, args=(url, str(root)), daemon=True)
+    process.start()
+    return process
+
+
+def _serve(url: str, root: str) -> NoReturn:
     configure_logs("console", "ERROR")
+    place, rest = _workplace(url, root), threading.Event()
+    while True:
+        if not run_next(place):
+            rest.wait(0.05)
+
+
+def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_level: str) -> None:
+    configure_logs("console", log_level)
+    place = _workplace(url, root)
+    if point is not None:
+        _arm(POINTS[point], act)
+    if not run_next(place):
+        sys.exit(IDLE)
+
+
+def _workplace(url: str, root: str) -> Workplace:
     checkpoint.MOST_SHARE = float("inf")  # a checkpoint after every round, whatever it costs
-    place = Workplace(
+    return Workplace(
         database=open_database(url, pool_size=2),
         storage=LocalStorage(Path(root)),
         worker=f"worker@deadly-{os.getpid()}",
@@ -107,9 +141,6 @@ def _work(url: str, root: str, point: str | None, act: Callable[[], None]) -> No
         announce=lambda job, fraction, message: None,
         end_process=lambda: os._exit(0),
     )
-    if point is not None:
-        _arm(POINTS[point], act)
-    assert run_next(place)
 
 
 def _arm(point: Point, act: Callable[[], None]) -> None:

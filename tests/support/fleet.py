@@ -30,6 +30,7 @@ class Fleet:
     directory: Path
     variables: Mapping[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    worker: str = "workers"  # the module that is a worker
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Start `python -m command` under a name; its output goes to a file of that name."""
@@ -48,17 +49,14 @@ class Fleet:
         """Start a worker and wait until its slots are warm."""
         log = self.directory / f"{name}.log"
         said_before = log.stat().st_size if log.exists() else 0
-        process = self.start(name, "workers")
+        process = self.start(name, self.worker)
         eventually(lambda: b"child_ready" in log.read_bytes()[said_before:], within=90, what=f"{name} is ready")
         return process
 
     def children(self, name: str = "worker") -> list[psutil.Process]:
         """The pool children of a worker: those that train."""
-        return [
-            child
-            for child in psutil.Process(self.processes[name].pid).children(recursive=True)
-            if "spawn_main" in " ".join(child.cmdline())
-        ]
+        found = psutil.Process(self.processes[name].pid).children(recursive=True)
+        return [child for child in found if _is_of_the_pool(child)]
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process and everything it started."""
@@ -89,6 +87,13 @@ class Fleet:
         return (self.directory / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
 
+def _is_of_the_pool(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """A fleet with maintenance running, and a core to talk to it."""
@@ -114,7 +119,13 @@ class Stack:
 
 @contextmanager
 def running_stack(
-    directory: Path, *, database_url: str, broker_url: str, worker_concurrency: int = 1, **more: str
+    directory: Path,
+    *,
+    database_url: str,
+    broker_url: str,
+    worker_concurrency: int = 1,
+    worker: str = "workers",
+    **more: str,
 ) -> Iterator[Stack]:
     """Maintenance and one worker with short times; everything is killed at the end."""
     values = {
@@ -126,7 +137,7 @@ def running_stack(
         **SHORT_TIMES,
         **more,
     }
-    fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()})
+    fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()}, worker=worker)
     settings = Settings.model_validate(values)
     core = build_core(settings)
     try:

@@ -74,7 +74,7 @@ class Clients:
                 pause.wait(chance.uniform(0.2, 1.0))
 
     def _cancel(self, chance: random.Random) -> None:
-        while not self._stop.wait(chance.uniform(1.0, 4.0)):
+        while not self._stop.wait(chance.uniform(2.0, 6.0)):
             living = dict(self._living)
             running = [job_id for job_id, status in living.items() if status == "RUNNING"]
             pending = [job_id for job_id, status in living.items() if status == "PENDING"]

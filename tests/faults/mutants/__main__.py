@@ -4,6 +4,7 @@ First the tests must pass on a copy without any patch: else their failing would 
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from tests.faults.mutants.patches import Patch, all_patches, copy_sources
 
-TIMEOUT = 600
+TIMEOUT = 1_200
 FAILED = 1  # pytest's exit status when tests ran and some failed; 2 to 5 mean that they did not run
 
 
@@ -31,9 +32,8 @@ def survives(patch: Patch, directory: Path) -> str | None:
     patch.apply(copy)
     for test in patch.tests:
         done = run_tests(copy, (test,), "-x")
-        last = done.stdout.strip().splitlines()[-1:]
-        if done.returncode != FAILED or " failed" not in last[0]:
-            return f"{test}: {last[0] if last else done.stderr[-300:]}"
+        if done.returncode != FAILED or not re.search(r"^\d+ failed", done.stdout, re.MULTILINE):
+            return f"{test}: {(done.stdout + done.stderr)[-300:]}"
     return None
 
 
@@ -44,7 +44,7 @@ def main(names: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-", dir="/tmp") as directory:
         place = Path(directory)
         tests = tuple(sorted({test for patch in patches for test in patch.tests}))
-        whole = run_tests(copy_sources(place / "whole"), tests)
+        whole = run_tests(copy_sources(place / "whole"), tests, "-n", "2", "--dist", "loadgroup")
         if whole.returncode != 0:
             sys.stdout.write(f"{whole.stdout[-4_000:]}\nthe tests fail without any mutant\n")
             return 1
