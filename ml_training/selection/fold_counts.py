@@ -116,7 +116,7 @@ def _until(spec: TrainSpec, labels: Labels, line: Timeline, ends: dict[str, int]
     before = dict(zip(marks.tolist(), np.cumsum(table, axis=0), strict=False))
     for name, end in ends.items():
         fit = before[stops[name]]
-        yield FoldCount(name, fit, np.where(fit > 0, before[end] - fit, 0))
+        yield FoldCount(name, fit, before[end] - fit)
 
 
 def _by_class(labels: Labels) -> Counts:
@@ -138,7 +138,7 @@ def _problem(spec: TrainSpec, labels: Labels, count: FoldCount) -> FieldError | 
     if spec.class_balance == "smote" and single:
         detail = f"{count.name} has one row of {listed(single)}: SMOTE needs two of each class"
         return FieldError("/class_balance", detail)
-    if spec.early_stopping_rounds is not None and not count.stop.sum():
+    if spec.early_stopping_rounds is not None and not count.stop[present].sum():
         detail = f"{count.name} has too few rows to set 10 % of them aside: leave it out"
         return FieldError("/early_stopping_rounds", detail)
     return None

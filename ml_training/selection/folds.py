@@ -23,8 +23,8 @@ EARLY_STOPPING_STREAM = 1  # its own random stream, so that the cut is independe
 class Fold:
     """One fit: ascending, disjoint positions into the plan's rows.
 
-    fit: learnt from; stop: 10 % of the training part that watch for the end, empty without early stopping, and of
-    classes that occur in `fit`; held_out: judged by, empty when the fit is the last one, on all rows.
+    fit: learnt from; stop: 10 % of the training part that watch for the end, empty without early stopping;
+    held_out: judged by, empty when the fit is the last one, on all rows.
     """
 
     fit: Positions
@@ -109,9 +109,6 @@ def _fold(
     fit, stop = train, train[:0]
     if spec.early_stopping_rounds is not None:
         fit, stop = _cut(spec, labels, times, train)
-    if labels.classes is not None:
-        known = np.bincount(labels.y[fit], minlength=len(labels.classes)) > 0
-        stop = stop[known[labels.y[stop]]]  # the loss of a class that was never seen says nothing
     return Fold(fit, stop, held_out)
 
 

@@ -117,7 +117,7 @@ class FoldFitter:
             features=features,
             params=PARAMS[self.spec.model_type].model_validate(self.spec.params),
             fit=fit,
-            stop=stop if len(fold.stop) else None,
+            stop=_seen(stop),  # the loss of a class that was never seen says nothing
             held_out=_seen(Part(held_out, y[fold.held_out])),
             early_stopping_rounds=self.spec.early_stopping_rounds,
             random_state=self.spec.random_state,
@@ -143,7 +143,7 @@ def _taken(x: Matrix, of: Positions, rows: Positions, y: NDArray[Any]) -> Part:
 
 
 def _seen(part: Part) -> Part | None:
-    """The rows whose class is known to the model, for the learning curve; None when there are none."""
+    """The rows whose class is known to the model; None when there are none."""
     if part.y.dtype.kind == "f" or not len(part.y):
         return part if len(part.y) else None
     seen = part.y >= 0

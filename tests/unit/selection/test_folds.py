@@ -118,7 +118,7 @@ def test_early_stopping_watches_the_latest_training_rows_where_time_counts(
         assert not set(fold.held_out).intersection(fold.train)
 
 
-def test_rows_of_a_class_that_is_not_learnt_do_not_watch_for_the_end(
+def test_a_late_class_may_stand_among_the_rows_that_watch_for_the_end(
     hours: SelectionIndex, training_spec: Callable[..., Any]
 ) -> None:
     spec = training_spec(
@@ -128,8 +128,8 @@ def test_rows_of_a_class_that_is_not_learnt_do_not_watch_for_the_end(
     plan, folds = drawn(hours, spec)
     lone = TIMES.index(START + 50 * HOUR)  # the only late row before the held-out one, among the last tenth
     assert lone in plan.rows
-    assert lone not in plan.rows[folds.final.train]
-    assert len(folds.final.stop) == 4
+    assert lone in plan.rows[folds.final.stop]
+    assert lone not in plan.rows[folds.final.fit]
 
 
 def test_rows_whose_horizon_reaches_into_the_held_out_time_are_left_out(

@@ -8,6 +8,7 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from ml_training.domain.algorithms import ModelType
+from ml_training.selection.index import Column, ColumnKind, write_index
 from ml_training.training import fitting
 from ml_training.training.balance import balanced
 from ml_training.training.estimators.base import FitJob, Fitted, Part
@@ -73,6 +74,21 @@ def _seen_parts(monkeypatch: pytest.MonkeyPatch) -> list[FitJob]:
     spied = type(family)(family.artifact_format, fit, family.load, family.standardise)
     monkeypatch.setitem(fitting.FAMILIES, ModelType.LIGHTGBM, spied)
     return seen
+
+
+def test_rows_of_a_class_that_is_not_learnt_do_not_watch_for_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _seen_parts(monkeypatch)
+    y = np.array([0, 1] * 19 + [2, 1], dtype="<i8")  # in time: the third class comes late
+    times = Column("when", ColumnKind.TIME, np.arange(40, dtype="<i8") * 1_000_000)
+    index = write_index(tmp_path, [times, number("x", np.arange(40) / 3), integer("y", y)], rows=40, time_column="when")
+    spec = job("lightgbm", early_stopping_rounds=3, validation={"method": "time_series", "test_size": 0.02})
+    details = trained(spec, index).details
+    [fold] = seen
+    assert fold.stop is not None
+    assert fold.stop.y.tolist() == [1, 0, 1]
+    assert (details["rows"]["train"], details["rows"]["held_out"]) == (39, 1)
 
 
 @pytest.mark.parametrize("validation", [{"method": "holdout"}, {"method": "cross_validation", "splits": 3}])
