@@ -73,6 +73,8 @@ class Lease(threading.Thread):
         self._stop_by: float | None = None
 
     def __enter__(self) -> "Lease":
+        # Native code that keeps the interpreter's lock would stop the lease's thread too: somebody else must watch.
+        self._end_unless_seen(self._times.stall)
         self.start()
         return self
 
@@ -84,7 +86,6 @@ class Lease(threading.Thread):
     def run(self) -> None:
         """Look at the row every `poll` seconds until the work is done."""
         while not self._done.wait(self._times.poll):
-            # Native code that keeps the interpreter's lock would stop this very thread: somebody else must watch.
             self._end_unless_seen(self._times.stall)
             try:
                 seen = self._look()

@@ -26,11 +26,11 @@ def ready_data(core: Core, url: str, root: Path) -> int:
     return dataset_id
 
 
-def submit_train(core: Core, dataset_id: int) -> int:
-    """A job of ROUNDS rounds; its id."""
+def submit_train(core: Core, dataset_id: int, *, rounds: int = ROUNDS) -> int:
+    """A job of so many rounds; its id."""
     spec = {
         "job_type": "TRAIN", "model_name": "model", "model_type": "lightgbm", "dataset_id": dataset_id,
-        "target": {"column": "target"}, "params": {"n_estimators": ROUNDS},
+        "target": {"column": "target"}, "params": {"n_estimators": rounds},
     }  # fmt: skip
     return submit_job(core, spec).id
 

@@ -76,6 +76,20 @@ def test_a_damaged_artifact_is_neither_handed_out_nor_used_and_is_found(
     assert healed, "the same job again is not stopped by the damaged bytes of the first"
 
 
+def test_an_artifact_exchanged_for_that_of_another_model_is_not_used(
+    core: Core, database_url: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "storage"
+    dataset_id = ready_data(core, database_url, root)
+    job_ids = [submit_train(core, dataset_id, rounds=rounds) for rounds in (5, 6)]
+    assert all(work(database_url, root) for _ in job_ids)
+    mine, other = (models(core)[job_id] for job_id in job_ids)
+    shutil.copy(core.storage.path(other.artifact_key), core.storage.path(mine.artifact_key))
+    test = submit_job(core, {"job_type": "TEST", "model_id": mine.id, "dataset_id": dataset_id}).id
+    assert work(database_url, root)
+    assert failed_with(core, test, ErrorCode.INTEGRITY), "a whole archive that any reader would take"
+
+
 @pytest.mark.parametrize("kind", DAMAGE)
 @pytest.mark.parametrize(
     "point",

@@ -2,11 +2,15 @@
 
 import ctypes
 import multiprocessing
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from ml_training.db.engine import open_database
 from ml_training.domain.records import Job
+from ml_training.domain.states import JobStatus
 from ml_training.services.execute import Workplace, run_next
 from ml_training.services.lease import LeaseTimes
 from ml_training.services.reporter import JobReporter
@@ -15,35 +19,41 @@ from tests.support.eventually import eventually
 from tests.support.jobs import a_model, read_job, store_dataset, store_job, workplace
 from workers.child import end_unless_seen
 
-TIMES = LeaseTimes(lease=0.5, renew=0.1, poll=0.02, cancel_grace=9.0, drain_grace=9.0, stall=0.5)
+TIMES = LeaseTimes(lease=0.5, renew=0.1, poll=0.02, cancel_grace=9.0, drain_grace=9.0, stall=2.0)
 _spawns = multiprocessing.get_context("spawn")
 
 
-def _hold(url: str, directory: str) -> None:
-    """Run the first due job, which looks at its lease a few times and then lets nobody in any more."""
+def _run(url: str, directory: str, how: str) -> None:
+    """Run the first due job, which lets nobody in any more, at once or after a renewal; or which comes back."""
     database = open_database(url)
 
-    def endless(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
-        reporter.progress(0.5, "half", eta_seconds=None)
-        eventually(lambda: read_job(database, job.id).progress == 0.5, within=10)
+    def work(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+        if how == "comes back":
+            started = time.monotonic()
+            eventually(lambda: time.monotonic() - started > 1.5 * TIMES.stall, within=30)
+            return a_model(job)
+        if how == "renews first":
+            reporter.progress(0.5, "half", eta_seconds=None)
+            eventually(lambda: read_job(database, job.id).progress == 0.5, within=10)
         ctypes.PyDLL(None).pause()
         return a_model(job)
 
-    run_next(watched(workplace(database, Path(directory), endless, times=TIMES)))
+    place = workplace(database, Path(directory), work, times=TIMES)
+    run_next(replace(place, end_unless_seen=end_unless_seen))
 
 
-def watched(place: Workplace) -> Workplace:
-    """The workplace, watched as those of real workers are."""
-    return replace(place, end_unless_seen=end_unless_seen)
-
-
-def test_a_process_that_holds_the_interpreter_is_ended_without_it(sqlite_template: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("how", "status"), [("at once", 1), ("renews first", 1), ("comes back", 0)])
+def test_a_process_that_holds_the_interpreter_is_ended_without_it(
+    sqlite_template: bytes, tmp_path: Path, how: str, status: int
+) -> None:
     (tmp_path / "jobs.db").write_bytes(sqlite_template)
     url = f"sqlite:///{tmp_path / 'jobs.db'}"
     database = open_database(url)
-    store_job(database, dataset_id=store_dataset(database))
-    process = _spawns.Process(target=_hold, args=(url, str(tmp_path)), daemon=True)
+    job_id = store_job(database, dataset_id=store_dataset(database))
+    process = _spawns.Process(target=_run, args=(url, str(tmp_path), how), daemon=True)
     process.start()
     process.join(60)
-    assert process.exitcode == 1, "ended from outside of the interpreter"
+    assert process.exitcode == status
+    ended = read_job(database, job_id).status
+    assert ended is (JobStatus.COMPLETED if status == 0 else JobStatus.RUNNING), "the reaper finds the others"
     database.dispose()
