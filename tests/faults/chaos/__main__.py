@@ -1,6 +1,7 @@
 """`make chaos SEED=1 MINUTES=5 DATABASE=postgresql`: one run, its numbers, and exit status 0 only if it was good."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def main() -> int:
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
     parser.add_argument("--directory", type=Path, help="an empty directory for data and logs, to look at afterwards")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every process and the small disk go along
     outcome = run_chaos(seed=given.seed, minutes=given.minutes, database=given.database, directory=given.directory)
     head = f"seed {given.seed}, {given.minutes:g} minutes, {given.database}"
     sys.stdout.write(f"{head}\n{report(outcome)}\n{'good' if outcome.is_good else 'NOT GOOD'}\n")
