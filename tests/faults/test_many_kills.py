@@ -32,6 +32,12 @@ def all_ended(core: Core) -> bool:
     return int(open_jobs) == 0
 
 
+def runs(core: Core) -> bool:
+    """Whether any job runs."""
+    with core.database.read() as connection:
+        return connection.execute(text("SELECT 1 FROM jobs WHERE status = 'RUNNING' LIMIT 1")).first() is not None
+
+
 def losses(core: Core) -> dict[int, int]:
     """Lost attempts by job."""
     with core.database.read() as connection:
@@ -65,12 +71,13 @@ def test_twenty_kills_under_load(core: Core, database_url: str, tmp_path: Path) 
         workers = [serve(database_url, root) for _ in range(3)]
         stack.callback(lambda: [worker.kill() for worker in workers])
         for kill in range(20):
-            pause.wait(chance.uniform(0.05, 0.5))
+            eventually(lambda: runs(core) or all_ended(core), within=90, what="a job runs")
+            pause.wait(chance.uniform(0.0, 0.1))
             number = chance.randrange(len(workers))
             workers[number].kill()
             workers[number].join(10)
             workers[number] = serve(database_url, root)
-            if kill % 4 == 0:
+            if kill % 4 == 0 or all_ended(core):
                 job_ids.append(submit_train(core, dataset_id))
         eventually(lambda: all_ended(core), within=90, what="every job has ended")
     assert judge(core, job_ids, models(core)[first].artifact_sha256) >= 1

@@ -76,11 +76,12 @@ def train(stack: Stack, dataset_id: int, *, model_type: str = "lightgbm", **valu
 
 
 def running(stack: Stack, job_id: int, *, attempt: int = 1) -> Job:
-    """Wait until the job is RUNNING and has moved."""
+    """Wait until the job is RUNNING and learns."""
 
     def moved() -> Job | None:
         job = read.get_job(stack.core, job_id)
-        return job if job.status is JobStatus.RUNNING and job.attempt == attempt and job.progress > 0.05 else None
+        learns = job.progress_message.split()[:1] in [["round"], ["tree"], ["epoch"], ["iteration"]]
+        return job if job.status is JobStatus.RUNNING and job.attempt == attempt and learns else None
 
     found = eventually(moved, within=60, what=f"job {job_id} is running")
     assert found is not None
