@@ -40,7 +40,7 @@ log = get_logger(__name__)
 # Together less than 30 % of a core, however many events ask for news.
 READ_SHARE = 0.2
 PAINT_SHARE = 0.1
-COUNT_SHARE = 0.005  # counting what is stored costs more the more there is
+COUNT_SHARE = 0.003  # counting what is stored costs more the more there is
 PAINT_SECONDS = 1.25  # a read asks for a page of its own, so this is only for when reads hang
 PROBE_SECONDS = 1.0
 AWAY_SECONDS = 0.3  # how often who does not answer is asked

@@ -160,13 +160,13 @@ def _stored(table: Table, size: ColumnElement[int]) -> Executable:
 
 
 def _shown_models() -> CompoundSelect[Any]:
-    # Two walks down an index, each of which ends at its limit, however many models there are.
+    # Two walks down an index, each of which ends at its limit, however many models there are. IN, not a join: SQLite
+    # may turn a join around and read every model.
     live = _columns(models, ModelRow).where(models.c.deleted_at.is_(None))
     newest = live.order_by(models.c.id.desc()).limit(_LIMIT).cte("newest")
     older = model_aliases.c.model_id < select(func.min(newest.c.id)).scalar_subquery()
     walk = select(model_aliases.c.model_id).distinct().where(older).order_by(model_aliases.c.model_id.desc())
-    aliased = walk.limit(_ALIASED).subquery("aliased")
-    both = union_all(select(newest), live.join(aliased, aliased.c.model_id == models.c.id))
+    both = union_all(select(newest), live.where(models.c.id.in_(walk.limit(_ALIASED))))
     return both.order_by(literal_column("1").desc())
 
 
