@@ -1,5 +1,6 @@
 """Faults on the real processes: killed, frozen and drained workers, a frozen broker; nothing is lost or done twice."""
 
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -140,6 +141,40 @@ def test_a_draining_worker_hands_its_job_back_and_leaves_in_time(stack: Stack, l
 def test_a_whole_worker_killed_in_mid_job_is_not_missed(stack: Stack, large: int) -> None:
     job = running(stack, train(stack, large, params=MIDDLE).id)
     name = worker_of(stack, job)
+    stack.fleet.kill(name)
+    job = ended(stack, job.id)
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
+    stack.fleet.start_worker(name)
+    stack.check()
+
+
+def test_a_whole_worker_that_sleeps_through_its_leases_writes_nothing_and_works_again(stack: Stack, large: int) -> None:
+    stack.wait_for_slots(2)
+    refused = counted(stack, "refused")
+    job = running(stack, train(stack, large, params=MIDDLE).id)
+    name = worker_of(stack, job)
+    stack.fleet.signal(name, signal.SIGSTOP)
+    try:
+        running(stack, job.id, attempt=2)
+    finally:
+        stack.fleet.signal(name, signal.SIGCONT)
+    job = ended(stack, job.id)
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
+    eventually(lambda: counted(stack, "refused") > refused, within=10, what="the late write is counted")
+    stack.wait_for_slots(2)
+    two = [running(stack, train(stack, large, params=LONG).id) for _ in range(2)]
+    assert name in {worker_of(stack, job) for job in two}, "one slot each: the sleeper runs one of two"
+    for job in two:
+        lifecycle.request_cancel(stack.core, job.id)
+        assert ended(stack, job.id).status is JobStatus.CANCELLED
+    stack.check()
+
+
+def test_a_worker_told_twice_to_leave_and_then_killed_is_not_missed(stack: Stack, large: int) -> None:
+    job = running(stack, train(stack, large, params=MIDDLE).id)
+    name = worker_of(stack, job)
+    for _ in range(2):
+        stack.fleet.processes[name].terminate()
     stack.fleet.kill(name)
     job = ended(stack, job.id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)

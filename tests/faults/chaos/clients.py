@@ -4,24 +4,33 @@ import random
 import threading
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
 from tests.faults.chaos.history import History
 
 LATER = (429, 503)
-BACKLOG = 10  # jobs that wait; more would only make the end longer
+LIVING = ("PENDING", "RUNNING")
+BACKLOG = 40  # jobs that wait; more would only make the end longer
+LONG_SHARE = 0.08  # of the jobs; the small ones make the number, the long ones are there to be hurt while they run
 Specs = Mapping[str, dict[str, Any]]
+
+
+class Load(NamedTuple):
+    """What is asked for, by name: jobs of seconds, and jobs of a moment."""
+
+    long: Specs
+    small: Specs
 
 
 class Clients:
     """Threads that submit, cancel and watch until stopped."""
 
-    def __init__(self, url: str, history: History, specs: Specs, *, seed: int) -> None:
+    def __init__(self, url: str, history: History, load: Load, *, seed: int) -> None:
         self._url = url
         self._history = history
-        self._specs = specs
+        self._load = load
         self._stop = threading.Event()
         self._living: dict[int, str] = {}  # job id -> last state seen
         chance = random.Random(seed)
@@ -48,15 +57,16 @@ class Clients:
 
     def _submit(self, chance: random.Random) -> None:
         while not self._stop.is_set():
-            waiting = sum(status not in ("COMPLETED", "FAILED", "CANCELLED") for status in self._living.values())
+            waiting = sum(status in LIVING for status in dict(self._living).values())
             if waiting < BACKLOG:
                 self._submit_until_accepted(chance)
-            self._stop.wait(chance.uniform(0.05, 0.6))
+            self._stop.wait(chance.uniform(0.02, 0.3))
 
     def _submit_until_accepted(self, chance: random.Random) -> None:
-        name = chance.choice(list(self._specs))
+        specs = self._load.long if chance.random() < LONG_SHARE else self._load.small
+        name = chance.choice(list(specs))
         token = uuid.uuid4().hex
-        spec = {**self._specs[name], "priority": chance.randint(1, 10)}
+        spec = {**specs[name], "priority": chance.randint(1, 10)}
         if spec["job_type"] == "TRAIN":
             spec["model_name"] = f"m-{token}"
         self._history.wants(token)
@@ -94,20 +104,34 @@ class Clients:
                 self._living[item["id"]] = item["status"]
 
     def look(self) -> list[dict[str, Any]]:
-        """The newest jobs as the API shows them now; nothing while it does not answer."""
-        try:
-            with self._client() as client:
-                answer = client.get("/jobs", params={"limit": 200})
-        except httpx.TransportError:
-            return []
-        if answer.status_code != 200:
-            if answer.status_code not in LATER:
-                self._history.surprise(f"GET /jobs: {answer.status_code}")
-            return []
-        found: list[dict[str, Any]] = answer.json()["items"]
+        """The jobs down to the oldest that lived, newest first, as the API shows them; nothing while it is away."""
+        oldest = min((job_id for job_id, status in dict(self._living).items() if status in LIVING), default=None)
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = self._page(cursor)
+            if page is None:
+                return []
+            found += page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None or oldest is None or found[-1]["id"] <= oldest:
+                break
         for item in found:
             self._history.saw(item["id"], item["status"])
         return found
+
+    def _page(self, cursor: str | None) -> dict[str, Any] | None:
+        try:
+            with self._client() as client:
+                answer = client.get("/jobs", params={"limit": 200} | ({"cursor": cursor} if cursor else {}))
+        except httpx.TransportError:
+            return None
+        if answer.status_code != 200:
+            if answer.status_code not in LATER:
+                self._history.surprise(f"GET /jobs: {answer.status_code}")
+            return None
+        page: dict[str, Any] = answer.json()
+        return page
 
     def _post(self, path: str, **more: Any) -> httpx.Response | None:
         """None when there was no answer: then nobody knows whether it was done."""

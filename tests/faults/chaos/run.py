@@ -12,17 +12,17 @@ import httpx
 
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.states import DatasetStatus
-from ml_training.services import datasets, read
+from ml_training.services import read
 from ml_training.services.submit import submit_job
 from tests.faults.chaos.checker import RESULTS, Expected, Findings, Guards, check, count_guards
 from tests.faults.chaos.city import SLOTS, WORKERS, City, city_directory, running_city
-from tests.faults.chaos.clients import Clients
+from tests.faults.chaos.clients import LIVING, Clients, Load
 from tests.faults.chaos.history import History
 from tests.faults.chaos.nemesis import Nemesis
-from tests.support.datasets import generated_csv
+from tests.support.datasets import generated_csv, upload
 from tests.support.eventually import eventually
 
-ROWS, COLUMNS = 30_000, 12
+LONG_ROWS, SMALL_ROWS, COLUMNS = 30_000, 400, 12
 SETTLE_SECONDS = 150.0
 TRAIN: dict[str, dict[str, Any]] = {
     "lightgbm": {"model_type": "lightgbm", "params": {"n_estimators": 250, "num_leaves": 63}},
@@ -33,6 +33,11 @@ TRAIN: dict[str, dict[str, Any]] = {
     "random_forest": {"model_type": "random_forest", "params": {"n_estimators": 30, "max_depth": 10}},
     "logistic_regression": {"model_type": "logistic_regression"},
 }  # fmt: skip
+SMALL: dict[str, dict[str, Any]] = {
+    "small lightgbm": {"model_type": "lightgbm", "params": {"n_estimators": 20}},
+    "small random_forest": {"model_type": "random_forest", "params": {"n_estimators": 5}},
+    "small ridge": {"model_type": "ridge"},
+}
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,8 @@ class Outcome:
 def run_chaos(*, seed: int, minutes: float, database: str, directory: Path | None = None) -> Outcome:
     """Everything on this machine; takes a minute or two longer than `minutes`."""
     with city_directory(directory) as place, running_city(place, database=database) as city:
-        specs, expected, history = _undisturbed(city)
-        clients, nemesis = Clients(city.api_url, history, specs, seed=seed), Nemesis(city, seed=seed)
+        load, expected, history = _undisturbed(city)
+        clients, nemesis = Clients(city.api_url, history, load, seed=seed), Nemesis(city, seed=seed)
         clients.start()
         nemesis.start()
         _let_it_rage(city, history, minutes=minutes)
@@ -92,30 +97,36 @@ def _let_it_rage(city: City, history: History, *, minutes: float) -> None:
         pause.wait(1.0)
 
 
-def _undisturbed(city: City) -> tuple[dict[str, dict[str, Any]], Expected, History]:
+def _undisturbed(city: City) -> tuple[Load, Expected, History]:
     """Every spec once, without any fault: the results that each later run of the same spec must give."""
     eventually(lambda: _is_ready(city), within=120, what="every part is ready")
-    stored = datasets.store_upload(city.core, "csv", [generated_csv(ROWS, COLUMNS)])
-    dataset = datasets.accept_upload(city.core, name="chaos", file_format="csv", stored=stored)
-    dataset = read.wait_for_dataset(city.core, dataset.id, seconds=120)
-    assert dataset.status is DatasetStatus.READY, dataset
     history = History()
+    long, ids = _run_kinds(city, history, TRAIN, rows=LONG_ROWS, prefix="")
+    small, small_ids = _run_kinds(city, history, SMALL, rows=SMALL_ROWS, prefix="small ")
+    with city.core.database.read() as connection:
+        rows = [tuple(row) for query in RESULTS.values() for row in connection.exec_driver_sql(query)]
+    results = {row[0]: row[1:] for row in rows}
+    return Load(long, small), {name: results[job_id] for name, job_id in (ids | small_ids).items()}, history
+
+
+def _run_kinds(
+    city: City, history: History, trainings: dict[str, dict[str, Any]], *, rows: int, prefix: str
+) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    """The trainings, a TEST and a COMPARE on a table of so many rows: the specs and the jobs by name."""
+    dataset = upload(city.core, generated_csv(rows, COLUMNS), name=f"{rows} rows")
+    assert dataset.status is DatasetStatus.READY, dataset
     common = {"dataset_id": dataset.id}
     specs: dict[str, dict[str, Any]] = {
         name: {"job_type": "TRAIN", "model_name": "whole", "target": {"column": "target"}, **common, **fields}
-        for name, fields in TRAIN.items()
+        for name, fields in trainings.items()
     }
     first = _run_all(city, history, specs)
     models = [read.get_job(city.core, job_id).result_id for job_id in first.values()]
     more: dict[str, dict[str, Any]] = {
-        "test": {"job_type": "TEST", "model_id": models[0], **common},
-        "compare": {"job_type": "COMPARE", "model_ids": models[:3], "metric": "f1", **common},
+        f"{prefix}test": {"job_type": "TEST", "model_id": models[0], **common},
+        f"{prefix}compare": {"job_type": "COMPARE", "model_ids": models[:3], "metric": "f1", **common},
     }
-    ids = first | _run_all(city, history, more)
-    with city.core.database.read() as connection:
-        rows = [tuple(row) for query in RESULTS.values() for row in connection.exec_driver_sql(query)]
-    results = {row[0]: row[1:] for row in rows}
-    return specs | more, {name: results[job_id] for name, job_id in ids.items()}, history
+    return specs | more, first | _run_all(city, history, more)
 
 
 def _run_all(city: City, history: History, specs: dict[str, dict[str, Any]]) -> dict[str, int]:
@@ -134,7 +145,7 @@ def _settle(city: City, clients: Clients, history: History) -> None:
     pause = threading.Event()
     while time.monotonic() < deadline:
         city.revive()
-        living = [item for item in clients.look() if item["status"] in ("PENDING", "RUNNING")]
+        living = [item for item in clients.look() if item["status"] in LIVING]
         if history.accepted and not living and _all_ended(city):
             break
         pause.wait(0.5)
