@@ -29,7 +29,6 @@ CASES = [
     if task.is_classification or model_type not in CLASSIFICATION_ONLY
 ]
 NAMES = [f"{model_type}-{task}" for model_type, task in CASES]
-pytestmark = pytest.mark.xdist_group("estimators")  # the models are trained once and looked at by many tests
 
 
 class Tables:

@@ -21,7 +21,7 @@ from tests.support.eventually import eventually
 from tests.support.exporter import Series
 from tests.support.upstack import PATIENCE, UpStack, lives, started
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SHORT_TIMES = {
     "LEASE_SECONDS": "3", "LEASE_RENEW_SECONDS": "0.5", "LEASE_POLL_SECONDS": "0.1", "HEARTBEAT_SECONDS": "0.5",
     "RELAY_SECONDS": "0.2", "REAP_SECONDS": "0.3", "FOLD_SECONDS": "0.5",

@@ -9,7 +9,7 @@ from tests.observe.checks import Question, Run, ask, check
 from tests.observe.expressions import Expression, dashboards
 from tests.observe.run import Programs, find_programs, observed
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SECONDS = 30.0
 GUIDE = {
     'sum(rate(ml_jobs_total{status="COMPLETED"}[5m])) / sum(rate(ml_jobs_total[5m]))',

@@ -18,7 +18,7 @@ from tests.support.eventually import eventually
 from tests.support.terminal import CTRL_C, terminal
 from tests.support.upstack import PARTS, PATIENCE, PROGRAM, READY, UpStack, lives, own_places, started
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
 
 

@@ -12,7 +12,6 @@ from tests.faults.chaos.run import Outcome, run_chaos
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.xdist_group("faults")
 def test_a_minute_of_chaos_loses_nothing(tmp_path: Path) -> None:
     outcome = run_chaos(seed=42, minutes=1.0, database="postgresql", directory=tmp_path)
     assert outcome.is_good, report(outcome)

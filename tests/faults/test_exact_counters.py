@@ -10,7 +10,7 @@ from ml_training.services.execute import run_next
 from tests.support.exactness import Reader, Wrong, suffer
 from tests.support.jobs import store_dataset, store_job, train_at_once, workplace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("exact")]
+pytestmark = pytest.mark.slow
 KILLS = 30
 
 

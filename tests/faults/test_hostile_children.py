@@ -14,7 +14,7 @@ from tests.support.datasets import ready_sample
 from tests.support.eventually import eventually
 from tests.support.fleet import Stack, running_stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,6 @@ def three_workers(directory: Path, template: bytes) -> Iterator[Stack]:
 
 @pytest.mark.faults
 @pytest.mark.timeout(3_600)
-@pytest.mark.xdist_group("faults")
 def test_a_hundred_kills_of_whole_workers_under_load(tmp_path: Path, sqlite_template: bytes) -> None:
     chance, pause, names = random.Random(5), threading.Event(), ("worker", "second", "third")
     with three_workers(tmp_path, sqlite_template) as stack:

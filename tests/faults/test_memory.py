@@ -18,7 +18,7 @@ from ml_training.services.submit import submit_job
 from tests.support.datasets import generated_csv, ready_sample, upload
 from tests.support.fleet import Stack, running_stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.slow
 LIMIT = 700_000_000  # bytes; a warm child has about 300 MB
 
 

@@ -20,7 +20,7 @@ from tests.support.eventually import eventually
 from tests.support.fleet import Stack, running_stack
 from tests.support.postgres import PostgresServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

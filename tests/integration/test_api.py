@@ -25,7 +25,6 @@ from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.jobs import train_at_once, workplace
 
-pytestmark = pytest.mark.xdist_group("api")
 MEMORY_LIMIT = 120_000_000
 
 

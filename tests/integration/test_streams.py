@@ -25,7 +25,6 @@ from tests.support.eventually import eventually
 from tests.support.jobs import a_model, read_job, workplace
 from tests.support.sse import Sent, events_in
 
-pytestmark = pytest.mark.xdist_group("api")
 LINES = 60
 
 

@@ -113,7 +113,7 @@ def _run_kinds(
     city: City, history: History, trainings: dict[str, dict[str, Any]], *, rows: int, prefix: str
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """The trainings, a TEST and a COMPARE on a table of so many rows: the specs and the jobs by name."""
-    dataset = upload(city.core, generated_csv(rows, COLUMNS), name=f"{rows} rows")
+    dataset = upload(city.core, generated_csv(rows, COLUMNS), name=f"rows-{rows}")
     assert dataset.status is DatasetStatus.READY, dataset
     common = {"dataset_id": dataset.id}
     specs: dict[str, dict[str, Any]] = {

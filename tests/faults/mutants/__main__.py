@@ -44,7 +44,7 @@ def main(names: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-", dir="/tmp") as directory:
         place = Path(directory)
         tests = tuple(sorted({test for patch in patches for test in patch.tests}))
-        whole = run_tests(copy_sources(place / "whole"), tests, "-n", "2", "--dist", "loadgroup")
+        whole = run_tests(copy_sources(place / "whole"), tests, "-n", "2", "--dist", "loadfile")
         if whole.returncode != 0:
             sys.stdout.write(f"{whole.stdout[-4_000:]}\nthe tests fail without any mutant\n")
             return 1

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,6 +10,15 @@ from ml_training.local.interrupts import SAME_SECONDS, StopRequested, interrupts
 from tests.support.eventually import eventually
 
 
+@pytest.fixture
+def hangup_heard() -> Iterator[None]:
+    """SIGHUP as a terminal leaves it, even where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_next_wait_and_raises_nothing_before(number: signal.Signals) -> None:
     with interrupts() as asked:
