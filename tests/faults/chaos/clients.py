@@ -13,7 +13,7 @@ from tests.faults.chaos.history import History
 LATER = (429, 503)
 LIVING = ("PENDING", "RUNNING")
 BACKLOG = 40  # jobs that wait; more would only make the end longer
-LONG_SHARE = 0.08  # of the jobs; the small ones make the number, the long ones are there to be hurt while they run
+LONG_SHARE = 0.05  # of the jobs; the small ones make the number, the long ones are there to be hurt while they run
 Specs = Mapping[str, dict[str, Any]]
 
 
