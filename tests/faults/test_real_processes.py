@@ -138,6 +138,21 @@ def test_a_draining_worker_hands_its_job_back_and_leaves_in_time(stack: Stack, l
     stack.check()
 
 
+@pytest.mark.faults
+def test_a_rolling_restart_under_load_charges_no_job_and_each_ends_well(stack: Stack, large: int, small: int) -> None:
+    stack.wait_for_slots(2)
+    lost = counted(stack, "lost")
+    long = [train(stack, large, params=MIDDLE).id for _ in range(3)]
+    short = [train(stack, small, params=SMALL).id for _ in range(20)]
+    running(stack, long[0])
+    for name in [name for name in stack.fleet.processes if name != "maintenance"]:
+        assert stack.fleet.stop(name) == 0
+        stack.fleet.start_worker(name)
+    assert {ended(stack, job_id).status for job_id in [*long, *short]} == {JobStatus.COMPLETED}
+    assert counted(stack, "lost") == lost, "a restart is not charged"
+    stack.check()
+
+
 def test_a_whole_worker_killed_in_mid_job_is_not_missed(stack: Stack, large: int) -> None:
     job = running(stack, train(stack, large, params=MIDDLE).id)
     name = worker_of(stack, job)
