@@ -1,5 +1,6 @@
 """Each fenced write by itself, wrong clocks, and transactions that hold together: on both databases."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Engine, event, select, text
 
 from ml_training.db import checkpoints, jobs, ledger
 from ml_training.db.clock import db_now
@@ -164,21 +165,30 @@ def test_an_attempt_that_has_given_its_job_back_itself_is_not_late(core: Core, d
 def test_two_claims_at_once_never_take_the_same_row(database: Database, dataset_id: int) -> None:
     wanted = {store_job(database, dataset_id=dataset_id) for _ in range(2)}
     taken: list[int] = []
-    both = threading.Barrier(2)
+    looked = threading.Barrier(2)
+
+    def wait_for_the_other(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("SELECT jobs.id"):  # neither takes a row before both have chosen one, if that can be
+            with contextlib.suppress(threading.BrokenBarrierError):
+                looked.wait(1)
 
     def claim() -> None:
-        both.wait(10)
         with database.write() as connection:
             job = jobs.claim_next(connection, worker="w", lease_seconds=HOUR)
         assert job is not None
         taken.append(job.id)
 
     threads = [threading.Thread(target=claim, daemon=True) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    event.listen(Engine, "after_cursor_execute", wait_for_the_other)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    finally:
+        event.remove(Engine, "after_cursor_execute", wait_for_the_other)
     assert set(taken) == wanted
+    assert looked.broken is (database.dialect == "sqlite"), "SQLite has one writer at a time, PostgreSQL must have two"
 
 
 @pytest.mark.parametrize("error", [-HOUR, HOUR])

@@ -1,6 +1,7 @@
 """Submitting: refused at the door with every reason, stored once, and permits that are only permits."""
 
 import dataclasses
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from ml_training.domain.states import JobStatus
 from ml_training.local.redis_server import start_redis
 from ml_training.queue.permits import open_permits
 from ml_training.selection.index import Column, ColumnKind, write_index
-from ml_training.services import read
+from ml_training.services import read, submit
 from ml_training.services.core import Core
 from ml_training.services.datasets import accept_sample, accept_upload, delete_dataset, store_upload
+from ml_training.services.feasibility import Feasible, Submitted, check_feasible
 from ml_training.services.lifecycle import request_cancel
 from ml_training.services.relay import relay_once
 from ml_training.services.submit import submit_batch, submit_job
@@ -108,6 +110,22 @@ def test_a_data_set_in_the_making_is_a_conflict_not_a_fault(core: Core) -> None:
 def test_fifty_equal_requests_at_once_make_one_job(core: Core, dataset_id: int) -> None:
     with ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda _: submit_job(core, spec(dataset_id), idempotency_key="k").id, range(50)))
+    assert len(set(found)) == 1
+    assert len(all_jobs(core)) == 1
+
+
+def test_equal_requests_of_which_neither_saw_the_other_make_one_job(
+    core: Core, dataset_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2)  # waits behind the look for a kept answer, and before the job is stored
+
+    def check(core: Core, spec: Submitted) -> Feasible:
+        both.wait(20)
+        return check_feasible(core, spec)
+
+    monkeypatch.setattr(submit, "check_feasible", check)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: submit_job(core, spec(dataset_id), idempotency_key="k").id, range(2)))
     assert len(set(found)) == 1
     assert len(all_jobs(core)) == 1
 
