@@ -12,6 +12,7 @@ from ml_training.settings import Settings
 
 log = get_logger(__name__)
 DRAIN_TRIES = 5
+LAST_BEAT_SECONDS = 2.0
 
 
 class WorkerHeartbeat(threading.Thread):
@@ -45,6 +46,8 @@ class WorkerHeartbeat(threading.Thread):
     def stop(self) -> None:
         """Take the row away: the worker left in order."""
         self._stopped.set()
+        if self.is_alive():
+            self.join(LAST_BEAT_SECONDS)  # a beat under way would bring the row back
         try:
             say_goodbye(self._database, self.process)
         except Unavailable as error:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -12,7 +13,7 @@ from ml_training.db.engine import Database
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.states import JobStatus
 from ml_training.services.core import Core
-from ml_training.services.heartbeat import process_name
+from ml_training.services.heartbeat import beat, process_name
 from ml_training.services.lifecycle import request_cancel
 from ml_training.settings import Settings
 from ml_training.storage.base import Kind
@@ -116,6 +117,29 @@ def test_a_worker_that_gets_the_name_of_one_that_drained_does_not_drain(database
     worker.stop()
     worker.join(10)
     assert beat_of(database) == 0.0, "it left in order"
+
+
+def test_a_beat_under_way_does_not_bring_back_a_worker_that_left(
+    database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats, go = threading.Event(), threading.Event()
+
+    def late(*given: Any, **more: Any) -> None:
+        beats.set()
+        assert go.wait(10)
+        beat(*given, **more)
+
+    monkeypatch.setattr("workers.heartbeat.beat", late)
+    worker = WorkerHeartbeat(Settings.model_validate({"database_url": database_url}), slots=3)
+    worker.start()
+    assert beats.wait(10)
+    leaves = threading.Thread(target=worker.stop)
+    leaves.start()
+    leaves.join(0.5)  # time for a goodbye that does not wait for the beat
+    go.set()
+    leaves.join(10)
+    worker.join(10)
+    assert beat_of(database) == 0.0
 
 
 def slots(database: Database) -> int:
