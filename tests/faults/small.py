@@ -38,7 +38,7 @@ def submit_train(core: Core, dataset_id: int, *, rounds: int = ROUNDS) -> int:
 def models(core: Core) -> dict[int, Model]:
     """The models by job: one each."""
     with core.database.read() as connection:
-        found = registry.list_models(connection, {}, before_id=None, limit=100)
+        found = registry.list_models(connection, {}, before_id=None, limit=10_000)
     assert len({model.job_id for model in found}) == len(found)
     return {model.job_id: model for model in found}
 

@@ -90,11 +90,13 @@ def three_workers(directory: Path, template: bytes) -> Iterator[Stack]:
     (directory / "jobs.db").write_bytes(template)
     redis = start_redis(directory / "redis")
     url = f"sqlite:///{directory / 'jobs.db'}"
-    with running_stack(directory, database_url=url, broker_url=redis.url) as stack:
-        for name in ("second", "third"):
-            stack.fleet.start_worker(name)
-        yield stack
-    redis.stop()
+    try:
+        with running_stack(directory, database_url=url, broker_url=redis.url) as stack:
+            for name in ("second", "third"):
+                stack.fleet.start_worker(name)
+            yield stack
+    finally:
+        redis.stop()
 
 
 @pytest.mark.faults
