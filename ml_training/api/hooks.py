@@ -56,9 +56,15 @@ def _refuse_foreign_pages() -> None:
     if request.method in SAFE_METHODS:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    is_foreign = site not in ("same-origin", "none") if site else origin and urlsplit(origin).netloc != request.host
-    if is_foreign:
+    if site not in ("same-origin", "none") if site else origin and _host_of(origin) != request.host:
         raise Forbidden("a page of another origin sent this: only pages of this service and programs may")
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # such as http://[
+        return ""
 
 
 def _bound() -> None:

@@ -32,15 +32,15 @@ QUERIES = {
           OR (status = 'RUNNING' AND (worker IS NULL OR attempt < 1))""",
     "6: an attempt is lost once, and only one that there was": """
         SELECT j.id FROM jobs j JOIN lost_attempts l ON l.job_id = j.id WHERE l.attempt > j.attempt""",
-    "7: a job with a cancel request is not COMPLETED": """
-        SELECT id FROM jobs WHERE status = 'COMPLETED' AND cancel_requested""",
+    "7: a job with a cancel request neither waits nor is COMPLETED": """
+        SELECT id FROM jobs WHERE status IN ('PENDING', 'COMPLETED') AND cancel_requested""",
     "12: a model that a job needs is not deleted": """
         SELECT j.id FROM jobs j JOIN job_models n ON n.job_id = j.id JOIN models m ON m.id = n.model_id
         WHERE j.status IN ('PENDING', 'RUNNING') AND m.deleted_at IS NOT NULL""",
     "13: an alias points to a model of its name that is not deleted": """
         SELECT m.id FROM model_aliases a JOIN models m ON m.id = a.model_id
         WHERE m.deleted_at IS NOT NULL OR m.name <> a.name""",
-    "9: times are in order": """
+    "1: the times of a job are in order": """
         SELECT id FROM jobs WHERE started_at < created_at - 0.001 OR finished_at < started_at - 0.001""",
 }
 

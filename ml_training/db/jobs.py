@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Update, and_, exists, func, insert, literal, select, update
+from sqlalchemy import Connection, RowMapping, Update, and_, case, exists, func, insert, literal, select, update
 
 from ml_training.db.clock import db_now
 from ml_training.db.tables import heartbeats, jobs
@@ -201,14 +201,19 @@ def request_cancel(connection: Connection, job_id: int) -> Job | None:
 
     A terminal job is returned as it is: the caller decides what that means.
     """
-    pending = (
+    waits = jobs.c.status == JobStatus.PENDING
+    # ONE statement: between two of them the job could go from RUNNING back to PENDING and be met by neither.
+    asked = (
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.status == JobStatus.PENDING)
-        .values(status=JobStatus.CANCELLED, cancel_requested=True, finished_at=db_now(), progress_message="cancelled")
+        .where(jobs.c.id == job_id, jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING]))
+        .values(
+            cancel_requested=True,
+            status=case((waits, JobStatus.CANCELLED), else_=jobs.c.status),
+            finished_at=case((waits, db_now()), else_=jobs.c.finished_at),
+            progress_message=case((waits, "cancelled"), else_=jobs.c.progress_message),
+        )
     )
-    if connection.execute(pending).rowcount == 0:
-        running = update(jobs).where(jobs.c.id == job_id, jobs.c.status == JobStatus.RUNNING)
-        connection.execute(running.values(cancel_requested=True))
+    connection.execute(asked)
     return get_job(connection, job_id)
 
 

@@ -1,9 +1,14 @@
 """Forgets what ended long ago; the counters stand in the ledger and stay."""
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
 from sqlalchemy import Connection, delete, select
 
 from ml_training.db.clock import db_now
 from ml_training.db.tables import idempotency_keys, jobs
+
+IDS_A_QUERY = 10_000  # a key may stand for a batch of a thousand jobs, and SQLite takes some 30,000 values
 
 
 def forget_jobs(connection: Connection, *, older_than_seconds: float, limit: int) -> int:
@@ -34,7 +39,14 @@ def forget_keys(connection: Connection, *, older_than_seconds: float, limit: int
         .limit(limit)
     )
     kept = {row.key: [item["job_id"] for item in row.outcome if "job_id" in item] for row in connection.execute(query)}
-    wanted = {job_id for ids in kept.values() for job_id in ids}
-    alive = set(connection.execute(select(jobs.c.id).where(jobs.c.id.in_(wanted))).scalars()) if wanted else set()
+    alive: set[int] = set()
+    for wanted in _batches({job_id for ids in kept.values() for job_id in ids}, IDS_A_QUERY):
+        alive |= set(connection.execute(select(jobs.c.id).where(jobs.c.id.in_(wanted))).scalars())
     gone = [key for key, ids in kept.items() if alive.isdisjoint(ids)]
     return connection.execute(delete(idempotency_keys).where(idempotency_keys.c.key.in_(gone))).rowcount if gone else 0
+
+
+def _batches(ids: Iterable[int], size: int) -> Iterator[list[int]]:
+    rest = iter(ids)
+    while batch := list(islice(rest, size)):
+        yield batch

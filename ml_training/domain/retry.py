@@ -8,7 +8,7 @@ from ml_training.domain.errors import ErrorCode
 LOST_ATTEMPTS_CAP = 3
 LOST_ATTEMPTS_WINDOW_SECONDS = 72 * 3600.0
 BACKOFF_FIRST_SECONDS = 1.0
-BACKOFF_LAST_SECONDS = 300.0
+BACKOFF_LAST_SECONDS = 30.0  # what was away and is back is used within 45 s
 
 
 class EndReason(StrEnum):
@@ -32,18 +32,18 @@ class Decision:
     error_code: ErrorCode | None = None
 
 
-def decide(reason: EndReason, lost_attempts: int, *, jitter: float = 1.0) -> Decision:
+def decide(reason: EndReason, tries: int, *, jitter: float = 1.0) -> Decision:
     """The fate of a job after an attempt ended for `reason`.
 
-    lost_attempts: charged losses in the last 72 h, this one included when it is charged.
+    tries: for a charged reason the losses of the last 72 h, this one included; else the number of the attempt.
     jitter: a random number in (0, 1], so that a fleet does not come back in step.
     Three charged losses end the job (the cap of Sidekiq's super_fetch); a drain costs nothing and waits for nothing.
     """
-    if reason.is_charged and lost_attempts >= LOST_ATTEMPTS_CAP:
+    if reason.is_charged and tries >= LOST_ATTEMPTS_CAP:
         return Decision(error_code=ErrorCode.POISON)
     if reason is EndReason.DRAIN:
         return Decision()
-    if reason is EndReason.WORKER_LOST and lost_attempts <= 1:
+    if reason is EndReason.WORKER_LOST and tries <= 1:
         return Decision()
-    ceiling = min(BACKOFF_LAST_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** max(0, lost_attempts - 1))
+    ceiling = min(BACKOFF_LAST_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** min(max(0, tries - 1), 10))
     return Decision(delay=ceiling * jitter)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from ml_training.domain.errors import FieldError, Invalid
 
 KEPT = 2_000
+MOST_REASONS = 20  # a refusal with more is found anew each time: it may take megabytes
 
 
 class Answers:
-    """The last answers by question: passed, or Invalid with its reasons; thread-safe."""
+    """The last answers by question: passed, or Invalid with its few reasons; thread-safe."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
@@ -29,7 +30,8 @@ class Answers:
         try:
             check()
         except Invalid as error:
-            self._keep(question, (error.detail, error.errors))
+            if len(error.errors) <= MOST_REASONS:
+                self._keep(question, (error.detail, error.errors))
             raise
         self._keep(question, None)
 

@@ -19,7 +19,7 @@ from ml_training.services.core import Core
 log = get_logger(__name__)
 POISON = JobError(
     ErrorCode.POISON,
-    "three attempts in a row lost their worker",
+    "three attempts within 72 hours lost their worker",
     "the job probably needs more memory than a worker has: use fewer rows, columns or leaves, then submit it again",
 )
 
@@ -71,11 +71,19 @@ def cancel(connection: Connection, held: Held) -> bool:
 
 
 def give_back(connection: Connection, held: Held, reason: EndReason, *, jitter: float = 1.0) -> bool:
-    """RUNNING -> PENDING after an attempt without a verdict, or FAILED `poison` at the cap; False when fenced."""
-    losses = 0
+    """RUNNING -> PENDING after an attempt without a verdict, or FAILED `poison` at the cap; False when fenced.
+
+    A job with a cancel request is CANCELLED instead: waiting, it would never be claimed.
+    """
+    seen = jobs.hold(connection, job_id=held.job_id, attempt=held.attempt)
+    if seen is None:
+        return False
+    if seen.cancel_requested:
+        return cancel(connection, held)
+    tries = held.attempt
     if reason.is_charged:
-        losses = ledger.charge_lost_attempt(connection, job_id=held.job_id, attempt=held.attempt, reason=reason.value)
-    decision = decide(reason, losses, jitter=jitter)
+        tries = ledger.charge_lost_attempt(connection, job_id=held.job_id, attempt=held.attempt, reason=reason.value)
+    decision = decide(reason, tries, jitter=jitter)
     if decision.error_code is not None:
         return fail(connection, held, POISON)
     return jobs.hand_back(

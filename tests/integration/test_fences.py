@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, event, select, text
 from ml_training.db import checkpoints, jobs, ledger
 from ml_training.db.clock import db_now
 from ml_training.db.engine import Database
+from ml_training.db.invariants import broken_rows
 from ml_training.db.jobs import Progress
 from ml_training.db.tables import jobs as job_rows
 from ml_training.domain.errors import Unavailable
@@ -162,15 +163,30 @@ def test_an_attempt_that_has_given_its_job_back_itself_is_not_late(core: Core, d
     assert refused(core.database) == 0
 
 
+def twice_at_once(database: Database, work: Callable[[], object], *, chosen: str) -> None:
+    """Two threads that both do `work`; neither goes beyond the statement `chosen` before both have executed it."""
+    both = threading.Barrier(2)
+
+    def wait_for_the_other(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith(chosen):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(1)
+
+    event.listen(Engine, "after_cursor_execute", wait_for_the_other)
+    try:
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    finally:
+        event.remove(Engine, "after_cursor_execute", wait_for_the_other)
+    assert both.broken is (database.dialect == "sqlite"), "SQLite has one writer at a time, PostgreSQL must have two"
+
+
 def test_two_claims_at_once_never_take_the_same_row(database: Database, dataset_id: int) -> None:
     wanted = {store_job(database, dataset_id=dataset_id) for _ in range(2)}
     taken: list[int] = []
-    looked = threading.Barrier(2)
-
-    def wait_for_the_other(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith("SELECT jobs.id"):  # neither takes a row before both have chosen one, if that can be
-            with contextlib.suppress(threading.BrokenBarrierError):
-                looked.wait(1)
 
     def claim() -> None:
         with database.write() as connection:
@@ -178,17 +194,53 @@ def test_two_claims_at_once_never_take_the_same_row(database: Database, dataset_
         assert job is not None
         taken.append(job.id)
 
-    threads = [threading.Thread(target=claim, daemon=True) for _ in range(2)]
-    event.listen(Engine, "after_cursor_execute", wait_for_the_other)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(20)
-    finally:
-        event.remove(Engine, "after_cursor_execute", wait_for_the_other)
+    twice_at_once(database, claim, chosen="SELECT jobs.id")
     assert set(taken) == wanted
-    assert looked.broken is (database.dialect == "sqlite"), "SQLite has one writer at a time, PostgreSQL must have two"
+
+
+def test_two_reapers_at_once_charge_one_loss(core: Core, dataset_id: int) -> None:
+    database = core.database
+    job_id = store_job(database, dataset_id=dataset_id)
+    with database.write() as connection:
+        assert jobs.claim_next(connection, worker="w", lease_seconds=-1.0) is not None
+    twice_at_once(database, lambda: reap_once(core), chosen="SELECT jobs.id, jobs.job_type")
+    with database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM lost_attempts")).scalar_one() == 1
+    assert read_job(database, job_id).status is JobStatus.PENDING
+
+
+def claimed(database: Database, dataset_id: int) -> Held:
+    """A RUNNING job."""
+    store_job(database, dataset_id=dataset_id)
+    with database.write() as connection:
+        job = jobs.claim_next(connection, worker="w", lease_seconds=HOUR)
+    assert job is not None
+    return Held.of(job)
+
+
+@pytest.mark.parametrize("reason", EndReason)
+def test_a_job_that_is_given_back_after_an_accepted_cancel_is_cancelled(
+    core: Core, dataset_id: int, reason: EndReason
+) -> None:
+    held = claimed(core.database, dataset_id)
+    request_cancel(core, held.job_id)
+    with core.database.write() as connection:
+        assert lifecycle.give_back(connection, held, reason)
+    assert read_job(core.database, held.job_id).status is JobStatus.CANCELLED
+    with core.database.read() as connection:
+        assert list(broken_rows(connection)) == []
+
+
+def test_a_cancel_that_meets_a_hand_back_is_not_lost(core: Core, dataset_id: int) -> None:
+    held = claimed(core.database, dataset_id)
+    asks = threading.Thread(target=lambda: request_cancel(core, held.job_id))
+    with core.database.write() as connection:
+        assert lifecycle.give_back(connection, held, EndReason.DRAIN)
+        asks.start()
+        asks.join(0.5)
+        assert asks.is_alive(), "it waits for the row"
+    asks.join(20)
+    assert read_job(core.database, held.job_id).status is JobStatus.CANCELLED
 
 
 @pytest.mark.parametrize("error", [-HOUR, HOUR])
