@@ -44,7 +44,7 @@ TWO_KINDS = {
 
 @datasets.post(
     "",
-    responses={201: schemas.Dataset, **problems(400, 413, 415)},
+    responses={201: schemas.Dataset, **problems(400, 413, 415, 429)},
     openapi_extensions={"requestBody": TWO_KINDS},
 )
 @documented(query=WaitQuery)

@@ -48,8 +48,13 @@ def hold_dataset(connection: Connection, dataset_id: int, *, alone: bool) -> boo
 
 
 def list_datasets(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Dataset]:
-    """Newest first, without the deleted ones."""
-    query = select(datasets).where(datasets.c.deleted_at.is_(None)).order_by(datasets.c.id.desc()).limit(limit)
+    """Newest first, without the deleted ones, each without its profile: it may be long, and no list shows it."""
+    query = (
+        select(*(column for column in datasets.c if column.name != "profile"))
+        .where(datasets.c.deleted_at.is_(None))
+        .order_by(datasets.c.id.desc())
+        .limit(limit)
+    )
     if before_id is not None:
         query = query.where(datasets.c.id < before_id)
     return [_dataset(row) for row in connection.execute(query).mappings()]
@@ -77,7 +82,7 @@ def _decide(connection: Connection, dataset_id: int, values: dict[str, Any]) -> 
 
 
 def _dataset(row: RowMapping) -> Dataset:
-    values = dict(row)
+    values = {"profile": None, **row}
     values["status"] = DatasetStatus(row["status"])
     values["reasons"] = tuple(row["reasons"])
     return Dataset(**values)

@@ -11,6 +11,9 @@ from ml_training.db.tables import comparisons, models, test_results, versions
 from ml_training.db.versions import next_version
 from ml_training.domain.records import Comparison, Model, TestResult
 
+# Megabytes a row at worst, and no list shows them: there they are empty.
+LONG: Mapping[str, Any] = {"details": {}, "lineage": {}}
+
 
 def insert_model(connection: Connection, **values: Any) -> int:
     """Store a model under the next version of its name; values: every field of Model but id, version, times."""
@@ -41,8 +44,8 @@ def get_model(connection: Connection, model_id: int) -> Model | None:
 def list_models(
     connection: Connection, filters: Mapping[str, str], *, before_id: int | None, limit: int
 ) -> Sequence[Model]:
-    """Newest first, without the deleted ones; filters: name, model_type, alias."""
-    query = select(models).where(models.c.deleted_at.is_(None))
+    """Newest first, without the deleted ones, each without LONG; filters: name, model_type, alias."""
+    query = _listed(models).where(models.c.deleted_at.is_(None))
     for column, value in filters.items():
         query = query.where(has_alias(value) if column == "alias" else models.c[column] == value)
     return _models(connection, _page(connection, query, models, before_id, limit))
@@ -82,8 +85,9 @@ def get_test_result(connection: Connection, result_id: int) -> TestResult | None
 
 
 def list_test_results(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[TestResult]:
-    """Newest first."""
-    return [TestResult(**row) for row in _page(connection, select(test_results), test_results, before_id, limit)]
+    """Newest first, each without LONG."""
+    rows = _page(connection, _listed(test_results), test_results, before_id, limit)
+    return [TestResult(**row, details={}) for row in rows]
 
 
 def get_comparison(connection: Connection, comparison_id: int) -> Comparison | None:
@@ -95,6 +99,10 @@ def get_comparison(connection: Connection, comparison_id: int) -> Comparison | N
 def list_comparisons(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Comparison]:
     """Newest first."""
     return [_comparison(row) for row in _page(connection, select(comparisons), comparisons, before_id, limit)]
+
+
+def _listed(table: Table) -> Select[Any]:
+    return select(*(column for column in table.c if column.name not in LONG))
 
 
 def _insert(connection: Connection, table: Table, values: dict[str, Any]) -> int:
@@ -116,7 +124,7 @@ def _page(
 
 def _models(connection: Connection, rows: Sequence[RowMapping]) -> list[Model]:
     aliases = aliases_of(connection, [row["id"] for row in rows])
-    return [Model(**{**row, "tags": tuple(row["tags"]), "aliases": aliases.get(row["id"], ())}) for row in rows]
+    return [Model(**{**LONG, **row, "tags": tuple(row["tags"]), "aliases": aliases.get(row["id"], ())}) for row in rows]
 
 
 def _comparison(row: RowMapping) -> Comparison:

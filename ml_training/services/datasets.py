@@ -13,6 +13,7 @@ from ml_training.domain.specs import IngestSpec, spec_json
 from ml_training.domain.states import JobType
 from ml_training.services.core import Core
 from ml_training.services.read import get_dataset
+from ml_training.services.room import check_room
 from ml_training.storage.base import Kind, StoredObject
 
 INGEST_PRIORITY = 1  # somebody waits for it, and nothing else on the data set can start before
@@ -34,7 +35,10 @@ def accept_upload(
     phase_column: str | None = None,
     group_column: str | None = None,
 ) -> Dataset:
-    """A PROCESSING data set over stored bytes, with its INGEST job; bytes of a refused request are swept later."""
+    """A PROCESSING data set over stored bytes, with its INGEST job; bytes of a refused request are swept later.
+
+    Raises Invalid, TooMany (queue full), Unavailable.
+    """
     columns = {"time_column": time_column, "phase_column": phase_column, "group_column": group_column}
     errors = _name_errors(name)
     errors += [
@@ -45,6 +49,7 @@ def accept_upload(
     if errors:
         raise Invalid("the data set cannot be taken in", errors=tuple(errors))
     with core.database.write() as connection:
+        check_room(connection, core, 1)
         dataset_id = datasets.insert_dataset(
             connection,
             name=name,
@@ -65,8 +70,12 @@ def accept_upload(
             phases_count=0,
         )
         datasets.attach_job(connection, dataset_id, job_id)
+        # Read here, not behind the COMMIT: an outage there would make a 503 of a data set that is stored.
+        dataset = datasets.get_dataset(connection, dataset_id)
+    if dataset is None:  # cannot be: the row is of this transaction
+        raise NotFound(f"there is no data set {dataset_id}")
     core.permits.publish()
-    return get_dataset(core, dataset_id)
+    return dataset
 
 
 def accept_sample(core: Core, *, name: str, sample: str) -> Dataset:

@@ -1,6 +1,5 @@
 """Takes jobs in: validated, checked against the data, stored and committed; only then a permit is sent."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,18 +9,14 @@ from sqlalchemy import Connection
 from ml_training.db import datasets, idempotency, jobs, registry
 from ml_training.db.idempotency import KeptAnswer
 from ml_training.db.job_models import name_models
-from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound, TooMany
+from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
 from ml_training.domain.records import Job
 from ml_training.domain.specs import CompareSpec, TestSpec, fingerprint, parse_spec, spec_json
 from ml_training.domain.states import JobType
 from ml_training.services.core import Core
 from ml_training.services.feasibility import Feasible, Submitted, check_feasible
+from ml_training.services.room import check_room
 
-RATE_WINDOWS_SECONDS = (10.0, 60.0, 600.0)
-FEW_ENDS = 10  # fewer say nothing about a rate
-MOST_COUNTED = 10_000
-UNKNOWN_RETRY_AFTER_SECONDS = 60
-LONGEST_RETRY_AFTER_SECONDS = 3_600
 PERMITS_A_BATCH = 16  # the relay sends the rest as slots become free
 
 
@@ -59,11 +54,11 @@ def submit_job(core: Core, body: object, *, idempotency_key: str | None = None) 
         raise Invalid("the job spec is wrong", errors=errors)
     print_ = fingerprint(spec_json(spec))
     if idempotency_key is not None and (kept := _kept(core, idempotency_key, print_)) is not None:
-        return _job_of(core, kept[0]["job_id"])
+        return _still_there(kept)
     checked = _Checked(spec, check_feasible(core, spec))
-    [outcome] = _store(core, [checked], idempotency_key, print_, _store_one)
+    stored = _store(core, [checked], idempotency_key, print_, _store_one)
     core.permits.publish()
-    return _job_of(core, outcome["job_id"])
+    return _still_there(stored)
 
 
 def submit_batch(core: Core, bodies: Sequence[object], *, idempotency_key: str | None = None) -> list[BatchItem]:
@@ -73,12 +68,13 @@ def submit_batch(core: Core, bodies: Sequence[object], *, idempotency_key: str |
         raise Invalid(f"a batch holds 1 to {core.limits.batch_jobs} jobs, this one {len(bodies)}")
     parsed = [parse_spec(body, max_runtime_seconds=core.limits.runtime_seconds) for body in bodies]
     print_ = fingerprint([_printed(spec, errors) for spec, errors in parsed])
-    outcomes = None if idempotency_key is None else _kept(core, idempotency_key, print_)
-    if outcomes is None:
-        items = [errors if spec is None else _check_item(core, spec) for spec, errors in parsed]
-        outcomes = _store(core, items, idempotency_key, print_, _store_or_refuse)
-        core.permits.publish(min(PERMITS_A_BATCH, sum("job_id" in outcome for outcome in outcomes)))
-    return _batch_items(core, outcomes)
+    kept = None if idempotency_key is None else _kept(core, idempotency_key, print_)
+    if kept is not None:
+        return kept
+    items = [errors if spec is None else _check_item(core, spec) for spec, errors in parsed]
+    stored = _store(core, items, idempotency_key, print_, _store_or_refuse)
+    core.permits.publish(min(PERMITS_A_BATCH, sum(item.job is not None for item in stored)))
+    return stored
 
 
 def _check_item(core: Core, spec: Submitted) -> _Item:
@@ -100,18 +96,19 @@ def _store(
     key: str | None,
     print_: str,
     store: Callable[[Connection, Any], _Outcome],
-) -> list[_Outcome]:
+) -> list[BatchItem]:
     try:
         with core.database.write() as connection:
-            _check_room(connection, core, sum(isinstance(item, _Checked) for item in items))
+            check_room(connection, core, sum(isinstance(item, _Checked) for item in items))
             outcomes = [store(connection, item) for item in items]
             _keep(connection, key, KeptAnswer(print_, outcomes))
+            # Read here, not behind the COMMIT: an outage there would make a 503 of jobs that are stored.
+            return _answers(connection, outcomes)
     except _KeyTaken:
         kept = _kept(core, str(key), print_)
         if kept is None:
             raise Conflict(f"Idempotency-Key {key!r} is in use: try again") from None
         return kept
-    return outcomes
 
 
 def _keep(connection: Connection, key: str | None, answer: KeptAnswer) -> None:
@@ -165,24 +162,6 @@ def _models(spec: Submitted) -> dict[str, int]:
     return {}
 
 
-def _check_room(connection: Connection, core: Core, wanted: int) -> None:
-    excess = jobs.count_pending(connection) + wanted - core.limits.pending_jobs if wanted else 0
-    if excess > 0:
-        raise TooMany(
-            f"the queue is full ({core.limits.pending_jobs} PENDING jobs): submit again later",
-            retry_after=_seconds_until_room(connection, excess),
-        )
-
-
-def _seconds_until_room(connection: Connection, excess: int) -> int:
-    """How long the fleet takes to end so many jobs, at the rate of the last seconds, or minutes."""
-    for window in RATE_WINDOWS_SECONDS:
-        ended = jobs.ended_since(connection, window, at_most=MOST_COUNTED)
-        if ended >= FEW_ENDS:
-            return min(LONGEST_RETRY_AFTER_SECONDS, max(1, math.ceil(excess * window / ended)))
-    return UNKNOWN_RETRY_AFTER_SECONDS
-
-
 def _check_key(core: Core, key: str | None) -> None:
     if key is None:
         return
@@ -191,34 +170,32 @@ def _check_key(core: Core, key: str | None) -> None:
         raise Invalid(f"Idempotency-Key must be 1 to {longest} printable ASCII characters")
 
 
-def _kept(core: Core, key: str, print_: str) -> list[_Outcome] | None:
+def _kept(core: Core, key: str, print_: str) -> list[BatchItem] | None:
     with core.database.read() as connection:
         answer = idempotency.find_answer(connection, key)
-    if answer is None:
-        return None
-    if answer.fingerprint != print_:
-        raise Conflict(f"Idempotency-Key {key!r} was used for another request: choose a new key")
-    return answer.outcome
+        if answer is None:
+            return None
+        if answer.fingerprint != print_:
+            raise Conflict(f"Idempotency-Key {key!r} was used for another request: choose a new key")
+        return _answers(connection, answer.outcome)
 
 
 def _printed(spec: Submitted | None, errors: tuple[FieldError, ...]) -> object:
     return spec_json(spec) if spec is not None else [[error.pointer, error.detail] for error in errors]
 
 
-def _job_of(core: Core, job_id: int) -> Job:
-    with core.database.read() as connection:
-        job = jobs.get_job(connection, job_id)
+def _still_there(answer: Sequence[BatchItem]) -> Job:
+    job = answer[0].job
     if job is None:
-        raise NotFound(f"job {job_id} has been removed by retention")
+        raise NotFound("the job that this key stands for has been removed by retention")
     return job
 
 
-def _batch_items(core: Core, outcomes: Sequence[_Outcome]) -> list[BatchItem]:
-    with core.database.read() as connection:
-        return [
-            BatchItem(
-                jobs.get_job(connection, outcome["job_id"]) if "job_id" in outcome else None,
-                tuple(FieldError(**error) for error in outcome.get("errors", ())),
-            )
-            for outcome in outcomes
-        ]
+def _answers(connection: Connection, outcomes: Sequence[_Outcome]) -> list[BatchItem]:
+    return [
+        BatchItem(
+            jobs.get_job(connection, outcome["job_id"]) if "job_id" in outcome else None,
+            tuple(FieldError(**error) for error in outcome.get("errors", ())),
+        )
+        for outcome in outcomes
+    ]

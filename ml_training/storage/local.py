@@ -7,6 +7,8 @@ Sweeper and put may meet on the same content: the sweeper finds an old object wi
 "already there". So a put restarts the age (mtime), and `delete(older_than=...)` first renames the object away, then
 looks at its age again, and renames it back if a put came in between. A put that comes after the rename finds nothing
 and writes the object anew.
+
+"Already there" means the right bytes: what a put finds damaged it replaces, so the same upload or training mends it.
 """
 
 import hashlib
@@ -34,7 +36,7 @@ class LocalStorage:
     def put_bytes(self, kind: str, data: bytes) -> StoredObject:
         """See Storage."""
         sha256 = hashlib.sha256(data).hexdigest()
-        if self._touch(key_of(kind, sha256)):
+        if self._has(key_of(kind, sha256), sha256):
             return StoredObject(key_of(kind, sha256), sha256, len(data))
         return self.put_stream(kind, [data], limit_bytes=len(data))
 
@@ -43,7 +45,7 @@ class LocalStorage:
         with self._temporary() as temporary:
             sha256, size = _write(temporary, chunks, limit_bytes=limit_bytes)
             key = key_of(kind, sha256)
-            if not self._touch(key):
+            if not self._has(key, sha256):
                 self._publish(temporary, key)
             return StoredObject(key, sha256, size)
 
@@ -54,7 +56,7 @@ class LocalStorage:
         _fsync(path)
         sha256, size = directory_hash(path)
         key = key_of(kind, sha256)
-        if self._touch(key):
+        if self._has(key, sha256):
             shutil.rmtree(path)
         else:
             self._publish(path, key)
@@ -135,13 +137,19 @@ class LocalStorage:
         finally:
             _remove(path)
 
-    def _touch(self, key: str) -> bool:
-        """Restart the age of an object; False when there is none."""
+    def _has(self, key: str, sha256: str) -> bool:
+        """Restart the age of an object; False when there is none, or none any more because its bytes were damaged."""
+        path = self.path(key)
         try:
-            os.utime(self.path(key))
+            os.utime(path)
         except FileNotFoundError:
             return False
-        return True
+        if self.verify(key, sha256):
+            return True
+        if path.is_dir():  # a file is replaced in one step, a directory cannot be
+            with self._temporary() as damaged, suppress(FileNotFoundError):
+                path.rename(damaged)
+        return False
 
     def _publish(self, source: Path, key: str) -> None:
         target = self.path(key)

@@ -78,6 +78,17 @@ def test_the_same_content_again_writes_nothing_and_restarts_its_age(storage: Sto
     assert dict(storage.list_keys())[key] < 60
 
 
+def test_the_same_content_again_mends_what_was_damaged(storage: Storage) -> None:
+    file = storage.put_bytes(Kind.ARTIFACT, b"a model")
+    storage.path(file.key).write_bytes(b"a mOdel")
+    assert storage.put_bytes(Kind.ARTIFACT, b"a model") == file
+    assert storage.read_bytes(file.key, sha256=file.sha256) == b"a model"
+    key = put_directory(storage, a=b"1", b=b"2")
+    (storage.path(key) / "a").write_bytes(b"3")
+    assert put_directory(storage, a=b"1", b=b"2") == key
+    assert {path.name: path.read_bytes() for path in storage.path(key).iterdir()} == {"a": b"1", "b": b"2"}
+
+
 def test_a_stream_over_the_limit_is_refused_before_it_is_read_to_the_end(storage: Storage, root: Path) -> None:
     seen = []
 

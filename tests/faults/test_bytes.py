@@ -16,7 +16,7 @@ from ml_training.services.registry import open_artifact
 from ml_training.services.submit import submit_job
 from ml_training.services.verify import violations
 from ml_training.storage.base import StoredObject
-from tests.faults.small import models, ready_data, submit_train
+from tests.faults.small import check, models, ready_data, submit_train
 from tests.support.deadly import work
 
 DAMAGE: dict[str, Callable[[Path], None]] = {
@@ -72,8 +72,10 @@ def test_a_damaged_artifact_is_neither_handed_out_nor_used_and_is_found(
     assert f"model {model.id} " in found
     again = submit_train(core, dataset_id)
     assert work(database_url, root)
-    healed = get_job(core, again).status is JobStatus.COMPLETED
-    assert healed, "the same job again is not stopped by the damaged bytes of the first"
+    assert get_job(core, again).status is JobStatus.COMPLETED
+    for healed in (model, models(core)[again]):
+        assert open_artifact(core, healed.id).sha256 == model.artifact_sha256, "the same training brings the bytes back"
+    check(core)
 
 
 def test_an_artifact_exchanged_for_that_of_another_model_is_not_used(

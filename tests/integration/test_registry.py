@@ -123,6 +123,8 @@ def test_models_are_found_by_name_alias_and_type(core: Core, dataset_id: int, ve
         return [model.id for model in read.list_models(core, **filters).items]
 
     assert found() == [ridge, other, third, second, first]
+    assert all(model.details == model.lineage == {} for model in read.list_models(core).items), "they may be long"
+    assert read.get_model(core, ridge).lineage
     assert found(name="churn") == [ridge, third, second, first]
     assert found(name="churn", model_type="lightgbm") == [third, second, first]
     assert found(alias="champion") == [other, first]

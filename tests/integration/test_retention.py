@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import insert, select, text
 
-from ml_training.db import idempotency, ledger
+from ml_training.db import idempotency, ledger, retention
 from ml_training.db.events import append_events
 from ml_training.db.idempotency import KeptAnswer
 from ml_training.db.stats import open_stats
@@ -52,6 +52,7 @@ def totals(core: Core) -> list[tuple[str, str, int]]:
 
 def test_old_jobs_go_in_batches_and_no_counter_falls(core: Core, story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "RETENTION_BATCH", 2)
+    monkeypatch.setattr(retention, "IDS_A_QUERY", 1)
     with core.database.write() as connection:
         ledger.fold(connection, limit=3)
     before = totals(core)

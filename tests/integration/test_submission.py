@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,16 @@ import numpy as np
 import pytest
 
 from ml_training.db import datasets, heartbeats, jobs
-from ml_training.domain.errors import Conflict, Invalid, NotFound, TooMany
+from ml_training.db.engine import Database
+from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound, TooMany, Unavailable
 from ml_training.domain.limits import Limits
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
 from ml_training.local.redis_server import start_redis
-from ml_training.queue.permits import open_permits
+from ml_training.queue.permits import Permits, open_permits
 from ml_training.selection.index import Column, ColumnKind, write_index
 from ml_training.services import read, submit
+from ml_training.services.answers import Answers
 from ml_training.services.core import Core
 from ml_training.services.datasets import accept_sample, accept_upload, delete_dataset, store_upload
 from ml_training.services.feasibility import Feasible, Submitted, check_feasible
@@ -164,7 +167,53 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(core: Core, dataset_id:
     with pytest.raises(TooMany) as refused:
         submit_job(small, spec(dataset_id))
     assert refused.value.retry_after
+    with pytest.raises(TooMany):
+        accept_sample(small, name="data", sample="iris")
     assert len(all_jobs(core)) == 2
+
+
+def test_an_outage_behind_the_commit_does_not_deny_what_is_stored(
+    core: Core, dataset_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(all_jobs(core))
+
+    def away(_self: object) -> None:
+        raise Unavailable("the database is away")
+
+    def publish(_self: object, count: int = 1) -> int:
+        for name in ("read", "write"):
+            monkeypatch.setattr(Database, name, away)
+        return count
+
+    for accept in (
+        lambda: submit_job(core, spec(dataset_id)),
+        lambda: submit_batch(core, [spec(dataset_id)])[0].job,
+        lambda: accept_sample(core, name="data", sample="iris"),
+    ):
+        with monkeypatch.context() as context:
+            context.setattr(Permits, "publish", publish)
+            assert accept() is not None
+        monkeypatch.undo()
+    assert len(all_jobs(core)) == before + 2
+    assert len(read.list_datasets(core, cursor=None, limit=None).items) == 2
+
+
+def test_a_refusal_of_few_reasons_is_kept_and_one_of_many_found_anew() -> None:
+    answers, asked = Answers(), list[str]()
+
+    def refuse(question: str, reasons: int) -> None:
+        def check() -> None:
+            asked.append(question)
+            raise Invalid("wrong", errors=(FieldError("/x", "wrong"),) * reasons)
+
+        with pytest.raises(Invalid) as refused:
+            answers.ask(question, check)
+        assert len(refused.value.errors) == reasons
+
+    for _ in range(3):
+        refuse("few", 20)
+        refuse("many", 21)
+    assert Counter(asked) == {"few": 1, "many": 3}
 
 
 @pytest.mark.parametrize(("every", "count", "one", "many"), [(2.0, 30, 2, 22), (1.2, 50, 1, 13), (30.0, 12, 50, 550)])

@@ -55,6 +55,7 @@ def test_every_answer_has_the_security_headers(client: FlaskClient, path: str) -
         {"Origin": "https://evil.example"},
         {"Origin": "http://localhost.evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
     ],
 )
 @pytest.mark.parametrize("path", ["/api/v1/jobs/1/cancel", "/api/v1/datasets", "/api/v1/jobs"])
