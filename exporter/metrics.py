@@ -134,7 +134,7 @@ JOB_PHASES = _gauge(
     "ml_job_phases_count", "Phases selected, 0 without (a gauge: the name is fixed by contract).", "job_id", "job_type"
 )
 
-# Models: the newest 200, and the scores of the newest 100
+# Models: the newest 200 and 200 older ones with an alias; the scores of 100
 TRAINING_ACCURACY = _gauge(
     "ml_training_accuracy", "Accuracy on the rows that the model was fitted on; absent for regression.", "model_id"
 )

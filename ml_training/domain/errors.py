@@ -88,7 +88,7 @@ class TooMany(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """A part that the request needs is away; nothing was changed."""
+    """A part that the request needs is away; nothing was changed, as far as can be known."""
 
     status = 503
     title = "Service unavailable"

@@ -17,12 +17,13 @@ from ml_training.services.core import Core
 from ml_training.services.feasibility import Feasible, Submitted, check_feasible
 from ml_training.services.room import check_room
 
+GONE = "the job that this key stands for has been removed by retention"
 PERMITS_A_BATCH = 16  # the relay sends the rest as slots become free
 
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """The answer to one spec of a batch: the stored job, or every reason why it was refused."""
+    """The answer to one spec of a batch: the stored job, or every reason why there is none."""
 
     job: Job | None
     errors: tuple[FieldError, ...]
@@ -187,15 +188,16 @@ def _printed(spec: Submitted | None, errors: tuple[FieldError, ...]) -> object:
 def _still_there(answer: Sequence[BatchItem]) -> Job:
     job = answer[0].job
     if job is None:
-        raise NotFound("the job that this key stands for has been removed by retention")
+        raise NotFound(GONE)
     return job
 
 
 def _answers(connection: Connection, outcomes: Sequence[_Outcome]) -> list[BatchItem]:
-    return [
-        BatchItem(
-            jobs.get_job(connection, outcome["job_id"]) if "job_id" in outcome else None,
-            tuple(FieldError(**error) for error in outcome.get("errors", ())),
-        )
-        for outcome in outcomes
-    ]
+    return [_answer_to(connection, outcome) for outcome in outcomes]
+
+
+def _answer_to(connection: Connection, outcome: _Outcome) -> BatchItem:
+    if "job_id" not in outcome:
+        return BatchItem(None, tuple(FieldError(**error) for error in outcome["errors"]))
+    job = jobs.get_job(connection, outcome["job_id"])
+    return BatchItem(job, () if job else (FieldError("", GONE),))

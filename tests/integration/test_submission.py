@@ -12,6 +12,7 @@ import pytest
 
 from ml_training.db import datasets, heartbeats, jobs
 from ml_training.db.engine import Database
+from ml_training.db.retention import forget_jobs
 from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound, TooMany, Unavailable
 from ml_training.domain.limits import Limits
 from ml_training.domain.records import Job
@@ -158,6 +159,23 @@ def test_a_batch_stores_the_good_ones_and_says_what_is_wrong_with_each_other(cor
     again = submit_batch(core, bodies, idempotency_key="batch")
     assert [item.job and item.job.id for item in again] == [item.job and item.job.id for item in items]
     assert len(all_jobs(core)) == 2
+
+
+def test_a_key_whose_jobs_were_forgotten_says_so(core: Core, dataset_id: int) -> None:
+    bodies = [spec(dataset_id), {"job_type": "X"}]
+    for job in (
+        submit_job(core, spec(dataset_id), idempotency_key="k"),
+        submit_batch(core, bodies, idempotency_key="b")[0].job,
+    ):
+        assert job is not None
+        request_cancel(core, job.id)
+    with core.database.write() as connection:
+        assert forget_jobs(connection, older_than_seconds=-1.0, limit=10) >= 2
+    with pytest.raises(NotFound, match="removed by retention"):
+        submit_job(core, spec(dataset_id), idempotency_key="k")
+    gone, wrong = submit_batch(core, bodies, idempotency_key="b")
+    assert (gone.job, "removed by retention" in gone.errors[0].detail) == (None, True)
+    assert wrong.errors[0].pointer == "/job_type"
 
 
 def test_a_full_queue_refuses_and_says_when_to_come_back(core: Core, dataset_id: int) -> None:
