@@ -20,7 +20,7 @@ demo: install ## Like run, but exits with 0 after the sample jobs
 ##@ Develop
 test: $(VENV)/.dev ## Lint, types, architecture and the whole suite on SQLite and PostgreSQL, with a real Redis
 	@$(MAKE) --no-print-directory lint types arch
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 property: $(VENV)/.dev ## Draw SPECS=5000 jobs with SEED=1, good and bad, and hold the service to its promises
 	SPECS=$(or $(SPECS),5000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/property
