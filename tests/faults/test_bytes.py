@@ -24,6 +24,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "cut short": lambda path: _cut(path),
     "removed": lambda path: shutil.rmtree(path) if path.is_dir() else path.unlink(),
 }
+KINDS = [pytest.param(kind, marks=[] if kind == "a bit flipped" else pytest.mark.faults) for kind in DAMAGE]
 
 
 def _file(path: Path) -> Path:
@@ -52,7 +53,7 @@ def failed_with(core: Core, job_id: int, code: ErrorCode) -> bool:
     return job.status is JobStatus.FAILED and job.error is not None and job.error.code == code
 
 
-@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_artifact_is_neither_handed_out_nor_used_and_is_found(
     core: Core, database_url: str, tmp_path: Path, kind: str
 ) -> None:
@@ -92,7 +93,7 @@ def test_an_artifact_exchanged_for_that_of_another_model_is_not_used(
     assert failed_with(core, test, ErrorCode.INTEGRITY), "a whole archive that any reader would take"
 
 
-@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "point",
     [None, "index verified", pytest.param("checkpoint 5 kept", marks=pytest.mark.faults), "trained"],
@@ -115,7 +116,7 @@ def test_a_data_set_changed_before_or_while_it_is_used_makes_no_model(
     assert models(core) == {}
 
 
-@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_upload_damaged_before_it_is_parsed_is_rejected_with_that_reason(
     core: Core, database_url: str, tmp_path: Path, kind: str
 ) -> None:

@@ -51,7 +51,13 @@ def fill_logs() -> None:
         os.dup2(full, descriptor)
 
 
-@pytest.mark.parametrize("point", ["data set read", "checkpoint 5 kept", "trained", "row held for the verdict"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("data set read", marks=pytest.mark.faults), "checkpoint 5 kept",
+        pytest.param("trained", marks=pytest.mark.faults), "row held for the verdict",
+    ],
+)  # fmt: skip
 def test_a_full_disk_delays_a_job_and_loses_nothing(core: Core, database_url: str, tmp_path: Path, point: str) -> None:
     root = tmp_path / "storage"
     dataset_id = ready_data(core, database_url, root)
