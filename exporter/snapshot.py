@@ -59,14 +59,14 @@ class Snapshots:
     def read(self) -> None:
         """Ask every collector that is due. An outage and a broken collector are answers too: nothing is raised."""
         self._asked_at = self._clock()
-        todo = [collector for collector in self._collectors if self._due.get(collector.name, 0.0) <= self._asked_at]
+        waiting = [collector for collector in self._collectors if self._due.get(collector.name, 0.0) <= self._asked_at]
         try:
-            while todo:
-                self._read_some(todo)
+            while waiting:
+                self._read_some(waiting)
         except Unavailable as error:
             self._set_connected(False, why=str(error.__cause__ or error)[:300])
             with self._lock:
-                self._runs.update({collector.name: Run(ok=False, seconds=0.0) for collector in todo})
+                self._runs.update({collector.name: Run(ok=False, seconds=0.0) for collector in waiting})
         else:
             self._good_at = self._asked_at
             self._set_connected(True)
@@ -75,21 +75,21 @@ class Snapshots:
             self.attempted.set()
             self._on_read()
 
-    def _read_some(self, todo: list[Collector]) -> None:
+    def _read_some(self, waiting: list[Collector]) -> None:
         # A failed statement spoils its transaction, so what follows a broken collector is asked in a new one.
         try:
             with open_stats(self._database) as stats:
                 self._ahead = stats.now - self._clock()
-                while todo:
-                    self._ask(todo[0], stats)
-                    del todo[0]
+                while waiting:
+                    self._ask(waiting[0], stats)
+                    del waiting[0]
         except Unavailable:
             raise
         except Exception:
             # The collector's edge: one broken question must not cost the page. Said once, not once a second.
-            if not todo:
+            if not waiting:
                 raise
-            collector = todo.pop(0)
+            collector = waiting.pop(0)
             if self._runs.get(collector.name, Run(ok=True, seconds=0.0)).ok:
                 log.exception("collector_failed", collector=collector.name)
             with self._lock:

@@ -56,7 +56,8 @@ def _refuse_foreign_pages() -> None:
     if request.method in SAFE_METHODS:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if site not in ("same-origin", "none") if site else origin and _host_of(origin) != request.host:
+    is_foreign = site not in ("same-origin", "none") if site else origin and _host_of(origin) != request.host
+    if is_foreign:
         raise Forbidden("a page of another origin sent this: only pages of this service and programs may")
 
 
