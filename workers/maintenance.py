@@ -1,9 +1,10 @@
-"""The loops that keep the queue moving: relay, reaper, fold, upkeep; each tick calls one service. Copies are safe."""
+"""The maintenance process: one thread per loop, each calls one function of `ml_training.maintenance`."""
 
 import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
@@ -17,48 +18,49 @@ from ml_training.maintenance.cleanup import (
 )
 from ml_training.maintenance.reaper import reap_once
 from ml_training.maintenance.relay import relay_once
-from ml_training.process.heartbeat import beat, process_name, remove_heartbeat
+from ml_training.process.heartbeat import Heartbeat
 from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
 
 log = get_logger(__name__)
+JOIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
-    """One thing to do again and again."""
+class MaintenanceLoop:
+    """A function to call again and again; times in seconds."""
 
     name: str
     every: float
     run_once: Callable[[], object]
-    busy_every: float | None = None  # the pause after a tick that found something to do
+    busy_every: float | None = None  # the pause after a call that found something to do
 
 
-def loops(resources: Resources, settings: Settings, process: str) -> tuple[Loop, ...]:
-    """Everything that maintenance does, and how often (seconds)."""
+def maintenance_loops(resources: Resources, settings: Settings) -> tuple[MaintenanceLoop, ...]:
+    """Every loop of the process."""
+    sweep = settings.sweep_seconds
     return (
-        Loop("heartbeat", settings.heartbeat_seconds, lambda: _beat(resources, process)),
-        # A backlog of short jobs eats its permits faster than an idle relay looks.
-        Loop("relay", settings.relay_seconds, lambda: relay_once(resources), busy_every=settings.relay_seconds / 5),
-        Loop("reap", settings.reap_seconds, lambda: reap_once(resources)),
-        Loop("fold", settings.fold_seconds, lambda: fold_ledger_once(resources)),
-        Loop("forget", settings.sweep_seconds, lambda: forget_heartbeats_once(resources)),
-        Loop(
-            "retain",
-            settings.sweep_seconds,
+        # The permits of a backlog of short jobs are used up faster than an idle relay polls.
+        MaintenanceLoop(
+            "relay", settings.relay_seconds, lambda: relay_once(resources), busy_every=settings.relay_seconds / 5
+        ),
+        MaintenanceLoop("reap", settings.reap_seconds, lambda: reap_once(resources)),
+        MaintenanceLoop("fold", settings.fold_seconds, lambda: fold_ledger_once(resources)),
+        MaintenanceLoop("forget_heartbeats", sweep, lambda: forget_heartbeats_once(resources)),
+        MaintenanceLoop(
+            "forget_jobs",
+            sweep,
             lambda: forget_jobs_once(resources, age_seconds=settings.retention_seconds),
             busy_every=settings.retention_pause_seconds,
         ),
-        Loop(
-            "sweep",
-            settings.sweep_seconds,
-            lambda: sweep_storage_once(resources, age_seconds=settings.sweep_age_seconds),
+        MaintenanceLoop(
+            "sweep_storage", sweep, lambda: sweep_storage_once(resources, age_seconds=settings.sweep_age_seconds)
         ),
     )
 
 
-def run_loop(loop: Loop, stop: threading.Event) -> None:
-    """Tick until `stop`; a part that is away is waited for, any other error ends the process loudly."""
+def run_loop(loop: MaintenanceLoop, stop: threading.Event) -> None:
+    """Call until `stop`. During an outage the loop waits; any other error ends the process with a stack trace."""
     while not stop.is_set():
         found: object = None
         try:
@@ -72,40 +74,39 @@ def run_loop(loop: Loop, stop: threading.Event) -> None:
 
 
 def run_maintenance(settings: Settings) -> int:
-    """Run every loop in a thread of its own until SIGTERM or SIGINT; 1 when a loop broke."""
+    """Run every loop in a thread of its own until SIGTERM or SIGINT; returns 1 when a loop raised."""
     configure_logs(settings.log_format, settings.log_level)
-    stop, asked = threading.Event(), threading.Event()
+    stop, requested = threading.Event(), threading.Event()
 
-    def ask(*_: object) -> None:
-        asked.set()
+    def request_stop(*_: object) -> None:
+        requested.set()
         stop.set()
 
-    signal.signal(signal.SIGTERM, ask)
-    signal.signal(signal.SIGINT, ask)
-    resources, process = build_resources(settings), process_name("maintenance")
+    signal.signal(signal.SIGTERM, request_stop)
+    signal.signal(signal.SIGINT, request_stop)
+    resources = build_resources(settings)
+    heartbeat = maintenance_heartbeat(resources, every=settings.heartbeat_seconds)
     threads = [
         threading.Thread(target=run_loop, args=(loop, stop), name=loop.name, daemon=True)
-        for loop in loops(resources, settings, process)
+        for loop in maintenance_loops(resources, settings)
     ]
-    for thread in threads:
+    for thread in (heartbeat, *threads):
         thread.start()
-    log.info("maintenance_runs", loops=[thread.name for thread in threads])
+    log.info("maintenance_started", loops=[thread.name for thread in threads])
     stop.wait()
     for thread in threads:
-        thread.join(timeout=5)
-    _leave(resources, process)
-    return 0 if asked.is_set() else 1
-
-
-def _beat(resources: Resources, process: str) -> None:
-    me = psutil.Process()
-    body = {"pid": me.pid, "rss_bytes": me.memory_info().rss, "storage_free_bytes": resources.storage.free_bytes()}
-    beat(resources.database, process=process, kind="maintenance", body=body)
-
-
-def _leave(resources: Resources, process: str) -> None:
-    try:
-        remove_heartbeat(resources.database, process)
-    except Unavailable as error:
-        log.warning("goodbye_not_written", error=str(error))
+        thread.join(JOIN_SECONDS)
+    heartbeat.stop()
     resources.close()
+    return 0 if requested.is_set() else 1
+
+
+def maintenance_heartbeat(resources: Resources, *, every: float, process: str | None = None) -> Heartbeat:
+    """The heartbeat of a maintenance process; `process` replaces its name."""
+
+    def read_body() -> dict[str, Any]:
+        own, free = psutil.Process(), resources.storage.free_bytes()
+        body = {"pid": own.pid, "rss_bytes": own.memory_info().rss}
+        return body if free is None else {**body, "storage_free_bytes": free}
+
+    return Heartbeat(resources.database, kind="maintenance", every=every, read_body=read_body, process=process)

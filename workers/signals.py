@@ -1,6 +1,7 @@
-"""What happens when a worker starts, shuts down or gets a new child; connected when Celery loads its modules."""
+"""What a worker does when it starts, drains or gets a new child: handlers of Celery's signals, connected at import."""
 
 import os
+from functools import cache
 from typing import Any
 
 from celery import signals
@@ -8,42 +9,40 @@ from celery import signals
 from ml_training.logs import configure_logs
 from workers.app import settings, shape
 from workers.heartbeat import WorkerHeartbeat
+from workers.pool_child import WORKER_VARIABLE, worker_context
 
-WORKER_VARIABLE = "ML_TRAINING_WORKER_NAME"  # hands the parent's name to its children
-_heartbeat: list[WorkerHeartbeat] = []
+
+@cache
+def _heartbeat() -> WorkerHeartbeat:
+    """The heartbeat of this worker, made by the parent of the pool."""
+    return WorkerHeartbeat(settings, slots=shape.concurrency)
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
-def _logs(**_: Any) -> None:
+def _configure_logs(**_: Any) -> None:
     configure_logs(settings.log_format, settings.log_level)
 
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
-def _parent_starts(**_: Any) -> None:
-    heartbeat = WorkerHeartbeat(settings, slots=shape.concurrency)
-    os.environ[WORKER_VARIABLE] = heartbeat.process
-    _heartbeat[:] = [heartbeat]
+def _name_worker(**_: Any) -> None:
+    os.environ[WORKER_VARIABLE] = _heartbeat().process
 
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]
-def _parent_is_ready(**_: Any) -> None:
-    _heartbeat[0].start()
+def _start_heartbeat(**_: Any) -> None:
+    _heartbeat().start()
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
-def _parent_drains(**_: Any) -> None:
-    for heartbeat in _heartbeat:
-        heartbeat.drain()
+def _drain(**_: Any) -> None:
+    _heartbeat().drain()
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
-def _parent_ends(**_: Any) -> None:
-    for heartbeat in _heartbeat:
-        heartbeat.stop()
+def _stop_heartbeat(**_: Any) -> None:
+    _heartbeat().stop()
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
-def _child_starts(**_: Any) -> None:
-    from workers.pool_child import open_worker_context  # here: the parent must not load what a child needs
-
-    open_worker_context(os.environ[WORKER_VARIABLE])
+def _warm_child(**_: Any) -> None:
+    worker_context()

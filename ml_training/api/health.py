@@ -37,8 +37,8 @@ def live() -> Response:
 def ready() -> Response:
     """Jobs can be accepted; names each part. 503 when the database is away."""
     found = readiness(resources())
-    parts = {name: asdict(part) for name, part in found.parts.items()}
+    parts = {name: asdict(part) for name, part in found.components.items()}
     if found.ready:
         return reply({"status": "ready", "parts": parts})
-    detail = "; ".join(f"{name}: {part.detail}" for name, part in found.parts.items() if not part.ok)
+    detail = "; ".join(f"{name}: {part.detail}" for name, part in found.components.items() if not part.ok)
     return problem(503, "Not ready", detail, retry_after=RETRY_AFTER_SECONDS, request_id=g.request_id, parts=parts)

@@ -66,7 +66,7 @@ def download(model_id: int) -> Response:
     with ExitStack() as stack:
         stack.enter_context(context().lane.enter("download"))
         artifact = open_artifact(resources(), model_id)
-        file = stack.enter_context(artifact.path.open("rb"))
+        file = stack.enter_context(artifact.file)
         response = _stream(artifact, file)
         kept = stack.pop_all()  # until the last byte has been sent
         response.call_on_close(kept.close)

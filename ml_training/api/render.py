@@ -8,7 +8,7 @@ from ml_training.domain.records import Comparison, Dataset, Job, JobEvent, Model
 from ml_training.domain.sample_datasets import Sample
 from ml_training.domain.specs import JobType
 from ml_training.domain.states import JobStatus
-from ml_training.services.job_updates import END, JobUpdate, State
+from ml_training.services.job_updates import END, JobUpdate, StateUpdate
 from ml_training.services.queries import Page
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ def job(record: Job) -> Json:
 
 def news(item: JobUpdate) -> tuple[str, Json]:
     """What happened to a job: the kind of the event and its data."""
-    if isinstance(item, State):
+    if isinstance(item, StateUpdate):
         return "progress", {
             "status": item.status,
             "progress": item.progress,

@@ -10,7 +10,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from ml_training.api.app import create_app
-from ml_training.api.beat import start_heartbeat
+from ml_training.api.beat import make_heartbeat
 from ml_training.api.context import Master
 from ml_training.api.memory import limit_arenas
 from ml_training.api.worker import ApiWorker
@@ -52,7 +52,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
 
     def _after_start(self, worker: ApiWorker) -> None:
         self._worker = worker
-        start_heartbeat(worker.wsgi, seconds=self._settings.heartbeat_seconds)
+        make_heartbeat(worker.wsgi, every=self._settings.heartbeat_seconds).start()
 
     def _is_draining(self) -> bool:
         return self._worker is not None and not self._worker.alive

@@ -1,26 +1,27 @@
-"""The invariants that SQL can check, each as a query for the rows that break it."""
+"""The invariants that SQL can check, each as a query for the rows that violate it."""
 
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-TERMINAL = "('COMPLETED', 'FAILED', 'CANCELLED')"
-RESULTS = """(
-    SELECT 'TRAIN' AS job_type, id, job_id, attempt FROM models
-    UNION ALL SELECT 'TEST', id, job_id, attempt FROM test_results
-    UNION ALL SELECT 'COMPARE', id, job_id, attempt FROM comparisons
-)"""
+from ml_training.db.results import RESULT_TABLES
 
-# Each query lists what is wrong: nothing is what it should find.
+TERMINAL = "('COMPLETED', 'FAILED', 'CANCELLED')"
+RESULTS = " UNION ALL ".join(
+    f"SELECT '{result.job_type}' AS job_type, id, job_id, attempt FROM {result.table.name}"
+    for result in RESULT_TABLES.values()
+)
+
+# Each query finds the rows that are wrong, so it should find none.
 QUERIES = {
     "1: a terminal job has an end, another has none": f"""
         SELECT id FROM jobs WHERE (status IN {TERMINAL}) <> (finished_at IS NOT NULL)""",
     "3: a COMPLETED job has its one result, of the attempt that the row names": f"""
-        SELECT j.id FROM jobs j LEFT JOIN {RESULTS} r
+        SELECT j.id FROM jobs j LEFT JOIN ({RESULTS}) r
           ON r.job_id = j.id AND r.job_type = j.job_type AND r.id = j.result_id AND r.attempt = j.attempt
         WHERE j.status = 'COMPLETED' AND j.job_type <> 'INGEST' AND r.id IS NULL""",
     "3: a result belongs to a COMPLETED job": f"""
-        SELECT r.id FROM {RESULTS} r JOIN jobs j ON j.id = r.job_id WHERE j.status <> 'COMPLETED'""",
+        SELECT r.id FROM ({RESULTS}) r JOIN jobs j ON j.id = r.job_id WHERE j.status <> 'COMPLETED'""",
     "3: an INGEST job and its data set agree": f"""
         SELECT j.id FROM jobs j JOIN datasets d ON d.job_id = j.id
         WHERE j.job_type = 'INGEST' AND (
@@ -44,7 +45,7 @@ QUERIES = {
         SELECT id FROM jobs WHERE started_at < created_at - 0.001 OR finished_at < started_at - 0.001""",
 }
 
-# More counted than rows is right: retention removes rows, never counts.
+# Counters above the rows are right: retention removes rows, never counts.
 COUNTERS = f"""
     SELECT r.job_type, r.status, coalesce(c.n, 0), r.n
     FROM (SELECT job_type, status, count(*) AS n FROM jobs WHERE status IN {TERMINAL} GROUP BY job_type, status) AS r

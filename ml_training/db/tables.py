@@ -1,4 +1,6 @@
-"""The tables as SQLAlchemy Core sees them; a test holds them against the migrated schema of both databases."""
+"""The tables in SQLAlchemy Core; a test compares them with the migrated schema of both databases."""
+
+from collections.abc import Iterable
 
 from sqlalchemy import (
     JSON,
@@ -17,6 +19,9 @@ from sqlalchemy import (
     text,
 )
 
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import DatasetStatus, JobStatus
+
 metadata = MetaData()
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -25,20 +30,29 @@ def _id() -> Column[int]:
     return Column("id", BigId, primary_key=True, autoincrement=True)
 
 
-def _time(name: str, *, nullable: bool = False) -> Column[float]:
+def _double(name: str, *, nullable: bool = False) -> Column[float]:
     return Column(name, Double, nullable=nullable)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[float]:
+    """Unix seconds of the database's clock."""
+    return _double(name, nullable=nullable)
 
 
 def _text(name: str, *, nullable: bool = False) -> Column[str]:
     return Column(name, Text, nullable=nullable)
 
 
-def _count(name: str, *, nullable: bool = False) -> Column[int]:
+def _integer(name: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
 
 
-def _to(name: str, target: str, *, nullable: bool = False) -> Column[int]:
+def _foreign_key(name: str, target: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, BigId, ForeignKey(target), nullable=nullable)
+
+
+def _quoted(values: Iterable[str]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
 
 
 datasets = Table(
@@ -54,11 +68,11 @@ datasets = Table(
     _text("group_column", nullable=True),
     _text("raw_key"),
     _text("raw_sha256"),
-    _count("raw_bytes"),
+    _integer("raw_bytes"),
     _text("index_key", nullable=True),
     _text("index_sha256", nullable=True),
-    _count("index_bytes"),
-    _count("rows", nullable=True),
+    _integer("index_bytes"),
+    _integer("rows", nullable=True),
     Column("columns", Integer, nullable=True),
     Column("profile", JSON, nullable=True),
     Column("reasons", JSON, nullable=False),
@@ -66,7 +80,7 @@ datasets = Table(
     _time("created_at"),
     _time("deleted_at", nullable=True),
     UniqueConstraint("name", "version", name="datasets_name_version"),
-    CheckConstraint("status IN ('PROCESSING', 'READY', 'REJECTED')", name="datasets_status"),
+    CheckConstraint(f"status IN ({_quoted(DatasetStatus)})", name="datasets_status"),
     sqlite_autoincrement=True,
 )
 
@@ -78,20 +92,20 @@ jobs = Table(
     _text("model_type"),
     _text("status"),
     Column("spec", JSON, nullable=False),
-    _to("dataset_id", "datasets.id", nullable=True),
+    _foreign_key("dataset_id", "datasets.id", nullable=True),
     Column("priority", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
-    _time("max_runtime_seconds"),
-    _time("runtime_seconds"),
+    _double("max_runtime_seconds"),
+    _double("runtime_seconds"),
     _time("lease_until", nullable=True),
     _text("worker", nullable=True),
-    _time("progress"),
+    _double("progress"),
     _text("progress_message"),
-    _time("eta_seconds", nullable=True),
+    _double("eta_seconds", nullable=True),
     Column("features_count", Integer, nullable=True),
     Column("phases_count", Integer, nullable=False),
-    _count("rows_used", nullable=True),
+    _integer("rows_used", nullable=True),
     _time("created_at"),
     _time("run_after"),
     _time("attempt_started_at", nullable=True),
@@ -101,23 +115,17 @@ jobs = Table(
     _text("error_message", nullable=True),
     _text("error_hint", nullable=True),
     Column("result_id", BigId, nullable=True),
-    CheckConstraint("job_type IN ('TRAIN', 'TEST', 'COMPARE', 'INGEST')", name="jobs_job_type"),
-    CheckConstraint("status IN ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED')", name="jobs_status"),
+    CheckConstraint(f"job_type IN ({_quoted(JobType)})", name="jobs_job_type"),
+    CheckConstraint(f"status IN ({_quoted(JobStatus)})", name="jobs_status"),
     CheckConstraint("priority BETWEEN 1 AND 10 AND attempt >= 0", name="jobs_ranges"),
     CheckConstraint("progress >= 0 AND progress <= 1", name="jobs_progress"),
     CheckConstraint("(status = 'RUNNING') = (lease_until IS NOT NULL)", name="jobs_lease"),
     CheckConstraint("(status = 'COMPLETED') = (result_id IS NOT NULL)", name="jobs_result"),
     sqlite_autoincrement=True,
 )
-_live = jobs.c.status.in_(["PENDING", "RUNNING"])
-Index(
-    "jobs_due", jobs.c.priority, jobs.c.id,
-    sqlite_where=jobs.c.status == "PENDING", postgresql_where=jobs.c.status == "PENDING",
-)  # fmt: skip
-Index(
-    "jobs_leases", jobs.c.lease_until,
-    sqlite_where=jobs.c.status == "RUNNING", postgresql_where=jobs.c.status == "RUNNING",
-)  # fmt: skip
+_pending, _running = jobs.c.status == "PENDING", jobs.c.status == "RUNNING"
+Index("jobs_due", jobs.c.priority, jobs.c.id, sqlite_where=_pending, postgresql_where=_pending)
+Index("jobs_leases", jobs.c.lease_until, sqlite_where=_running, postgresql_where=_running)
 Index("jobs_finished", jobs.c.finished_at)
 Index("jobs_dataset", jobs.c.dataset_id)
 
@@ -159,10 +167,10 @@ checkpoints = Table(
     _id(),
     Column("job_id", BigId, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("attempt", Integer, nullable=False),
-    _count("done"),
+    _integer("done"),
     Column("key", Text, nullable=False, index=True),
     _text("sha256"),
-    _count("bytes"),
+    _integer("bytes"),
     _time("created_at"),
     sqlite_autoincrement=True,
 )
@@ -177,16 +185,16 @@ models = Table(
     _text("task"),
     Column("job_id", BigId, nullable=False, unique=True),
     Column("attempt", Integer, nullable=False),
-    _to("dataset_id", "datasets.id"),
+    _foreign_key("dataset_id", "datasets.id"),
     _text("dataset_sha256"),
     _text("artifact_key"),
     _text("artifact_sha256"),
-    _count("artifact_bytes"),
+    _integer("artifact_bytes"),
     Column("scores", JSON, nullable=False),
     Column("details", JSON, nullable=False),
     Column("lineage", JSON, nullable=False),
-    _time("train_accuracy", nullable=True),
-    _time("test_accuracy", nullable=True),
+    _double("train_accuracy", nullable=True),
+    _double("test_accuracy", nullable=True),
     _time("created_at"),
     _time("deleted_at", nullable=True),
     Column("description", Text, nullable=False, server_default=text("''")),
@@ -205,7 +213,7 @@ model_aliases = Table(  # the key makes an alias point to one version of a name
 )
 Index("model_aliases_alias", model_aliases.c.alias, model_aliases.c.model_id)
 
-job_models = Table(  # the models that a TEST or COMPARE names
+job_models = Table(  # the models that a job names
     "job_models",
     metadata,
     Column("job_id", BigId, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
@@ -218,14 +226,14 @@ test_results = Table(
     _id(),
     Column("job_id", BigId, nullable=False, unique=True),
     Column("attempt", Integer, nullable=False),
-    _to("model_id", "models.id"),
-    _to("dataset_id", "datasets.id"),
-    _count("rows"),
+    _foreign_key("model_id", "models.id"),
+    _foreign_key("dataset_id", "datasets.id"),
+    _integer("rows"),
     Column("scores", JSON, nullable=False),
     Column("overlap", Boolean, nullable=False),
     Column("degradation", JSON, nullable=False),
     Column("overfitted", Boolean, nullable=True),
-    _time("accuracy", nullable=True),
+    _double("accuracy", nullable=True),
     Column("details", JSON, nullable=False),
     _time("created_at"),
     sqlite_autoincrement=True,
@@ -237,17 +245,17 @@ comparisons = Table(
     _id(),
     Column("job_id", BigId, nullable=False, unique=True),
     Column("attempt", Integer, nullable=False),
-    _to("dataset_id", "datasets.id"),
+    _foreign_key("dataset_id", "datasets.id"),
     _text("metric"),
-    _count("rows"),
-    _to("winner_model_id", "models.id", nullable=True),
+    _integer("rows"),
+    _foreign_key("winner_model_id", "models.id", nullable=True),
     Column("ranking", JSON, nullable=False),
     Column("significance", JSON, nullable=False),
     _time("created_at"),
     sqlite_autoincrement=True,
 )
 
-versions = Table(  # the last version given out under a name; it never falls, so that versions are not used twice
+versions = Table(  # the last version used under a name; it never falls, so no version is used twice
     "versions",
     metadata,
     Column("kind", Text, primary_key=True),
@@ -273,8 +281,8 @@ ledger = Table(
     _id(),
     *(_text(name) for name in _LEDGER),
     Column("bucket", Integer, nullable=False),  # -1: not in the histogram
-    _time("seconds"),
-    _count("rows"),
+    _double("seconds"),
+    _integer("rows"),
     sqlite_autoincrement=True,
 )
 ledger_totals = Table(
@@ -282,7 +290,7 @@ ledger_totals = Table(
     metadata,
     *(Column(name, Text, primary_key=True) for name in _LEDGER),
     Column("bucket", Integer, primary_key=True),
-    _count("n"),
-    _time("seconds"),
-    _count("rows"),
+    _integer("n"),
+    _double("seconds"),
+    _integer("rows"),
 )

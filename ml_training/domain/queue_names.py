@@ -1,4 +1,4 @@
-"""Names that both ends of the queue use."""
+"""The names of tasks, queues and events that senders and receivers share."""
 
 TASK_RUN = "ml_training.run"  # a permit: "run one job"; which one, the database decides at the claim
 QUEUE = "ml_training"

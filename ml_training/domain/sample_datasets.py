@@ -1,4 +1,4 @@
-"""The sample data sets that ship with scikit-learn: what the API lists; a worker makes the files."""
+"""The sample data sets of scikit-learn, as the API lists them; a worker writes the files."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +16,7 @@ class Sample:
     target: str = "target"
 
 
+SAMPLE_FORMAT = "sample"  # the file format of a data set whose bytes a worker writes
 SAMPLES: dict[str, Sample] = {
     sample.name: sample
     for sample in (

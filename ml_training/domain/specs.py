@@ -1,10 +1,14 @@
-"""What a user may ask for: the job specs, discriminated by `job_type`, closed and strict."""
+"""The job types and their specs: what each one asks for, which models it names, and what its result is called.
+
+A spec class is the one description of a job type; `JobSpec` is the union of those that users submit.
+"""
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, StrictInt, TypeAdapter, ValidationError, field_validator
 
@@ -12,7 +16,6 @@ from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, P
 from ml_training.domain.errors import FieldError
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, Time
-from ml_training.domain.specs import JobType
 from ml_training.domain.targets import Target
 from ml_training.domain.validation import FeatureEngineering, Holdout, Validation
 
@@ -21,15 +24,32 @@ REGRESSION_METRICS = ("rmse", "mae", "r2", "mape")
 LOWER_IS_BETTER = frozenset({"log_loss", "fpr", "fnr", "rmse", "mae", "mape"})
 
 
-class Runnable(Spec):
-    """What every submitted job can say about when and how long it runs."""
+class JobType(StrEnum):
+    """What a job does. INGEST is created with a data set and cannot be submitted."""
+
+    TRAIN = "TRAIN"
+    TEST = "TEST"
+    COMPARE = "COMPARE"
+    INGEST = "INGEST"
+
+
+class SubmittedSpec(Spec):
+    """What the specs of all submitted jobs have in common."""
+
+    result_field: ClassVar[str]  # the field of `result` that holds the id of the job's result
 
     priority: Annotated[StrictInt, Field(ge=1, le=10)] = 5
     max_runtime_seconds: Annotated[StrictInt, Field(ge=1)] | None = None
 
+    def model_ids_by_pointer(self) -> Mapping[str, int]:
+        """The stored models that the spec names, by the JSON pointer of the field: {"/model_ids/0": 7, ...}."""
+        return {}
 
-class TrainSpec(Runnable):
+
+class TrainSpec(SubmittedSpec):
     """Train one model."""
+
+    result_field = "model_id"
 
     job_type: Literal["TRAIN"]
     model_name: Name
@@ -82,10 +102,12 @@ class TrainSpec(Runnable):
         return rounds
 
 
-class TestSpec(Runnable):
+class TestSpec(SubmittedSpec):
     """Evaluate one model on a data set."""
 
-    __test__ = False  # not a test class, whatever its name
+    __test__ = False  # pytest must not collect this class
+
+    result_field = "test_result_id"
 
     job_type: Literal["TEST"]
     model_id: Id
@@ -99,9 +121,15 @@ class TestSpec(Runnable):
     def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
         return _after(end, info.data.get("test_start"), "test_start")
 
+    def model_ids_by_pointer(self) -> Mapping[str, int]:
+        """See SubmittedSpec."""
+        return {"/model_id": self.model_id}
 
-class CompareSpec(Runnable):
+
+class CompareSpec(SubmittedSpec):
     """Rank 2 to 20 models on the same rows."""
+
+    result_field = "comparison_id"
 
     job_type: Literal["COMPARE"]
     model_ids: Annotated[list[Id], Field(min_length=2, max_length=20)]
@@ -127,18 +155,30 @@ class CompareSpec(Runnable):
             raise ValueError("names a model twice: each model once")
         return ids
 
+    def model_ids_by_pointer(self) -> Mapping[str, int]:
+        """See SubmittedSpec."""
+        return {f"/model_ids/{number}": model_id for number, model_id in enumerate(self.model_ids)}
+
 
 class IngestSpec(Spec):
-    """Parse and profile an uploaded file; made by the service with the data set, never submitted."""
+    """Parse and profile an uploaded file. The service creates this job together with the data set."""
+
+    result_field: ClassVar[str] = "dataset_id"
 
     job_type: Literal["INGEST"]
     dataset_id: Id
 
 
 JobSpec = Annotated[TrainSpec | TestSpec | CompareSpec, Field(discriminator="job_type")]
-StoredSpec = Annotated[TrainSpec | TestSpec | CompareSpec | IngestSpec, Field(discriminator="job_type")]
-_SUBMITTED: TypeAdapter[TrainSpec | TestSpec | CompareSpec] = TypeAdapter(JobSpec)
-_STORED: TypeAdapter[TrainSpec | TestSpec | CompareSpec | IngestSpec] = TypeAdapter(StoredSpec)
+StoredSpec = Annotated[JobSpec | IngestSpec, Field(discriminator="job_type")]
+_SUBMITTED: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
+_STORED: TypeAdapter[StoredSpec] = TypeAdapter(StoredSpec)
+SPECS: Mapping[JobType, type[SubmittedSpec] | type[IngestSpec]] = {
+    JobType.TRAIN: TrainSpec,
+    JobType.TEST: TestSpec,
+    JobType.COMPARE: CompareSpec,
+    JobType.INGEST: IngestSpec,
+}
 
 
 def _after(end: datetime | None, start: datetime | None, name: str) -> datetime | None:
@@ -147,10 +187,8 @@ def _after(end: datetime | None, start: datetime | None, name: str) -> datetime 
     return end
 
 
-def parse_spec(
-    body: object, *, max_runtime_seconds: int
-) -> tuple[TrainSpec | TestSpec | CompareSpec | None, tuple[FieldError, ...]]:
-    """The validated spec, or None and every reason why it is not one; `params` get their defaults here."""
+def parse_spec(body: object, *, max_runtime_seconds: int) -> tuple[JobSpec | None, tuple[FieldError, ...]]:
+    """The validated spec, or None and every error; `params` get their defaults here."""
     params, errors = _parse_params(body)
     try:
         spec = _SUBMITTED.validate_python(body)
@@ -182,7 +220,7 @@ def _parse_params(body: object) -> tuple[dict[str, Any], tuple[FieldError, ...]]
         return {}, field_errors(error, params, prefix="/params")
 
 
-def stored_spec(body: object) -> TrainSpec | TestSpec | CompareSpec | IngestSpec:
+def stored_spec(body: object) -> StoredSpec:
     """A spec read back from its row; raises pydantic's ValidationError if the row was tampered with."""
     return _STORED.validate_python(body)
 
@@ -200,8 +238,3 @@ def spec_json(spec: BaseModel, *, without: Collection[str] = ()) -> dict[str, An
 def fingerprint(value: object) -> str:
     """SHA-256 of the canonical JSON: equal requests have equal fingerprints."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
-
-
-def model_type_label(spec: TrainSpec | IngestSpec) -> str:
-    """The `model_type` label of a job that does not depend on stored models."""
-    return spec.model_type.value if isinstance(spec, TrainSpec) else "none"

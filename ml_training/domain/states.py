@@ -1,15 +1,6 @@
-"""The states of jobs and data sets, and the only moves between them."""
+"""The states of jobs and data sets, and the transitions between them."""
 
 from enum import StrEnum
-
-
-class JobType(StrEnum):
-    """What a user asked for; INGEST is created with a data set, never submitted by itself."""
-
-    TRAIN = "TRAIN"
-    TEST = "TEST"
-    COMPARE = "COMPARE"
-    INGEST = "INGEST"
 
 
 class JobStatus(StrEnum):
@@ -35,6 +26,7 @@ class JobStatus(StrEnum):
 STATUS_CODES = {status: number for number, status in enumerate(JobStatus, start=1)}
 TERMINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 
+# The database's triggers enforce this table; a test compares every pair of states with what each database accepts.
 TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED}),
     JobStatus.RUNNING: frozenset(TERMINAL | {JobStatus.PENDING}),
@@ -44,15 +36,10 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
 }
 
 
-def may_move(old: JobStatus, new: JobStatus) -> bool:
-    """Whether the transition table allows old -> new."""
-    return new in TRANSITIONS[old]
-
-
 class DatasetStatus(StrEnum):
     """Where a data set stands; READY and REJECTED are final."""
 
-    PROCESSING = "PROCESSING"  # in: accepted at the door, its INGEST job not yet ended
+    PROCESSING = "PROCESSING"  # in: upload accepted; its INGEST job has not ended
     READY = "READY"  # in: INGEST completed and the file is usable
     REJECTED = "REJECTED"  # in: INGEST found the file unusable, failed or was cancelled
 

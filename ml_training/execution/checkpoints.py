@@ -1,4 +1,4 @@
-"""Checkpoints of a running job: bytes first, then a fenced row; the next attempt goes on from the newest good one."""
+"""Checkpoints of a running job: bytes first, then a fenced row; the next attempt resumes from the newest intact one."""
 
 import time
 
@@ -14,7 +14,7 @@ log = get_logger(__name__)
 
 
 class JobCheckpoints:
-    """Keeps the checkpoints of one attempt; called by the training thread only."""
+    """Stores the checkpoints of one attempt; only the training thread calls it."""
 
     def __init__(self, fence: AttemptFence, *, database: Database, storage: Storage, every: float) -> None:
         self._fence = fence
@@ -24,11 +24,11 @@ class JobCheckpoints:
         self._kept = time.monotonic()
 
     def is_due(self) -> bool:
-        """Whether so many seconds have gone by since the last one, or since the start of the attempt."""
+        """Whether `every` seconds have passed since the last one, or since the start of the attempt."""
         return time.monotonic() - self._kept >= self._every
 
     def keep(self, data: bytes, *, done: int) -> None:
-        """Store one. A failure costs only the work since the one before: the training goes on."""
+        """Store one. After a failure the training continues; only the work since the last one is at risk."""
         fence = self._fence
         try:
             stored = self._storage.put_bytes(ObjectKind.CHECKPOINT, data)
@@ -53,7 +53,7 @@ class JobCheckpoints:
 
 
 def load_checkpoint(database: Database, storage: Storage, job_id: int) -> bytes | None:
-    """The newest checkpoint of a job whose bytes are whole; None when there is none."""
+    """The newest checkpoint of a job whose bytes are intact; None when there is none."""
     with database.read() as connection:
         rows = checkpoints.list_checkpoints(connection, job_id)
     for row in rows:

@@ -1,4 +1,4 @@
-"""What a running job reads: its data set and models, with their bytes checked against their rows."""
+"""What a running job reads: its data set and its models; stored bytes are compared with the hashes in their rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,10 @@ from ml_training.storage.base import Storage
 
 
 def load_dataset(database: Database, dataset_id: int, *, deleted_too: bool = False) -> Dataset:
-    """The data set; raises JobFailed when it is gone. Of a deleted one the row stays, and the bytes while a model
-    names it."""
+    """The data set; raises JobFailed when it is gone.
+
+    deleted_too: also a deleted one; its row stays, and its bytes as long as a model was trained on it.
+    """
     with database.read() as connection:
         dataset = datasets.get_dataset(connection, dataset_id, deleted_too=deleted_too)
     if dataset is None:
@@ -21,8 +23,15 @@ def load_dataset(database: Database, dataset_id: int, *, deleted_too: bool = Fal
     return dataset
 
 
-def load_index(storage: Storage, dataset: Dataset) -> SelectionIndex:
-    """The data set's index; raises JobFailed when its bytes are not the ones that were profiled."""
+@contextmanager
+def open_index(storage: Storage, dataset: Dataset) -> Iterator[SelectionIndex]:
+    """The verified index of a data set, on this machine until the end of the block; raises JobFailed."""
+    with storage.local(verified_index_key(storage, dataset)) as path:
+        yield SelectionIndex.open(path)
+
+
+def verified_index_key(storage: Storage, dataset: Dataset) -> str:
+    """The key of the index; raises JobFailed when its bytes are not the ones that were profiled."""
     if dataset.index_key is None or dataset.index_sha256 is None:
         raise JobFailed(ErrorCode.DATASET_REJECTED, f"data set {dataset.id} has no usable data")
     if not storage.verify(dataset.index_key, dataset.index_sha256):
@@ -31,25 +40,25 @@ def load_index(storage: Storage, dataset: Dataset) -> SelectionIndex:
             f"the stored bytes of data set {dataset.id} are damaged or gone",
             hint="restore them from a backup, or upload the file again as a new version",
         )
-    return SelectionIndex.open(storage.path(dataset.index_key))
+    return dataset.index_key
 
 
 @contextmanager
 def assert_unchanged(storage: Storage, dataset: Dataset) -> Iterator[None]:
-    """Round the work on an index: raises JobFailed at its end when the bytes are no longer those it began with.
+    """Raises JobFailed at the end of the block when the bytes of the index changed during the block.
 
-    Its result would be of mixed data; and what a reader of cut or vanished files raises is no defect of the reader.
+    A result would come from mixed data; and an error that a reader raises for cut or removed files is not its defect.
     """
     try:
         yield
     except (OSError, ValueError):
-        load_index(storage, dataset)
+        verified_index_key(storage, dataset)
         raise
-    load_index(storage, dataset)
+    verified_index_key(storage, dataset)
 
 
 def load_models(database: Database, model_ids: list[int]) -> list[Model]:
-    """The models in the order asked for; raises JobFailed when one was deleted meanwhile."""
+    """The models in the order asked for; raises JobFailed when one was deleted after the submission."""
     with database.read() as connection:
         found = [results.get_model(connection, model_id) for model_id in model_ids]
     missing = [str(model_id) for model_id, model in zip(model_ids, found, strict=True) if model is None]

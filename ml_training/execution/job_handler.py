@@ -1,16 +1,45 @@
-"""What a handler hands over when the work is done: how to store the result, in the terminal transaction."""
+"""The contract between `run_job` and the handlers: what a handler gets, and what it returns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from ml_training.db.engine import Database
+from ml_training.domain.limits import Limits
+from ml_training.domain.records import Job
+from ml_training.domain.specs import JobType
+from ml_training.execution.job_reporter import JobReporter
+from ml_training.execution.lease import LeaseTimes
+from ml_training.execution.memory_limit import NO_LIMIT, MemoryLimit
 from ml_training.execution.transitions import AttemptFence
+from ml_training.execution.watchdog import NO_WATCHDOG, Watchdog
+from ml_training.storage.base import Storage
 
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """`store` writes the one result row and returns its id; every file it names is in storage already."""
+    """The work is done. `store` writes the one result row, in the transaction that completes the job, and returns its
+    id; every file that the row names is in the storage already."""
 
     store: Callable[[Connection, AttemptFence], int]
     rows_used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerContext:
+    """What one process of a worker runs jobs with."""
+
+    database: Database
+    storage: Storage
+    limits: Limits
+    worker: str  # the heartbeat row of the worker that this process belongs to
+    threads: int  # for each job
+    times: LeaseTimes
+    handlers: Mapping[JobType, "JobHandler"]
+    send_progress: Callable[[Job, float, str], None]  # to the event channel; must never block
+    memory: MemoryLimit = NO_LIMIT
+    watchdog: Watchdog = NO_WATCHDOG
+
+
+JobHandler = Callable[[WorkerContext, Job, JobReporter], JobOutcome]

@@ -1,4 +1,4 @@
-"""What the training code tells of its work, kept in memory until the lease thread carries it to the database."""
+"""What the training code reports, kept in memory until the lease thread writes it to the database."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -8,17 +8,17 @@ from ml_training.db.jobs import JobProgress
 from ml_training.domain.errors import StopReason
 from ml_training.execution.checkpoints import JobCheckpoints
 
-BUFFER_CAP = 2_000  # events between two writes; beyond that the oldest go, the database keeps 5,000 a job anyway
+BUFFER_CAP = 2_000  # events between two writes; the oldest are dropped then, the database keeps 5,000 per job anyway
 LOG_LINE_CHARACTERS = 1_000
 
 Event = tuple[str, dict[str, Any]]
 
 
 class JobReporter:
-    """The engine's `Reporter` for one attempt; called by the training thread, read by the lease thread."""
+    """The engine's reporter for one attempt; the training thread calls it, the lease thread reads it."""
 
-    def __init__(self, announce: Callable[[float, str], None], checkpoints: JobCheckpoints) -> None:
-        self._announce = announce  # tells the event thread; must never block
+    def __init__(self, send_progress: Callable[[float, str], None], checkpoints: JobCheckpoints) -> None:
+        self._send_progress = send_progress  # to the event thread; must never block
         self._checkpoints = checkpoints
         self._lock = threading.Lock()
         self._fraction = 0.0
@@ -37,7 +37,7 @@ class JobReporter:
             self._eta = eta_seconds
             self._moved = True
             fraction = self._fraction
-        self._announce(fraction, message)
+        self._send_progress(fraction, message)
 
     def scores(self, iteration: int, values: Mapping[str, float]) -> None:
         """Scores after an iteration."""
@@ -53,27 +53,27 @@ class JobReporter:
             self._features, self._moved = count, True
 
     def should_stop(self) -> StopReason | None:
-        """Why the work should end now; None to go on."""
+        """Why the work should stop now; None to continue."""
         return self._stop
 
     def wants_checkpoint(self, *, affordable: bool) -> bool:
-        """Now and then, and whatever it costs before a worker that shuts down hands the job back."""
+        """True when a checkpoint is due and affordable, and always before a draining worker hands the job back."""
         is_due = affordable and self._stop is None and self._checkpoints.is_due()
         return is_due or self._stop is StopReason.DRAIN
 
     def keep_checkpoint(self, data: bytes, *, done: int) -> None:
-        """Store where the training stands."""
+        """Store the state of the training after `done` rounds."""
         self._checkpoints.keep(data, done=done)
 
     def ask_to_stop(self, reason: StopReason) -> bool:
-        """Ask once; True for the first request. A lost fence overrides whatever was asked before."""
-        is_news = self._stop is None or (reason is StopReason.FENCED and self._stop is not StopReason.FENCED)
-        if is_news:
+        """Ask once; True for the first request. A lost fence replaces an earlier reason."""
+        is_first = self._stop is None or (reason is StopReason.FENCED and self._stop is not StopReason.FENCED)
+        if is_first:
             self._stop = reason
-        return is_news
+        return is_first
 
     def has_moved(self) -> bool:
-        """Whether there is progress that `snapshot`, or an event that `take_events` has not given out."""
+        """Whether there is progress or an event that has not been taken yet."""
         return self._moved or bool(self._events)
 
     def snapshot(self) -> JobProgress:

@@ -1,13 +1,12 @@
-"""The lease of a running job: a thread that renews it, carries the progress and heeds requests to stop.
+"""The lease of a running job: a thread that renews it, writes the progress and checks for requests to stop.
 
-The training code never waits for this thread, and this thread never waits for the training code: when a request to
-stop is not heeded within its grace, the thread writes the job's new state itself (fenced) and ends the process.
+The training code never waits for this thread, and this thread never waits for the training code. When the training
+code does not stop within its grace period, the thread writes the job's new state itself (fenced) and ends the process.
 """
 
 import random
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ml_training.db import jobs
@@ -20,15 +19,26 @@ from ml_training.execution import transitions
 from ml_training.execution.job_reporter import Event, JobReporter
 from ml_training.execution.memory_limit import OUT_OF_MEMORY, MemoryLimit
 from ml_training.execution.transitions import AttemptFence
+from ml_training.execution.watchdog import Watchdog
 from ml_training.logs import get_logger
 
 log = get_logger(__name__)
+TIMEOUT = JobError(
+    ErrorCode.TIMEOUT,
+    "max_runtime_seconds is used up, all attempts together",
+    "raise max_runtime_seconds, or use fewer rows, trees or rounds",
+)
+FAILURES = {StopReason.TIMEOUT: TIMEOUT, StopReason.MEMORY: OUT_OF_MEMORY}
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimes:
-    """Seconds: how long a lease lasts, how often it is renewed and looked at, how long a stop may take, and how far
-    apart checkpoints are; after `stall` seconds in which the lease's thread could not run, the process is ended."""
+    """Seconds.
+
+    lease: how long a lease lasts without a renewal; renew: time between renewals; poll: time between checks for
+    requests to stop; cancel_grace, drain_grace: how long the training code may take to stop; checkpoint: time between
+    checkpoints; stall: after this time in which the lease thread could not run, the watchdog ends the process.
+    """
 
     lease: float
     renew: float
@@ -39,14 +49,14 @@ class LeaseTimes:
     stall: float = 180.0
 
     def grace(self, reason: StopReason) -> float:
-        """How long the training code has to leave by itself."""
+        """How long the training code may take to stop by itself."""
         if reason is StopReason.MEMORY:
-            return 0.0  # in another moment the kernel would choose whom to kill
+            return 0.0  # a moment later the kernel would choose a process to kill
         return self.drain_grace if reason is StopReason.DRAIN else self.cancel_grace
 
 
 class Lease(threading.Thread):
-    """Holds one attempt of one job; a context manager round the work."""
+    """Keeps one attempt of one job; a context manager around the work."""
 
     def __init__(
         self,
@@ -55,9 +65,8 @@ class Lease(threading.Thread):
         database: Database,
         reporter: JobReporter,
         times: LeaseTimes,
-        end_process: Callable[[], None],
         memory: MemoryLimit,
-        end_unless_seen: Callable[[float | None], None],
+        watchdog: Watchdog,
     ) -> None:
         super().__init__(name=f"lease-{job.id}", daemon=True)
         self.fence = AttemptFence.of(job)
@@ -65,38 +74,38 @@ class Lease(threading.Thread):
         self._database = database
         self._reporter = reporter
         self._times = times
-        self._end_process = end_process
         self._memory = memory
-        self._end_unless_seen = end_unless_seen
+        self._watchdog = watchdog
         self._done = threading.Event()
         self._renewed = time.monotonic()
         self._stop_by: float | None = None
 
     def __enter__(self) -> "Lease":
-        # Native code that keeps the interpreter's lock would stop the lease's thread too: somebody else must watch.
-        self._end_unless_seen(self._times.stall)
+        # Native code that keeps the interpreter lock stops the lease thread too: only the watchdog still runs then.
+        self._watchdog.feed(self._times.stall)
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self.join()
-        self._end_unless_seen(None)
+        self._watchdog.stop()
 
     def run(self) -> None:
-        """Look at the row every `poll` seconds until the work is done."""
+        """Check the row every `poll` seconds until the work is done."""
         while not self._done.wait(self._times.poll):
-            self._end_unless_seen(self._times.stall)
+            self._watchdog.feed(self._times.stall)
             try:
-                seen = self._look()
+                signals = self._poll()
             except Unavailable as error:
-                # The work goes on: if the row is claimed by another attempt meanwhile, the fence will say so.
+                # The work continues: if another attempt claims the row during the outage, the fence will say so.
                 log.warning("lease_not_renewed", error=str(error))
             else:
-                self._check_stop_signals(seen)
+                self._check_stop_signals(signals)
             self._enforce_stop()
 
-    def _look(self) -> jobs.StopSignals | None:
+    def _poll(self) -> jobs.StopSignals | None:
+        """Renew the lease when it is time, else only read; None when the attempt has lost the job."""
         fence, events = self.fence, list[Event]()
         is_due = time.monotonic() - self._renewed >= self._times.renew
         if not (is_due or self._reporter.has_moved()):
@@ -104,34 +113,34 @@ class Lease(threading.Thread):
                 return jobs.read_stop_signals(connection, job_id=fence.job_id, attempt=fence.attempt)
         try:
             with self._database.write() as connection:
-                seen = jobs.renew(
+                signals = jobs.renew(
                     connection,
                     job_id=fence.job_id,
                     attempt=fence.attempt,
                     lease_seconds=self._times.lease,
                     progress=self._reporter.snapshot(),
                 )
-                if seen is None:
+                if signals is None:
                     transitions.count_refusal(connection, fence, "lease")
                 else:
-                    # Under the row's lock: else the verdict could end the journal while we hold what is missing.
+                    # Under the row's lock: else the end event could be written before events that this thread holds.
                     events = self._reporter.take_events()
                     append_events(connection, job_id=fence.job_id, attempt=fence.attempt, events=events)
         except Unavailable:
             self._reporter.put_back(events)
             raise
         self._renewed = time.monotonic()
-        return seen
+        return signals
 
-    def _check_stop_signals(self, seen: jobs.StopSignals | None) -> None:
+    def _check_stop_signals(self, signals: jobs.StopSignals | None) -> None:
         reason = None
-        if seen is None:
+        if signals is None:
             reason = StopReason.FENCED
-        elif seen.cancel_requested:
+        elif signals.cancel_requested:
             reason = StopReason.CANCEL
-        elif seen.runtime_seconds > self._max_runtime:
+        elif signals.runtime_seconds > self._max_runtime:
             reason = StopReason.TIMEOUT
-        elif seen.draining:
+        elif signals.draining:
             reason = StopReason.DRAIN
         elif self._memory.is_over():
             reason = StopReason.MEMORY
@@ -146,15 +155,15 @@ class Lease(threading.Thread):
         try:
             stop_job(self._database, self.fence, reason)
         except Unavailable as error:
-            log.warning("stop_not_written", error=str(error))  # the reaper will, once the lease has ended
+            log.warning("stop_not_written", error=str(error))  # the reaper writes it, once the lease has ended
             if reason is not StopReason.FENCED:
                 return
         log.warning("job_ended_with_its_process", reason=reason.value)
-        self._end_process()
+        self._watchdog.end_process()
 
 
 def stop_job(database: Database, fence: AttemptFence, reason: StopReason) -> None:
-    """Write what a stopped attempt means for its job; nothing when the attempt has lost the job. Raises Unavailable."""
+    """Write the state of a job whose attempt was stopped; nothing when the attempt has lost it. Raises Unavailable."""
     if reason is StopReason.FENCED:
         return
     with database.write() as connection:
@@ -164,11 +173,3 @@ def stop_job(database: Database, fence: AttemptFence, reason: StopReason) -> Non
             transitions.fail(connection, fence, FAILURES[reason])
         else:
             transitions.hand_back(connection, fence, EndReason.DRAIN, jitter=random.random())  # noqa: S311 - jitter
-
-
-TIMEOUT = JobError(
-    ErrorCode.TIMEOUT,
-    "max_runtime_seconds is used up, all attempts together",
-    "raise max_runtime_seconds, or use fewer rows, trees or rounds",
-)
-FAILURES = {StopReason.TIMEOUT: TIMEOUT, StopReason.MEMORY: OUT_OF_MEMORY}

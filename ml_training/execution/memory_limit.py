@@ -1,4 +1,4 @@
-"""How much memory a job may take: its process is watched, and asked before the kernel has to choose whom to kill."""
+"""The memory limit of a slot: the lease thread stops a job above it before the kernel has to kill a process."""
 
 import contextlib
 import resource
@@ -12,7 +12,9 @@ from ml_training.domain.errors import ErrorCode
 from ml_training.domain.records import JobError
 
 SHARED = 0.9
-RESERVE = 1.25  # allocations fail only beyond this multiple of the limit: the watch comes first, and says why
+RESERVE = (
+    1.25  # allocations fail above this multiple of the limit: usually the lease thread acts first and gives the reason
+)
 OUT_OF_MEMORY = JobError(
     ErrorCode.OUT_OF_MEMORY,
     "the job needs more memory than a worker's slot has",
@@ -22,19 +24,19 @@ OUT_OF_MEMORY = JobError(
 
 @dataclass(frozen=True, slots=True)
 class MemoryLimit:
-    """Bytes that this process may hold for itself; None: as many as it gets."""
+    """Private bytes that this process may use; None: no limit."""
 
     bytes: int | None = None
 
     def is_over(self) -> bool:
-        """Whether it holds more; pages of mapped files do not count, since they can be dropped."""
+        """Whether it uses more; pages of mapped files do not count, since the kernel can drop them."""
         if self.bytes is None:
             return False
         memory = psutil.Process().memory_info()
         return int(memory.rss - getattr(memory, "shared", 0)) > self.bytes
 
     def enforce(self) -> None:
-        """Let allocations fail that go far beyond the limit at once, where the system can do that (Linux)."""
+        """Make single allocations far above the limit fail, where the system can do that (Linux)."""
         if self.bytes is not None and sys.platform == "linux":
             most = int(self.bytes * RESERVE)
             with contextlib.suppress(ValueError, OSError):  # a lower limit is in force already

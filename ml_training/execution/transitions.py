@@ -1,6 +1,6 @@
-"""The ends of a job and the ways back to the queue; each is one compare-and-set inside the caller's transaction.
+"""The transitions of a RUNNING job: FAILED, CANCELLED or back to PENDING; each is one compare-and-set.
 
-An INGEST job takes its data set along: when it ends without a verdict the data set is REJECTED with that reason.
+They run inside the caller's transaction. When an INGEST job ends without a result, its data set becomes REJECTED.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,12 @@ from sqlalchemy import Connection
 
 from ml_training.db import datasets, jobs, ledger
 from ml_training.db.job_events import append_events
-from ml_training.domain.errors import Conflict, ErrorCode, NotFound
+from ml_training.domain.errors import ErrorCode
 from ml_training.domain.records import Job, JobError
 from ml_training.domain.retry import EndReason, decide
 from ml_training.domain.specs import JobType
 from ml_training.domain.states import JobStatus
 from ml_training.logs import get_logger
-from ml_training.services.resources import Resources
 
 log = get_logger(__name__)
 POISON = JobError(
@@ -40,24 +39,11 @@ class AttemptFence:
         return cls(job.id, job.attempt, job.job_type, job.dataset_id)
 
 
-def request_cancel(resources: Resources, job_id: int) -> Job:
-    """Cancel a PENDING job at once, ask a RUNNING one to stop; raises NotFound, or Conflict when it has ended."""
-    with resources.database.write() as connection:
-        job = jobs.request_cancel(connection, job_id)
-        if job is None:
-            raise NotFound(f"there is no job {job_id}")
-        if job.status in (JobStatus.COMPLETED, JobStatus.FAILED):
-            raise Conflict(f"job {job_id} is {job.status.value} already")
-        if job.status is JobStatus.CANCELLED:
-            _reject_dataset(connection, AttemptFence.of(job), "the ingest was cancelled")
-    return job
-
-
 def fail(connection: Connection, fence: AttemptFence, error: JobError) -> bool:
     """RUNNING -> FAILED; False when the attempt has lost the job."""
     done = jobs.fail(connection, job_id=fence.job_id, attempt=fence.attempt, error=error)
     if done:
-        _reject_dataset(connection, fence, error.message)
+        reject_dataset(connection, fence, error.message)
         _append_end_event(connection, fence, JobStatus.FAILED)
     return done
 
@@ -66,20 +52,20 @@ def cancel(connection: Connection, fence: AttemptFence) -> bool:
     """RUNNING -> CANCELLED; False when the attempt has lost the job."""
     done = jobs.cancel_running(connection, job_id=fence.job_id, attempt=fence.attempt)
     if done:
-        _reject_dataset(connection, fence, "the ingest was cancelled")
+        reject_dataset(connection, fence, "the ingest was cancelled")
         _append_end_event(connection, fence, JobStatus.CANCELLED)
     return done
 
 
 def hand_back(connection: Connection, fence: AttemptFence, reason: EndReason, *, jitter: float = 1.0) -> bool:
-    """RUNNING -> PENDING after an attempt without a verdict, or FAILED `poison` at the cap; False when fenced.
+    """RUNNING -> PENDING after an attempt without a result, or FAILED `poison` at the cap; False when fenced.
 
-    A job with a cancel request is CANCELLED instead: waiting, it would never be claimed.
+    A job with a cancel request becomes CANCELLED instead: as PENDING it would never be claimed.
     """
-    seen = jobs.lock_attempt(connection, job_id=fence.job_id, attempt=fence.attempt)
-    if seen is None:
+    signals = jobs.lock_attempt(connection, job_id=fence.job_id, attempt=fence.attempt)
+    if signals is None:
         return False
-    if seen.cancel_requested:
+    if signals.cancel_requested:
         return cancel(connection, fence)
     tries = fence.attempt
     if reason.is_charged:
@@ -93,10 +79,10 @@ def hand_back(connection: Connection, fence: AttemptFence, reason: EndReason, *,
 
 
 def count_refusal(connection: Connection, fence: AttemptFence, what: str) -> None:
-    """Count a write that the fence refused, unless it was only this attempt's own end that went before.
+    """Count a write that the fence refused, unless this attempt itself has ended the job before.
 
-    The lease thread may look once more after the verdict or the hand-back, and the answer to our own COMMIT may have
-    been lost: then the row already says what this attempt wanted. Whoever was reaped is late, whatever came of the job.
+    The lease thread may poll once more after the result or the hand-back, and the answer to our own COMMIT may have
+    been lost: then the row already says what this attempt wanted. An attempt that was reaped is always late.
     """
     job = jobs.get_job(connection, fence.job_id)
     was_taken = job is None or job.attempt != fence.attempt
@@ -109,6 +95,7 @@ def _append_end_event(connection: Connection, fence: AttemptFence, status: JobSt
     append_events(connection, job_id=fence.job_id, attempt=fence.attempt, events=[("end", {"status": status.value})])
 
 
-def _reject_dataset(connection: Connection, fence: AttemptFence, detail: str) -> None:
+def reject_dataset(connection: Connection, fence: AttemptFence, detail: str) -> None:
+    """The data set of an INGEST job that ended without a result becomes REJECTED; nothing for other jobs."""
     if fence.job_type is JobType.INGEST and fence.dataset_id is not None:
         datasets.mark_rejected(connection, fence.dataset_id, [{"row": None, "column": None, "detail": detail}])

@@ -1,4 +1,4 @@
-"""Keeps tables and files in order: folds the ledger, forgets old jobs and dead processes, sweeps files of no row."""
+"""Keeps tables and storage small: folds the ledger, removes old jobs and heartbeats, sweeps unreferenced objects."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from ml_training.services.resources import Resources
 
 log = get_logger(__name__)
 FOLD_BATCH = 10_000
-KEYS_LOOKED_AT = 20_000  # more than jobs may wait: old keys of living jobs never hide those of forgotten ones
-RETENTION_BATCH = 500  # short transactions: nobody waits behind a long one
+KEYS_PER_CALL = 20_000  # more than jobs may wait: old keys of waiting jobs never hide keys of removed jobs
+RETENTION_BATCH = 500  # short transactions: no other writer waits for long
 HEARTBEATS_KEPT_SECONDS = 900.0  # longer than the ten minutes for which a lost worker stays visible
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many objects were looked at and removed."""
+    """How many objects were checked and removed."""
 
     seen: int
     removed: int
@@ -29,26 +29,29 @@ def fold_ledger_once(resources: Resources) -> int:
 
 
 def forget_heartbeats_once(resources: Resources) -> int:
-    """Remove the heartbeat rows of processes long gone; returns how many."""
+    """Remove the heartbeat rows of processes that ended long ago; returns how many."""
     with resources.database.write() as connection:
         return heartbeats.delete_old_heartbeats(connection, older_than_seconds=HEARTBEATS_KEPT_SECONDS)
 
 
 def forget_jobs_once(resources: Resources, *, age_seconds: float) -> int:
-    """Forget a batch of jobs that ended longer ago than this, and keys of such jobs; how many. 0 keeps them all."""
+    """Remove a batch of jobs that ended more than `age_seconds` ago, and the keys of removed jobs; returns how many.
+
+    0 keeps all jobs.
+    """
     if not age_seconds:
         return 0
     with resources.database.write() as connection:
         jobs = retention.forget_jobs(connection, older_than_seconds=age_seconds, limit=RETENTION_BATCH)
     with resources.database.write() as connection:
-        keys = retention.forget_keys(connection, older_than_seconds=age_seconds, limit=KEYS_LOOKED_AT)
+        keys = retention.forget_keys(connection, older_than_seconds=age_seconds, limit=KEYS_PER_CALL)
     if jobs or keys:
-        log.info("old_jobs_forgotten", jobs=jobs, keys=keys)
+        log.info("old_jobs_removed", jobs=jobs, keys=keys)
     return jobs + keys
 
 
 def sweep_storage_once(resources: Resources, *, age_seconds: float) -> Swept:
-    """Remove files older than `age_seconds` that no row names: late attempts, refused uploads, deleted things."""
+    """Remove objects older than `age_seconds` without a row: of late attempts, refused uploads, deleted rows."""
     seen = removed = 0
     resources.storage.sweep_scratch(older_than=age_seconds)
     for key, age in resources.storage.list_keys():

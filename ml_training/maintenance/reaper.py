@@ -1,4 +1,4 @@
-"""Takes jobs back whose lease has ended: the worker is lost, the job is not."""
+"""The reaper: returns jobs to the queue whose lease has expired, because their worker is lost."""
 
 import random
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """How many leases had ended, and how many of those jobs were cancelled instead of given back."""
+    """How many jobs went back to the queue (or FAILED as poison), and how many were cancelled instead."""
 
     handed_back: int
     cancelled: int
 
 
 def reap_once(resources: Resources) -> Reaped:
-    """Decide about every job whose lease has ended, at most BATCH at a time; several reapers are safe."""
+    """Handle every job whose lease has expired, at most BATCH at a time; several reapers may run at once."""
     with resources.database.write() as connection:
         expired = jobs.expired_leases(connection, limit=BATCH)
         cancelled = sum(_reap(connection, lease) for lease in expired)
@@ -35,7 +35,7 @@ def reap_once(resources: Resources) -> Reaped:
 
 def _reap(connection: Connection, lease: ExpiredLease) -> bool:
     fence = AttemptFence(lease.job_id, lease.attempt, lease.job_type, lease.dataset_id)
-    log.warning("lease_ended", job_id=lease.job_id, attempt=lease.attempt)
+    log.warning("lease_expired", job_id=lease.job_id, attempt=lease.attempt)
     if lease.cancel_requested:
         return transitions.cancel(connection, fence)
     transitions.hand_back(connection, fence, EndReason.WORKER_LOST, jitter=random.random())  # noqa: S311 - jitter

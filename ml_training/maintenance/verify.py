@@ -1,6 +1,6 @@
-"""Checks every invariant of the database and the files: `make verify`, or `python -m ml_training.maintenance.verify`.
+"""Checks every invariant of the database and the storage: `make verify`, `python -m ml_training.maintenance.verify`.
 
-Knows only the tables and the store, not the code that writes them. Best at a quiet moment; it changes nothing.
+It reads only the tables and the storage, not the code that writes them. Run it while no job runs; it changes nothing.
 """
 
 import sys
@@ -13,14 +13,14 @@ from ml_training.db.storage_references import needed_objects
 from ml_training.domain.errors import Unavailable
 from ml_training.settings import SettingsError, read_settings
 from ml_training.storage.base import Storage
-from ml_training.storage.local import LocalStorage
+from ml_training.storage.open_storage import open_storage
 
 
 def violations(database: Database, storage: Storage, *, sweep_age_seconds: float) -> Iterator[str]:
-    """A sentence for each invariant that does not hold."""
+    """A sentence for each invariant that is violated."""
     with database.read() as connection:
         for rule, ids in broken_rows(connection):
-            yield f"invariant {rule}: not so for {ids}"
+            yield f"invariant {rule}: violated by {ids}"
         for gap in counter_gaps(connection):
             yield f"invariant 8: a counter is below its rows: {gap}"
         needed = list(needed_objects(connection))
@@ -29,22 +29,18 @@ def violations(database: Database, storage: Storage, *, sweep_age_seconds: float
             yield f"invariant 4: the bytes of {what} are damaged or gone ({key})"
     keys = {key for _, key, _ in needed}
     for key, age in storage.list_keys():
-        # Twice the age: the sweeper comes by only now and then, and bytes of deleted rows wait for it.
+        # Twice the age: the sweeper runs only every few minutes, and the bytes of deleted rows wait for it.
         if key not in keys and age > 2 * sweep_age_seconds:
-            yield f"invariant 4: no row names {key}, and the sweeper has left it"
+            yield f"invariant 4: no row references {key}, and the sweeper has not removed it"
 
 
 def main() -> int:
-    """Print what is violated; 0 when nothing is."""
+    """Print every violation; 0 when there is none, 2 when the check could not run."""
     try:
         settings = read_settings()
         database = open_database(settings.database, pool_size=1)
         check_schema(database)
-        found = list(
-            violations(
-                database, LocalStorage(settings.data_dir / "storage"), sweep_age_seconds=settings.sweep_age_seconds
-            )
-        )
+        found = list(violations(database, open_storage(settings), sweep_age_seconds=settings.sweep_age_seconds))
     except (SettingsError, SchemaError, Unavailable) as error:
         sys.stderr.write(f"cannot verify: {error}\n")
         return 2

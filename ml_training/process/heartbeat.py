@@ -1,31 +1,75 @@
-"""Says in the database that a process lives."""
+"""The heartbeat of a process: a thread that writes the process's row, from which others see that it is alive."""
 
 import os
 import socket
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from ml_training.db import heartbeats
 from ml_training.db.engine import Database
+from ml_training.domain.errors import Unavailable
+from ml_training.logs import get_logger
+
+log = get_logger(__name__)
+LAST_WRITE_SECONDS = 2.0
 
 
 def process_name(kind: str) -> str:
-    """The name of this process in the heartbeat rows: kind@host-pid, unique among those that live."""
+    """The name of this process in the heartbeat rows: kind@host-pid, unique among the living processes."""
     return f"{kind}@{socket.gethostname()}-{os.getpid()}"
 
 
-def beat(database: Database, *, process: str, kind: str, body: dict[str, Any], is_new: bool = False) -> None:
-    """Write one heartbeat, the first with `is_new`; raises Unavailable."""
-    with database.write() as connection:
-        heartbeats.write_heartbeat(connection, process=process, kind=kind, body=body, is_new=is_new)
+class Heartbeat(threading.Thread):
+    """Writes the row of this process every `every` seconds until `stop`.
 
+    kind: api, worker or maintenance; read_body: the JSON body of the row, read before each write.
+    """
 
-def remove_heartbeat(database: Database, process: str) -> None:
-    """Take the row of a process that ends by itself; raises Unavailable."""
-    with database.write() as connection:
-        heartbeats.delete_heartbeat(connection, process)
+    def __init__(
+        self,
+        database: Database,
+        *,
+        kind: str,
+        every: float,
+        read_body: Callable[[], dict[str, Any]],
+        process: str | None = None,
+    ) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self.process = process or process_name(kind)
+        self.database = database
+        self.stopped = threading.Event()
+        self._kind = kind
+        self._every = every
+        self._read_body = read_body
+        self._is_new = True
 
+    def run(self) -> None:
+        """Write until stopped; an error is only logged."""
+        while True:
+            try:
+                self.write_once()
+            except Exception as error:  # noqa: BLE001 - process edge: a failed write is repeated, a dead thread would look like death
+                log.warning("heartbeat_not_written", error=str(error)[:200])
+            if self.stopped.wait(self._every):
+                return
 
-def start_draining(database: Database, process: str) -> None:
-    """Ask the jobs of this process to be handed back; raises Unavailable."""
-    with database.write() as connection:
-        heartbeats.mark_draining(connection, process)
+    def write_once(self) -> None:
+        """Write the row now; raises Unavailable."""
+        body = self._read_body()
+        with self.database.write() as connection:
+            heartbeats.write_heartbeat(
+                connection, process=self.process, kind=self._kind, body=body, is_new=self._is_new
+            )
+        self._is_new = False
+
+    def stop(self) -> None:
+        """Stop and remove the row: the process ends in order."""
+        self.stopped.set()
+        if self.is_alive():
+            self.join(LAST_WRITE_SECONDS)  # a write in progress would bring the row back
+        try:
+            with self.database.write() as connection:
+                heartbeats.delete_heartbeat(connection, self.process)
+        except Unavailable as error:
+            log.warning("heartbeat_not_removed", error=str(error))

@@ -1,6 +1,6 @@
 """The Celery app, made once a process: JSON only, early acknowledgement, no result backend, no retries, no ETA.
 
-The reasons stand beside the settings; the database decides everything else (docs/architecture.md).
+The reasons are beside the settings; the database decides everything else (docs/architecture.md).
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ def make_celery(
 ) -> Celery:
     """A Celery app on `broker_url`; connects lazily. `socket_timeout` seconds bound every answer of the broker.
 
-    max_retries: how often a connection that is refused is tried again at once, None for as long as it takes.
+    max_retries: how often a refused connection is tried again at once; None: until it succeeds.
     """
     app = Celery("ml_training", broker=broker_url, set_as_current=False)
     app.conf.update(

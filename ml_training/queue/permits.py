@@ -1,8 +1,7 @@
-"""Permits: messages that say "run one job"; which one, the database decides at the claim."""
+"""Permits: messages that say "run one job"; the database decides at the claim which one."""
 
-import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -17,32 +16,21 @@ BROKER_ERRORS = (OperationalError, RedisError, OSError)
 
 
 @dataclass(slots=True)
-class PublishCounts:
-    """How many permits were sent, and how many could not be; memory of this process."""
-
-    sent: int = 0
-    failed: int = 0
-
-
-@dataclass(slots=True)
 class Permits:
     """Sends permits and counts those that wait; thread-safe, opened lazily.
 
-    A broker that hangs costs one caller `budget` seconds, after which nobody tries again for `pause` seconds: the
+    When the broker hangs, one caller waits `budget` seconds, and then no caller tries again for `pause` seconds: the
     relay repeats every permit that was not sent.
     """
 
     app: Celery
     pause: float = 2.0
-    counts: PublishCounts = field(default_factory=PublishCounts)
     _closed_until: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def publish(self, count: int = 1) -> int:
         """Send up to `count` permits, best effort; returns how many the broker took. Never raises for the broker."""
         sent = 0
         if time.monotonic() < self._closed_until:
-            self._count(sent, count)
             return sent
         try:
             for _ in range(count):
@@ -51,7 +39,6 @@ class Permits:
         except BROKER_ERRORS as error:
             self._closed_until = time.monotonic() + self.pause
             log.warning("permit_not_sent", error=str(error)[:200])
-        self._count(sent, count - sent)
         return sent
 
     def waiting(self) -> int | None:
@@ -66,11 +53,6 @@ class Permits:
     def close(self) -> None:
         """Close pooled connections."""
         self.app.close()
-
-    def _count(self, sent: int, failed: int) -> None:
-        with self._lock:
-            self.counts.sent += sent
-            self.counts.failed += failed
 
 
 def open_permits(broker_url: str, *, budget: float) -> Permits:

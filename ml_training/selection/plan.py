@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY
 from ml_training.domain.errors import FieldError, Invalid
-from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS, CompareSpec, TestSpec, TrainSpec
+from ml_training.domain.specs import (
+    CLASSIFICATION_METRICS,
+    REGRESSION_METRICS,
+    CompareSpec,
+    JobSpec,
+    TestSpec,
+    TrainSpec,
+)
 from ml_training.domain.states import TaskKind
 from ml_training.domain.validation import TimeSeries
 from ml_training.selection.features import choose_features, missing_features
@@ -33,6 +40,7 @@ __all__ = [
     "ModelSchema",
     "TestPlan",
     "TrainPlan",
+    "plan_job",
     "plan_test",
     "plan_train",
 ]
@@ -77,6 +85,14 @@ class TestPlan:
     y: NDArray[Any]
     dropped: int
     not_covered: int
+
+
+def plan_job(spec: JobSpec, index: SelectionIndex, models: Sequence[ModelSchema]) -> TrainPlan | TestPlan:
+    """The plan of any submitted job; models: the schemas of the models that the spec names, in its order.
+
+    Raises Invalid with every error: the API calls this before it accepts a job.
+    """
+    return plan_train(spec, index) if isinstance(spec, TrainSpec) else plan_test(spec, index, models)
 
 
 def plan_train(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:

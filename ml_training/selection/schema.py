@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ml_training.domain.records import Model
 from ml_training.domain.states import TaskKind
 from ml_training.domain.targets import AnyTarget, stored_target
 from ml_training.selection.index import ColumnKind
@@ -76,6 +77,11 @@ class ModelSchema:
                 for feature in self.features
             ],
         }
+
+    @classmethod
+    def of(cls, model: Model) -> "ModelSchema":
+        """The schema of a stored model."""
+        return cls.from_json(model.details["schema"], model_id=model.id)
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any], *, model_id: int) -> "ModelSchema":

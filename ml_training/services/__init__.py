@@ -1,1 +1,1 @@
-"""Use cases, one transaction each: the only writers of job state."""
+"""What the API offers: one function per use case, one transaction each."""

@@ -1,4 +1,4 @@
-"""Remembers refusals and approvals, so that a thousand equal questions cost one look at the data."""
+"""Caches feasibility checks, so that a thousand equal specs cost one look at the data."""
 
 import threading
 from collections import OrderedDict
@@ -6,37 +6,37 @@ from collections.abc import Callable
 
 from ml_training.domain.errors import FieldError, Invalid
 
-KEPT = 2_000
-MOST_REASONS = 20  # a refusal with more is found anew each time: it may take megabytes
+CACHED_CHECKS = 2_000
+MAX_CACHED_ERRORS = 20  # a result with more is not cached: it may take megabytes
 
 
 class CheckCache:
-    """The last answers by question: passed, or Invalid with its few reasons; thread-safe."""
+    """The last results by key: passed, or Invalid with its errors; thread-safe, least recently used out first."""
 
-    def __init__(self, kept: int = KEPT) -> None:
-        self._kept = kept
+    def __init__(self, size: int = CACHED_CHECKS) -> None:
+        self._size = size
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, tuple[str, tuple[FieldError, ...]] | None] = OrderedDict()
+        self._results: OrderedDict[str, tuple[str, tuple[FieldError, ...]] | None] = OrderedDict()
 
-    def ask(self, question: str, check: Callable[[], None]) -> None:
-        """Run `check` unless the answer is known; raises the Invalid that it raises, or raised before."""
+    def run(self, key: str, check: Callable[[], None]) -> None:
+        """Run `check` unless its result is cached; raises the Invalid that it raises, or raised before."""
         with self._lock:
-            if question in self._known:
-                self._known.move_to_end(question)
-                refusal = self._known[question]
+            if key in self._results:
+                self._results.move_to_end(key)
+                refusal = self._results[key]
                 if refusal is not None:
                     raise Invalid(refusal[0], errors=refusal[1])
                 return
         try:
             check()
         except Invalid as error:
-            if len(error.errors) <= MOST_REASONS:
-                self._keep(question, (error.detail, error.errors))
+            if len(error.errors) <= MAX_CACHED_ERRORS:
+                self._store(key, (error.detail, error.errors))
             raise
-        self._keep(question, None)
+        self._store(key, None)
 
-    def _keep(self, question: str, answer: tuple[str, tuple[FieldError, ...]] | None) -> None:
+    def _store(self, key: str, result: tuple[str, tuple[FieldError, ...]] | None) -> None:
         with self._lock:
-            self._known[question] = answer
-            while len(self._known) > self._kept:
-                self._known.popitem(last=False)
+            self._results[key] = result
+            while len(self._results) > self._size:
+                self._results.popitem(last=False)

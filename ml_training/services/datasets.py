@@ -1,4 +1,4 @@
-"""Takes data sets in: the bytes go to storage, then one transaction creates the row and its INGEST job."""
+"""Creates data sets: the bytes go to storage, then one transaction creates the row and its INGEST job."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,19 +8,18 @@ from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
 from ml_training.domain.file_signatures import SNIFF_BYTES, sniff
 from ml_training.domain.limits import NAME_HINT, is_name
 from ml_training.domain.records import Dataset
-from ml_training.domain.sample_datasets import SAMPLES
+from ml_training.domain.sample_datasets import SAMPLE_FORMAT, SAMPLES
 from ml_training.domain.specs import IngestSpec, JobType, spec_json
 from ml_training.services.queries import get_dataset
 from ml_training.services.queue_limit import check_queue_limit
 from ml_training.services.resources import Resources
 from ml_training.storage.base import ObjectKind, StoredObject
 
-INGEST_PRIORITY = 1  # somebody waits for it, and nothing else on the data set can start before
-SAMPLE_FORMAT = "sample"
+INGEST_PRIORITY = 1  # a user waits for it, and no other job on the data set can start before
 
 
 def store_upload(resources: Resources, file_format: str, chunks: Iterable[bytes]) -> StoredObject:
-    """Stream an upload to storage; raises Invalid when its first bytes are evidently of another kind, or TooLarge."""
+    """Stream an upload to storage; raises TooLarge, or Invalid when its first bytes show another format."""
     return resources.storage.put_stream(
         ObjectKind.UPLOAD, _sniffed(chunks, file_format), limit_bytes=resources.limits.upload_bytes
     )
@@ -36,7 +35,7 @@ def accept_upload(
     phase_column: str | None = None,
     group_column: str | None = None,
 ) -> Dataset:
-    """A PROCESSING data set over stored bytes, with its INGEST job; bytes of a refused request are swept later.
+    """Store a PROCESSING data set over stored bytes, with its INGEST job; bytes of a refused request are swept later.
 
     Raises Invalid, TooMany (queue full), Unavailable.
     """
@@ -71,7 +70,7 @@ def accept_upload(
             phases_count=0,
         )
         datasets.attach_job(connection, dataset_id, job_id)
-        # Read here, not behind the COMMIT: an outage there would make a 503 of a data set that is stored.
+        # Read inside the transaction: an outage after the COMMIT would answer 503 for a data set that is stored.
         dataset = datasets.get_dataset(connection, dataset_id)
     if dataset is None:  # cannot be: the row is of this transaction
         raise NotFound(f"there is no data set {dataset_id}")
@@ -80,7 +79,7 @@ def accept_upload(
 
 
 def accept_sample(resources: Resources, *, name: str, sample: str) -> Dataset:
-    """A data set that ships with scikit-learn; the worker writes its bytes, so that the API need not know them."""
+    """Store a data set that ships with scikit-learn; a worker writes its bytes, so that the API does not load it."""
     errors = _name_errors(name)
     if sample not in SAMPLES:
         errors.append(FieldError("/sample", f"must be one of {', '.join(SAMPLES)}"))

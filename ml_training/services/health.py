@@ -1,4 +1,4 @@
-"""Whether the service can take in and run jobs, part by part."""
+"""Readiness: whether the service can accept and run jobs, component by component."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from ml_training.services.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One part: is it well, and what was seen."""
+class ComponentHealth:
+    """Whether one component works, and what was seen."""
 
     ok: bool
     detail: str
@@ -17,22 +17,22 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`ready`: jobs can be accepted. A part that only delays jobs may be down while the service is ready."""
+    """`ready`: jobs can be accepted. A component that only delays jobs may be down while the service is ready."""
 
     ready: bool
-    parts: dict[str, Part]
+    components: dict[str, ComponentHealth]
 
 
 def readiness(resources: Resources) -> Readiness:
-    """Ask each part; bounded by the time-outs of database and broker."""
+    """Ask each component; the time-outs of database and broker bound how long it takes."""
     try:
         with resources.database.read() as connection:
             slots = heartbeats.count_slots(connection, within_seconds=resources.heartbeat_dead_seconds)
-        database = Part(True, "answers")
-        workers = Part(slots > 0, f"{slots} slots" if slots else "no worker lives: jobs wait")
+        database = ComponentHealth(True, "answers")
+        workers = ComponentHealth(slots > 0, f"{slots} slots" if slots else "no worker lives: jobs wait")
     except Unavailable:
-        database = Part(False, "does not answer: jobs cannot be accepted")
-        workers = Part(False, "unknown without the database")
+        database = ComponentHealth(False, "does not answer: jobs cannot be accepted")
+        workers = ComponentHealth(False, "unknown without the database")
     waiting = resources.permits.waiting()
-    broker = Part(waiting is not None, "does not answer: jobs wait" if waiting is None else "answers")
-    return Readiness(ready=database.ok, parts={"database": database, "broker": broker, "workers": workers})
+    broker = ComponentHealth(waiting is not None, "does not answer: jobs wait" if waiting is None else "answers")
+    return Readiness(ready=database.ok, components={"database": database, "broker": broker, "workers": workers})

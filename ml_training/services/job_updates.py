@@ -1,4 +1,4 @@
-"""Follows a job: its state whenever that changed, its journal without a gap, and its end as the last word."""
+"""Follows one job for a client: its state after every change, every job event once, and its end as the last update."""
 
 import time
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from ml_training.logs import get_logger
 from ml_training.services.resources import Resources
 
 log = get_logger(__name__)
-LOOK_SECONDS = 0.25  # a running job writes at most twice a second
+POLL_SECONDS = 0.25  # a running job writes at most twice a second
 EVENTS_PER_POLL = 200
 END = "end"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """How far a job is."""
+class StateUpdate:
+    """The state and the progress of a job."""
 
     status: JobStatus
     progress: float
@@ -28,82 +28,83 @@ class State:
     attempt: int
 
     @classmethod
-    def of(cls, job: Job) -> "State":
+    def of(cls, job: Job) -> "StateUpdate":
         """The state of a job."""
         return cls(job.status, job.progress, job.progress_message, job.eta_seconds, job.attempt)
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """The end of a job that no journal row told: cancelled before it started, a full journal, or told before."""
+class EndUpdate:
+    """The end of a job that has no end event: it was cancelled before it started, its events reached the limit, or the
+    client asked for later events only."""
 
     status: JobStatus
     attempt: int
     at: float
 
 
-JobUpdate = State | JobEvent | End
+JobUpdate = StateUpdate | JobEvent | EndUpdate
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """One snapshot: the end stands in the journal since the moment in which the job is terminal."""
+class _Snapshot:
+    """The job and its next events, read in one transaction: a terminal job already has its end event."""
 
     job: Job
-    journal: list[JobEvent]
+    events: list[JobEvent]
 
     @property
-    def is_cut(self) -> bool:
-        """Whether the journal may go on behind these rows."""
-        return len(self.journal) == EVENTS_PER_POLL and not self.tells_end
+    def has_more(self) -> bool:
+        """Whether there may be events after these."""
+        return len(self.events) == EVENTS_PER_POLL and not self.has_end
 
     @property
-    def tells_end(self) -> bool:
-        """Whether the last row is the end."""
-        return bool(self.journal) and self.journal[-1].kind == END
+    def has_end(self) -> bool:
+        """Whether the last event is the end."""
+        return bool(self.events) and self.events[-1].kind == END
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing will come after it."""
-        return self.job.status.is_terminal and not self.is_cut
+        """Whether nothing will follow."""
+        return self.job.status.is_terminal and not self.has_more
 
-    def news(self, shown: State | None) -> list[JobUpdate]:
-        """What it shows beyond the state shown before."""
-        state = State.of(self.job)
-        news: list[JobUpdate] = [] if state == shown else [state]
-        news += self.journal
-        if self.is_last and not self.tells_end:
-            news.append(End(self.job.status, self.job.attempt, self.job.finished_at or self.job.created_at))
-        return news
+    def updates(self, shown: StateUpdate | None) -> list[JobUpdate]:
+        """What is new; `shown` is the last state that the client has."""
+        state = StateUpdate.of(self.job)
+        updates: list[JobUpdate] = [] if state == shown else [state]
+        updates += self.events
+        if self.is_last and not self.has_end:
+            updates.append(EndUpdate(self.job.status, self.job.attempt, self.job.finished_at or self.job.created_at))
+        return updates
 
 
 def follow_job(resources: Resources, job_id: int, *, after: int) -> Iterator[list[JobUpdate]]:
-    """What is new at each look, perhaps nothing: the state, and journal rows with seq > `after`; at last the end.
+    """Yields the new updates of each poll, perhaps none: the state, and job events with seq > `after`; last the end.
 
-    It ends without the end only when the job is removed. An outage of the database is a look without news. No
-    transaction is open between looks, nor while the caller has the word.
+    It stops without an end only when the job is removed. A poll during an outage of the database yields no updates.
+    No transaction stays open between polls or while the caller handles an update.
     """
-    shown: State | None = None
+    shown: StateUpdate | None = None
     while True:
         try:
-            look = _look(resources, job_id, after)
+            snapshot = _read_snapshot(resources, job_id, after)
         except NotFound:
             return
         except Unavailable as error:
-            log.debug("look_met_an_outage", job_id=job_id, error=str(error))
-            look = None
-        yield look.news(shown) if look else []
-        if look:
-            shown, after = State.of(look.job), look.journal[-1].seq if look.journal else after
-            if look.is_last:
+            log.debug("poll_failed", job_id=job_id, error=str(error))
+            snapshot = None
+        yield snapshot.updates(shown) if snapshot else []
+        if snapshot:
+            shown, after = StateUpdate.of(snapshot.job), snapshot.events[-1].seq if snapshot.events else after
+            if snapshot.is_last:
                 return
-        if not (look and look.is_cut):
-            time.sleep(LOOK_SECONDS)
+        if not (snapshot and snapshot.has_more):
+            time.sleep(POLL_SECONDS)
 
 
-def _look(resources: Resources, job_id: int, after: int) -> _Look:
+def _read_snapshot(resources: Resources, job_id: int, after: int) -> _Snapshot:
     with resources.database.read() as connection:
         job = jobs.get_job(connection, job_id)
         if job is None:
             raise NotFound(f"there is no job {job_id}")
-        return _Look(job, job_events.read_events(connection, job_id, after=after, limit=EVENTS_PER_POLL))
+        return _Snapshot(job, job_events.read_events(connection, job_id, after=after, limit=EVENTS_PER_POLL))

@@ -1,7 +1,7 @@
-"""Models as users handle them: download, describe, name, train again, delete."""
+"""The use cases of a stored model: download, describe, set aliases, show its spec, delete."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 from ml_training.db import results
 from ml_training.db.aliases import drop_aliases, set_aliases
@@ -15,9 +15,9 @@ from ml_training.services.resources import Resources
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """The file of a model, verified a moment ago."""
+    """The file of a model, verified and open for reading; the caller closes it."""
 
-    path: Path
+    file: BinaryIO
     sha256: str
     size: int
     filename: str
@@ -30,8 +30,10 @@ def open_artifact(resources: Resources, model_id: int) -> Artifact:
         raise Unavailable(
             f"the stored file of model {model_id} is damaged or gone: restore it or train the model again"
         )
+    with resources.storage.local(model.artifact_key) as path:
+        file = path.open("rb")
     return Artifact(
-        path=resources.storage.path(model.artifact_key),
+        file=file,
         sha256=model.artifact_sha256,
         size=model.artifact_bytes,
         filename=f"{model.name}-{model.version}.zip",

@@ -1,4 +1,4 @@
-"""Reads for the API: single things, pages, and waiting for an end."""
+"""Reads for the API: single records, pages, and waiting until a job or data set is done."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 
 from ml_training.db import datasets, job_events, jobs, results
+from ml_training.db.results import ResultT
 from ml_training.domain.errors import FieldError, Invalid, NotFound
-from ml_training.domain.records import Comparison, Dataset, Job, JobEvent, Model, TestResult
+from ml_training.domain.records import Dataset, Job, JobEvent, Model
 from ml_training.domain.states import DatasetStatus
 from ml_training.selection.preview import preview
 from ml_training.services.feasibility import open_index
@@ -17,14 +18,14 @@ from ml_training.services.resources import Resources
 
 T = TypeVar("T")
 DEFAULT_PAGE = 50
-WAIT_STEP_SECONDS = 0.02
+FIRST_STEP_SECONDS = 0.02
 LONGEST_STEP_SECONDS = 0.4
 LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some of many, in the order of their list; `next_cursor` is None on the last page."""
+    """One page of a list, in its order; `next_cursor` is None on the last page."""
 
     items: Sequence[T]
     next_cursor: str | None
@@ -45,14 +46,13 @@ def get_model(resources: Resources, model_id: int) -> Model:
     return _one(resources, results.get_model, model_id, "model")
 
 
-def get_test_result(resources: Resources, result_id: int) -> TestResult:
-    """The test result, or NotFound."""
-    return _one(resources, results.get_test_result, result_id, "test result")
+def get_result(resources: Resources, record: type[ResultT], result_id: int) -> ResultT:
+    """The test result or comparison, or NotFound."""
 
+    def fetch(connection: Connection, wanted: int) -> ResultT | None:
+        return results.get_result(connection, record, wanted)
 
-def get_comparison(resources: Resources, comparison_id: int) -> Comparison:
-    """The comparison, or NotFound."""
-    return _one(resources, results.get_comparison, comparison_id, "comparison")
+    return _one(resources, fetch, result_id, results.RESULT_TABLES[record].noun)
 
 
 def list_jobs(
@@ -65,7 +65,7 @@ def list_jobs(
     limit: int | None = None,
 ) -> Page[Job]:
     """Jobs, newest first; a filter is the exact value or None."""
-    filters = _given(status=status, job_type=job_type, model_type=model_type)
+    filters = _without_none(status=status, job_type=job_type, model_type=model_type)
 
     def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Job]:
         return jobs.list_jobs(connection, filters, before_id=before_id, limit=limit)
@@ -88,7 +88,7 @@ def list_models(
     limit: int | None = None,
 ) -> Page[Model]:
     """Models, newest first; a filter is the exact value or None."""
-    filters = _given(name=name, alias=alias, model_type=model_type)
+    filters = _without_none(name=name, alias=alias, model_type=model_type)
 
     def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Model]:
         return results.list_models(connection, filters, before_id=before_id, limit=limit)
@@ -96,21 +96,22 @@ def list_models(
     return _page(resources, fetch, cursor, limit)
 
 
-def list_test_results(resources: Resources, *, cursor: str | None = None, limit: int | None = None) -> Page[TestResult]:
-    """Test results, newest first."""
-    return _page(resources, results.list_test_results, cursor, limit)
+def list_results(
+    resources: Resources, record: type[ResultT], *, cursor: str | None = None, limit: int | None = None
+) -> Page[ResultT]:
+    """Test results or comparisons, newest first."""
 
+    def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[ResultT]:
+        return results.list_results(connection, record, before_id=before_id, limit=limit)
 
-def list_comparisons(resources: Resources, *, cursor: str | None = None, limit: int | None = None) -> Page[Comparison]:
-    """Comparisons, newest first."""
-    return _page(resources, results.list_comparisons, cursor, limit)
+    return _page(resources, fetch, cursor, limit)
 
 
 def list_log(
     resources: Resources, job_id: int, *, cursor: str | None = None, limit: int | None = None
 ) -> Page[JobEvent]:
-    """The log lines of a job, oldest first; the cursor is the `seq` of a line, and reading goes on behind it."""
-    size, after = _page_size(resources, limit), _position(cursor)
+    """The log lines of a job, oldest first; the cursor is the `seq` of the last line that was read."""
+    size, after = _page_size(resources, limit), _row_before(cursor)
     get_job(resources, job_id)
     with resources.database.read() as connection:
         lines = job_events.read_log(connection, job_id, after=after or 0, limit=size + 1)
@@ -119,7 +120,8 @@ def list_log(
 
 def preview_dataset(resources: Resources, dataset_id: int, limit: int) -> list[dict[str, Any]]:
     """The first rows of a READY data set."""
-    return preview(open_index(resources, get_dataset(resources, dataset_id)), limit)
+    with open_index(resources, get_dataset(resources, dataset_id)) as index:
+        return preview(index, limit)
 
 
 def wait_for_job(resources: Resources, job_id: int, *, seconds: float) -> Job:
@@ -134,9 +136,9 @@ def wait_for_dataset(resources: Resources, dataset_id: int, *, seconds: float) -
 
 
 def _wait(fetch: Callable[[], T], is_done: Callable[[T], bool], seconds: float) -> T:
-    # A row by its key costs 0.1 ms: the step grows slowly to 0.4 s, so that long waits stay cheap and short ones exact.
+    # Reading a row by its key takes 0.1 ms: the step grows slowly to 0.4 s, so that a long wait costs little.
     deadline = time.monotonic() + seconds
-    step = WAIT_STEP_SECONDS
+    step = FIRST_STEP_SECONDS
     while True:
         found = fetch()
         left = deadline - time.monotonic()
@@ -157,14 +159,14 @@ def _one(resources: Resources, fetch: Callable[[Connection, int], T | None], wan
 
 
 def _page(resources: Resources, fetch: Any, cursor: str | None, limit: int | None) -> Page[Any]:
-    size, before_id = _page_size(resources, limit), _position(cursor)
+    size, before_id = _page_size(resources, limit), _row_before(cursor)
     with resources.database.read() as connection:
         items = fetch(connection, before_id=before_id, limit=size + 1)
     more = len(items) > size
     return Page(items[:size], str(items[size - 1].id) if more else None)
 
 
-def _given(**filters: str | None) -> Mapping[str, str]:
+def _without_none(**filters: str | None) -> Mapping[str, str]:
     return {name: value for name, value in filters.items() if value is not None}
 
 
@@ -176,7 +178,7 @@ def _page_size(resources: Resources, limit: int | None) -> int:
     return limit
 
 
-def _position(cursor: str | None) -> int | None:
+def _row_before(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19 and int(cursor) > 0):

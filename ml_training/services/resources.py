@@ -1,4 +1,4 @@
-"""What every use case needs, built once a process."""
+"""What every use case needs, opened once per process: database, storage, permits, limits."""
 
 from dataclasses import dataclass, field
 
@@ -8,10 +8,10 @@ from ml_training.queue.permits import Permits, open_permits
 from ml_training.services.check_cache import CheckCache
 from ml_training.settings import Settings
 from ml_training.storage.base import Storage
-from ml_training.storage.local import LocalStorage
+from ml_training.storage.open_storage import open_storage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """The parts of the service that hold state outside the process."""
 
@@ -20,7 +20,7 @@ class Resources:
     permits: Permits
     limits: Limits
     heartbeat_dead_seconds: float
-    answers: CheckCache = field(default_factory=CheckCache)
+    check_cache: CheckCache = field(default_factory=CheckCache)
 
     def close(self) -> None:
         """Close every connection."""
@@ -29,10 +29,10 @@ class Resources:
 
 
 def build_resources(settings: Settings, *, pool_size: int = 4) -> Resources:
-    """The core of one process; connects lazily."""
+    """The resources of one process; connects lazily."""
     return Resources(
         database=open_database(settings.database, pool_size=pool_size),
-        storage=LocalStorage(settings.data_dir / "storage"),
+        storage=open_storage(settings),
         permits=open_permits(settings.broker, budget=settings.publish_budget_seconds),
         limits=settings.limits,
         heartbeat_dead_seconds=settings.heartbeat_dead_seconds,

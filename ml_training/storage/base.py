@@ -1,7 +1,7 @@
-"""What the service asks of a store of bytes: content-addressed, atomic, verified on reading.
+"""The interface of a storage backend: content-addressed, atomic, verified on reading.
 
-A key is built from a kind and a hash, `artifacts/ab/abcdef...`; no user text ever makes a path. An object is
-complete or absent, never partial, whenever the process or the machine stops.
+A key is made of a kind and a hash, `artifacts/ab/abcdef...`; text from users never becomes part of a path. An object
+is complete or absent, never partial, even when the process or the machine stops during a write.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Protocol
 
 
 class ObjectKind(StrEnum):
-    """What an object is; the first part of its key."""
+    """What kind of object it is; the first part of its key."""
 
     UPLOAD = "uploads"
     INDEX = "indexes"
@@ -32,19 +32,19 @@ class StoredObject:
 
 
 class IntegrityError(Exception):
-    """The stored object is missing or is not what was stored: its bytes were not handed out."""
+    """The stored object is missing or its bytes are not those that were stored; none of them was returned."""
 
 
 KEY = re.compile(rf"({'|'.join(ObjectKind)})/([0-9a-f]{{2}})/\2[0-9a-f]{{62}}")
 
 
 def key_of(kind: str, sha256: str) -> str:
-    """The key of content with this hash; raises ValueError for an unknown kind or what is no SHA-256."""
+    """The key of content with this hash; raises ValueError for an unknown kind or a text that is no SHA-256."""
     return checked_key(f"{ObjectKind(kind)}/{sha256[:2]}/{sha256}")
 
 
 def checked_key(key: str) -> str:
-    """The key itself; raises ValueError when it is not one that this store makes."""
+    """The key itself; raises ValueError when no storage makes such a key."""
     if not KEY.fullmatch(key):
         raise ValueError("not a storage key")
     return key
@@ -60,13 +60,14 @@ class Storage(Protocol):
         """Store a stream as `put_bytes`; raises domain.errors.TooLarge over the limit; on any error nothing is left."""
 
     def put_directory(self, kind: str, path: Path) -> StoredObject:
-        """Adopt a finished flat directory made in `scratch()`, which is gone afterwards.
+        """Store a finished flat directory made in `scratch()`; the directory is gone afterwards.
 
-        Its SHA-256 is over the sorted names and hashes of its files (see `local.directory_hash`).
+        Its SHA-256 is that of one line `<sha256 of the file> <name>` for each file, sorted by name.
         """
 
-    def path(self, key: str) -> Path:
-        """Where the object's file or directory is, for mapping it into memory; unverified."""
+    def local(self, key: str) -> AbstractContextManager[Path]:
+        """The object's file or directory on this machine, for mapping it into memory; it stays there until the end of
+        the block. Unverified; raises FileNotFoundError when the object is missing."""
 
     def read_bytes(self, key: str, *, sha256: str) -> bytes:
         """A file's content; raises IntegrityError before a wrong byte is returned."""
@@ -81,10 +82,10 @@ class Storage(Protocol):
         """Every object's key and its age in seconds, counted from the last put of its content."""
 
     def scratch(self) -> AbstractContextManager[Path]:
-        """An empty temporary directory in the same file system, removed at the end unless adopted."""
+        """An empty temporary directory on this machine, removed at the end of the block unless it was stored."""
 
     def sweep_scratch(self, *, older_than: float) -> int:
-        """Remove what killed processes left in scratch, by age in seconds; returns how many entries."""
+        """Remove scratch directories of killed processes that are older, in seconds; returns how many."""
 
-    def free_bytes(self) -> int:
-        """Bytes that can still be written."""
+    def free_bytes(self) -> int | None:
+        """Bytes that can still be written; None where there is no such limit."""

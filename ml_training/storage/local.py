@@ -62,14 +62,18 @@ class LocalStorage:
             self._publish(path, key)
         return StoredObject(key, sha256, size)
 
-    def path(self, key: str) -> Path:
+    @contextmanager
+    def local(self, key: str) -> Iterator[Path]:
         """See Storage."""
-        return self._root / checked_key(key)
+        path = self._path(key)
+        if not path.exists():
+            raise FileNotFoundError(f"{key} is missing from the storage")
+        yield path
 
     def read_bytes(self, key: str, *, sha256: str) -> bytes:
         """See Storage."""
         try:
-            data = self.path(key).read_bytes()
+            data = self._path(key).read_bytes()
         except FileNotFoundError:
             raise IntegrityError(f"{key} is missing from the storage") from None
         if hashlib.sha256(data).hexdigest() != sha256:
@@ -78,7 +82,7 @@ class LocalStorage:
 
     def verify(self, key: str, sha256: str) -> bool:
         """See Storage."""
-        path = self.path(key)
+        path = self._path(key)
         try:
             return (directory_hash(path)[0] if path.is_dir() else _file_hash(path)) == sha256
         except FileNotFoundError:
@@ -86,7 +90,7 @@ class LocalStorage:
 
     def delete(self, key: str, *, older_than: float | None = None) -> bool:
         """See Storage."""
-        path = self.path(key)
+        path = self._path(key)
         with self._temporary() as doomed, suppress(FileNotFoundError):
             if _is_young(path, older_than):
                 return False
@@ -127,6 +131,9 @@ class LocalStorage:
         _make_directory(self._root)
         return shutil.disk_usage(self._root).free
 
+    def _path(self, key: str) -> Path:
+        return self._root / checked_key(key)
+
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
         """A path that does not exist yet; whatever is there at the end is removed."""
@@ -139,7 +146,7 @@ class LocalStorage:
 
     def _has(self, key: str, sha256: str) -> bool:
         """Restart the age of an object; False when there is none, or none any more because its bytes were damaged."""
-        path = self.path(key)
+        path = self._path(key)
         try:
             os.utime(path)
         except FileNotFoundError:
@@ -152,7 +159,7 @@ class LocalStorage:
         return False
 
     def _publish(self, source: Path, key: str) -> None:
-        target = self.path(key)
+        target = self._path(key)
         _make_directory(target.parent)
         os.utime(source)
         self._rename(source, target)

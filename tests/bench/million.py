@@ -21,10 +21,10 @@ from ml_training.db.heartbeats import database_now
 from ml_training.db.migrate import migrate
 from ml_training.domain.errors import Conflict
 from ml_training.domain.states import JobStatus
-from ml_training.execution import transitions
 from ml_training.local.redis_server import start_redis
 from ml_training.maintenance.verify import violations
 from ml_training.services import queries
+from ml_training.services.cancel import request_cancel
 from ml_training.services.submit import submit_job
 from tests.bench.filling import fill_tests
 from tests.support.datasets import generated_csv, ready_sample, upload
@@ -68,7 +68,7 @@ def trouble(stack: Stack, small: int, large: int) -> tuple[list[int], list[float
             child.kill()
     for job_id in ids[9::6]:
         with contextlib.suppress(Conflict):
-            transitions.request_cancel(stack.resources, job_id)
+            request_cancel(stack.resources, job_id)
     return ids, took
 
 

@@ -18,6 +18,7 @@ from ml_training.services.submit import submit_job
 from ml_training.storage.base import StoredObject
 from tests.support.crashing_worker import work
 from tests.support.small_jobs import check, models, ready_data, submit_train
+from tests.support.stored_files import stored_path
 
 DAMAGE: dict[str, Callable[[Path], None]] = {
     "a bit flipped": lambda path: _flip(path),
@@ -63,7 +64,7 @@ def test_a_damaged_artifact_is_neither_handed_out_nor_used_and_is_found(
     assert work(database_url, root)
     model = models(resources)[train]
     assert open_artifact(resources, model.id).sha256 == model.artifact_sha256
-    damage(kind, str(resources.storage.path(model.artifact_key)))
+    damage(kind, str(stored_path(resources.storage, model.artifact_key)))
     with pytest.raises(Unavailable, match="damaged or gone"):
         open_artifact(resources, model.id)
     test = submit_job(resources, {"job_type": "TEST", "model_id": model.id, "dataset_id": dataset_id}).id
@@ -89,7 +90,7 @@ def test_an_artifact_exchanged_for_that_of_another_model_is_not_used(
     job_ids = [submit_train(resources, dataset_id, rounds=rounds) for rounds in (5, 6)]
     assert all(work(database_url, root) for _ in job_ids)
     mine, other = (models(resources)[job_id] for job_id in job_ids)
-    shutil.copy(resources.storage.path(other.artifact_key), resources.storage.path(mine.artifact_key))
+    shutil.copy(stored_path(resources.storage, other.artifact_key), stored_path(resources.storage, mine.artifact_key))
     test = submit_job(resources, {"job_type": "TEST", "model_id": mine.id, "dataset_id": dataset_id}).id
     assert work(database_url, root)
     assert failed_with(resources, test, ErrorCode.INTEGRITY), "a whole archive that any reader would take"
@@ -108,7 +109,7 @@ def test_a_data_set_changed_before_or_while_it_is_used_makes_no_model(
     job_id = submit_train(resources, dataset_id)
     index_key = get_dataset(resources, dataset_id).index_key
     assert index_key is not None
-    act = partial(damage, kind, str(resources.storage.path(index_key)))
+    act = partial(damage, kind, str(stored_path(resources.storage, index_key)))
     if point is None:
         act()
         assert work(database_url, root)
@@ -127,7 +128,7 @@ def test_an_upload_damaged_before_it_is_parsed_is_rejected_with_that_reason(
     dataset = get_dataset(resources, first)
     stored = StoredObject(dataset.raw_key, dataset.raw_sha256, dataset.raw_bytes)
     second = accept_upload(resources, name="again", file_format="csv", stored=stored)
-    damage(kind, str(resources.storage.path(dataset.raw_key)))
+    damage(kind, str(stored_path(resources.storage, dataset.raw_key)))
     assert work(database_url, root)
     found = get_dataset(resources, second.id)
     assert found.status is DatasetStatus.REJECTED

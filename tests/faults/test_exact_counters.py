@@ -8,7 +8,8 @@ from sqlalchemy import text
 from ml_training.db.engine import Database
 from ml_training.execution.run_job import run_next
 from tests.support.counter_stress import Reader, Wrong, run_stress
-from tests.support.jobs import store_dataset, store_job, train_at_once, worker_context
+from tests.support.jobs import store_dataset, store_job, train_at_once
+from tests.support.wiring import make_worker_context
 
 pytestmark = pytest.mark.slow
 KILLS = 30
@@ -24,7 +25,7 @@ def test_counters_equal_the_rows_while_everything_is_killed_at_random(database_u
 @pytest.mark.parametrize("trigger", ["jobs_ledger_terminal", "jobs_ledger_wait"])
 def test_the_reader_notices_a_count_that_is_missing(database: Database, tmp_path: Path, trigger: str) -> None:
     reader, dataset_id = Reader(database), store_dataset(database)
-    context = worker_context(database, tmp_path, train_at_once)
+    context = make_worker_context(database, tmp_path, train_at_once)
     store_job(database, dataset_id=dataset_id)
     assert run_next(context)
     reader.compare()
@@ -40,7 +41,7 @@ def test_the_reader_notices_a_count_that_is_missing(database: Database, tmp_path
 def test_the_reader_notices_a_count_that_was_lost(database: Database, tmp_path: Path) -> None:
     reader, dataset_id = Reader(database), store_dataset(database)
     store_job(database, dataset_id=dataset_id)
-    assert run_next(worker_context(database, tmp_path, train_at_once))
+    assert run_next(make_worker_context(database, tmp_path, train_at_once))
     reader.compare()
     assert reader.delete(10) == 1
     reader.compare()

@@ -25,9 +25,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> I
     redis = start_redis(directory / "redis")
     url = f"sqlite:///{directory / 'jobs.db'}"
     with running_stack(
-        directory, database_url=url, broker_url=redis.url, worker_concurrency=2, worker="tests.support.misbehaving_worker",
+        directory,
+        database_url=url,
+        broker_url=redis.url,
+        worker_concurrency=2,
+        worker="tests.support.misbehaving_worker",
         stall_seconds="5",
-    ) as stack:  # fmt: skip
+    ) as stack:
         yield stack
     redis.stop()
 

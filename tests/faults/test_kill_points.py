@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from ml_training.services.cancel import request_cancel
 
 from ml_training.db.checkpoints import list_checkpoints
 from ml_training.domain.errors import Conflict
 from ml_training.domain.records import Model
 from ml_training.domain.states import JobStatus
 from ml_training.maintenance.reaper import reap_once
+from ml_training.services.cancel import request_cancel
 from ml_training.services.queries import get_job
 from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings

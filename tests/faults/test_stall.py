@@ -3,7 +3,6 @@
 import ctypes
 import multiprocessing
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,14 @@ import pytest
 from ml_training.db.engine import open_database
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
-from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.lease import LeaseTimes
-from ml_training.execution.run_job import WorkerContext, run_next
+from ml_training.execution.run_job import run_next
+from ml_training.execution.watchdog import ProcessWatchdog
 from tests.support.eventually import eventually
-from tests.support.jobs import a_model, read_job, store_dataset, store_job, worker_context
-from workers.pool_child import end_unless_seen
+from tests.support.jobs import a_model, read_job, store_dataset, store_job
+from tests.support.wiring import make_worker_context
 
 TIMES = LeaseTimes(lease=0.5, renew=0.1, poll=0.02, cancel_grace=9.0, drain_grace=9.0, stall=2.0)
 _spawns = multiprocessing.get_context("spawn")
@@ -38,8 +38,7 @@ def _run(url: str, directory: str, how: str) -> None:
         ctypes.PyDLL(None).pause()
         return a_model(job)
 
-    context = worker_context(database, Path(directory), work, times=TIMES)
-    run_next(replace(context, end_unless_seen=end_unless_seen))
+    run_next(make_worker_context(database, Path(directory), work, times=TIMES, watchdog=ProcessWatchdog()))
 
 
 @pytest.mark.parametrize(("how", "status"), [("at once", 1), ("renews first", 1), ("comes back", 0)])

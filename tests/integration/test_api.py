@@ -13,17 +13,18 @@ from typing import Any
 
 import httpx
 import pytest
-from ml_training.services.cancel import request_cancel
 
 from ml_training.db.heartbeats import list_heartbeats
 from ml_training.domain.records import Heartbeat
 from ml_training.execution.run_job import run_next
 from ml_training.local.redis_server import RedisServer
+from ml_training.services.cancel import request_cancel
 from tests.support.api import ready_dataset, stored_model, train_spec
 from tests.support.api_process import LIVE, Api, answer_of, live, running_api
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
-from tests.support.jobs import train_at_once, worker_context
+from tests.support.jobs import train_at_once
+from tests.support.wiring import make_worker_context
 
 MEMORY_LIMIT = 120_000_000
 
@@ -67,7 +68,7 @@ def test_a_wait_over_http_ends_with_the_job(both: Api, tmp_path: Path) -> None:
     job = both.client.post("/api/v1/jobs", json=train_spec(ready_dataset(both.resources))).json()
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(both.client.get, f"/api/v1/jobs/{job['id']}?wait=60")
-        assert run_next(worker_context(both.resources.database, tmp_path / "store", train_at_once))
+        assert run_next(make_worker_context(both.resources.database, tmp_path / "store", train_at_once))
         assert waiting.result().json()["result"] == {"model_id": 1}
 
 

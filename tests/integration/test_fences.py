@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ml_training.services.cancel import request_cancel
 from sqlalchemy import Connection, Engine, event, select, text
 
 from ml_training.db import checkpoints, jobs, ledger
@@ -24,19 +23,21 @@ from ml_training.domain.specs import JobType
 from ml_training.domain.states import JobStatus
 from ml_training.execution import transitions
 from ml_training.execution.checkpoints import JobCheckpoints
-from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.lease import LeaseTimes
-from ml_training.execution.run_job import WorkerContext, run_next
+from ml_training.execution.run_job import run_next
 from ml_training.execution.transitions import AttemptFence
 from ml_training.maintenance.cleanup import fold_ledger_once
 from ml_training.maintenance.reaper import reap_once
 from ml_training.queue.permits import Permits
+from ml_training.services.cancel import request_cancel
 from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_job
 from tests.support.api import ready_dataset, train_spec
 from tests.support.eventually import eventually
-from tests.support.jobs import QUICK, a_model, read_job, store_dataset, store_job, train_at_once, worker_context
+from tests.support.jobs import a_model, read_job, store_dataset, store_job, train_at_once
+from tests.support.wiring import QUICK, make_worker_context
 
 HOUR = 3600.0
 NEWS = JobProgress(fraction=0.9, message="late", eta_seconds=1.0, features_count=9)
@@ -118,12 +119,12 @@ def test_a_late_verdict_is_refused_while_the_next_attempt_runs(
 
     blind = LeaseTimes(lease=0.3, renew=60.0, poll=60.0, cancel_grace=60.0, drain_grace=60.0)
     first = threading.Thread(
-        target=run_next, args=(worker_context(database, tmp_path, deaf, times=blind),), daemon=True
+        target=run_next, args=(make_worker_context(database, tmp_path, deaf, times=blind),), daemon=True
     )
     first.start()
     assert runs[1].wait(10)
     eventually(lambda: reap_once(resources).handed_back, within=10, what="the lease has ended")
-    second = threading.Thread(target=run_next, args=(worker_context(database, tmp_path, deaf),), daemon=True)
+    second = threading.Thread(target=run_next, args=(make_worker_context(database, tmp_path, deaf),), daemon=True)
     second.start()
     assert runs[2].wait(10)
     go_on[1].set()
@@ -267,7 +268,7 @@ def test_a_worker_with_a_wrong_clock_neither_gains_nor_loses_lease(
         return a_model(job)
 
     monkeypatch.setattr(time, "time", lambda: right() + error)
-    assert run_next(worker_context(database, tmp_path, look))
+    assert run_next(make_worker_context(database, tmp_path, look))
     monkeypatch.undo()
     assert all(0.0 < seconds <= QUICK.lease for seconds in lease), lease
     job = read_job(database, job_id)
@@ -313,7 +314,7 @@ def test_a_result_whose_job_could_not_complete_is_taken_back(
         return complete(connection, **values)
 
     monkeypatch.setattr(jobs, "complete", cut)
-    assert run_next(worker_context(resources.database, tmp_path, train_at_once))
+    assert run_next(make_worker_context(resources.database, tmp_path, train_at_once))
     with resources.database.read() as connection:
         results = connection.execute(text("SELECT job_id, attempt FROM models")).all()
     assert [tuple(result) for result in results] == [(job_id, 1)], "written once, by the second try"

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ml_training.services.cancel import request_cancel
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -16,14 +15,16 @@ from ml_training.db.job_events import read_events
 from ml_training.domain.errors import Interrupted
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
-from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.lease import LeaseTimes
-from ml_training.execution.run_job import WorkerContext, run_next
+from ml_training.execution.run_job import run_next
 from ml_training.maintenance.reaper import reap_once
+from ml_training.services.cancel import request_cancel
 from ml_training.services.resources import Resources
 from tests.support.eventually import eventually
-from tests.support.jobs import QUICK, a_model, read_job, store_dataset, store_job, train_at_once, worker_context
+from tests.support.jobs import a_model, read_job, store_dataset, store_job, train_at_once
+from tests.support.wiring import QUICK, RecordingWatchdog, make_worker_context
 
 SHORT = LeaseTimes(lease=0.3, renew=10.0, poll=0.02, cancel_grace=0.3, drain_grace=0.3)  # a lease nobody renews
 
@@ -74,7 +75,7 @@ def test_the_first_due_job_by_priority_then_age_is_claimed(database: Database, d
         order.append(job.id)
         return a_model(job)
 
-    context = worker_context(database, tmp_path, note)
+    context = make_worker_context(database, tmp_path, note)
     assert run_next(context)
     assert run_next(context)
     assert not run_next(context)
@@ -83,7 +84,7 @@ def test_the_first_due_job_by_priority_then_age_is_claimed(database: Database, d
 
 def test_many_workers_claim_each_job_once(database: Database, dataset_id: int, tmp_path: Path) -> None:
     wanted = [store_job(database, dataset_id=dataset_id) for _ in range(30)]
-    context = worker_context(database, tmp_path, train_at_once)
+    context = make_worker_context(database, tmp_path, train_at_once)
 
     def work(_: int) -> int:
         done = 0
@@ -107,7 +108,7 @@ def test_what_a_job_says_at_the_very_end_is_kept(database: Database, dataset_id:
         return a_model(job)
 
     times = dataclasses.replace(QUICK, poll=0.001)  # so that the lease thread often looks just then
-    context = worker_context(database, tmp_path, speak_and_end, times=times)
+    context = make_worker_context(database, tmp_path, speak_and_end, times=times)
     for _ in range(60):
         job_id = store_job(database, dataset_id=dataset_id)
         assert run_next(context)
@@ -120,10 +121,10 @@ def test_a_late_attempt_writes_nothing_and_is_counted(resources: Resources, data
     database = resources.database
     job_id = store_job(database, dataset_id=dataset_id)
     zombie = Patient(listens=False)
-    first = in_background(worker_context(database, tmp_path, zombie, times=SHORT))
+    first = in_background(make_worker_context(database, tmp_path, zombie, times=SHORT))
     zombie.started.wait(10)
     eventually(lambda: reap_once(resources).handed_back, within=10, what="the lease has ended")
-    assert run_next(worker_context(database, tmp_path, train_at_once))
+    assert run_next(make_worker_context(database, tmp_path, train_at_once))
     zombie.finish.set()
     first.join(10)
     job = read_job(database, job_id)
@@ -146,7 +147,7 @@ def test_an_attempt_that_lost_its_job_ends_with_its_process(
     ended = threading.Event()
     zombie = Patient(listens=False)
     times = LeaseTimes(lease=0.3, renew=1.0, poll=0.02, cancel_grace=0.1, drain_grace=0.1)
-    context = worker_context(database, tmp_path, zombie, times=times, end_process=ended.set)
+    context = make_worker_context(database, tmp_path, zombie, times=times, watchdog=RecordingWatchdog(ended.set))
     thread = in_background(context)
     zombie.started.wait(10)
     eventually(lambda: reap_once(resources).handed_back, within=10, what="the lease has ended")
@@ -160,7 +161,7 @@ def test_a_job_that_ends_in_order_counts_no_refusal(resources: Resources, datase
     for _ in range(10):
         store_job(resources.database, dataset_id=dataset_id)
     busy = LeaseTimes(lease=5.0, renew=0.001, poll=0.001, cancel_grace=1.0, drain_grace=1.0)
-    while run_next(worker_context(resources.database, tmp_path, train_at_once, times=busy)):
+    while run_next(make_worker_context(resources.database, tmp_path, train_at_once, times=busy)):
         assert refused(resources.database) == 0
 
 
@@ -170,7 +171,7 @@ def test_a_pending_job_is_cancelled_at_once_and_never_claimed(
     job_id = store_job(resources.database, dataset_id=dataset_id)
     assert request_cancel(resources, job_id).status is JobStatus.CANCELLED
     assert request_cancel(resources, job_id).status is JobStatus.CANCELLED, "asking again is no error"
-    assert not run_next(worker_context(resources.database, tmp_path, train_at_once))
+    assert not run_next(make_worker_context(resources.database, tmp_path, train_at_once))
 
 
 def test_a_running_job_that_listens_is_cancelled_and_the_next_one_runs(
@@ -179,12 +180,12 @@ def test_a_running_job_that_listens_is_cancelled_and_the_next_one_runs(
     job_id = store_job(resources.database, dataset_id=dataset_id)
     following = store_job(resources.database, dataset_id=dataset_id)
     patient = Patient()
-    thread = in_background(worker_context(resources.database, tmp_path, patient))
+    thread = in_background(make_worker_context(resources.database, tmp_path, patient))
     patient.started.wait(10)
     request_cancel(resources, job_id)
     thread.join(10)
     assert read_job(resources.database, job_id).status is JobStatus.CANCELLED
-    assert run_next(worker_context(resources.database, tmp_path, train_at_once))
+    assert run_next(make_worker_context(resources.database, tmp_path, train_at_once))
     assert read_job(resources.database, following).status is JobStatus.COMPLETED
 
 
@@ -193,7 +194,9 @@ def test_a_running_job_that_does_not_listen_is_cancelled_with_its_process(
 ) -> None:
     job_id = store_job(resources.database, dataset_id=dataset_id)
     deaf, ended = Patient(listens=False), threading.Event()
-    thread = in_background(worker_context(resources.database, tmp_path, deaf, end_process=ended.set))
+    thread = in_background(
+        make_worker_context(resources.database, tmp_path, deaf, watchdog=RecordingWatchdog(ended.set))
+    )
     deaf.started.wait(10)
     request_cancel(resources, job_id)
     assert ended.wait(10)
@@ -213,7 +216,7 @@ def test_a_job_cancelled_while_its_result_is_written_never_completes(
         return a_model(job)
 
     times = LeaseTimes(lease=90, renew=60, poll=60, cancel_grace=60, drain_grace=60)  # the lease does not look in time
-    thread = in_background(worker_context(resources.database, tmp_path, done_just_now, times=times))
+    thread = in_background(make_worker_context(resources.database, tmp_path, done_just_now, times=times))
     thread.join(10)
     assert read_job(resources.database, job_id).status is JobStatus.CANCELLED
     assert models_of(resources.database, job_id) == []
@@ -224,7 +227,7 @@ def test_the_time_limit_counts_all_attempts_together(resources: Resources, datas
     job_id = store_job(database, dataset_id=dataset_id, max_runtime_seconds=60.0)
     with database.write() as connection:
         connection.execute(text("UPDATE jobs SET runtime_seconds = 59.9"))
-    thread = in_background(worker_context(database, tmp_path, Patient()))
+    thread = in_background(make_worker_context(database, tmp_path, Patient()))
     thread.join(10)
     job = read_job(database, job_id)
     assert job.status is JobStatus.FAILED
@@ -239,7 +242,7 @@ def test_a_draining_worker_gives_its_job_back_uncharged(resources: Resources, da
     with database.write() as connection:
         heartbeats.write_heartbeat(connection, process="worker@test-1", kind="worker", body={"slots": 1})
     patient = Patient()
-    thread = in_background(worker_context(database, tmp_path, patient))
+    thread = in_background(make_worker_context(database, tmp_path, patient))
     patient.started.wait(10)
     with database.write() as connection:
         heartbeats.mark_draining(connection, "worker@test-1")
@@ -279,7 +282,7 @@ def test_a_crash_between_claim_and_verdict_loses_nothing(resources: Resources, d
     with resources.database.write() as connection:
         jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
     assert reap_once(resources).handed_back == 1
-    assert run_next(worker_context(resources.database, tmp_path, train_at_once))
+    assert run_next(make_worker_context(resources.database, tmp_path, train_at_once))
     job = read_job(resources.database, job_id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
 
@@ -303,7 +306,7 @@ def test_the_database_itself_refuses_what_no_code_may_do(
     database: Database, dataset_id: int, tmp_path: Path, statement: str
 ) -> None:
     store_job(database, dataset_id=dataset_id)
-    run_next(worker_context(database, tmp_path, train_at_once))
+    run_next(make_worker_context(database, tmp_path, train_at_once))
     store_job(database, dataset_id=dataset_id)
     with database.write() as connection:
         jobs.claim_next(connection, worker="w", lease_seconds=60)
@@ -339,7 +342,7 @@ def test_counters_equal_the_rows_before_while_and_after_folds(
     for _ in range(12):
         store_job(database, dataset_id=dataset_id)
     request_cancel(resources, store_job(database, dataset_id=dataset_id))
-    while run_next(worker_context(database, tmp_path, train_at_once)):
+    while run_next(make_worker_context(database, tmp_path, train_at_once)):
         with database.write() as connection:
             ledger.fold(connection, limit=3)
         with database.read() as connection:
@@ -364,7 +367,7 @@ def test_progress_reaches_the_row_and_never_falls(resources: Resources, dataset_
         finish.wait(10)
         return a_model(job)
 
-    thread = in_background(worker_context(resources.database, tmp_path, work))
+    thread = in_background(make_worker_context(resources.database, tmp_path, work))
     seen = eventually(lambda: (job := read_job(resources.database, job_id)).progress == 0.6 and job)
     assert (seen.progress_message, seen.eta_seconds, seen.features_count) == ("most of it", 4.0, 30)
     go_on.set()
@@ -383,7 +386,7 @@ def test_an_outage_that_is_not_the_jobs_fault_costs_it_nothing(
     def no_disk(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         raise OSError(28, "No space left on device")
 
-    run_next(worker_context(resources.database, tmp_path, no_disk))
+    run_next(make_worker_context(resources.database, tmp_path, no_disk))
     job = read_job(resources.database, job_id)
     assert (job.status, job.attempt) == (JobStatus.PENDING, 1)
     assert job.run_after > job.created_at, "it waits a little before the next attempt"
@@ -399,11 +402,11 @@ def test_a_job_that_was_given_back_with_a_delay_is_not_due_before(
         job = jobs.claim_next(connection, worker="w", lease_seconds=60)
         assert job is not None
         assert jobs.hand_back(connection, job_id=job.id, attempt=1, delay=60.0, message="waiting")
-    assert not run_next(worker_context(resources.database, tmp_path, train_at_once))
+    assert not run_next(make_worker_context(resources.database, tmp_path, train_at_once))
     with resources.database.write() as connection:
         assert jobs.count_due(connection, at_most=10) == 0
         connection.execute(text("UPDATE jobs SET run_after = run_after - 61"))
-    assert run_next(worker_context(resources.database, tmp_path, train_at_once))
+    assert run_next(make_worker_context(resources.database, tmp_path, train_at_once))
 
 
 def test_whatever_a_library_raises_ends_the_job_and_not_the_worker(
@@ -414,7 +417,7 @@ def test_whatever_a_library_raises_ends_the_job_and_not_the_worker(
     def broken(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         raise ZeroDivisionError("in the library")
 
-    assert run_next(worker_context(resources.database, tmp_path, broken, times=QUICK))
+    assert run_next(make_worker_context(resources.database, tmp_path, broken, times=QUICK))
     job = read_job(resources.database, job_id)
     assert job.status is JobStatus.FAILED
     assert job.error is not None

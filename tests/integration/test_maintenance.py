@@ -6,21 +6,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from ml_training.services.cancel import request_cancel
 from sqlalchemy import text
 
 from ml_training.db import heartbeats, jobs
 from ml_training.db.engine import Database
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.states import JobStatus
-from ml_training.process.heartbeat import beat, process_name
+from ml_training.process.heartbeat import process_name
+from ml_training.services.cancel import request_cancel
 from ml_training.services.resources import Resources
 from ml_training.settings import Settings
 from ml_training.storage.base import ObjectKind
 from tests.support.eventually import eventually
 from tests.support.jobs import read_job, store_dataset, store_job
 from workers.heartbeat import WorkerHeartbeat
-from workers.maintenance import Loop, loops, run_loop
+from workers.maintenance import MaintenanceLoop, maintenance_heartbeat, maintenance_loops, run_loop
 
 QUICK = Settings.model_validate(
     {
@@ -35,19 +35,25 @@ CALM = QUICK.model_copy(update={"sweep_age_seconds": 3600.0})  # the sweeper lea
 
 @contextmanager
 def maintained(resources: Resources, *, copies: int = 1, settings: Settings = CALM) -> Iterator[None]:
-    """So many copies of every loop run inside the block."""
+    """`copies` of every loop run inside the block."""
     stop = threading.Event()
     threads = [
         threading.Thread(target=run_loop, args=(loop, stop), name=loop.name, daemon=True)
-        for number in range(copies)
-        for loop in loops(resources, settings, f"maintenance@test-{number}")
+        for _ in range(copies)
+        for loop in maintenance_loops(resources, settings)
     ]
-    for thread in threads:
+    heartbeats = [
+        maintenance_heartbeat(resources, every=settings.heartbeat_seconds, process=f"maintenance@test-{number}")
+        for number in range(copies)
+    ]
+    for thread in (*threads, *heartbeats):
         thread.start()
     try:
         yield
     finally:
         stop.set()
+        for heartbeat in heartbeats:
+            heartbeat.stop()
         for thread in threads:
             thread.join(30)
 
@@ -74,7 +80,7 @@ def test_every_loop_does_its_work_unasked(resources: Resources, copies: int) -> 
         eventually(lambda: (resources.permits.waiting() or 0) >= 1, what="the relay sent its permit")
         eventually(lambda: scalar(resources, "SELECT count(*) FROM ledger") == 0, what="the ledger is folded")
         eventually(
-            lambda: not resources.storage.path(stored.key).exists(), what="the sweeper removed what nobody names"
+            lambda: stored.key not in dict(resources.storage.list_keys()), what="the sweeper removed what nobody names"
         )
         beats = "SELECT count(*) FROM heartbeats WHERE kind = 'maintenance'"
         eventually(lambda: scalar(resources, beats) == copies, what="each copy says that it lives")
@@ -98,7 +104,7 @@ def test_a_loop_waits_out_an_outage_and_ends_loudly_on_a_defect(error: Exception
             raise news
 
     with pytest.raises(RuntimeError, match="a defect"):
-        run_loop(Loop("test", 0.001, tick), stop)
+        run_loop(MaintenanceLoop("test", 0.001, tick), stop)
     assert stop.is_set(), "the process ends, and its supervisor starts a new one"
 
 
@@ -125,13 +131,14 @@ def test_a_beat_under_way_does_not_bring_back_a_worker_that_left(
     database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beats, go = threading.Event(), threading.Event()
+    write_heartbeat = heartbeats.write_heartbeat
 
     def late(*given: Any, **more: Any) -> None:
         beats.set()
         assert go.wait(10)
-        beat(*given, **more)
+        write_heartbeat(*given, **more)
 
-    monkeypatch.setattr("workers.heartbeat.beat", late)
+    monkeypatch.setattr(heartbeats, "write_heartbeat", late)
     worker = WorkerHeartbeat(Settings.model_validate({"database_url": database_url}), slots=3)
     worker.start()
     assert beats.wait(10)

@@ -58,10 +58,10 @@ def test_a_frozen_broker_costs_the_first_caller_its_budget_and_the_next_ones_not
     assert permits.publish() == 0
     assert permits.publish(10) == 0
     assert time.monotonic() - started < 2 * 0.5 + 0.5
-    assert (permits.counts.sent, permits.counts.failed) == (1, 12)
     assert permits.waiting() is None
     psutil.Process(server.process.pid).resume()
     eventually(lambda: permits.publish() == 1, within=10, what="the broker is used again")
+    assert permits.waiting() == 2, "none of the refused ones arrived late"
     permits.close()
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ml_training.services.cancel import request_cancel
 from sqlalchemy import text
 
 from ml_training.db import results
@@ -19,13 +18,15 @@ from ml_training.domain.specs import JobType, fingerprint, parse_spec, spec_json
 from ml_training.domain.states import JobStatus
 from ml_training.execution.run_job import run_next
 from ml_training.services import queries, submit
+from ml_training.services.cancel import request_cancel
 from ml_training.services.models import change_model, delete_model, train_spec
 from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_batch, submit_job
 from tests.support import api
 from tests.support.api import ready_dataset, stored_model, usable_model
 from tests.support.eventually import eventually
-from tests.support.jobs import train_at_once, worker_context
+from tests.support.jobs import train_at_once
+from tests.support.wiring import make_worker_context
 
 ROUNDS = 40
 
@@ -180,7 +181,7 @@ def test_a_running_job_needs_its_model_until_it_ends(
         return train_at_once(context, job, reporter)
 
     submit_job(resources, a_test(versions[0], dataset_id))
-    assert run_next(worker_context(resources.database, tmp_path, work))
+    assert run_next(make_worker_context(resources.database, tmp_path, work))
     assert len(refused) == 1
     delete_model(resources, versions[0])
 
@@ -290,7 +291,7 @@ def trained(resources: Resources, dataset_id: int, body: dict[str, Any], directo
     from ml_training.execution.handlers.train import run_train
 
     job = submit_job(resources, body)
-    context = worker_context(resources.database, directory, run_train)
+    context = make_worker_context(resources.database, directory, run_train)
     assert run_next(context)
     done = queries.get_job(resources, job.id)
     assert done.status is JobStatus.COMPLETED, done.error

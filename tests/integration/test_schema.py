@@ -9,6 +9,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from ml_training.db import jobs, results
 from ml_training.db.engine import Database, open_database
@@ -16,6 +17,7 @@ from ml_training.db.job_models import uses_model
 from ml_training.db.migrate import SchemaError, _config, check_schema, migrate
 from ml_training.db.tables import metadata
 from ml_training.domain.histogram_buckets import DURATION_BUCKETS, WAIT_BUCKETS, bucket_of
+from ml_training.domain.states import TRANSITIONS, JobStatus
 from tests.support.jobs import read_job, store_dataset, store_job
 from tests.support.postgres import PostgresServer
 
@@ -97,6 +99,40 @@ def test_jobs_and_models_of_the_first_schema_live_on_in_the_second(first_schema:
     assert len(found) == 5
     assert read_job(database, compare).spec["model_ids"] == [2, 3]
     check_schema(database)
+
+
+IN_STATE = {  # the columns that belong to a state
+    JobStatus.PENDING: "lease_until = NULL, worker = NULL",
+    JobStatus.RUNNING: "lease_until = 9e9, worker = 'w'",
+    JobStatus.COMPLETED: "lease_until = NULL, result_id = 1, finished_at = 2",
+    JobStatus.FAILED: "lease_until = NULL, finished_at = 2",
+    JobStatus.CANCELLED: "lease_until = NULL, finished_at = 2",
+}
+
+
+def moves(database: Database, job_id: int, new: JobStatus) -> bool:
+    """Whether the database itself lets the job go to another state."""
+    claims = ", attempt = attempt + 1" if new is JobStatus.RUNNING else ""
+    statement = text(f"UPDATE jobs SET status = '{new.value}', {IN_STATE[new]}{claims} WHERE id = :id")
+    try:
+        with database.write() as connection:
+            return connection.execute(statement, {"id": job_id}).rowcount == 1
+    except DBAPIError:
+        return False
+
+
+@pytest.mark.parametrize("new", JobStatus)
+@pytest.mark.parametrize("old", JobStatus)
+def test_the_triggers_allow_exactly_the_transitions_of_the_table(
+    database: Database, old: JobStatus, new: JobStatus
+) -> None:
+    job_id = store_job(database, dataset_id=store_dataset(database))
+    if old is not JobStatus.PENDING:
+        assert moves(database, job_id, JobStatus.RUNNING)
+    if old not in (JobStatus.PENDING, JobStatus.RUNNING):
+        assert moves(database, job_id, old)
+    if old is not new:
+        assert moves(database, job_id, new) == (new in TRANSITIONS[old])
 
 
 @pytest.mark.parametrize("nudge", [-0.001, 0.0, 0.001])

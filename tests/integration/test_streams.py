@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-from ml_training.services.cancel import request_cancel
 from sqlalchemy import text
 
 from ml_training.db import jobs
@@ -20,11 +19,13 @@ from ml_training.db.jobs import JobProgress
 from ml_training.execution.run_job import run_next
 from ml_training.execution.transitions import AttemptFence, cancel
 from ml_training.local.redis_server import RedisServer
+from ml_training.services.cancel import request_cancel
 from tests.support.api import ready_dataset, train_spec
 from tests.support.api_process import LIVE, Api, running_api
 from tests.support.eventually import eventually
-from tests.support.jobs import a_model, read_job, worker_context
+from tests.support.jobs import a_model, read_job
 from tests.support.sse import Sent, events_in
+from tests.support.wiring import make_worker_context
 
 LINES = 60
 
@@ -73,7 +74,7 @@ class Worker(threading.Thread):
     def __init__(self, api: Api, directory: Path) -> None:
         super().__init__(daemon=True)
         self._api = api
-        self._place = worker_context(api.resources.database, directory, self._work)
+        self._place = make_worker_context(api.resources.database, directory, self._work)
         self.go_on = threading.Semaphore(0)
 
     def run(self) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ml_training.services.cancel import request_cancel
 
 from ml_training.db import datasets, heartbeats, jobs
 from ml_training.db.engine import Database
@@ -23,6 +22,7 @@ from ml_training.maintenance.relay import relay_once
 from ml_training.queue.permits import Permits, open_permits
 from ml_training.selection.index import Column, ColumnKind, write_index
 from ml_training.services import queries, submit
+from ml_training.services.cancel import request_cancel
 from ml_training.services.check_cache import CheckCache
 from ml_training.services.datasets import accept_sample, accept_upload, delete_dataset, store_upload
 from ml_training.services.feasibility import Feasibility, JobSpec, check_feasibility

@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
 from ml_training.db import datasets, results
+from ml_training.domain.records import Comparison, TestResult
 from ml_training.domain.states import TaskKind
 from ml_training.domain.targets import ColumnTarget
 from ml_training.selection.index import Column, ColumnKind, write_index
@@ -69,8 +70,8 @@ def usable_model(resources: Resources, *, dataset_id: int, job_id: int, **values
 def stored_test_result(resources: Resources, *, model_id: int, dataset_id: int, job_id: int = 1) -> int:
     """A test result."""
     with resources.database.write() as connection:
-        return results.insert_test_result(
-            connection, job_id=job_id, attempt=1, model_id=model_id, dataset_id=dataset_id, rows=ROWS,
+        return results.insert_result(
+            connection, TestResult, job_id=job_id, attempt=1, model_id=model_id, dataset_id=dataset_id, rows=ROWS,
             scores={"accuracy": 0.5}, overlap=False, degradation={"accuracy": 0.5}, overfitted=True, accuracy=0.5,
             details={},
         )  # fmt: skip
@@ -79,8 +80,8 @@ def stored_test_result(resources: Resources, *, model_id: int, dataset_id: int, 
 def stored_comparison(resources: Resources, *, dataset_id: int, winner_model_id: int | None, job_id: int = 1) -> int:
     """A comparison."""
     with resources.database.write() as connection:
-        return results.insert_comparison(
-            connection, job_id=job_id, attempt=1, dataset_id=dataset_id, metric="f1", rows=ROWS,
+        return results.insert_result(
+            connection, Comparison, job_id=job_id, attempt=1, dataset_id=dataset_id, metric="f1", rows=ROWS,
             winner_model_id=winner_model_id, ranking=[{"model_id": winner_model_id, "score": 1.0}],
             significance={"p": 0.01},
         )  # fmt: skip

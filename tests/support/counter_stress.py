@@ -23,22 +23,19 @@ from ml_training.db.engine import Database, open_database
 from ml_training.db.stats import LedgerTotal, Stats
 from ml_training.domain.errors import ErrorCode, Interrupted, JobFailed, StopReason, Unavailable
 from ml_training.domain.histogram_buckets import DURATION_BUCKETS, WAIT_BUCKETS, bucket_of
-from ml_training.domain.limits import Limits
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobType
-from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
-from ml_training.execution.run_job import WorkerContext, run_next
+from ml_training.execution.run_job import run_next
 from ml_training.local.ports import free_port
 from ml_training.logs import configure_logs
 from ml_training.maintenance.cleanup import fold_ledger_once
 from ml_training.maintenance.reaper import reap_once
-from ml_training.queue.permits import open_permits
-from ml_training.services.resources import Resources
-from ml_training.storage.local import LocalStorage
 from tests.support.eventually import eventually
 from tests.support.exporter import DEAD_BROKER, ExporterClient, Series
-from tests.support.jobs import a_model, store_dataset, store_job, worker_context
+from tests.support.jobs import a_model, store_dataset, store_job
+from tests.support.wiring import make_resources, make_worker_context
 
 WRITERS = ("writer-1", "writer-2", "writer-3")
 EXPORTERS = ("exporter-1", "exporter-2")
@@ -314,7 +311,7 @@ def write_jobs(url: str, directory: str, seed: int) -> NoReturn:
             raise Unavailable("as it was meant to")
         return a_model(job)
 
-    context = worker_context(database, Path(directory) / "storage", handle, worker=f"worker@exact-{os.getpid()}")
+    context = make_worker_context(database, Path(directory) / "storage", handle, worker=f"worker@exact-{os.getpid()}")
     while True:
         with contextlib.suppress(Unavailable):
             job_id = store_job(database, dataset_id=1, job_type=chance.choice(TYPES))
@@ -327,8 +324,8 @@ def write_jobs(url: str, directory: str, seed: int) -> NoReturn:
 def fold_and_reap(url: str, directory: str) -> NoReturn:
     """Fold the ledger and take back the jobs of the dead until killed."""
     configure_logs("console", "ERROR")
-    storage, permits = LocalStorage(Path(directory) / "storage"), open_permits(DEAD_BROKER, budget=0.1)
-    resources, rest = Resources(open_database(url, pool_size=2), storage, permits, Limits(), 30.0), threading.Event()
+    database, rest = open_database(url, pool_size=2), threading.Event()
+    resources = make_resources(database, Path(directory) / "storage", broker_url=DEAD_BROKER, budget=0.1)
     while True:
         with contextlib.suppress(Unavailable):
             fold_ledger_once(resources)

@@ -1,4 +1,4 @@
-"""A process of the fleet, with the real handlers, that kills itself (-9), or does worse, at a chosen point."""
+"""A worker process with the real handlers that kills itself (-9), or does other harm, at a chosen point."""
 
 import multiprocessing
 import os
@@ -14,19 +14,18 @@ from typing import Any, NoReturn
 
 from ml_training.db import checkpoints, jobs, results
 from ml_training.db.engine import open_database
-from ml_training.domain.limits import Limits
-from ml_training.domain.specs import JobType
-from ml_training.execution import run_job
+from ml_training.execution import inputs, run_job
 from ml_training.execution.checkpoints import JobCheckpoints
-from ml_training.execution.handlers import train
-from ml_training.execution.handlers.ingest import ingest_handler
+from ml_training.execution.handlers import HANDLERS, common, train
+from ml_training.execution.job_handler import WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.lease import LeaseTimes
-from ml_training.execution.run_job import WorkerContext, run_next
+from ml_training.execution.run_job import run_next
 from ml_training.logs import configure_logs
 from ml_training.storage.base import ObjectKind
 from ml_training.storage.local import LocalStorage
 from ml_training.training import checkpoint, engine
+from tests.support.wiring import RecordingWatchdog, make_worker_context
 
 IDLE = 3  # exit status: nothing was due
 TIMES = LeaseTimes(lease=0.6, renew=0.1, poll=0.05, cancel_grace=5.0, drain_grace=5.0, checkpoint=0.0)
@@ -58,9 +57,9 @@ POINTS: Mapping[str, Point] = {
     "before the claim": Point(jobs, "claim_next", after=False),
     "claimed, not committed": Point(jobs, "claim_next"),
     "claimed": Point(run_job, "_run", after=False),
-    "data set read": Point(train, "load_dataset"),
-    "index verified": Point(train, "load_index"),
-    "planned": Point(train, "_train_plan"),
+    "data set read": Point(common, "load_dataset"),
+    "index verified": Point(inputs, "verified_index_key"),
+    "planned": Point(train, "planned"),
     "lease renewed, not committed": Point(jobs, "renew"),
     "in round 3": Point(JobReporter, "progress", nth=3),
     "first checkpoint not synced": Point(os, "fsync", after=False),
@@ -127,20 +126,13 @@ def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_l
 
 def _worker_context(url: str, root: str) -> WorkerContext:
     checkpoint.MOST_SHARE = float("inf")  # a checkpoint after every round, whatever it costs
-    return WorkerContext(
-        database=open_database(url, pool_size=2),
-        storage=LocalStorage(Path(root)),
-        worker=f"worker@deadly-{os.getpid()}",
-        threads=1,
+    return make_worker_context(
+        open_database(url, pool_size=2),
+        Path(root),
+        HANDLERS,
+        worker=f"worker@crashing-{os.getpid()}",
         times=TIMES,
-        handlers={
-            JobType.TRAIN: train.run_train,
-            JobType.TEST: train.run_test,
-            JobType.COMPARE: train.run_compare,
-            JobType.INGEST: ingest_handler(Limits()),
-        },
-        announce=lambda job, fraction, message: None,
-        end_process=lambda: os._exit(0),
+        watchdog=RecordingWatchdog(lambda: os._exit(0)),
     )
 
 

@@ -6,24 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ml_training.execution.handlers.compare import run_compare
-from ml_training.execution.handlers.test import run_test
-
 from ml_training.api.app import create_app
 from ml_training.api.context import context_of
 from ml_training.domain.limits import Limits
-from ml_training.domain.specs import JobType
-from ml_training.execution.handlers.ingest import ingest_handler
-from ml_training.execution.handlers.train import run_train
-from ml_training.execution.lease import LeaseTimes
-from ml_training.execution.run_job import JobHandler, WorkerContext, run_next
+from ml_training.execution.handlers import HANDLERS
+from ml_training.execution.run_job import run_next
 from ml_training.maintenance.verify import violations
 from ml_training.settings import Settings
 from tests.support.forms import form_request
+from tests.support.wiring import SLOW, make_worker_context
 
 NO_BROKER = "redis://127.0.0.1:1/0"  # permits are only permits: here the test itself asks for the next job
 PREFIX = "/api/v1"
-CALM = LeaseTimes(lease=300.0, renew=60.0, poll=1.0, cancel_grace=60.0, drain_grace=60.0)
 
 
 class InProcessService:
@@ -37,16 +31,9 @@ class InProcessService:
         self._app = create_app(settings)
         self.resources = context_of(self._app).resources
         self.client = self._app.test_client()
-        handlers: Mapping[JobType, JobHandler] = {
-            JobType.INGEST: ingest_handler(settings.limits),
-            JobType.TRAIN: run_train,
-            JobType.TEST: run_test,
-            JobType.COMPARE: run_compare,
-        }
-        self._worker_context = WorkerContext(
-            database=self.resources.database, storage=self.resources.storage, worker="worker@place-1", threads=1,
-            times=CALM, handlers=handlers, announce=lambda job, fraction, message: None, end_process=lambda: None,
-        )  # fmt: skip
+        self._worker_context = make_worker_context(
+            self.resources.database, self.resources.storage, HANDLERS, times=SLOW, limits=settings.limits
+        )
 
     def __enter__(self) -> "InProcessService":
         return self

@@ -1,7 +1,5 @@
-"""Job rows for tests of the guards, and a workplace whose handlers the test chooses."""
+"""Job rows and simple handlers for tests of the guards."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,14 +8,9 @@ from ml_training.db import datasets, jobs, results
 from ml_training.db.engine import Database
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobType
-from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
-from ml_training.execution.lease import LeaseTimes
-from ml_training.execution.run_job import JobHandler, WorkerContext
 from ml_training.execution.transitions import AttemptFence
-from ml_training.storage.local import LocalStorage
-
-QUICK = LeaseTimes(lease=1.0, renew=0.2, poll=0.02, cancel_grace=0.3, drain_grace=0.3)
 
 
 def store_dataset(database: Database, *, name: str = "data") -> int:
@@ -54,31 +47,8 @@ def read_job(database: Database, job_id: int) -> Job:
     return job
 
 
-def worker_context(
-    database: Database,
-    root: Path,
-    handler: JobHandler,
-    *,
-    worker: str = "worker@test-1",
-    times: LeaseTimes = QUICK,
-    end_process: Callable[[], None] = lambda: None,
-) -> WorkerContext:
-    """A workplace where every job type does what `handler` says."""
-    handlers: Mapping[JobType, JobHandler] = dict.fromkeys(JobType, handler)
-    return WorkerContext(
-        database=database,
-        storage=LocalStorage(root),
-        worker=worker,
-        threads=1,
-        times=times,
-        handlers=handlers,
-        announce=lambda job, fraction, message: None,
-        end_process=end_process,
-    )
-
-
 def a_model(job: Job, *, accuracy: float | None = 0.9) -> JobOutcome:
-    """The verdict of a job that trained a model without bytes."""
+    """The outcome of a job that trained a model without bytes."""
 
     def store(connection: Connection, fence: AttemptFence) -> int:
         return results.insert_model(
@@ -104,6 +74,6 @@ def a_model(job: Job, *, accuracy: float | None = 0.9) -> JobOutcome:
 
 
 def train_at_once(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
-    """A handler that is done immediately."""
+    """A handler that returns immediately."""
     reporter.progress(0.5, "half way", eta_seconds=None)
     return a_model(job)

@@ -1,4 +1,4 @@
-"""A worker whose children do what native code can do to its process, by the name of the model that they should train.
+"""A worker whose children do what native code can do to its process; the name of the model chooses what.
 
 `python -m tests.support.misbehaving_worker` instead of `python -m workers`; every other job runs as always.
 """
@@ -7,14 +7,12 @@ import ctypes
 import os
 import signal
 import sys
-from typing import Any
+from collections.abc import Callable
 
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobType
-from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
-from ml_training.execution.run_job import WorkerContext
-from workers import pool_child
 
 
 def _segfault() -> None:
@@ -34,33 +32,31 @@ def _take_the_worker_along() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-DEEDS = {
+ACTS: dict[str, Callable[[], None]] = {
     "segfault": _segfault,
     "abort": _abort,
     "endless": _hold_the_interpreter,
     "parricide": _take_the_worker_along,
 }
-_open_workplace = pool_child.open_worker_context
 
 
-def open_hostile_workplace(worker: str) -> None:
-    """As always, and then the deeds."""
-    _open_workplace(worker)
-    context = pool_child.worker_context()
-    train = context.handlers[JobType.TRAIN]
+def _replace_train_handler() -> None:
+    """Misbehave where the name of the model asks for it, else train."""
+    from ml_training.execution import handlers
 
-    def run(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
-        deed: Any = DEEDS.get(job.spec["model_name"])
-        if deed is not None:
-            deed()
+    train = handlers.HANDLERS[JobType.TRAIN]
+
+    def misbehave_or_train(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
+        act = ACTS.get(job.spec["model_name"])
+        if act is not None:
+            act()
         return train(context, job, reporter)
 
-    context.handlers[JobType.TRAIN] = run  # type: ignore[index]  # a dict, whatever its type says
+    handlers.HANDLERS = {**handlers.HANDLERS, JobType.TRAIN: misbehave_or_train}
 
 
-pool_child.open_worker_context = (
-    open_hostile_workplace  # in the children too: they load this module as their main module
-)
+if __name__ == "__mp_main__":  # in a child of the pool, which loads the parent's main module first
+    _replace_train_handler()
 
 if __name__ == "__main__":
     from workers.__main__ import main

@@ -1,7 +1,4 @@
-"""The handler of INGEST: parse and profile an uploaded file; a bad file is a verdict, not a fault.
-
-Loaded by the fleet's child processes only: it brings the parsers along.
-"""
+"""The handler of INGEST: parse and profile an uploaded file. A bad file is a result (REJECTED), not a failed job."""
 
 import json
 from pathlib import Path
@@ -15,9 +12,8 @@ from ml_training.domain.limits import Limits
 from ml_training.domain.records import Dataset, Job
 from ml_training.domain.sample_datasets import SAMPLE_FORMAT
 from ml_training.execution.inputs import load_dataset
-from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
-from ml_training.execution.run_job import JobHandler, WorkerContext
 from ml_training.execution.transitions import AttemptFence
 from ml_training.storage.base import ObjectKind, Storage, StoredObject
 from ml_training.tabular.ingest import read_table
@@ -25,22 +21,18 @@ from ml_training.tabular.samples import write_sample
 from ml_training.tabular.verdict import IngestVerdict
 
 
-def ingest_handler(limits: Limits) -> JobHandler:
-    """The handler, with the limits that files must keep."""
-
-    def run_ingest(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
-        if job.dataset_id is None:
-            raise JobFailed(ErrorCode.BAD_SPEC, "the stored job names no data set")
-        dataset = load_dataset(context.database, job.dataset_id)
-        return _ingest(context.storage, dataset, reporter, limits)
-
-    return run_ingest
+def run_ingest(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
+    """Make the data set READY or REJECTED."""
+    if job.dataset_id is None:
+        raise JobFailed(ErrorCode.BAD_SPEC, "the stored job names no data set")
+    dataset = load_dataset(context.database, job.dataset_id)
+    return _ingest(context.storage, dataset, reporter, context.limits)
 
 
 def _ingest(storage: Storage, dataset: Dataset, reporter: JobReporter, limits: Limits) -> JobOutcome:
     _check_upload(storage, dataset)
-    with storage.scratch() as directory, storage.scratch() as materialised:
-        path, file_format, raw = storage.path(dataset.raw_key), dataset.file_format, {}
+    with storage.scratch() as directory, storage.scratch() as materialised, storage.local(dataset.raw_key) as upload:
+        path, file_format, raw = upload, dataset.file_format, {}
         if file_format == SAMPLE_FORMAT:
             path, file_format = materialised / "sample", "csv"
             raw = _materialise(storage, dataset, path)
@@ -54,7 +46,7 @@ def _ingest(storage: Storage, dataset: Dataset, reporter: JobReporter, limits: L
             group_column=dataset.group_column,
             progress=_progress(reporter),
         )
-        _check_upload(storage, dataset)  # again: what was parsed is what was uploaded, from the first byte to the last
+        _check_upload(storage, dataset)  # again: the bytes that were parsed are the bytes that were uploaded
         if verdict.index is None:
             return _rejection(dataset, verdict)
         stored = storage.put_directory(ObjectKind.INDEX, verdict.index.directory)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from ml_training.services.cancel import request_cancel
 
 from ml_training.api import stream
 from ml_training.api.context import EXTENSION, context_of
@@ -19,11 +18,13 @@ from ml_training.db.job_events import EVENTS_CAP, append_events
 from ml_training.db.jobs import claim_next
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.execution.run_job import run_next
+from ml_training.services.cancel import request_cancel
 from ml_training.services.job_updates import EVENTS_PER_POLL
 from ml_training.services.resources import Resources
 from tests.support.api import checked, ready_dataset, train_spec
-from tests.support.jobs import a_model, worker_context
+from tests.support.jobs import a_model
 from tests.support.sse import Sent, events_of
+from tests.support.wiring import make_worker_context
 
 JOB = "/api/v1/jobs/1"
 
@@ -45,7 +46,7 @@ def finished(resources: Resources, job_id: int, tmp_path: Path) -> int:
         reporter.log("schließt \u2028 ab")
         return a_model(job)
 
-    assert run_next(worker_context(resources.database, tmp_path, work))
+    assert run_next(make_worker_context(resources.database, tmp_path, work))
     return job_id
 
 
@@ -133,7 +134,7 @@ def test_a_failed_job_says_so_at_the_end(
     def fail(context: Any, job: Any, reporter: Any) -> Any:
         raise JobFailed(ErrorCode.TRAINING_ERROR, "no")
 
-    run_next(worker_context(resources.database, tmp_path, fail))
+    run_next(make_worker_context(resources.database, tmp_path, fail))
     assert [(sent.event, sent.data["status"]) for sent in stream_of(client)] == [
         ("progress", "FAILED"), ("end", "FAILED"),
     ]  # fmt: skip
@@ -151,7 +152,7 @@ def test_a_long_journal_comes_whole_with_one_end(
     client: FlaskClient, resources: Resources, job_id: int, tmp_path: Path, lines: int
 ) -> None:
     write_lines(resources, job_id, lines)
-    assert run_next(worker_context(resources.database, tmp_path, lambda context, job, reporter: a_model(job)))
+    assert run_next(make_worker_context(resources.database, tmp_path, lambda context, job, reporter: a_model(job)))
     journal = stream_of(client)[1:]
     kept = min(lines, EVENTS_CAP)
     assert [sent.id for sent in journal[:kept]] == list(range(1, kept + 1))

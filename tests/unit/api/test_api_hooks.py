@@ -7,7 +7,7 @@ import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 
-from ml_training.api.beat import beat_once
+from ml_training.api.beat import make_heartbeat
 from ml_training.api.context import context_of
 from ml_training.db.heartbeats import list_heartbeats
 from ml_training.services.resources import Resources
@@ -106,7 +106,7 @@ def test_jobs_refused_at_the_door_are_counted_by_reason(app: Flask, client: Flas
 
 def test_the_heartbeat_carries_the_counts(app: Flask, client: FlaskClient, resources: Resources) -> None:
     client.get(LIVE)
-    beat_once(app)
+    make_heartbeat(app, every=60.0).write_once()
     with resources.database.read() as connection:
         (row,) = list_heartbeats(connection, kind="api", within_seconds=30)
     live = client.get(LIVE).get_json()

@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from ml_training.services.cancel import request_cancel
 
 from ml_training.api.context import EXTENSION, context_of
 from ml_training.api.lane import SlowLane
 from ml_training.domain.errors import Unavailable
 from ml_training.execution.run_job import run_next
+from ml_training.services.cancel import request_cancel
 from ml_training.services.resources import Resources
 from tests.support.api import ready_dataset, stored_model, train_spec
 from tests.support.eventually import eventually
 from tests.support.forms import form_request
-from tests.support.jobs import train_at_once, worker_context
+from tests.support.jobs import train_at_once
+from tests.support.wiring import make_worker_context
 
 
 def places(take: Callable[[], object]) -> int:
@@ -73,7 +74,7 @@ def in_thread(call: Callable[[], object]) -> threading.Thread:
 
 def test_a_wait_answers_when_the_job_ends(client: FlaskClient, resources: Resources, tmp_path: Path) -> None:
     job_id = new_job(client, resources)
-    context = worker_context(resources.database, tmp_path / "store", train_at_once)
+    context = make_worker_context(resources.database, tmp_path / "store", train_at_once)
     thread = in_thread(lambda: run_next(context))
     response = client.get(f"/api/v1/jobs/{job_id}?wait=60")
     thread.join()

@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.records import Job
-from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
-from ml_training.execution.run_job import WorkerContext, run_next
+from ml_training.execution.run_job import run_next
 from ml_training.services.resources import Resources
 from tests.support.api import (
     PROFILE,
@@ -26,7 +26,9 @@ from tests.support.api import (
     stored_test_result,
     train_spec,
 )
-from tests.support.jobs import train_at_once, worker_context
+from tests.support.jobs import train_at_once
+from tests.support.stored_files import stored_path
+from tests.support.wiring import make_worker_context
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_a_completed_job_names_its_model_and_a_failed_one_its_reason(
 
     for handler in (train_at_once, fail):
         submit(client, dataset_id)
-        run_next(worker_context(resources.database, tmp_path, handler))
+        run_next(make_worker_context(resources.database, tmp_path, handler))
     done, failed = (checked(client, "/jobs/{job_id}", client.get(f"/api/v1/jobs/{job_id}")) for job_id in (1, 2))
     assert (done["status"], done["result"], done["progress"]) == ("COMPLETED", {"model_id": 1}, 1.0)
     assert done["started_at"] >= done["created_at"]
@@ -122,7 +124,7 @@ def test_what_has_ended_cannot_be_cancelled(
     client: FlaskClient, resources: Resources, dataset_id: int, tmp_path: Any
 ) -> None:
     job_id = submit(client, dataset_id).get_json()["id"]
-    run_next(worker_context(resources.database, tmp_path, train_at_once))
+    run_next(make_worker_context(resources.database, tmp_path, train_at_once))
     assert client.post(f"/api/v1/jobs/{job_id}/cancel").status_code == 409
 
 
@@ -218,7 +220,7 @@ def test_a_damaged_file_is_not_handed_out(client: FlaskClient, resources: Resour
     model_id = stored_model(resources, dataset_id=dataset_id)
     for key, _ in list(resources.storage.list_keys()):
         if key.startswith("artifacts/"):
-            resources.storage.path(key).write_bytes(b"canary")
+            stored_path(resources.storage, key).write_bytes(b"canary")
     response = client.get(f"/api/v1/models/{model_id}/download")
     assert (response.status_code, response.mimetype) == (503, "application/problem+json")
     assert b"canary" not in response.data

@@ -1,4 +1,4 @@
--- The database's own guards and the ledger, for PostgreSQL. Bounds as in domain/buckets.py: `le` is inclusive.
+-- The database's own guards and the ledger, for PostgreSQL. Bounds as in domain/histogram_buckets.py: `le` is inclusive.
 CREATE FUNCTION jobs_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN

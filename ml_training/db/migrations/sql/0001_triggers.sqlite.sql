@@ -1,4 +1,4 @@
--- The database's own guards and the ledger, for SQLite. Bounds as in domain/buckets.py: `le` is inclusive.
+-- The database's own guards and the ledger, for SQLite. Bounds as in domain/histogram_buckets.py: `le` is inclusive.
 CREATE TRIGGER jobs_born_pending BEFORE INSERT ON jobs
 WHEN NEW.status <> 'PENDING' OR NEW.attempt <> 0
 BEGIN SELECT RAISE(ABORT, 'a job is born PENDING with attempt 0'); END

@@ -1,0 +1,20 @@
+"""One file per job type: the work between the claim and the result.
+
+Only the child processes of a worker import this package: it loads the machine-learning stack and the file parsers.
+"""
+
+from collections.abc import Mapping
+
+from ml_training.domain.specs import JobType
+from ml_training.execution.handlers.compare import run_compare
+from ml_training.execution.handlers.ingest import run_ingest
+from ml_training.execution.handlers.test import run_test
+from ml_training.execution.handlers.train import run_train
+from ml_training.execution.job_handler import JobHandler
+
+HANDLERS: Mapping[JobType, JobHandler] = {
+    JobType.INGEST: run_ingest,
+    JobType.TRAIN: run_train,
+    JobType.TEST: run_test,
+    JobType.COMPARE: run_compare,
+}

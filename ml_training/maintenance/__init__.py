@@ -1,0 +1,1 @@
+"""Background work that keeps the queue moving and the storage small; several copies may run at once."""

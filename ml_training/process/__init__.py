@@ -1,0 +1,1 @@
+"""What every long-running process needs: its heartbeat row and its memory settings."""
