@@ -203,15 +203,15 @@ def test_an_alert_never_carries_a_value_in_its_labels(name: str) -> None:
 
 
 def test_alerts_fire_at_the_objectives_that_the_dashboards_draw() -> None:
-    budget = f"{1 - objectives.COMPLETED:.2g}"
+    budget = f"{1 - objectives.COMPLETED_OBJECTIVE:.2g}"
     for name, times in (("Fast", objectives.BURN_FAST), ("Slow", objectives.BURN_SLOW)):
         assert alerts()[f"FailureBudgetBurn{name}"]["expr"].count(f"> {times} * {budget}") == 2
     assert f"> {objectives.WAIT_SECONDS} " in alerts()["QueueWaitSLO"]["expr"]
-    assert f"p{100 * objectives.IN_TIME:.0f}_" in alerts()["QueueWaitSLO"]["expr"]
-    assert alerts()["Overfitting"]["expr"].endswith(f"> {models.OVERFITTED}")
-    assert alerts()["AccuracyDrop"]["expr"].endswith(f"> {models.FALLEN}")
-    assert f"_age_seconds > {exporter_rows.OLD_SECONDS} " in alerts()["SnapshotStale"]["expr"]
-    assert alerts()["EventLag"]["expr"].endswith(f"> {exporter_rows.LATE_SECONDS}")
+    assert f"p{100 * objectives.IN_TIME_OBJECTIVE:.0f}_" in alerts()["QueueWaitSLO"]["expr"]
+    assert alerts()["Overfitting"]["expr"].endswith(f"> {models.OVERFITTING_GAP}")
+    assert alerts()["AccuracyDrop"]["expr"].endswith(f"> {models.ACCURACY_DROP}")
+    assert f"_age_seconds > {exporter_rows.STALE_SECONDS} " in alerts()["SnapshotStale"]["expr"]
+    assert alerts()["EventLag"]["expr"].endswith(f"> {exporter_rows.LAG_SECONDS}")
 
 
 def test_the_example_for_alertmanager_knows_our_alerts_and_severities() -> None:

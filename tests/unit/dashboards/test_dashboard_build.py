@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dashboards import build
-from dashboards.targets import targets
-from tests.support.boards import documents, panels
+from dashboards.panel_targets import panel_targets
+from tests.support.dashboards import documents, panels
 
 
 def test_the_committed_dashboards_are_what_the_code_builds() -> None:
@@ -51,5 +51,5 @@ def test_every_query_of_every_panel_can_be_asked_for() -> None:
         for panel in panels(document)
         for target in panel["targets"]
     ]
-    assert [tuple(target) for target in targets()] == shown
-    assert len(build.boards()) == len(build.DASHBOARDS) == 6
+    assert [tuple(target) for target in panel_targets()] == shown
+    assert len(build.build_all()) == len(build.DASHBOARDS) == 6

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.boards import Json, documents, links_of, name_of, operators_documents
+from tests.support.dashboards import Json, documents, links_of, operator_documents, title_of
 
 API_PAGE = Path(__file__).parents[3] / "docs" / "api.md"
 BOARD_LINK = re.compile(r"/d/([\w-]+)\?\$\{DS_PROMETHEUS:queryparam\}&\$\{__url_time_range\}(?:&var-(\w+)=\$\{.+\})?")
@@ -17,7 +17,7 @@ def variables(document: Json) -> set[str]:
     return {variable["name"] for variable in document["templating"]["list"]}
 
 
-@pytest.mark.parametrize("document", operators_documents(), ids=name_of)
+@pytest.mark.parametrize("document", operator_documents(), ids=title_of)
 def test_a_link_leads_to_a_dashboard_or_to_the_api(document: Json) -> None:
     for link in links_of(document):
         if board := BOARD_LINK.fullmatch(link["url"]):
@@ -40,7 +40,7 @@ def test_from_the_overview_one_click_leads_to_fleet_internals_and_each_job() -> 
 
 
 def test_a_column_with_a_menu_exists_in_its_table() -> None:
-    for document in operators_documents():
+    for document in operator_documents():
         for panel in document["panels"]:
             if panel["type"] != "table":
                 continue

@@ -6,18 +6,18 @@ from collections import Counter
 import pytest
 
 from dashboards import build, links
-from dashboards.states import STATUS
-from tests.support.boards import (
+from dashboards.value_labels import STATUS
+from tests.support.dashboards import (
     Json,
     documents,
-    name_of,
-    operators_documents,
+    operator_documents,
     panels,
+    title_of,
 )
 
 UNITS = {"none", "s", "bytes", "percent", "percentunit", "reqps"}
 TYPES = {"stat", "gauge", "timeseries", "bargauge", "table", "state-timeline"}
-BOARDS = operators_documents()
+OPERATOR_DASHBOARDS = operator_documents()
 AT_FIRST = {"score": "accuracy", "split": "held_out"}  # different scores do not compare
 VARIABLE = re.compile(r"\$\{?([a-zA-Z]\w*)")
 
@@ -27,7 +27,7 @@ def variables(document: Json) -> dict[str, Json]:
 
 
 def test_each_dashboard_has_its_own_name_address_and_file() -> None:
-    assert [document["uid"] for document in BOARDS] == [
+    assert [document["uid"] for document in OPERATOR_DASHBOARDS] == [
         links.OVERVIEW, links.FLEET, links.JOB, links.MODELS, links.INTERNALS,
     ]  # fmt: skip
     for key in ("uid", "title"):
@@ -35,7 +35,7 @@ def test_each_dashboard_has_its_own_name_address_and_file() -> None:
     assert {path.name for path in build.HERE.glob("*.json")} == set(build.DASHBOARDS)
 
 
-@pytest.mark.parametrize("document", documents(), ids=name_of)
+@pytest.mark.parametrize("document", documents(), ids=title_of)
 def test_panels_are_numbered_once_and_the_grid_has_neither_gap_nor_overlap(document: Json) -> None:
     assert [panel["id"] for panel in document["panels"]] == list(range(1, len(document["panels"]) + 1))
     cells: Counter[tuple[int, int]] = Counter()
@@ -47,7 +47,7 @@ def test_panels_are_numbered_once_and_the_grid_has_neither_gap_nor_overlap(docum
     assert max(cells.values()) == 1
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_a_dashboard_is_generated_read_only_and_shares_its_crosshair(document: Json) -> None:
     assert document["editable"] is False
     assert document["graphTooltip"] == 1
@@ -57,13 +57,13 @@ def test_a_dashboard_is_generated_read_only_and_shares_its_crosshair(document: J
     assert len(document["description"]) > 40
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_titles_of_panels_and_rows_are_unique_in_a_dashboard(document: Json) -> None:
     for kind in (panels(document), [panel for panel in document["panels"] if panel["type"] == "row"]):
         assert max(Counter(panel["title"] for panel in kind).values()) == 1
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_a_panel_says_what_it_shows_in_which_unit_and_when_it_has_nothing(document: Json) -> None:
     for panel in panels(document):
         defaults = panel["fieldConfig"]["defaults"]
@@ -75,7 +75,7 @@ def test_a_panel_says_what_it_shows_in_which_unit_and_when_it_has_nothing(docume
         assert defaults["thresholds"]["steps"][0]["value"] is None, panel["title"]
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_a_panel_asks_the_chosen_data_source_and_names_its_lines(document: Json) -> None:
     chosen = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
     assert document["templating"]["list"][0]["name"] == "DS_PROMETHEUS"
@@ -92,7 +92,7 @@ def test_a_panel_asks_the_chosen_data_source_and_names_its_lines(document: Json)
         assert len(set(legends)) == len(legends), panel["title"]
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_a_dashed_line_stands_only_where_a_threshold_is(document: Json) -> None:
     for panel in panels(document):
         defaults = panel["fieldConfig"]["defaults"]
@@ -100,7 +100,7 @@ def test_a_dashed_line_stands_only_where_a_threshold_is(document: Json) -> None:
         assert not drawn or len(defaults["thresholds"]["steps"]) > 1, panel["title"]
 
 
-@pytest.mark.parametrize("document", documents(), ids=name_of)
+@pytest.mark.parametrize("document", documents(), ids=title_of)
 def test_many_lines_have_their_names_beside_them(document: Json) -> None:
     """Below a graph Grafana shows three rows of a legend and hides the rest."""
     for panel in panels(document):
@@ -112,7 +112,7 @@ def test_many_lines_have_their_names_beside_them(document: Json) -> None:
 
 
 def test_an_end_has_the_colour_of_its_status_in_graphs_too() -> None:
-    overview = BOARDS[0]
+    overview = OPERATOR_DASHBOARDS[0]
     (panel,) = [panel for panel in panels(overview) if panel["title"] == "Jobs ended"]
     colors = {
         override["matcher"]["options"]: override["properties"][0]["value"]["fixedColor"]
@@ -121,7 +121,7 @@ def test_an_end_has_the_colour_of_its_status_in_graphs_too() -> None:
     assert colors == dict(STATUS.values())
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_every_variable_is_used_and_every_used_one_exists(document: Json) -> None:
     known = variables(document)
     texts = [target["expr"] for panel in panels(document) for target in panel["targets"]]
@@ -131,7 +131,7 @@ def test_every_variable_is_used_and_every_used_one_exists(document: Json) -> Non
     assert used == set(known)
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_choices_are_read_again_when_the_time_range_changes_and_all_means_anything(document: Json) -> None:
     for name, variable in variables(document).items():
         if variable["type"] != "query":
@@ -144,7 +144,7 @@ def test_choices_are_read_again_when_the_time_range_changes_and_all_means_anythi
             assert variable["current"]["value"] == [AT_FIRST.get(name, "$__all")]
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_failures_and_restarts_are_marked_in_every_graph(document: Json) -> None:
     notes = document["annotations"]["list"]
     assert [note["name"] for note in notes] == ["Failed jobs", "API restarts", "Exporter restarts"]
@@ -154,7 +154,7 @@ def test_failures_and_restarts_are_marked_in_every_graph(document: Json) -> None
         assert note["step"] == "60s"
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_the_dashboards_menu_lists_all_of_them_and_keeps_the_time(document: Json) -> None:
     (menu,) = document["links"]
     assert (menu["type"], menu["asDropdown"], menu["keepTime"]) == ("dashboards", True, True)

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.boards import Json, documents, name_of, operators_documents, panels
+from tests.support.dashboards import Json, documents, operator_documents, panels, title_of
 from tests.support.metrics_page import documented_metrics
 from tests.support.promql import Selection, selections, series_names
 
-BOARDS = operators_documents()
+OPERATOR_DASHBOARDS = operator_documents()
 RATE_WINDOW, RANGE_WINDOW = timedelta(seconds=20), timedelta(hours=1)
 OVER_COUNTERS = {"rate", "increase", "resets"}
 PER_OBJECT = {"job_id", "model_id", "worker", "process", "route"}
@@ -40,14 +40,14 @@ def read(document: Json) -> list[Selection]:
     return [found for target in targets(document) for found in selections(target["expr"])]
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_counters_are_read_as_rates_or_increases_only(document: Json) -> None:
     for found in read(document):
         counts = kind_of(found.name) in {"counter", "histogram"}
         assert counts == bool(OVER_COUNTERS & set(found.functions)), found
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_windows_come_from_grafana(document: Json) -> None:
     for found in read(document):
         if found.window is not None:
@@ -55,14 +55,14 @@ def test_windows_come_from_grafana(document: Json) -> None:
             assert found.window in {RATE_WINDOW} | whole, found
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_a_number_of_now_counts_over_the_visible_range_not_over_its_last_seconds(document: Json) -> None:
     for target in targets(document):
         if target["instant"]:
             assert {found.window for found in selections(target["expr"])} <= {None, RANGE_WINDOW}, target["expr"]
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_top_n_over_time_is_chosen_once_for_the_whole_range(document: Json) -> None:
     for target in targets(document):
         for found in selections(target["expr"]):
@@ -70,7 +70,7 @@ def test_top_n_over_time_is_chosen_once_for_the_whole_range(document: Json) -> N
                 assert found.at_end, target["expr"]
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_lines_per_job_model_worker_process_or_route_are_bounded(document: Json) -> None:
     """A legend that names one object means a line for each: at most 20 of them, 10 bars, or the one that was chosen."""
     for target in targets(document):
@@ -80,7 +80,7 @@ def test_lines_per_job_model_worker_process_or_route_are_bounded(document: Json)
             assert most in target["expr"] or 'job_id=~"$job_id"' in target["expr"]
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_a_table_is_grouped_by_its_columns_and_bounded(document: Json) -> None:
     for panel in panels(document):
         if panel["type"] == "table":
@@ -92,21 +92,21 @@ def test_a_table_is_grouped_by_its_columns_and_bounded(document: Json) -> None:
                 assert "job_id" not in labels or re.search(r"topk\((10|20), |\$job_id", target["expr"])
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_a_legend_names_only_labels_that_the_metrics_have(document: Json) -> None:
     for target in targets(document):
         known = set().union(*(labels_of(name) for name in series_names(target["expr"])))
         assert set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= known
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_a_selector_matches_on_labels_that_the_metric_has(document: Json) -> None:
     by_prometheus = {"job", "instance", "le", "alertstate"}
     for found in read(document):
         assert set(found.labels) <= labels_of(found.name) | by_prometheus, found
 
 
-@pytest.mark.parametrize("document", BOARDS, ids=name_of)
+@pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)
 def test_choices_and_annotations_ask_for_documented_metrics(document: Json) -> None:
     for variable in document["templating"]["list"]:
         if asked := re.fullmatch(r"label_values\((.+), (\w+)\)", variable.get("definition", "")):

@@ -7,18 +7,18 @@ from typing import Any
 from dashboards import build
 
 Json = dict[str, Any]
-USERS_BOARD = "ml-training-service"
+USERS_DASHBOARD = "ml-training-service"
 
 
 @cache
 def documents() -> tuple[Json, ...]:
     """Every dashboard, parsed."""
-    return tuple(json.loads(build.render(board)) for board in build.boards())
+    return tuple(json.loads(build.render(board)) for board in build.build_all())
 
 
-def operators_documents() -> list[Json]:
+def operator_documents() -> list[Json]:
     """Those for operators: all but the one whose text is its users' own."""
-    return [document for document in documents() if document["uid"] != USERS_BOARD]
+    return [document for document in documents() if document["uid"] != USERS_DASHBOARD]
 
 
 def panels(document: Json) -> list[Json]:
@@ -26,7 +26,7 @@ def panels(document: Json) -> list[Json]:
     return [panel for panel in document["panels"] if panel["type"] != "row"]
 
 
-def name_of(value: object) -> str:
+def title_of(value: object) -> str:
     """The id of a parameter: the title of a document or panel."""
     return str(value["title"]) if isinstance(value, dict) else ""
 
