@@ -1,4 +1,4 @@
-"""The dashboards as Grafana reads them: documents built from code, their panels and queries."""
+"""The dashboards as parsed JSON, built from code; helpers for their panels, links and variables."""
 
 import json
 from functools import cache
@@ -13,26 +13,26 @@ USERS_DASHBOARD = "ml-training-service"
 @cache
 def documents() -> tuple[Json, ...]:
     """Every dashboard, parsed."""
-    return tuple(json.loads(build.render(board)) for board in build.build_all())
+    return tuple(json.loads(build.render(built)) for built in build.build_all())
 
 
 def operator_documents() -> list[Json]:
-    """Those for operators: all but the one whose text is its users' own."""
+    """The dashboards for operators: all but the German one for users."""
     return [document for document in documents() if document["uid"] != USERS_DASHBOARD]
 
 
 def panels(document: Json) -> list[Json]:
-    """The panels that show something: all but the rows."""
+    """The panels with data: all but the row headings."""
     return [panel for panel in document["panels"] if panel["type"] != "row"]
 
 
 def title_of(value: object) -> str:
-    """The id of a parameter: the title of a document or panel."""
+    """The title of a dashboard or panel, as the id of a parametrised test."""
     return str(value["title"]) if isinstance(value, dict) else ""
 
 
 def links_of(document: Json) -> list[Json]:
-    """Every link with an address: of the dashboard, of its panels and of its tables' columns."""
+    """Every link with a URL: of the dashboard, its panels and the columns of its tables."""
     found = [link for link in document.get("links", []) if link["type"] == "link"]
     for panel in panels(document):
         found += panel["fieldConfig"]["defaults"].get("links", [])
