@@ -52,25 +52,28 @@ def new_dashboard(uid: str, title: str, description: str) -> DashboardBuilder:
 def add_multi_choice_variable(
     builder: DashboardBuilder, name: str, label: str, metric: str, *, chosen: str | None = None
 ) -> None:
-    """A variable to choose some or all values of a label of `metric`, first `chosen`; use it as `name=~"$name"`."""
+    """Add a variable to choose values of the label `name` of `metric`, at first `chosen` or all.
+
+    `label` is its caption. Use it in a query as `name=~"$name"`.
+    """
     first = dashboard.VariableOption(selected=True, text=[chosen or "All"], value=[chosen or "$__all"])
     variable = _label_values(name, label, metric).sort(dashboard.VariableSort.ALPHABETICAL_ASC)
     builder.with_variable(variable.multi(True).include_all(True).all_value(".+").current(first))
 
 
 def add_single_choice_variable(builder: DashboardBuilder, name: str, label: str, metric: str) -> None:
-    """A variable to choose one value of a label with numeric values, the highest first."""
+    """Add a variable to choose one value of a label with numeric values, the highest first."""
     builder.with_variable(_label_values(name, label, metric).sort(dashboard.VariableSort.NUMERICAL_DESC))
 
 
 def add_api_url_variable(builder: DashboardBuilder) -> None:
-    """A variable for the API's URL, as the operator's browser reaches it."""
+    """Add a variable for the API's URL, as the operator's browser reaches it."""
     variable = dashboard_builders.TextBoxVariable(API_VARIABLE).label("API").default_value(API_URL)
     builder.with_variable(variable.current(dashboard.VariableOption(text=API_URL, value=API_URL)))
 
 
 def add_row(builder: DashboardBuilder, title: str, *panels: Panel) -> None:
-    """A row of panels that an operator can collapse."""
+    """Add a row of panels that an operator can collapse."""
     builder.with_row(dashboard_builders.Row(title))
     for panel in panels:
         builder.with_panel(panel)

@@ -1,6 +1,6 @@
 """PromQL that several panels use: limits on the number of lines, rates, and ratios and quantiles that are never NaN."""
 
-MAX_SERIES = 20
+MAX_SERIES = 20  # lines in a graph
 MAX_BARS = 10  # what fits into a panel without scrolling
 MAX_RUNNING_JOBS = 5
 RATE_WINDOW = "$__rate_interval"
@@ -11,16 +11,18 @@ JOBS_FAILED = 'ml_jobs_total{status="FAILED"}'
 
 
 def limit_series(metric: str, key: str) -> str:
-    """`metric` limited to MAX_SERIES series; `key` is the label, or labels with commas, that identify a series.
+    """`metric` limited to MAX_SERIES series: `limit_series("ml_worker_busy_slots", "worker")`.
+
+    `key` is the label that identifies a series, or several labels with commas between them.
 
     A plain `topk` chooses again at every step, so a range query would draw far more lines than its number.
     """
     return f"{metric} and on({key}) {top_series(metric)}"
 
 
-def top_series(metric: str, *, number: int = MAX_SERIES) -> str:
-    """The `number` series of `metric` with the highest value in the visible range: the same ones at every step."""
-    return f"topk({number}, max_over_time({metric}[$__range] @ end()))"
+def top_series(metric: str) -> str:
+    """The MAX_SERIES series of `metric` with the highest value in the visible range: the same ones at every step."""
+    return f"topk({MAX_SERIES}, max_over_time({metric}[$__range] @ end()))"
 
 
 def of_exporter_process(expression: str) -> str:

@@ -26,6 +26,13 @@ def panels(document: Json) -> list[Json]:
     return [panel for panel in document["panels"] if panel["type"] != "row"]
 
 
+def grid_cells(panel: Json) -> set[tuple[int, int]]:
+    """The (x, y) cells of Grafana's grid that the panel occupies."""
+    position = panel["gridPos"]
+    columns = range(position["x"], position["x"] + position["w"])
+    return {(x, y) for x in columns for y in range(position["y"], position["y"] + position["h"])}
+
+
 def title_of(value: object) -> str:
     """The title of a dashboard or panel, as the id of a parametrised test."""
     return str(value["title"]) if isinstance(value, dict) else ""

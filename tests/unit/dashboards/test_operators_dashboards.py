@@ -10,6 +10,7 @@ from dashboards.value_labels import STATUS
 from tests.support.dashboards import (
     Json,
     documents,
+    grid_cells,
     operator_documents,
     panels,
     title_of,
@@ -44,12 +45,7 @@ def test_panels_are_numbered_once_and_the_grid_has_neither_gap_nor_overlap(docum
     assert [panel["id"] for panel in document["panels"]] == list(range(1, len(document["panels"]) + 1))
     cells: Counter[tuple[int, int]] = Counter()
     for panel in document["panels"]:
-        position = panel["gridPos"]
-        cells.update(
-            (x, y)
-            for x in range(position["x"], position["x"] + position["w"])
-            for y in range(position["y"], position["y"] + position["h"])
-        )
+        cells.update(grid_cells(panel))
     bottom = max(y for _, y in cells) + 1
     assert set(cells) == {(x, y) for x in range(24) for y in range(bottom)}
     assert max(cells.values()) == 1

@@ -59,9 +59,8 @@ def test_range_windows_are_variables_of_grafana(document: Json) -> None:
 def test_an_instant_query_covers_the_visible_range_not_only_its_last_seconds(document: Json) -> None:
     for target in targets(document):
         if target["instant"]:
-            assert {found.window for found in selectors_in_context(target["expr"])} <= {None, RANGE_WINDOW}, target[
-                "expr"
-            ]
+            windows = {found.window for found in selectors_in_context(target["expr"])}
+            assert windows <= {None, RANGE_WINDOW}, target["expr"]
 
 
 @pytest.mark.parametrize("document", OPERATOR_DASHBOARDS, ids=title_of)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dashboards import build
+from tests.support.dashboards import grid_cells
 from tests.support.promql import parse, selectors, series_names
 
 # The panels as the users' requirements list them: row, title, kind, metrics.
@@ -93,13 +94,8 @@ def test_panels_are_numbered_in_reading_order() -> None:
 def test_the_grid_has_no_overlap_and_reads_in_panel_order() -> None:
     cells: set[tuple[int, int]] = set()
     for panel in DOCUMENT["panels"]:
-        position = panel["gridPos"]
-        assert position["x"] + position["w"] <= 24
-        occupied = {
-            (x, y)
-            for x in range(position["x"], position["x"] + position["w"])
-            for y in range(position["y"], position["y"] + position["h"])
-        }
+        assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
+        occupied = grid_cells(panel)
         assert not occupied & cells, panel["title"]
         cells |= occupied
     positions = [(panel["gridPos"]["y"], panel["gridPos"]["x"]) for panel in DOCUMENT["panels"]]
