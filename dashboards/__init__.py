@@ -1,1 +1,1 @@
-"""Grafana dashboards as code; `python -m dashboards.build` writes the JSON files beside this package's modules."""
+"""Grafana dashboards as code; `python -m dashboards.build` writes the JSON files into this folder."""

@@ -1,75 +1,124 @@
-"""The rows about the exporter: how fresh and complete its page is, and what its process uses."""
+"""The rows about the exporter: whether its metrics are fresh and complete, and the resources of its process."""
 
-from dashboards.board import NO_DATA, Builder, add_row
-from dashboards.panels import Face, Query, Steps, stat_panel, time_series_panel, timeline_panel
-from dashboards.queries import in_window, of_exporter, per_second
-from dashboards.sdk import timeseries
-from dashboards.states import WORKS
+from dashboards.grafana_sdk import DashboardBuilder, timeseries
+from dashboards.operator_dashboard import NO_DATA, add_row
+from dashboards.panels import PanelOptions, PanelQuery, Thresholds, stat_panel, time_series_panel, timeline_panel
+from dashboards.promql import increase_per_step, of_exporter_process, rate_per_second
+from dashboards.value_labels import SUCCESS
 
-FULL: Steps = ((None, "green"), (0.8, "red"))
-OLD_SECONDS, LATE_SECONDS = 60, 5
-"""From these on SnapshotStale and EventLag fire."""
+RED_FROM_80_PERCENT: Thresholds = ((None, "green"), (0.8, "red"))
+STALE_SECONDS, LAG_SECONDS = 60, 5
+"""Above these the alerts SnapshotStale and EventLag fire."""
 
 
-def add_exporter(board: Builder) -> None:
-    """How fresh and complete the metrics are."""
-    old: Steps = ((None, "green"), (OLD_SECONDS, "red"))
-    late: Steps = ((None, "green"), (LATE_SECONDS, "red"))
+def add_exporter_metrics_row(builder: DashboardBuilder) -> None:
+    """Add the row that shows whether the metrics are fresh and complete."""
+    stale: Thresholds = ((None, "green"), (STALE_SECONDS, "red"))
+    late: Thresholds = ((None, "green"), (LAG_SECONDS, "red"))
     age = "Age of what the database said. Per-job series go when it passes 60 s."
     lag = "The longest way of an event to the exporter in the last minute; events only make news faster."
     dropped = "Series left out by the limits on jobs, workers and the page, in each minute."
     add_row(
-        board,
+        builder,
         "Exporter: is the page fresh and complete?",
         time_series_panel(
-            Face("Snapshot age", age, NO_DATA, "s", 8, steps=old),
-            Query("max(ml_exporter_snapshot_age_seconds)", "age"),
-            limits=True,
+            PanelOptions(title="Snapshot age", description=age, no_value=NO_DATA, unit="s", width=8, thresholds=stale),
+            PanelQuery("max(ml_exporter_snapshot_age_seconds)", "age"),
+            threshold_lines=True,
         ),
         time_series_panel(
-            Face("Event lag", lag, "no event in the last minute", "s", 8, steps=late),
-            Query("max(ml_event_lag_seconds)", "lag"),
-            limits=True,
+            PanelOptions(
+                title="Event lag",
+                description=lag,
+                no_value="no event in the last minute",
+                unit="s",
+                width=8,
+                thresholds=late,
+            ),
+            PanelQuery("max(ml_event_lag_seconds)", "lag"),
+            threshold_lines=True,
         ),
-        _counted("Series dropped", dropped, "sum({})", "ml_exporter_series_dropped_total", "series", width=8),
+        _increase_panel("Series dropped", dropped, "sum({})", "ml_exporter_series_dropped_total", "series", width=8),
         timeline_panel(
-            Face("Collectors", "Whether the last run of each succeeded.", NO_DATA, "none", 12, 9),
-            Query("min by (collector) (ml_exporter_collector_success)", "{{collector}}"),
-            words=WORKS,
+            PanelOptions(
+                title="Collectors",
+                description="Whether the last run of each succeeded.",
+                no_value=NO_DATA,
+                width=12,
+                height=9,
+            ),
+            PanelQuery("min by (collector) (ml_exporter_collector_success)", "{{collector}}"),
+            value_labels=SUCCESS,
         ),
         time_series_panel(
-            Face("Time of collectors", "Duration of the last run of each.", NO_DATA, "s", 12, 9),
-            Query("max by (collector) (ml_exporter_collector_duration_seconds)", "{{collector}}"),
+            PanelOptions(
+                title="Time of collectors",
+                description="Duration of the last run of each.",
+                no_value=NO_DATA,
+                unit="s",
+                width=12,
+                height=9,
+            ),
+            PanelQuery("max by (collector) (ml_exporter_collector_duration_seconds)", "{{collector}}"),
         ),
-        _counted("Events", "Events in each minute.", "sum by (type) ({})", "ml_events_received_total", "{{type}}"),
-        _counted("Event gaps", "How often the channel broke.", "sum({})", "ml_exporter_event_gaps_total", "gaps"),
+        _increase_panel(
+            "Events", "Events in each minute.", "sum by (type) ({})", "ml_events_received_total", "{{type}}"
+        ),
+        _increase_panel(
+            "Event gaps", "How often the channel broke.", "sum({})", "ml_exporter_event_gaps_total", "gaps"
+        ),
     )
 
 
-def add_exporter_process(board: Builder) -> None:
-    """What the exporter's process uses."""
-    descriptors = of_exporter("process_open_fds / process_max_fds")
+def add_exporter_process_row(builder: DashboardBuilder) -> None:
+    """Add the row with the memory, CPU and file descriptors of the exporter's process."""
+    descriptors = of_exporter_process("process_open_fds / process_max_fds")
     add_row(
-        board,
+        builder,
         "Exporter: its process",
         stat_panel(
-            Face(
-                "File descriptors", "Share of those that may be open.", NO_DATA, "percentunit", 4, 7, FULL, decimals=2
+            PanelOptions(
+                title="File descriptors",
+                description="Share of those that may be open.",
+                no_value=NO_DATA,
+                unit="percentunit",
+                width=4,
+                height=7,
+                thresholds=RED_FROM_80_PERCENT,
+                decimals=2,
             ),
-            Query(f"max({descriptors})", "open"),
+            PanelQuery(f"max({descriptors})", "open"),
         ),
         time_series_panel(
-            Face("Memory of the exporter", "Resident and virtual.", NO_DATA, "bytes", 10, 7),
-            Query(of_exporter("process_resident_memory_bytes"), "resident"),
-            Query(of_exporter("process_virtual_memory_bytes"), "virtual"),
+            PanelOptions(
+                title="Memory of the exporter",
+                description="Resident and virtual.",
+                no_value=NO_DATA,
+                unit="bytes",
+                width=10,
+                height=7,
+            ),
+            PanelQuery(of_exporter_process("process_resident_memory_bytes"), "resident"),
+            PanelQuery(of_exporter_process("process_virtual_memory_bytes"), "virtual"),
         ),
         time_series_panel(
-            Face("CPU of the exporter", "100 % is one core; its own limit is 30 %.", NO_DATA, "percentunit", 10, 7),
-            Query(of_exporter(per_second("process_cpu_seconds_total")), "CPU"),
+            PanelOptions(
+                title="CPU of the exporter",
+                description="100 % is one core; its own limit is 30 %.",
+                no_value=NO_DATA,
+                unit="percentunit",
+                width=10,
+                height=7,
+            ),
+            PanelQuery(of_exporter_process(rate_per_second("process_cpu_seconds_total")), "CPU"),
         ),
     )
 
 
-def _counted(title: str, text: str, total: str, counter: str, legend: str, *, width: int = 12) -> timeseries.Panel:
-    face = Face(title, text, NO_DATA, "none", width, interval="1m", soft_maximum=1)
-    return time_series_panel(face, Query(total.format(in_window(counter)), legend))
+def _increase_panel(
+    title: str, description: str, total: str, counter: str, legend: str, *, width: int = 12
+) -> timeseries.Panel:
+    options = PanelOptions(
+        title=title, description=description, no_value=NO_DATA, width=width, min_interval="1m", soft_maximum=1
+    )
+    return time_series_panel(options, PanelQuery(total.format(increase_per_step(counter)), legend))

@@ -1,146 +1,274 @@
-"""Fleet and queues: how busy the workers are, what waits for them and how long, and what they lost."""
+"""The dashboard of the fleet and the queue: use of the workers, waiting jobs, lost and refused work.
 
-from dashboards.board import NO_DATA, Builder, add_choice, add_row, new_board
-from dashboards.links import FLEET, INTERNALS, OVERVIEW, to_board
+Utilisation, saturation, errors is the USE method (Brendan Gregg, "Systems Performance", chapter 2).
+"""
+
+from dashboards.grafana_sdk import DashboardBuilder, dashboard, gauge, stat, timeseries
+from dashboards.links import FLEET, INTERNALS, OVERVIEW, Link, dashboard_link
 from dashboards.objectives import WAIT_SECONDS
-from dashboards.panels import Face, Query, Steps, gauge_panel, stat_panel, time_series_panel, timeline_panel
-from dashboards.queries import RANGE, bounded, in_window, most, quantile, share
-from dashboards.sdk import dashboard, timeseries
-from dashboards.states import UP
+from dashboards.operator_dashboard import NO_DATA, add_multi_choice_variable, add_row, new_dashboard
+from dashboards.panels import (
+    BLUE,
+    PanelOptions,
+    PanelQuery,
+    Thresholds,
+    gauge_panel,
+    stat_panel,
+    time_series_panel,
+    timeline_panel,
+)
+from dashboards.promql import VISIBLE_RANGE, increase_per_step, limit_series, quantile, ratio, top_series
+from dashboards.value_labels import UP
 
-OF_TYPE = 'job_type=~"$job_type"'
+OF_JOB_TYPE = 'job_type=~"$job_type"'
 SLOTS = "sum(max by (worker) (ml_worker_slots))"
-BUSY = "sum(max by (worker) (ml_worker_busy_slots))"
-DUE = 'max(ml_queue_depth{queue="due"})'
+BUSY_SLOTS = "sum(max by (worker) (ml_worker_busy_slots))"
+DUE_JOBS = 'max(ml_queue_depth{queue="due"})'
 NO_WORKER = "no worker"
-BLUE: Steps = ((None, "blue"),)
-SILENT_SECONDS = 30  # a worker counts as lost after so long without a heartbeat
+LOST_AFTER_SECONDS = 30  # a worker counts as lost after this time without a heartbeat
 
 
 def build() -> dashboard.Dashboard:
-    """The dashboard, panels without ids."""
-    text = "How busy the workers are, what waits for them and for how long, what was lost or refused."
-    board = new_board(FLEET, "ML Training: Fleet and queues", text)
-    add_choice(board, "job_type", "Job type", "ml_jobs_total")
-    for add in (_utilisation, _queue, _waits, _errors):
-        add(board)
-    return board.build()
+    """The dashboard; its panels have no ids yet."""
+    description = "How busy the workers are, what waits for them and for how long, what was lost or refused."
+    builder = new_dashboard(FLEET, "ML Training: Fleet and queues", description)
+    add_multi_choice_variable(builder, "job_type", "Job type", "ml_jobs_total")
+    for add in (_add_utilisation_row, _add_queue_row, _add_waits_row, _add_errors_row):
+        add(builder)
+    return builder.build()
 
 
-def _utilisation(board: Builder) -> None:
-    busy = ((None, "green"), (0.9, "orange"))
-    above, below = (to_board(OVERVIEW, "Overview"),), (to_board(INTERNALS, "Service internals"),)
-    text = "Share of the slots that run a job. Near 100 % is full use; with a growing queue it is too few slots."
-    drain = "How long the waiting jobs take at the pace of the visible range, if none is added."
+def _add_utilisation_row(builder: DashboardBuilder) -> None:
+    overview, internals = dashboard_link(OVERVIEW, "Overview"), dashboard_link(INTERNALS, "Service internals")
+    waiting = "Due jobs that no worker has taken yet."
     add_row(
-        board,
+        builder,
         "Utilisation: slots that run a job",
         stat_panel(
-            Face("Workers", "Workers seen within 30 s.", NO_DATA, "none", 4, 4, ((None, "red"), (1, "green"))),
-            Query("max(ml_workers_up)", "Workers"),
+            PanelOptions(
+                title="Workers",
+                description="Workers seen within 30 s.",
+                no_value=NO_DATA,
+                width=4,
+                height=4,
+                thresholds=((None, "red"), (1, "green")),
+            ),
+            PanelQuery("max(ml_workers_up)", "Workers"),
         ),
-        stat_panel(
-            Face("Slots", "Jobs that all workers can run at once.", NO_WORKER, "none", 4, 4, BLUE, links=below),
-            Query(SLOTS, "Slots"),
-        ),
-        stat_panel(
-            Face("Busy", "Slots that run a job now.", NO_WORKER, "none", 4, 4, BLUE, links=above), Query(BUSY, "Busy")
-        ),
-        gauge_panel(
-            Face("Utilisation", text, NO_WORKER, "percentunit", 4, 4, busy, maximum=1, decimals=0),
-            Query(share(BUSY, SLOTS), "Utilisation"),
-        ),
-        stat_panel(
-            Face("Jobs waiting", "Due jobs that no worker has taken yet.", NO_DATA, "none", 4, 4, BLUE, links=above),
-            Query(DUE, "Waiting"),
-        ),
-        stat_panel(
-            Face("Time to drain", drain, "no job ended", "s", 4, 4, BLUE),
-            Query(f"{share(DUE, f'sum(increase(ml_jobs_total[{RANGE}]))')} * $__range_s", "Time to drain"),
+        _count_stat("Slots", "Jobs that all workers can run at once.", SLOTS, NO_WORKER, internals),
+        _count_stat("Busy", "Slots that run a job now.", BUSY_SLOTS, NO_WORKER, overview),
+        _utilisation_gauge(),
+        _count_stat("Jobs waiting", waiting, DUE_JOBS, NO_DATA, overview, legend="Waiting"),
+        _drain_time_stat(),
+        time_series_panel(
+            PanelOptions(
+                title="Slots and how many are busy",
+                description="Of all living workers together.",
+                no_value=NO_WORKER,
+                width=12,
+            ),
+            PanelQuery(SLOTS, "slots"),
+            PanelQuery(BUSY_SLOTS, "busy"),
         ),
         time_series_panel(
-            Face("Slots and how many are busy", "Of all living workers together.", NO_WORKER, "none", 12),
-            Query(SLOTS, "slots"),
-            Query(BUSY, "busy"),
-        ),
-        time_series_panel(
-            Face("Busy slots by worker", "At most 20 workers, the busiest in this range.", NO_WORKER, "none", 12),
-            Query(bounded("ml_worker_busy_slots", "worker"), "{{worker}}"),
+            PanelOptions(
+                title="Busy slots by worker",
+                description="At most 20 workers, the busiest in this range.",
+                no_value=NO_WORKER,
+                width=12,
+            ),
+            PanelQuery(limit_series("ml_worker_busy_slots", "worker"), "{{worker}}"),
         ),
     )
 
 
-def _queue(board: Builder) -> None:
+def _count_stat(
+    title: str, description: str, query: str, no_value: str, link: Link, *, legend: str | None = None
+) -> stat.Panel:
+    return stat_panel(
+        PanelOptions(
+            title=title,
+            description=description,
+            no_value=no_value,
+            width=4,
+            height=4,
+            thresholds=BLUE,
+            links=(link,),
+        ),
+        PanelQuery(query, legend or title),
+    )
+
+
+def _utilisation_gauge() -> gauge.Panel:
+    return gauge_panel(
+        PanelOptions(
+            title="Utilisation",
+            description=(
+                "Share of the slots that run a job. Near 100 % is full use; with a growing queue it is too few slots."
+            ),
+            no_value=NO_WORKER,
+            unit="percentunit",
+            width=4,
+            height=4,
+            thresholds=((None, "green"), (0.9, "orange")),
+            maximum=1,
+            decimals=0,
+        ),
+        PanelQuery(ratio(BUSY_SLOTS, SLOTS), "Utilisation"),
+    )
+
+
+def _drain_time_stat() -> stat.Panel:
+    ended = f"sum(increase(ml_jobs_total[{VISIBLE_RANGE}]))"
+    return stat_panel(
+        PanelOptions(
+            title="Time to drain",
+            description="How long the waiting jobs take at the pace of the visible range, if none is added.",
+            no_value="no job ended",
+            unit="s",
+            width=4,
+            height=4,
+            thresholds=BLUE,
+        ),
+        PanelQuery(f"{ratio(DUE_JOBS, ended)} * $__range_s", "Time to drain"),
+    )
+
+
+def _add_queue_row(builder: DashboardBuilder) -> None:
     oldest = "How long the oldest due job has been due; above the line BacklogGrowing fires if the queue also grows."
-    now = f"max by (job_type, status) (ml_jobs_current{{{OF_TYPE}}})"
+    now = f"max by (job_type, status) (ml_jobs_current{{{OF_JOB_TYPE}}})"
     add_row(
-        board,
+        builder,
         "Saturation: what waits",
         time_series_panel(
-            Face("Queue depth", "Due jobs in the database; permits to run one job in the broker.", NO_DATA, "none", 7),
-            Query("max by (queue) (ml_queue_depth)", "{{queue}}"),
+            PanelOptions(
+                title="Queue depth",
+                description="Due jobs in the database; permits to run one job in the broker.",
+                no_value=NO_DATA,
+                width=7,
+            ),
+            PanelQuery("max by (queue) (ml_queue_depth)", "{{queue}}"),
         ),
         time_series_panel(
-            Face("Oldest due job", oldest, NO_DATA, "s", 7, steps=((None, "green"), (300, "red"))),
-            Query("max(ml_queue_oldest_seconds)", "oldest"),
-            limits=True,
+            PanelOptions(
+                title="Oldest due job",
+                description=oldest,
+                no_value=NO_DATA,
+                unit="s",
+                width=7,
+                thresholds=((None, "green"), (300, "red")),
+            ),
+            PanelQuery("max(ml_queue_oldest_seconds)", "oldest"),
+            threshold_lines=True,
         ),
         time_series_panel(
-            Face("Jobs now", "Jobs PENDING and RUNNING, by type.", NO_DATA, "none", 10),
-            Query(now, "{{job_type}} {{status}}"),
+            PanelOptions(
+                title="Jobs now",
+                description="Jobs PENDING and RUNNING, by type.",
+                no_value=NO_DATA,
+                width=10,
+            ),
+            PanelQuery(now, "{{job_type}} {{status}}"),
         ),
     )
 
 
-def _waits(board: Builder) -> None:
-    wait = f"ml_queue_wait_seconds{{{OF_TYPE}}}"
-    limit: Steps = ((None, "green"), (WAIT_SECONDS, "red"))
-    text = "From acceptance to the first start, of the jobs started in each minute."
+def _add_waits_row(builder: DashboardBuilder) -> None:
+    wait = f"ml_queue_wait_seconds{{{OF_JOB_TYPE}}}"
+    thresholds: Thresholds = ((None, "green"), (WAIT_SECONDS, "red"))
+    description = "From acceptance to the first start, of the jobs started in each minute."
     none = "no job started"
     add_row(
-        board,
+        builder,
         "Waits",
         time_series_panel(
-            Face("Wait, all types together", text, none, "s", 12, steps=limit, interval="1m"),
-            *(Query(quantile(q, wait), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)),
-            limits=True,
+            PanelOptions(
+                title="Wait, all types together",
+                description=description,
+                no_value=none,
+                unit="s",
+                width=12,
+                thresholds=thresholds,
+                min_interval="1m",
+            ),
+            *(PanelQuery(quantile(q, wait), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)),
+            threshold_lines=True,
         ),
         time_series_panel(
-            Face("Wait by type: 95 % at most", text, none, "s", 12, steps=limit, interval="1m"),
-            Query(quantile(0.95, wait, by="job_type, le"), "{{job_type}}"),
-            limits=True,
+            PanelOptions(
+                title="Wait by type: 95 % at most",
+                description=description,
+                no_value=none,
+                unit="s",
+                width=12,
+                thresholds=thresholds,
+                min_interval="1m",
+            ),
+            PanelQuery(quantile(0.95, wait, by="job_type, le"), "{{job_type}}"),
+            threshold_lines=True,
         ),
     )
 
 
-def _errors(board: Builder) -> None:
+def _add_errors_row(builder: DashboardBuilder) -> None:
+    silence = "Seconds since the last heartbeat, of the 20 workers that were silent longest. Lost after 30 s."
     refused = "Writes of an attempt that no longer owned its job, refused: harmless one by one, a sign of lost leases."
     add_row(
-        board,
+        builder,
         "Errors: what was lost or refused",
-        _counted("Lost attempts", "Attempts charged to their job, by reason.", "ml_job_attempts_lost_total", "reason"),
-        time_series_panel(
-            Face("Late writes refused", refused, NO_DATA, "none", 8, 7, interval="1m", soft_maximum=1),
-            Query(f"sum({in_window('ml_stale_writes_refused_total')})", "writes"),
+        _increase_panel(
+            "Lost attempts", "Attempts charged to their job, by reason.", "ml_job_attempts_lost_total", "reason"
         ),
-        _counted("Jobs refused at the door", "By reason; of a batch, each.", "ml_jobs_rejected_total", "reason"),
         time_series_panel(
-            Face(
-                "Silence of workers",
-                "Seconds since the last heartbeat, of the 20 workers that were silent longest. Lost after 30 s.",
-                NO_WORKER, "s", 12, 7, ((None, "green"), (SILENT_SECONDS, "red")),
+            PanelOptions(
+                title="Late writes refused",
+                description=refused,
+                no_value=NO_DATA,
+                width=8,
+                height=7,
+                min_interval="1m",
+                soft_maximum=1,
             ),
-            Query(bounded("ml_worker_heartbeat_age_seconds", "worker"), "{{worker}}"),
-            limits=True,
+            PanelQuery(f"sum({increase_per_step('ml_stale_writes_refused_total')})", "writes"),
+        ),
+        _increase_panel("Jobs refused at the door", "By reason; of a batch, each.", "ml_jobs_rejected_total", "reason"),
+        time_series_panel(
+            PanelOptions(
+                title="Silence of workers",
+                description=silence,
+                no_value=NO_WORKER,
+                unit="s",
+                width=12,
+                height=7,
+                thresholds=((None, "green"), (LOST_AFTER_SECONDS, "red")),
+            ),
+            PanelQuery(limit_series("ml_worker_heartbeat_age_seconds", "worker"), "{{worker}}"),
+            threshold_lines=True,
         ),
         timeline_panel(
-            Face("Up or lost", "Of the 20 workers that were silent longest.", NO_WORKER, "none", 12, 7),
-            Query("ml_worker_up and on(worker) " + most("ml_worker_heartbeat_age_seconds"), "{{worker}}"),
-            words=UP,
+            PanelOptions(
+                title="Up or lost",
+                description="Of the 20 workers that were silent longest.",
+                no_value=NO_WORKER,
+                width=12,
+                height=7,
+            ),
+            PanelQuery("ml_worker_up and on(worker) " + top_series("ml_worker_heartbeat_age_seconds"), "{{worker}}"),
+            value_labels=UP,
         ),
-    )  # fmt: skip
+    )
 
 
-def _counted(title: str, text: str, counter: str, label: str) -> timeseries.Panel:
-    face = Face(title, text, NO_DATA, "none", 8, 7, interval="1m", soft_maximum=1)
-    return time_series_panel(face, Query(f"sum by ({label}) ({in_window(counter)})", f"{{{{{label}}}}}"))
+def _increase_panel(title: str, description: str, counter: str, label: str) -> timeseries.Panel:
+    options = PanelOptions(
+        title=title,
+        description=description,
+        no_value=NO_DATA,
+        width=8,
+        height=7,
+        min_interval="1m",
+        soft_maximum=1,
+    )
+    return time_series_panel(
+        options, PanelQuery(f"sum by ({label}) ({increase_per_step(counter)})", f"{{{{{label}}}}}")
+    )

@@ -1,129 +1,220 @@
-"""One job: how far it is, how long it takes beside others of its type, and what befell the fleet meanwhile."""
+"""The dashboard of one job: status, progress, comparison with jobs of its type, and lost attempts in the fleet."""
 
-from dashboards.board import NO_DATA, Builder, add_api_url, add_choice, add_number, add_row, new_board
-from dashboards.links import CHOSEN_JOB, FLEET, JOB, ROW_JOB, to_api, to_board
+from dashboards.grafana_sdk import DashboardBuilder, dashboard, stat
+from dashboards.links import CHOSEN_JOB, CLICKED_JOB, FLEET, JOB, api_link, dashboard_link
+from dashboards.operator_dashboard import (
+    NO_DATA,
+    add_api_url_variable,
+    add_multi_choice_variable,
+    add_row,
+    add_single_choice_variable,
+    new_dashboard,
+)
 from dashboards.panels import (
-    Face,
-    Query,
-    Steps,
+    BLUE,
+    PanelOptions,
+    PanelQuery,
     bar_gauge_panel,
     gauge_panel,
     stat_panel,
     time_series_panel,
     timeline_panel,
 )
-from dashboards.queries import RANGE, in_window, quantile
-from dashboards.sdk import dashboard, stat
-from dashboards.states import JOB_LABELS, STATUS
-from dashboards.tables import Column, table_panel
+from dashboards.promql import VISIBLE_RANGE, increase_per_step, quantile
+from dashboards.table_panel import TableColumn, table_panel
+from dashboards.value_labels import JOB_LABELS, STATUS
 
-ONE = 'job_id=~"$job_id"'
-OF_TYPE = 'job_type=~"$job_type"'
-GONE = "not in this range"
-BLUE: Steps = ((None, "blue"),)
+OF_JOB = 'job_id=~"$job_id"'
+OF_JOB_TYPE = 'job_type=~"$job_type"'
+NOT_SEEN = "not in this range"
 
 
 def build() -> dashboard.Dashboard:
-    """The dashboard, panels without ids."""
-    text = "One job: progress, time left, duration, features. A job is listed while it lives and 15 minutes longer."
-    board = new_board(JOB, "ML Training: One job", text)
-    add_choice(board, "job_type", "Job type", "ml_job_status")
-    add_choice(board, "model_type", "Model type", 'ml_job_status{job_type=~"$job_type"}')
-    add_number(board, "job_id", "Job", 'ml_job_status{job_type=~"$job_type", model_type=~"$model_type"}')
-    add_api_url(board)
-    for add in (_now, _course, _beside):
-        add(board)
-    return board.build()
+    """The dashboard; its panels have no ids yet."""
+    description = (
+        "One job: progress, time left, duration, features. A job is listed while it lives and 15 minutes longer."
+    )
+    builder = new_dashboard(JOB, "ML Training: One job", description)
+    add_multi_choice_variable(builder, "job_type", "Job type", "ml_job_status")
+    add_multi_choice_variable(builder, "model_type", "Model type", 'ml_job_status{job_type=~"$job_type"}')
+    add_single_choice_variable(
+        builder, "job_id", "Job", 'ml_job_status{job_type=~"$job_type", model_type=~"$model_type"}'
+    )
+    add_api_url_variable(builder)
+    for add in (_add_current_state_row, _add_history_row, _add_comparison_row):
+        add(builder)
+    return builder.build()
 
 
-def _latest(metric: str) -> str:
-    """The value of now, else the last one in the visible range: a job that ended is exposed for 15 minutes only."""
-    return f"max({metric}{{{ONE}}}) or max(last_over_time({metric}{{{ONE}}}[{RANGE}]))"
+def _latest_value(metric: str) -> str:
+    """The current value, else the last one in the visible range: an ended job is exposed for 15 minutes only."""
+    return f"max({metric}{{{OF_JOB}}}) or max(last_over_time({metric}{{{OF_JOB}}}[{VISIBLE_RANGE}]))"
 
 
-def _now(board: Builder) -> None:
-    progress = Face(
-        "Progress", "0 while it waits, 100 when COMPLETED.", GONE, "percent", 4, 6, BLUE, maximum=100, decimals=1
+def _add_current_state_row(builder: DashboardBuilder) -> None:
+    progress = PanelOptions(
+        title="Progress",
+        description="0 while it waits, 100 when COMPLETED.",
+        no_value=NOT_SEEN,
+        unit="percent",
+        width=4,
+        height=6,
+        thresholds=BLUE,
+        maximum=100,
+        decimals=1,
     )
     add_row(
-        board,
+        builder,
         "Job $job_id",
         stat_panel(
-            Face(
-                "Status",
-                "Now, or the last one that was seen.",
-                GONE,
-                "none",
-                4,
-                6,
-                BLUE,
-                links=(to_api("This job in the API", f"jobs/{CHOSEN_JOB}"),),
+            PanelOptions(
+                title="Status",
+                description="Now, or the last one that was seen.",
+                no_value=NOT_SEEN,
+                width=4,
+                height=6,
+                thresholds=BLUE,
+                links=(api_link("This job in the API", f"jobs/{CHOSEN_JOB}"),),
             ),
-            Query(_latest("ml_job_status"), "Status"),
-            words=STATUS,
+            PanelQuery(_latest_value("ml_job_status"), "Status"),
+            value_labels=STATUS,
         ),
-        gauge_panel(progress, Query(_latest("ml_job_progress_percent"), "Progress")),
-        _number("Duration", "Since its first start; final once it ended.", "s", _latest("ml_job_duration_seconds")),
-        _number("Time left", "As the training estimates it.", "s", f"max(ml_job_eta_seconds{{{ONE}}})", none="unknown"),
-        _number("Features", "Used, after automatic choice and engineering.", "none", _latest("ml_job_features_count")),
-        _number("Phases", "Phases selected; 0 without.", "none", _latest("ml_job_phases_count")),
+        gauge_panel(progress, PanelQuery(_latest_value("ml_job_progress_percent"), "Progress")),
+        _number_stat(
+            "Duration", "Since its first start; final once it ended.", "s", _latest_value("ml_job_duration_seconds")
+        ),
+        _number_stat(
+            "Time left",
+            "As the training estimates it.",
+            "s",
+            f"max(ml_job_eta_seconds{{{OF_JOB}}})",
+            no_value="unknown",
+        ),
+        _number_stat(
+            "Features", "Used, after automatic choice and engineering.", "none", _latest_value("ml_job_features_count")
+        ),
+        _number_stat("Phases", "Phases selected; 0 without.", "none", _latest_value("ml_job_phases_count")),
     )
 
 
-def _number(title: str, text: str, unit: str, query: str, *, none: str = GONE) -> stat.Panel:
-    return stat_panel(Face(title, text, none, unit, 4, 6, BLUE, decimals=int(unit == "s")), Query(query, title))
+def _number_stat(title: str, description: str, unit: str, query: str, *, no_value: str = NOT_SEEN) -> stat.Panel:
+    return stat_panel(
+        PanelOptions(
+            title=title,
+            description=description,
+            no_value=no_value,
+            unit=unit,
+            width=4,
+            height=6,
+            thresholds=BLUE,
+            decimals=int(unit == "s"),
+        ),
+        PanelQuery(query, title),
+    )
 
 
-def _course(board: Builder) -> None:
+def _add_history_row(builder: DashboardBuilder) -> None:
     pace = "Progress in percent a minute; a long flat 0 of a running job is what JobStuck looks for."
     add_row(
-        board,
+        builder,
         "Its course",
         time_series_panel(
-            Face("Progress over time", "It falls only when the job was handed back.", GONE, "percent", 12, maximum=100),
-            Query(f"max by (job_id) (ml_job_progress_percent{{{ONE}}})", "Job {{job_id}}"),
+            PanelOptions(
+                title="Progress over time",
+                description="It falls only when the job was handed back.",
+                no_value=NOT_SEEN,
+                unit="percent",
+                width=12,
+                maximum=100,
+            ),
+            PanelQuery(f"max by (job_id) (ml_job_progress_percent{{{OF_JOB}}})", "Job {{job_id}}"),
         ),
         time_series_panel(
-            Face("Elapsed and left", "Seconds since the first start, and the estimate to the end.", GONE, "s", 12),
-            Query(f"max(ml_job_duration_seconds{{{ONE}}})", "elapsed"),
-            Query(f"max(ml_job_eta_seconds{{{ONE}}})", "left"),
+            PanelOptions(
+                title="Elapsed and left",
+                description="Seconds since the first start, and the estimate to the end.",
+                no_value=NOT_SEEN,
+                unit="s",
+                width=12,
+            ),
+            PanelQuery(f"max(ml_job_duration_seconds{{{OF_JOB}}})", "elapsed"),
+            PanelQuery(f"max(ml_job_eta_seconds{{{OF_JOB}}})", "left"),
         ),
         time_series_panel(
-            Face("Pace", pace, GONE, "suffix:%/min", 12, 6, interval="1m"),
-            Query(f"clamp_min(deriv(ml_job_progress_percent{{{ONE}}}[$__rate_interval]), 0) * 60", "Job {{job_id}}"),
+            PanelOptions(
+                title="Pace",
+                description=pace,
+                no_value=NOT_SEEN,
+                unit="suffix:%/min",
+                width=12,
+                height=6,
+                min_interval="1m",
+            ),
+            PanelQuery(
+                f"clamp_min(deriv(ml_job_progress_percent{{{OF_JOB}}}[$__rate_interval]), 0) * 60", "Job {{job_id}}"
+            ),
         ),
         timeline_panel(
-            Face("Status over time", "RUNNING may turn to PENDING when an attempt is lost.", GONE, "none", 12, 6),
-            Query(f"max by (job_id) (ml_job_status{{{ONE}}})", "Job {{job_id}}"),
-            words=STATUS,
+            PanelOptions(
+                title="Status over time",
+                description="RUNNING may turn to PENDING when an attempt is lost.",
+                no_value=NOT_SEEN,
+                width=12,
+                height=6,
+            ),
+            PanelQuery(f"max by (job_id) (ml_job_status{{{OF_JOB}}})", "Job {{job_id}}"),
+            value_labels=STATUS,
         ),
     )
 
 
-def _beside(board: Builder) -> None:
-    duration = f"ml_jobs_duration_seconds{{{OF_TYPE}}}"
+def _add_comparison_row(builder: DashboardBuilder) -> None:
+    duration = f"ml_jobs_duration_seconds{{{OF_JOB_TYPE}}}"
     lost = "Attempts of all jobs that were lost in each minute: tells this job's trouble from the fleet's."
-    fleet = (to_board(FLEET, "Fleet and queues"),)
-    face = Face("This job", "Click the number for the job in the API.", GONE, "none", 12, 6)
-    query = Query(f"max by (job_id, job_type, model_type) (last_over_time(ml_job_status{{{ONE}}}[{RANGE}]))", "Status")
+    fleet = (dashboard_link(FLEET, "Fleet and queues"),)
+    options = PanelOptions(
+        title="This job",
+        description="Click the number for the job in the API.",
+        no_value=NOT_SEEN,
+        width=12,
+        height=6,
+    )
+    query = PanelQuery(
+        f"max by (job_id, job_type, model_type) (last_over_time(ml_job_status{{{OF_JOB}}}[{VISIBLE_RANGE}]))", "Status"
+    )
     add_row(
-        board,
+        builder,
         "Beside it",
         table_panel(
-            face,
-            Column(query, words=STATUS),
+            options,
+            TableColumn(query, value_labels=STATUS),
             labels=JOB_LABELS,
             descending="Status",
-            links={"Job": (to_api("This job in the API", f"jobs/{ROW_JOB}"),)},
+            links={"Job": (api_link("This job in the API", f"jobs/{CLICKED_JOB}"),)},
         ),
         bar_gauge_panel(
-            Face(
-                "Usual duration", "Of the chosen types' jobs that ended in this range.", "none ended", "s", 6, 6, BLUE
+            PanelOptions(
+                title="Usual duration",
+                description="Of the chosen types' jobs that ended in this range.",
+                no_value="none ended",
+                unit="s",
+                width=6,
+                height=6,
+                thresholds=BLUE,
             ),
-            *(Query(quantile(q, duration, window=RANGE), f"p{q * 100:g}") for q in (0.5, 0.95)),
+            *(PanelQuery(quantile(q, duration, window=VISIBLE_RANGE), f"p{q * 100:g}") for q in (0.5, 0.95)),
         ),
         time_series_panel(
-            Face("Lost attempts, all jobs", lost, NO_DATA, "none", 6, 6, interval="1m", links=fleet, soft_maximum=1),
-            Query(f"sum by (reason) ({in_window('ml_job_attempts_lost_total')})", "{{reason}}"),
+            PanelOptions(
+                title="Lost attempts, all jobs",
+                description=lost,
+                no_value=NO_DATA,
+                width=6,
+                height=6,
+                min_interval="1m",
+                links=fleet,
+                soft_maximum=1,
+            ),
+            PanelQuery(f"sum by (reason) ({increase_per_step('ml_job_attempts_lost_total')})", "{{reason}}"),
         ),
     )

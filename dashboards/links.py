@@ -1,4 +1,4 @@
-"""Where a click leads: the stable names of the dashboards, and addresses inside Grafana and of the service's API."""
+"""Uids of the dashboards, and links from a panel to another dashboard or to a resource of the service's API."""
 
 from dataclasses import dataclass
 
@@ -9,39 +9,38 @@ MODELS = "ml-training-models"
 INTERNALS = "ml-training-internals"
 
 API_VARIABLE = "api_url"
-# Grafana fills these in at the click: the value under the pointer, its row, or the dashboard's own choice.
-SERIES_JOB = "${__field.labels.job_id}"
-ROW_JOB = "${__data.fields.Job}"
+# Grafana fills these in at the click: from the table row, from the dashboard's variable, or from the series.
+CLICKED_JOB = "${__data.fields.Job}"
 CHOSEN_JOB = "${job_id}"
-ROW_MODEL = "${__data.fields.Model}"
-SERIES_MODEL = "${__field.labels.model_id}"
+CLICKED_MODEL = "${__data.fields.Model}"
+CLICKED_SERIES_MODEL = "${__field.labels.model_id}"
 
 
 @dataclass(frozen=True)
 class Link:
-    """A line of a panel's context menu; `new_tab` for what is not Grafana."""
+    """An entry of a panel's context menu; `new_tab` for pages outside Grafana."""
 
     title: str
     url: str
     new_tab: bool = False
 
 
-def to_board(uid: str, title: str) -> Link:
-    """To another dashboard, with the same data source and time range."""
+def dashboard_link(uid: str, title: str) -> Link:
+    """A link to another dashboard, with the same data source and time range."""
     return Link(title, f"/d/{uid}?${{DS_PROMETHEUS:queryparam}}&${{__url_time_range}}")
 
 
-def to_job(job_id: str) -> Link:
-    """To the dashboard of one job."""
-    link = to_board(JOB, "This job's dashboard")
+def job_dashboard_link(job_id: str) -> Link:
+    """A link to the dashboard of one job."""
+    link = dashboard_link(JOB, "This job's dashboard")
     return Link(link.title, f"{link.url}&var-job_id={job_id}")
 
 
-def to_api(title: str, path: str) -> Link:
-    """To a resource of the API, as JSON; `path` below the API's root."""
+def api_link(title: str, path: str) -> Link:
+    """A link to a resource of the API, as JSON; `path` is relative to the API's root: `jobs/7`."""
     return Link(title, f"${{{API_VARIABLE}:raw}}/api/v1/{path}", new_tab=True)
 
 
 def job_links(job_id: str) -> tuple[Link, ...]:
-    """Everything about one job."""
-    return to_job(job_id), to_api("This job in the API", f"jobs/{job_id}")
+    """The links to everything about one job."""
+    return job_dashboard_link(job_id), api_link("This job in the API", f"jobs/{job_id}")

@@ -15,7 +15,7 @@ from ml_training.db.migrate import migrate
 from ml_training.local.redis_server import RedisServer, start_redis
 from tests.property.summary import say_numbers
 from tests.support.postgres import PostgresServer, postgres_server
-from tests.support.promtool import say_what_was_missing
+from tests.support.promtool import warn_if_promtool_is_missing
 
 _numbers = itertools.count(1)
 # How long an example takes is no property of the code: the machine may be busy.
@@ -31,7 +31,7 @@ def pytest_configure() -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """What a reader of the last lines should know."""
-    say_what_was_missing(terminalreporter)
+    warn_if_promtool_is_missing(terminalreporter)
     say_numbers(terminalreporter)
 
 

@@ -18,7 +18,7 @@ from ml_training.domain.queue_names import QUEUE
 from ml_training.local.ports import free_port
 from ml_training.settings import Settings
 from tests.support.exporter import Series
-from tests.support.promtool import promtool
+from tests.support.promtool import find_promtool
 from tests.support.scenario import open_scenario, tell
 from tests.unit.exporter.test_exporter_events import message
 
@@ -81,7 +81,7 @@ def test_promtool_finds_only_the_clients_three_names(page: Page) -> None:
 
 def findings(text: str) -> list[str]:
     """What `promtool check metrics` says; without it, its rules about the reserved suffixes."""
-    program = promtool()
+    program = find_promtool()
     if program is None:
         return sorted(_suffix_findings(text))
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""docker-compose.yml without an engine: it is well formed, closed to the outside, and everything it names exists."""
+"""docker-compose.yml, tested without Docker: it is valid, its ports are local, and everything that it names exists."""
 
 import importlib.util
 import json
@@ -20,7 +20,7 @@ from tests.support.dockerfile import read_stages
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+BUILT_SERVICES = {name: service for name, service in SERVICES.items() if "build" in service}
 STAGES = read_stages(ROOT / "Dockerfile")
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "dashboards/prometheus/prometheus.yml").read_text(encoding="utf-8"))
 PORT = re.compile(r"^127\.0\.0\.1:(?P<host>[^:]+|\$\{[A-Z_]+:-\d+\}):(?P<container>\d+)$")
@@ -39,22 +39,22 @@ def command(service: str) -> list[str]:
     return words
 
 
-def on_host(service: str, path: str) -> Path:
-    """The file of the repository that a path inside the container is."""
+def host_path(service: str, path: str) -> Path:
+    """The file of the repository that is mounted at a path inside the container."""
     for inside, (source, _) in sorted(mounts(service).items(), reverse=True):
         if path == inside or path.startswith(inside + "/"):
             return ROOT / source / path.removeprefix(inside).lstrip("/")
     raise AssertionError(f"{service}: {path} is in no mount")
 
 
-def published(service: str) -> set[int]:
-    """The container's ports that the host sees."""
+def published_ports(service: str) -> set[int]:
+    """The container's ports that are published on the host."""
     ports = [PORT.match(port) for port in SERVICES[service].get("ports", [])]
     return {int(port["container"]) for port in ports if port}
 
 
 def in_build_context(path: str) -> bool:
-    """Whether .dockerignore lets the path through: the last line that matches it decides."""
+    """Whether .dockerignore includes the path: the last matching line decides."""
     inside = True
     for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
         pattern = line.removeprefix("!")
@@ -63,13 +63,13 @@ def in_build_context(path: str) -> bool:
     return inside
 
 
-def test_it_is_a_compose_file_of_the_parts_that_we_use() -> None:
+def test_it_is_a_valid_compose_file() -> None:
     schema = json.loads((ROOT / "tests/support/compose_schema.json").read_text(encoding="utf-8"))
     errors = Draft202012Validator(schema).iter_errors(COMPOSE)
     assert [f"{error.json_path}: {error.message}" for error in errors] == []
 
 
-def test_it_holds_every_part_of_the_service() -> None:
+def test_it_has_every_part_of_the_service() -> None:
     parts = {"postgres", "redis", "migrate", "api", "worker", "maintenance", "exporter", "prometheus", "grafana"}
     assert set(SERVICES) == parts
     assert SERVICES["postgres"]["image"].startswith("postgres:17")
@@ -85,21 +85,21 @@ def test_published_ports_are_on_loopback_only(service: str) -> None:
         assert PORT.match(port), port
 
 
-def test_users_reach_the_documented_ports_and_neither_database_nor_broker() -> None:
+def test_the_documented_ports_are_published_but_not_database_and_broker() -> None:
     default = Settings.model_fields
-    assert published("api") == {default["api_port"].default}
-    assert published("exporter") == {default["exporter_port"].default}
-    assert published("prometheus") == {9090}
-    assert published("grafana") == {3000}
-    assert [name for name in SERVICES if published(name)] == ["api", "exporter", "prometheus", "grafana"]
+    assert published_ports("api") == {default["api_port"].default}
+    assert published_ports("exporter") == {default["exporter_port"].default}
+    assert published_ports("prometheus") == {9090}
+    assert published_ports("grafana") == {3000}
+    assert [name for name in SERVICES if published_ports(name)] == ["api", "exporter", "prometheus", "grafana"]
 
 
 def test_the_worker_can_be_scaled() -> None:
     assert not {"container_name", "ports"} & set(SERVICES["worker"])
 
 
-@pytest.mark.parametrize("service", OURS)
-def test_every_setting_exists_and_takes_its_value(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("service", BUILT_SERVICES)
+def test_every_setting_exists_and_accepts_its_value(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known = {(PREFIX + name).upper() for name in Settings.model_fields}
     for name, value in SERVICES[service]["environment"].items():
         assert name in known, f"{service}: no such setting: {name}"
@@ -112,25 +112,25 @@ def test_every_setting_exists_and_takes_its_value(service: str, monkeypatch: pyt
 def test_processes_inside_listen_on_all_addresses_and_share_one_directory() -> None:
     assert SERVICES["api"]["environment"]["ML_TRAINING_API_HOST"] == "0.0.0.0"  # noqa: S104
     assert SERVICES["exporter"]["environment"]["ML_TRAINING_EXPORTER_HOST"] == "0.0.0.0"  # noqa: S104
-    shared = {name: mounts(name)["/data"] for name in OURS if mounts(name)}
+    shared = {name: mounts(name)["/data"] for name in BUILT_SERVICES if mounts(name)}
     assert shared == {
         "api": ("data", False),
         "worker": ("data", False),
         "maintenance": ("data", False),
         "exporter": ("data", True),
     }
-    assert {service["environment"]["ML_TRAINING_DATA_DIR"] for service in OURS.values()} == {"/data"}
+    assert {service["environment"]["ML_TRAINING_DATA_DIR"] for service in BUILT_SERVICES.values()} == {"/data"}
 
 
-@pytest.mark.parametrize("service", OURS)
-def test_the_process_of_a_service_exists_and_its_image_holds_it(service: str) -> None:
+@pytest.mark.parametrize("service", BUILT_SERVICES)
+def test_the_module_of_a_service_exists_and_is_in_its_image(service: str) -> None:
     python, option, module, *_ = command(service)
     assert (python, option) == ("python", "-m")
     found = importlib.util.find_spec(module)
     assert found, module
     if found.submodule_search_locations is not None:
         assert importlib.util.find_spec(f"{module}.__main__"), f"{module} cannot be run with -m"
-    assert module.split(".")[0] in STAGES[OURS[service]["build"]["target"]].copies()
+    assert module.split(".")[0] in STAGES[BUILT_SERVICES[service]["build"]["target"]].copies()
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
@@ -142,11 +142,11 @@ def test_what_an_image_copies_exists_and_is_in_the_build_context(stage: Any) -> 
     assert stage.base in STAGES or stage.base == "python:3.13-slim"
 
 
-def test_the_build_context_holds_no_secrets_data_or_history() -> None:
+def test_the_build_context_contains_no_secrets_data_or_history() -> None:
     assert not any(in_build_context(path) for path in (".env", ".git/config", "var/ml_training.db", ".venv/bin/python"))
 
 
-@pytest.mark.parametrize("target", sorted({service["build"]["target"] for service in OURS.values()}))
+@pytest.mark.parametrize("target", sorted({service["build"]["target"] for service in BUILT_SERVICES.values()}))
 def test_an_image_runs_as_a_user_on_locked_packages_without_compilers(target: str) -> None:
     stage = STAGES[target]
     assert stage.last("USER") == "app"
@@ -168,25 +168,25 @@ def test_an_image_runs_as_a_user_on_locked_packages_without_compilers(target: st
         ("exporter", ["exporter"]),
     ],
 )
-def test_an_image_holds_every_package_that_its_process_imports(target: str, packages: list[str]) -> None:
+def test_an_image_contains_every_package_that_its_process_imports(target: str, packages: list[str]) -> None:
     process = [sys.executable, "-m", "tests.support.image", f"requirements/{target}.txt", *packages]
     result = subprocess.run(process, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
 
-def test_a_package_outside_the_lock_is_as_good_as_not_installed() -> None:
+def test_the_check_of_imports_fails_for_a_package_outside_the_lock() -> None:
     process = [sys.executable, "-m", "tests.support.image", "requirements/exporter.txt", "sklearn"]
     result = subprocess.run(process, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "No module named 'sklearn' in this image" in result.stderr
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_waits_for_what_it_needs_and_the_condition_can_come_true(service: str) -> None:
-    for needed, how in SERVICES[service].get("depends_on", {}).items():
-        condition = how["condition"]
-        assert condition != "service_healthy" or "healthcheck" in SERVICES[needed], needed
-        assert condition != "service_completed_successfully" or SERVICES[needed]["restart"] == "no", needed
-    if service in OURS and service != "migrate":
+def test_a_service_waits_for_its_dependencies_with_a_possible_condition(service: str) -> None:
+    for dependency, options in SERVICES[service].get("depends_on", {}).items():
+        condition = options["condition"]
+        assert condition != "service_healthy" or "healthcheck" in SERVICES[dependency], dependency
+        assert condition != "service_completed_successfully" or SERVICES[dependency]["restart"] == "no", dependency
+    if service in BUILT_SERVICES and service != "migrate":
         assert SERVICES[service]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
 
 
@@ -194,7 +194,7 @@ def test_a_service_waits_for_what_it_needs_and_the_condition_can_come_true(servi
     ("service", "url"),
     [("api", "http://127.0.0.1:8000/api/v1/health/live"), ("exporter", "http://127.0.0.1:8012/health/live")],
 )
-def test_a_health_check_asks_its_own_container_with_a_program_that_the_image_has(service: str, url: str) -> None:
+def test_a_health_check_calls_its_own_container_with_python(service: str, url: str) -> None:
     program, *_, script = SERVICES[service]["healthcheck"]["test"][1:]
     assert program == "python"
     compile(script, "healthcheck", "exec")
@@ -213,7 +213,7 @@ def test_every_named_volume_is_declared_and_every_mounted_path_exists() -> None:
         for source, read_only in mounts(service).values():
             if source.startswith("."):
                 assert (ROOT / source).is_dir(), source
-                assert read_only, f"{service}: the repository is not the container's to write"
+                assert read_only, f"{service}: a container must not write to the repository"
             else:
                 used.add(source)
     assert used == set(COMPOSE["volumes"])
@@ -232,26 +232,26 @@ def test_passwords_come_from_the_environment_and_are_documented() -> None:
 
 def test_prometheus_scrapes_the_exporter_and_loads_rules_that_exist() -> None:
     configuration = next(word.split("=")[1] for word in command("prometheus") if word.startswith("--config.file="))
-    assert on_host("prometheus", configuration) == ROOT / "dashboards/prometheus/prometheus.yml"
+    assert host_path("prometheus", configuration) == ROOT / "dashboards/prometheus/prometheus.yml"
     for rules in PROMETHEUS["rule_files"]:
-        assert on_host("prometheus", str(Path(configuration).parent / rules)).is_file(), rules
+        assert host_path("prometheus", str(Path(configuration).parent / rules)).is_file(), rules
     listed = {Path(rules).name for rules in PROMETHEUS["rule_files"]}
     assert listed == {path.name for path in (ROOT / "dashboards/prometheus/rules").glob("*.yml")}
     (scrape,) = PROMETHEUS["scrape_configs"]
     host, port = scrape["static_configs"][0]["targets"][0].split(":")
     assert host in SERVICES
-    assert int(port) in published(host)
+    assert int(port) in published_ports(host)
     assert scrape["sample_limit"] == 20_000
 
 
-def test_grafana_gets_its_data_source_and_its_dashboards() -> None:
-    provisioning = on_host("grafana", "/etc/grafana/provisioning")
+def test_grafana_loads_its_data_source_and_dashboards() -> None:
+    provisioning = host_path("grafana", "/etc/grafana/provisioning")
     (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yaml").read_text(encoding="utf-8"))[
         "datasources"
     ]
     assert (source["type"], source["url"], source["isDefault"]) == ("prometheus", "http://prometheus:9090", True)
     assert source["jsonData"]["timeInterval"] == PROMETHEUS["global"]["scrape_interval"]
     (provider,) = yaml.safe_load((provisioning / "dashboards/dashboards.yaml").read_text(encoding="utf-8"))["providers"]
-    assert list(on_host("grafana", provider["options"]["path"]).glob("*.json"))
+    assert list(host_path("grafana", provider["options"]["path"]).glob("*.json"))
     home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
-    assert on_host("grafana", home).is_file()
+    assert host_path("grafana", home).is_file()

@@ -1,4 +1,4 @@
-"""Every query and rule is PromQL over documented metrics, returns data, and each alert is proved both ways."""
+"""Queries and rules are PromQL over documented metrics and return data; each alert is tested firing and silent."""
 
 import itertools
 import json
@@ -12,8 +12,8 @@ import yaml
 from dashboards import exporter_rows, models, objectives
 from exporter.metrics import CATALOGUE
 from tests.support import promtool
-from tests.support.metrics_page import DocumentedMetric, documented_metrics, documented_series
-from tests.support.promql import as_prometheus_sees_it, parse, series_names
+from tests.support.documented_metrics import DocumentedMetric, documented_metrics, documented_series
+from tests.support.promql import parse, series_names, substitute_variables
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "dashboards" / "prometheus"
@@ -21,8 +21,8 @@ RULE_FILES = sorted((PROMETHEUS / "rules").glob("*.yml"))
 RULE_TESTS = sorted((PROMETHEUS / "rules" / "tests").glob("*.yml"))
 RUNBOOK = ROOT / "docs" / "runbook.md"
 GOLDEN_PAGE = ROOT / "tests" / "golden" / "metrics.txt"
-BY_PROMETHEUS_ITSELF = {"up", "ALERTS"}
-MANY = {"job_id", "model_id", "worker", "process", "route"}
+SERIES_OF_PROMETHEUS = {"up", "ALERTS"}
+PER_OBJECT_LABELS = {"job_id", "model_id", "worker", "process", "route"}
 TARGET = 'job="ml-training-exporter", instance="exporter:8012"'
 
 
@@ -53,21 +53,21 @@ def expressions() -> list[tuple[str, str]]:
     return panel_queries() + named
 
 
-def scraped(metric: DocumentedMetric) -> list[dict[str, str]]:
-    """Input series of promtool that stand for `metric`: of 25 objects, or the only one it can have."""
-    (of_many,) = MANY & set(metric.labels) or {""}
+def input_series(metric: DocumentedMetric) -> list[dict[str, str]]:
+    """Input series of promtool for `metric`: of 25 objects, or of the only object that it can have."""
+    (object_label,) = PER_OBJECT_LABELS & set(metric.labels) or {""}
     parts = (("_count", ()), ("_bucket", ('le="1.0"',)), ("_bucket", ('le="+Inf"',)))
     found = []
     for number, (part, bucket) in itertools.product(
-        range(1, 26 if of_many else 2), parts if metric.type == "histogram" else (("", ()),)
+        range(1, 26 if object_label else 2), parts if metric.type == "histogram" else (("", ()),)
     ):
-        values = {"status": "RUNNING", of_many: str(number)}
+        values = {"status": "RUNNING", object_label: str(number)}
         labels = [TARGET, *(f'{label}="{values.get(label, "1")}"' for label in metric.labels), *bucket]
         found.append({"series": f"{metric.name}{part}{{{', '.join(labels)}}}", "values": f"0+{number}x240"})
     return found
 
 
-def page(*, idle: bool = False) -> list[dict[str, str]]:
+def golden_page_series(*, idle: bool = False) -> list[dict[str, str]]:
     """Input series of promtool: the golden page, scraped every five seconds; its counters rise unless `idle`."""
     found = [{"series": f"up{{{TARGET}}}", "values": "1x240"}]
     kind = ""
@@ -83,7 +83,7 @@ def page(*, idle: bool = False) -> list[dict[str, str]]:
     return found
 
 
-def rule_test(path: Path, series: list[dict[str, str]], samples: dict[str, float | None]) -> Path:
+def write_rule_test(path: Path, series: list[dict[str, str]], samples: dict[str, float | None]) -> Path:
     """Write a promtool test: each expression has that value, or none, after ten minutes of `series` with the rules."""
     cases = [
         {
@@ -107,7 +107,7 @@ def test_the_rule_files_and_their_tests_pass() -> None:
 @pytest.mark.parametrize(("where", "expression"), expressions(), ids=[where for where, _ in expressions()])
 def test_an_expression_parses_and_names_documented_metrics_only(where: str, expression: str) -> None:
     parse(expression)
-    known = documented_series() | BY_PROMETHEUS_ITSELF | {str(rule.get("record")) for rule in rules()}
+    known = documented_series() | SERIES_OF_PROMETHEUS | {str(rule.get("record")) for rule in rules()}
     assert series_names(expression) <= known, where
 
 
@@ -117,30 +117,30 @@ def test_the_document_lists_exactly_the_metrics_of_the_exporter() -> None:
 
 
 def test_every_panel_query_returns_numbers_once_a_busy_service_is_scraped(tmp_path: Path) -> None:
-    queries = {as_prometheus_sees_it(query) for _, query in panel_queries()}
+    queries = {substitute_variables(query) for _, query in panel_queries()}
     samples: dict[str, float | None] = {f"count(({query}) > -Inf) > bool 0": 1.0 for query in queries}
-    promtool.check_rule_tests([rule_test(tmp_path / "busy.yml", page(), samples)])
+    promtool.check_rule_tests([write_rule_test(tmp_path / "busy.yml", golden_page_series(), samples)])
 
 
-def test_no_panel_query_is_nan_while_nothing_happens(tmp_path: Path) -> None:
-    queries = {as_prometheus_sees_it(query) for _, query in panel_queries()}
+def test_no_panel_query_is_nan_while_the_service_is_idle(tmp_path: Path) -> None:
+    queries = {substitute_variables(query) for _, query in panel_queries()}
     samples: dict[str, float | None] = {f"count(({query}) != ({query}))": None for query in queries}
-    promtool.check_rule_tests([rule_test(tmp_path / "idle.yml", page(idle=True), samples)])
+    promtool.check_rule_tests([write_rule_test(tmp_path / "idle.yml", golden_page_series(idle=True), samples)])
 
 
-def test_a_panel_of_many_objects_draws_twenty_lines_or_ten_bars(tmp_path: Path) -> None:
-    queries = {as_prometheus_sees_it(query) for _, query in panel_queries()}
+def test_a_panel_object_label_objects_draws_twenty_lines_or_ten_bars(tmp_path: Path) -> None:
+    queries = {substitute_variables(query) for _, query in panel_queries()}
     lines = {query for query in queries if "topk(20, " in query}
     bars = {query for query in queries if query.startswith("topk(10, ") and "RUNNING" not in query}
     assert len(lines) >= 13
     assert len(bars) == 4
-    series = [one for metric in documented_metrics().values() for one in scraped(metric)]
+    series = [one for metric in documented_metrics().values() for one in input_series(metric)]
     samples: dict[str, float | None] = {f"count({query})": 20.0 for query in lines}
     samples |= {f"count({query})": 10.0 for query in bars}
-    promtool.check_rule_tests([rule_test(tmp_path / "most.yml", series, samples)])
+    promtool.check_rule_tests([write_rule_test(tmp_path / "limits.yml", series, samples)])
 
 
-def test_the_examples_of_the_german_guide_are_tested_as_they_are_written() -> None:
+def test_the_examples_of_the_german_guide_are_tested_unchanged() -> None:
     guide = (ROOT / "dashboards" / "README.de.md").read_text(encoding="utf-8")
     examples = set(re.findall(r"```promql\n(.+?)\n```", guide))
     tested = {
@@ -150,32 +150,32 @@ def test_the_examples_of_the_german_guide_are_tested_as_they_are_written() -> No
     assert examples <= tested
 
 
-def test_every_alert_that_was_promised_is_there() -> None:
-    promised = """
+def test_every_required_alert_exists() -> None:
+    required = """
         DatabaseDisconnected ExporterDown ExporterAbsent ApiDown BrokerDown NoWorkers WorkerLost BacklogGrowing JobStuck
         FailureBudgetBurnFast FailureBudgetBurnSlow QueueWaitSLO AccuracyDrop Overfitting DiskSpaceLow SnapshotStale
         EventLag SeriesLimitReached CollectorFailing
     """
-    assert set(alerts()) == set(promised.split())
+    assert set(alerts()) == set(required.split())
 
 
 @pytest.mark.parametrize("name", alerts())
-def test_an_alert_fires_once_and_is_silent_twice_once_on_a_look_alike(name: str) -> None:
-    scenes = [
+def test_an_alert_has_tests_that_it_fires_and_that_it_stays_silent_on_similar_series(name: str) -> None:
+    cases_by_test = [
         [case for case in test.get("alert_rule_test", []) if case["alertname"] == name]
         for path in RULE_TESTS
         for test in load(path)["tests"]
     ]
-    fires = [case for scene in scenes for case in scene if case.get("exp_alerts")]
-    silent = [case for scene in scenes for case in scene if not case.get("exp_alerts")]
-    look_alikes = [scene for scene in scenes if scene and not any(case.get("exp_alerts") for case in scene)]
+    fires = [case for cases in cases_by_test for case in cases if case.get("exp_alerts")]
+    silent = [case for cases in cases_by_test for case in cases if not case.get("exp_alerts")]
+    quiet_tests = [cases for cases in cases_by_test if cases and not any(case.get("exp_alerts") for case in cases)]
     assert len(fires) >= 1
     assert len(silent) >= 2
-    assert look_alikes, "silent only before `for` is over: no series of its own that merely looks like trouble"
+    assert quiet_tests, "silent only before `for` is over: no test with series that look similar but are fine"
 
 
 @pytest.mark.parametrize("name", alerts())
-def test_an_alert_says_what_is_wrong_how_bad_and_where_the_remedy_stands(name: str) -> None:
+def test_an_alert_has_summary_description_severity_and_a_section_in_the_runbook(name: str) -> None:
     alert = alerts()[name]
     assert alert["annotations"]["runbook_url"] == f"docs/runbook.md#{name.lower()}"
     assert {"summary", "description"} <= set(alert["annotations"])
@@ -192,29 +192,29 @@ def test_the_runbook_has_no_heading_without_an_alert() -> None:
 
 def test_every_recorded_series_is_documented_and_named_by_level_metric_and_operation() -> None:
     recorded = [str(rule["record"]) for rule in rules() if "record" in rule]
-    told = re.findall(r"`(\w+:\w+:\w+)`", (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8"))
-    assert set(recorded) == set(told)
+    documented = re.findall(r"`(\w+:\w+:\w+)`", (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8"))
+    assert set(recorded) == set(documented)
     assert all(re.fullmatch(r"(job|job_id):ml_\w+:\w+", name) for name in recorded)
 
 
 @pytest.mark.parametrize("name", alerts())
-def test_an_alert_never_carries_a_value_in_its_labels(name: str) -> None:
+def test_the_labels_of_an_alert_never_contain_a_value(name: str) -> None:
     assert set(alerts()[name]["labels"]) == {"severity"}
 
 
-def test_alerts_fire_at_the_objectives_that_the_dashboards_draw() -> None:
-    budget = f"{1 - objectives.COMPLETED:.2g}"
+def test_alerts_and_dashboards_use_the_same_thresholds() -> None:
+    budget = f"{1 - objectives.COMPLETED_OBJECTIVE:.2g}"
     for name, times in (("Fast", objectives.BURN_FAST), ("Slow", objectives.BURN_SLOW)):
         assert alerts()[f"FailureBudgetBurn{name}"]["expr"].count(f"> {times} * {budget}") == 2
     assert f"> {objectives.WAIT_SECONDS} " in alerts()["QueueWaitSLO"]["expr"]
-    assert f"p{100 * objectives.IN_TIME:.0f}_" in alerts()["QueueWaitSLO"]["expr"]
-    assert alerts()["Overfitting"]["expr"].endswith(f"> {models.OVERFITTED}")
-    assert alerts()["AccuracyDrop"]["expr"].endswith(f"> {models.FALLEN}")
-    assert f"_age_seconds > {exporter_rows.OLD_SECONDS} " in alerts()["SnapshotStale"]["expr"]
-    assert alerts()["EventLag"]["expr"].endswith(f"> {exporter_rows.LATE_SECONDS}")
+    assert f"p{100 * objectives.IN_TIME_OBJECTIVE:.0f}_" in alerts()["QueueWaitSLO"]["expr"]
+    assert alerts()["Overfitting"]["expr"].endswith(f"> {models.OVERFITTING_GAP}")
+    assert alerts()["AccuracyDrop"]["expr"].endswith(f"> {models.ACCURACY_DROP}")
+    assert f"_age_seconds > {exporter_rows.STALE_SECONDS} " in alerts()["SnapshotStale"]["expr"]
+    assert alerts()["EventLag"]["expr"].endswith(f"> {exporter_rows.LAG_SECONDS}")
 
 
-def test_the_example_for_alertmanager_knows_our_alerts_and_severities() -> None:
+def test_the_alertmanager_example_uses_existing_alerts_and_severities() -> None:
     example = load(PROMETHEUS / "alertmanager.example.yml")
     routes = [example["route"], *example["route"]["routes"]]
     assert {route["receiver"] for route in routes} == {receiver["name"] for receiver in example["receivers"]}
@@ -230,10 +230,10 @@ def test_the_example_for_alertmanager_knows_our_alerts_and_severities() -> None:
     assert named <= set(alerts())
 
 
-def test_prometheus_is_ready_for_an_alertmanager() -> None:
+def test_the_commented_alertmanager_section_is_valid() -> None:
     text = (PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8")
-    switched_on = yaml.safe_load(re.sub(r"^# (alerting:|  .+)$", r"\1", text, flags=re.MULTILINE))
-    assert switched_on["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["alertmanager:9093"]
+    uncommented = yaml.safe_load(re.sub(r"^# (alerting:|  .+)$", r"\1", text, flags=re.MULTILINE))
+    assert uncommented["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["alertmanager:9093"]
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ def no_promtool(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_promtool")
-def test_without_promtool_our_rules_and_their_tests_are_still_checked() -> None:
+def test_without_promtool_the_rules_and_their_tests_are_still_checked() -> None:
     promtool.check_rules(RULE_FILES)
     promtool.check_rule_tests(RULE_TESTS)
 
@@ -277,7 +277,7 @@ def test_without_promtool_a_rule_test_of_an_unknown_alert_is_found(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("no_promtool")
-def test_a_build_machine_without_promtool_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_machine_without_promtool_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     monkeypatch.setattr("os.geteuid", lambda: 0)
     with pytest.raises(pytest.fail.Exception, match="promtool is missing"):
@@ -285,7 +285,7 @@ def test_a_build_machine_without_promtool_is_red(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("no_promtool")
-def test_a_run_without_promtool_says_so_at_its_end() -> None:
+def test_a_run_without_promtool_ends_with_a_warning() -> None:
     class Terminal:
         lines: list[str] = []  # noqa: RUF012 - one instance, one test
 
@@ -293,5 +293,5 @@ def test_a_run_without_promtool_says_so_at_its_end() -> None:
             self.lines.append(line)
 
     terminal = Terminal()
-    promtool.say_what_was_missing(terminal)
+    promtool.warn_if_promtool_is_missing(terminal)
     assert "promtool not found" in terminal.lines[0]

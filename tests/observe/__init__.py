@@ -1,1 +1,1 @@
-"""The real service under a real Prometheus: every query of dashboards, rules and guide must find data."""
+"""Runs the real service with a real Prometheus; every query of dashboards, rules and guide must find data."""

@@ -1,4 +1,4 @@
-"""Serves the render page to Chromium: its files, one dashboard, Prometheus behind the same origin, and a mailbox."""
+"""HTTP server of the page that draws a dashboard: files, dashboard, proxy to Prometheus, report of the page."""
 
 import json
 import mimetypes
@@ -24,15 +24,15 @@ GRAFANA_ICONS = Path("node_modules/@grafana/ui/dist/public/img/icons")
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """What the page reported: each panel, and every error that it wrote."""
+class DrawnPage:
+    """What the page reported after drawing: each panel, and every error."""
 
     panels: list[dict[str, Any]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
 
 class PageServer(ThreadingHTTPServer):
-    """Shows one dashboard at a time, on a free port."""
+    """Serves one dashboard at a time, on a free port."""
 
     daemon_threads = True
 
@@ -46,16 +46,16 @@ class PageServer(ThreadingHTTPServer):
         self.is_drawn = threading.Event()
 
     def show(self, document: Mapping[str, Any]) -> None:
-        """What the next page is to show."""
+        """Set what the next page shows."""
         self.document, self.report = json.dumps(document).encode(), b"{}"
         self.is_drawn.clear()
 
-    def drawn(self) -> Drawn:
-        """What the last page said."""
-        return Drawn(**json.loads(self.report))
+    def drawn(self) -> DrawnPage:
+        """What the last page reported."""
+        return DrawnPage(**json.loads(self.report))
 
     def file_of(self, path: str) -> Path:
-        """The file behind a path of the page."""
+        """The file that a URL path of the page names."""
         if ICONS in path:
             return self.project / GRAFANA_ICONS / path.partition(ICONS)[2]
         return self.project / "dist" / Path(path).name
@@ -67,44 +67,44 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, query = urlsplit(self.path).path, urlsplit(self.path).query
         if path == "/":
-            self._answer(200, "text/html", INDEX)
-        elif path == "/drawn":  # Chromium takes the picture once the page is loaded, and so is this image
+            self._respond(200, "text/html", INDEX)
+        elif path == "/drawn":  # Chromium takes the picture when the page and this image are loaded
             self.server.is_drawn.wait(DRAWING_SECONDS)
-            self._answer(204, "text/plain", b"")
+            self._respond(204, "text/plain", b"")
         elif path == "/dashboard.json":
-            self._answer(200, "application/json", self.server.document)
+            self._respond(200, "application/json", self.server.document)
         elif path.startswith("/prometheus/"):
-            found = self.server.prometheus.get(f"{path.removeprefix('/prometheus')}?{query}")
-            self._answer(found.status_code, "application/json", without_own_name(found.content))
+            response = self.server.prometheus.get(f"{path.removeprefix('/prometheus')}?{query}")
+            self._respond(response.status_code, "application/json", hide_host_name(response.content))
         elif (file := self.server.file_of(path)).is_file():
-            self._answer(200, mimetypes.guess_type(file)[0] or "application/octet-stream", file.read_bytes())
+            self._respond(200, mimetypes.guess_type(file)[0] or "application/octet-stream", file.read_bytes())
         else:
-            self._answer(404, "text/plain", b"")
+            self._respond(404, "text/plain", b"")
 
     def do_POST(self) -> None:
         self.server.report = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.is_drawn.set()
-        self._answer(204, "text/plain", b"")
+        self._respond(204, "text/plain", b"")
 
-    def _answer(self, status: int, kind: str, body: bytes) -> None:
+    def _respond(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", kind)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Log nothing: nobody reads it."""
 
 
-def without_own_name(body: bytes) -> bytes:
-    """Processes are called kind@machine-pid. A picture is for everybody, the name of this machine is not."""
+def hide_host_name(body: bytes) -> bytes:
+    """Replace the machine's name in process names such as worker@machine-pid: pictures are public, the name is not."""
     return body.replace(f"@{socket.gethostname()}-".encode(), b"@host-")
 
 
 @contextmanager
-def serving(project: Path, prometheus_url: str) -> Iterator[PageServer]:
-    """A page server in a thread."""
+def running_page_server(project: Path, prometheus_url: str) -> Iterator[PageServer]:
+    """A page server in a thread; stopped afterwards."""
     with (
         httpx.Client(base_url=prometheus_url, timeout=30, trust_env=False) as http,
         PageServer(project, http) as server,

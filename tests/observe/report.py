@@ -1,4 +1,4 @@
-"""The report of a run as Markdown: data for people, the problems first."""
+"""The report of an observed service as Markdown, problems first."""
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -6,12 +6,14 @@ from itertools import groupby
 from tests.observe.checks import Finding
 
 
-def render(findings: Iterable[Finding], *, title: str, facts: Mapping[str, str], alerts: Mapping[str, str]) -> str:
+def render_report(
+    findings: Iterable[Finding], *, title: str, facts: Mapping[str, str], alerts: Mapping[str, str]
+) -> str:
     """The whole document."""
     found = list(findings)
     problems = [finding for finding in found if finding.problem]
     lines = [f"# {title}", "", *(f"* {name}: {value}" for name, value in facts.items())]
-    lines += [f"* queries: {len(found)}, with data {sum(bool(one.answer.numbers) for one in found)}", ""]
+    lines += [f"* queries: {len(found)}, with data {sum(bool(one.result.numbers) for one in found)}", ""]
     lines += [f"**{one.group}, {one.where}: {one.problem}** `{one.query}`" for one in problems] or ["No problems.", ""]
     for group, members in groupby(found, key=lambda one: one.group):
         lines += [f"## {group}", "", "| where | query | series | NaN | example |", "|---|---|---|---|---|"]
@@ -22,8 +24,8 @@ def render(findings: Iterable[Finding], *, title: str, facts: Mapping[str, str],
 
 
 def _row(finding: Finding) -> str:
-    answer = finding.answer
-    share = f"{answer.nans} of {answer.nans + answer.numbers}" if answer.nans else ""
-    example = finding.problem or answer.example or f"rightly none: {finding.reason}"
-    cells = (finding.where, f"`{finding.query}`", str(answer.series), share, example)
+    result = finding.result
+    share = f"{result.nans} of {result.nans + result.numbers}" if result.nans else ""
+    example = finding.problem or result.example or f"rightly none: {finding.reason}"
+    cells = (finding.where, f"`{finding.query}`", str(result.series), share, example)
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

@@ -1,4 +1,4 @@
-"""Draws every dashboard with Grafana's own scene engine in headless Chromium, over a Prometheus that watched a run."""
+"""Draws every dashboard as a PNG, with Grafana's scene engine in headless Chromium and the data of a Prometheus."""
 
 import json
 import os
@@ -10,39 +10,46 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.observe.checks import Run
-from tests.observe.expressions import dashboards
-from tests.observe.page_server import Drawn, PageServer, serving
-from tests.observe.prometheus import SCRAPE_SECONDS
+from tests.observe.expressions import committed_dashboards
+from tests.observe.observed_service import ObservedService
+from tests.observe.page_server import DrawnPage, PageServer, running_page_server
+from tests.observe.prometheus_server import SCRAPE_SECONDS
 
 RENDER = Path(__file__).with_name("render")
 NPM = ("npm", "ci", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund")
 WIDTH = 1600
-ROW, CONTROLS = 38, 80  # pixels: a row of Grafana's grid with its gap; what stands above the grid
+ROW, CONTROLS = 38, 80  # pixels: a row of Grafana's grid with its gap; what is above the grid
 LARGEST_BYTES = 250_000
 CHROMIUM_SECONDS = 120
 CHROMIUM_FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars", "--force-device-scale-factor=1",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--force-device-scale-factor=1",
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A drawn dashboard: the file, and what its page said about each panel."""
+class Screenshot:
+    """A picture of a dashboard: the file, and what the page reported about each panel."""
 
     name: str
     file: Path
-    drawn: Drawn
+    drawn: DrawnPage
 
 
 def find_chromium() -> str | None:
-    """Chromium of PATH, or None."""
+    """Chromium from PATH, or None."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-def bundle(directory: Path) -> Path:
+def build_render_project(directory: Path) -> Path:
     """Install the render project's packages into `directory` and build its page there; raises CalledProcessError."""
     directory.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
@@ -54,40 +61,47 @@ def bundle(directory: Path) -> Path:
     return directory
 
 
-def draw(project: Path, folder: Path, run: Run, *, minutes: int) -> list[Picture]:
+def take_screenshots(project: Path, folder: Path, observed: ObservedService, *, minutes: int) -> list[Screenshot]:
     """A PNG in `folder` for each dashboard over the last `minutes`."""
     chromium = find_chromium()
     assert chromium
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = []
-    with serving(project, run.prometheus.url) as server:
-        for name, document in dashboards().items():
+    taken = []
+    with running_page_server(project, observed.prometheus.url) as server:
+        for name, document in committed_dashboards().items():
             server.show(
                 {
-                    "dashboard": document, "values": dict(run.preferred), "scrapeSeconds": SCRAPE_SECONDS,
-                    "from": f"now-{minutes}m", "to": "now",
+                    "dashboard": document,
+                    "values": dict(observed.preferred),
+                    "scrapeSeconds": SCRAPE_SECONDS,
+                    "from": f"now-{minutes}m",
+                    "to": "now",
                 }
-            )  # fmt: skip
+            )
             file = folder / f"{name.removeprefix('dashboard_').removesuffix('.json')}.png"
-            shoot(chromium, server, file, height=height_of(document))
+            _take_screenshot(chromium, server, file, height=height_of(document))
             subprocess.run(["node", str(RENDER / "shrink.mjs"), str(file.absolute())], cwd=project, check=True)
-            pictures.append(Picture(name, file, server.drawn()))
-    return pictures
+            taken.append(Screenshot(name, file, server.drawn()))
+    return taken
 
 
 def height_of(document: Mapping[str, Any]) -> int:
-    """Pixels that the whole dashboard needs."""
+    """The height of the whole dashboard in pixels."""
     rows = max(int(panel["gridPos"]["y"]) + int(panel["gridPos"]["h"]) for panel in document["panels"])
     return CONTROLS + ROW * rows
 
 
-def shoot(chromium: str, server: PageServer, file: Path, *, height: int) -> None:
-    """Draw the page that the server shows."""
+def _take_screenshot(chromium: str, server: PageServer, file: Path, *, height: int) -> None:
+    """Write a picture of the page that the server serves to `file`."""
     with tempfile.TemporaryDirectory() as profile:
         command = [
-            chromium, *CHROMIUM_FLAGS, f"--user-data-dir={profile}", f"--window-size={WIDTH},{height}",
-            f"--screenshot={file}", server.url,
-        ]  # fmt: skip
+            chromium,
+            *CHROMIUM_FLAGS,
+            f"--user-data-dir={profile}",
+            f"--window-size={WIDTH},{height}",
+            f"--screenshot={file}",
+            server.url,
+        ]
         environment = {**os.environ, "TZ": "UTC"}
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=CHROMIUM_SECONDS, check=False
@@ -96,16 +110,16 @@ def shoot(chromium: str, server: PageServer, file: Path, *, height: int) -> None
         raise RuntimeError(f"chromium ended with {done.returncode}: {done.stderr[-2000:]}")
 
 
-def problems_of(picture: Picture) -> list[str]:
-    """What is wrong with a picture: errors of page or panels, panels without an answer, too many bytes."""
-    found = [*picture.drawn.errors]
-    for panel in picture.drawn.panels:
+def problems_of(screenshot: Screenshot) -> list[str]:
+    """What is wrong with a picture: errors of page or panels, panels without a result, too many bytes."""
+    found = [*screenshot.drawn.errors]
+    for panel in screenshot.drawn.panels:
         found += [f"{panel['title']}: {error}" for error in panel["errors"]]
         found += [] if panel["isDone"] else [f"{panel['title']}: no answer"]
         found += [f"{panel['title']}: data, but no line"] if panel["isBlank"] and panel["frames"] else []
-    if not picture.drawn.panels:
-        found.append("the page said nothing")
-    if (size := picture.file.stat().st_size) > LARGEST_BYTES:
+    if not screenshot.drawn.panels:
+        found.append("the page reported nothing")
+    if (size := screenshot.file.stat().st_size) > LARGEST_BYTES:
         found.append(f"{size} bytes, more than {LARGEST_BYTES}")
     return found
 

@@ -1,4 +1,4 @@
-"""PromQL of dashboards and rules, parsed: what it names, how it reads it, and whether it is PromQL at all."""
+"""Parses the PromQL of dashboards and rules: which series it selects, with which functions and windows."""
 
 import re
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Any
 import promql_parser
 from promql_parser import AggregateExpr, Call, Expr, MatrixSelector, VectorSelector
 
-# What Grafana puts in for a one-hour view of a server that scrapes every five seconds, everything chosen.
+# The values that Grafana inserts for a view of one hour of a server that scrapes every five seconds.
 GRAFANA_VARIABLES = {"$__rate_interval": "20s", "$__range": "3600s", "$__range_s": "3600"}
-CHOSEN = re.compile(r"\$(?!__)\w+")
+DASHBOARD_VARIABLE = re.compile(r"\$(?!__)\w+")
 
 
 @dataclass(frozen=True)
-class Selection:
-    """One selector of an expression: what stands around it, from the outside in, and the window it reads."""
+class SelectorInContext:
+    """One selector of an expression, the functions around it from the outside in, and its range window."""
 
     name: str
     labels: tuple[str, ...]
@@ -24,21 +24,22 @@ class Selection:
     at_end: bool
 
 
-def as_prometheus_sees_it(expression: str) -> str:
-    """`expression` with Grafana's variables replaced, longest name first, and every choice of a board by "any"."""
+def substitute_variables(expression: str) -> str:
+    """`expression` with Grafana's own variables replaced, and every variable of a dashboard by a match of any value."""
+    # Longest name first: $__range_s begins with $__range.
     for name in sorted(GRAFANA_VARIABLES, key=len, reverse=True):
         expression = expression.replace(name, GRAFANA_VARIABLES[name])
-    return CHOSEN.sub(".+", expression)
+    return DASHBOARD_VARIABLE.sub(".+", expression)
 
 
 def parse(expression: str) -> Expr:
     """The syntax tree; raises ValueError with the parser's reason."""
-    tree: Expr = promql_parser.parse(as_prometheus_sees_it(expression))
+    tree: Expr = promql_parser.parse(substitute_variables(expression))
     return tree
 
 
 def selectors(expression: str) -> list[VectorSelector]:
-    """Every selector of the expression, those inside ranges too."""
+    """Every selector of the expression, also those inside ranges."""
     found: list[VectorSelector] = []
 
     def visit(node: Expr) -> bool:
@@ -55,17 +56,19 @@ def series_names(expression: str) -> set[str]:
     return {selector.name for selector in selectors(expression) if selector.name}
 
 
-def selections(expression: str) -> list[Selection]:
-    """Every selector with what stands around it."""
-    found: list[Selection] = []
-    _collect(parse(expression), (), None, found)
+def selectors_in_context(expression: str) -> list[SelectorInContext]:
+    """Every selector of the expression with the functions around it."""
+    found: list[SelectorInContext] = []
+    _collect_selectors(parse(expression), (), None, found)
     return found
 
 
-def _collect(node: Any, functions: tuple[str, ...], window: timedelta | None, found: list[Selection]) -> None:
+def _collect_selectors(
+    node: Any, functions: tuple[str, ...], window: timedelta | None, found: list[SelectorInContext]
+) -> None:
     if isinstance(node, VectorSelector):
         labels = tuple(matcher.name for matcher in node.matchers.matchers)
-        found.append(Selection(node.name or "", labels, functions, window, at_end=node.at is not None))
+        found.append(SelectorInContext(node.name or "", labels, functions, window, at_end=node.at is not None))
         return
     if isinstance(node, Call):
         functions = (*functions, node.func.name)
@@ -74,7 +77,7 @@ def _collect(node: Any, functions: tuple[str, ...], window: timedelta | None, fo
     elif isinstance(node, MatrixSelector):
         window = node.range
     for child in _children(node):
-        _collect(child, functions, window, found)
+        _collect_selectors(child, functions, window, found)
 
 
 def _children(node: Any) -> list[Any]:

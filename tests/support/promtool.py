@@ -1,4 +1,4 @@
-"""Checks Prometheus rules with promtool where it is installed, else by built-in rules, and says so in the summary."""
+"""Checks Prometheus rules with promtool if it is installed, else with simpler built-in checks and a warning."""
 
 import os
 import re
@@ -15,13 +15,13 @@ from tests.support.promql import parse
 
 METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 DURATION = re.compile(r"(\d+(ms|[smhdwy]))+")
-SERIES = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(\{.*\})?")
-VALUES = re.compile(r"(_|stale|-?[\d.]+([+-][\d.]+)?)(x\d+)?")
+SERIES_SELECTOR = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(\{.*\})?")
+SERIES_VALUES = re.compile(r"(_|stale|-?[\d.]+([+-][\d.]+)?)(x\d+)?")
 RULE_KEYS = {"record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"}
 
 
-def promtool() -> str | None:
-    """The program, or None where the built-in rules must do; fails on a build machine that could have installed it."""
+def find_promtool() -> str | None:
+    """The path of promtool; None where the built-in checks replace it. Fails on a build machine, which must have it."""
     path = shutil.which("promtool")
     if path is None and os.environ.get("CI") == "true" and os.geteuid() == 0:
         pytest.fail("promtool is missing on the build machine: apt-get install prometheus")
@@ -30,17 +30,17 @@ def promtool() -> str | None:
 
 def check_rules(files: Sequence[Path]) -> None:
     """Raise AssertionError unless every rule file is valid."""
-    if program := promtool():
-        _run(program, "check", "rules", *map(str, files))
+    if program := find_promtool():
+        _run_promtool(program, "check", "rules", *map(str, files))
     else:
         problems = [f"{file.name}: {problem}" for file in files for problem in rule_problems(_load(file))]
         assert not problems, "\n".join(problems)
 
 
 def check_rule_tests(files: Sequence[Path]) -> None:
-    """Run the rule tests, or without promtool at least check that they could run."""
-    if program := promtool():
-        _run(program, "test", "rules", *map(str, files))
+    """Run the rule tests; without promtool only check that they could run."""
+    if program := find_promtool():
+        _run_promtool(program, "test", "rules", *map(str, files))
     else:
         problems = [f"{file.name}: {problem}" for file in files for problem in rule_test_problems(file)]
         assert not problems, "\n".join(problems)
@@ -48,8 +48,8 @@ def check_rule_tests(files: Sequence[Path]) -> None:
 
 def check_config(file: Path) -> None:
     """Raise AssertionError unless promtool accepts the server's configuration; its paths are tested elsewhere."""
-    if program := promtool():
-        _run(program, "check", "config", str(file))
+    if program := find_promtool():
+        _run_promtool(program, "check", "config", str(file))
     else:
         assert {"global", "rule_files", "scrape_configs"} == set(_load(file))
 
@@ -57,9 +57,9 @@ def check_config(file: Path) -> None:
 def rule_problems(document: dict[str, Any]) -> Iterator[str]:
     """What is wrong with a rule file: names, unknown keys, durations, PromQL, duplicates."""
     groups = document.get("groups", [])
-    yield from _duplicates(group["name"] for group in groups)
+    yield from _duplicate_names(group["name"] for group in groups)
     rules = [rule for group in groups for rule in group["rules"]]
-    yield from _duplicates(str(rule.get("record") or rule.get("alert")) for rule in rules)
+    yield from _duplicate_names(str(rule.get("record") or rule.get("alert")) for rule in rules)
     for rule in rules:
         name = str(rule.get("record") or rule.get("alert") or "")
         if ("record" in rule) == ("alert" in rule) or set(rule) - RULE_KEYS:
@@ -68,11 +68,11 @@ def rule_problems(document: dict[str, Any]) -> Iterator[str]:
             yield f"{name!r} is not a name"
         if not DURATION.fullmatch(str(rule.get("for", "0s"))):
             yield f"{name}: for: {rule['for']!r} is not a duration"
-        yield from _syntax(name, str(rule.get("expr", "")))
+        yield from _syntax_problems(name, str(rule.get("expr", "")))
 
 
 def rule_test_problems(file: Path) -> Iterator[str]:
-    """What keeps a rule-test file from running: missing rule files, unknown alerts, malformed series, bad PromQL."""
+    """Why a rule-test file cannot run: missing rule files, unknown alerts, malformed series, bad PromQL."""
     document = _load(file)
     rule_files = [file.parent / name for name in document["rule_files"]]
     yield from (f"no such rule file: {path}" for path in rule_files if not path.exists())
@@ -85,22 +85,22 @@ def rule_test_problems(file: Path) -> Iterator[str]:
     }
     for test in document["tests"]:
         for series in test["input_series"]:
-            if not SERIES.fullmatch(series["series"]):
+            if not SERIES_SELECTOR.fullmatch(series["series"]):
                 yield f"not a series: {series['series']}"
-            if not all(VALUES.fullmatch(value) for value in str(series["values"]).split()):
+            if not all(SERIES_VALUES.fullmatch(value) for value in str(series["values"]).split()):
                 yield f"not values: {series['values']}"
         for case in test.get("alert_rule_test", []):
             if case["alertname"] not in known:
                 yield f"unknown alert: {case['alertname']}"
         for case in test.get("promql_expr_test", []):
-            yield from _syntax(test["name"], case["expr"])
+            yield from _syntax_problems(test["name"], case["expr"])
 
 
-def say_what_was_missing(terminalreporter: Any) -> None:
-    """Say at the end of a run when promtool was not there: less was proved than the green line suggests."""
+def warn_if_promtool_is_missing(terminalreporter: Any) -> None:
+    """Print a warning at the end of the test run if promtool is missing: the rules were checked less strictly."""
     if shutil.which("promtool") is None:
         terminalreporter.write_line(
-            "promtool not found: Prometheus rules were checked by built-in rules only, their tests did not run "
+            "promtool not found: Prometheus rules were checked by built-in checks only, their tests did not run "
             "(Debian and Ubuntu: apt-get install prometheus)",
             yellow=True,
         )
@@ -111,14 +111,14 @@ def _load(file: Path) -> dict[str, Any]:
     return document
 
 
-def _syntax(name: str, expression: str) -> Iterator[str]:
+def _syntax_problems(name: str, expression: str) -> Iterator[str]:
     try:
         parse(expression)
     except ValueError as error:
         yield f"{name}: {error}: {expression}"
 
 
-def _duplicates(names: Iterator[str]) -> Iterator[str]:
+def _duplicate_names(names: Iterator[str]) -> Iterator[str]:
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -126,6 +126,6 @@ def _duplicates(names: Iterator[str]) -> Iterator[str]:
         seen.add(name)
 
 
-def _run(*command: str) -> None:
+def _run_promtool(*command: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,12 +1,12 @@
-"""The committed JSON is what the code writes, byte for byte, every time."""
+"""The committed JSON equals what the code writes, byte for byte."""
 
 from pathlib import Path
 
 import pytest
 
 from dashboards import build
-from dashboards.targets import targets
-from tests.support.boards import documents, panels
+from dashboards.panel_targets import panel_targets
+from tests.support.dashboards import documents, panels
 
 
 def test_the_committed_dashboards_are_what_the_code_builds() -> None:
@@ -14,11 +14,11 @@ def test_the_committed_dashboards_are_what_the_code_builds() -> None:
 
 
 def test_building_twice_gives_the_same_bytes() -> None:
-    for make in build.DASHBOARDS.values():
-        assert build.render(make()) == build.render(make())
+    for build_dashboard in build.DASHBOARDS.values():
+        assert build.render(build_dashboard()) == build.render(build_dashboard())
 
 
-def test_written_files_do_not_drift_and_an_edited_one_is_shown_as_a_diff(tmp_path: Path) -> None:
+def test_written_files_have_no_diff_and_an_edited_one_has(tmp_path: Path) -> None:
     build.write(tmp_path)
     assert build.drift(tmp_path) == ""
     name = next(iter(build.DASHBOARDS))
@@ -28,11 +28,11 @@ def test_written_files_do_not_drift_and_an_edited_one_is_shown_as_a_diff(tmp_pat
     assert '+  "refresh": "10s"' in build.drift(tmp_path)
 
 
-def test_a_file_that_was_never_written_is_drift(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_diff(tmp_path: Path) -> None:
     assert '+  "refresh": "10s"' in build.drift(tmp_path)
 
 
-def test_check_ends_with_the_diff_and_the_remedy_on_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_exits_with_the_diff_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "drift", lambda: "-old\n+new\n")
     with pytest.raises(SystemExit) as ended:
         build.main(["--check"])
@@ -40,16 +40,16 @@ def test_check_ends_with_the_diff_and_the_remedy_on_drift(monkeypatch: pytest.Mo
     assert "make dashboards" in str(ended.value.code)
 
 
-def test_check_is_quiet_when_nothing_has_drifted() -> None:
+def test_check_passes_when_no_file_differs() -> None:
     build.main(["--check"])
 
 
-def test_every_query_of_every_panel_can_be_asked_for() -> None:
-    shown = [
+def test_panel_targets_are_every_query_of_every_panel() -> None:
+    expected = [
         (document["uid"], panel["title"], target["expr"], target["instant"])
         for document in documents()
         for panel in panels(document)
         for target in panel["targets"]
     ]
-    assert [tuple(target) for target in targets()] == shown
-    assert len(build.boards()) == len(build.DASHBOARDS) == 6
+    assert [tuple(target) for target in panel_targets()] == expected
+    assert len(build.build_all()) == len(build.DASHBOARDS) == 6

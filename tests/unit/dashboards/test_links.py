@@ -1,46 +1,50 @@
-"""A click leads somewhere: to a dashboard that exists, with variables that it has, or to a resource of the API."""
+"""Every link leads to an existing dashboard and a variable that it has, or to a documented resource of the API."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.support.boards import Json, documents, links_of, name_of, operators_documents
+from tests.support.dashboards import Json, documents, links_of, operator_documents, title_of
 
 API_PAGE = Path(__file__).parents[3] / "docs" / "api.md"
-BOARD_LINK = re.compile(r"/d/([\w-]+)\?\$\{DS_PROMETHEUS:queryparam\}&\$\{__url_time_range\}(?:&var-(\w+)=\$\{.+\})?")
+DASHBOARD_LINK = re.compile(
+    r"/d/([\w-]+)\?\$\{DS_PROMETHEUS:queryparam\}&\$\{__url_time_range\}(?:&var-(\w+)=\$\{.+\})?"
+)
 API_LINK = re.compile(r"\$\{api_url:raw\}/api/v1/(\w+)/\$\{.+\}")
 BY_UID = {document["uid"]: document for document in documents()}
 
 
-def variables(document: Json) -> set[str]:
+def variable_names(document: Json) -> set[str]:
     return {variable["name"] for variable in document["templating"]["list"]}
 
 
-@pytest.mark.parametrize("document", operators_documents(), ids=name_of)
+@pytest.mark.parametrize("document", operator_documents(), ids=title_of)
 def test_a_link_leads_to_a_dashboard_or_to_the_api(document: Json) -> None:
     for link in links_of(document):
-        if board := BOARD_LINK.fullmatch(link["url"]):
-            assert board[1] in BY_UID
-            assert board[2] is None or board[2] in variables(BY_UID[board[1]])
+        if match := DASHBOARD_LINK.fullmatch(link["url"]):
+            assert match[1] in BY_UID
+            assert match[2] is None or match[2] in variable_names(BY_UID[match[1]])
             assert not link["targetBlank"]
         else:
             api = API_LINK.fullmatch(link["url"])
             assert api, link["url"]
             assert f"/{api[1]}/" in API_PAGE.read_text(encoding="utf-8")
-            assert "api_url" in variables(document)
+            assert "api_url" in variable_names(document)
             assert link["targetBlank"]
 
 
-def test_from_the_overview_one_click_leads_to_fleet_internals_and_each_job() -> None:
+def test_the_overview_links_to_fleet_internals_and_each_job() -> None:
     found = [
-        match[1] for link in links_of(BY_UID["ml-training-overview"]) if (match := BOARD_LINK.fullmatch(link["url"]))
+        match[1]
+        for link in links_of(BY_UID["ml-training-overview"])
+        if (match := DASHBOARD_LINK.fullmatch(link["url"]))
     ]
     assert set(found) == {"ml-training-fleet", "ml-training-internals", "ml-training-job"}
 
 
-def test_a_column_with_a_menu_exists_in_its_table() -> None:
-    for document in operators_documents():
+def test_a_table_column_with_links_exists() -> None:
+    for document in operator_documents():
         for panel in document["panels"]:
             if panel["type"] != "table":
                 continue

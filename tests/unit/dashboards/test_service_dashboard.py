@@ -1,4 +1,4 @@
-"""The service's dashboard holds exactly the panels that its users were promised, and each explains itself."""
+"""The dashboard for users has exactly the agreed panels, each with description, unit, thresholds and queries."""
 
 import json
 import re
@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from dashboards import build
+from tests.support.dashboards import grid_cells
 from tests.support.promql import parse, selectors, series_names
 
-# The promise, as the users' own document words it: row, title, kind, and the metrics behind it.
-PROMISED = """
+# The panels as the users' requirements list them: row, title, kind, metrics.
+REQUIRED = """
 | Service Health | Datenbank Status | Gauge | ml_db_connected |
 | Service Health | Service Uptime | Time Series | ml_service_uptime_seconds |
 | Service Health | Gesamt Modelle | Stat | ml_models_total |
@@ -26,7 +27,7 @@ PROMISED = """
 | ML-Metriken | Python GC Objects Collected | Time Series | python_gc_objects_collected_total |
 | ML-Metriken | Job Features Count | Time Series | ml_job_features_count |
 | ML-Metriken | Job Phases Count | Time Series | ml_job_phases_count |
-"""  # fmt: skip
+"""
 KINDS = {"Gauge": "gauge", "Stat": "stat", "Time Series": "timeseries"}
 UNITS = {
     "Datenbank Status": "none",
@@ -49,11 +50,11 @@ DOCUMENT: dict[str, Any] = json.loads((build.HERE / "dashboard_ml_training_servi
 PANELS = [panel for panel in DOCUMENT["panels"] if panel["type"] != "row"]
 
 
-def promised() -> list[list[str]]:
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in PROMISED.strip().splitlines()]
+def required_panels() -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in REQUIRED.strip().splitlines()]
 
 
-def shown() -> list[tuple[str, str, str]]:
+def panels_in_order() -> list[tuple[str, str, str]]:
     """(row, title, type) of every panel in reading order."""
     row, found = "", []
     for panel in DOCUMENT["panels"]:
@@ -68,18 +69,18 @@ def panel_named(title: str) -> dict[str, Any]:
     return next(panel for panel in PANELS if panel["title"] == title)
 
 
-def test_rows_titles_kinds_and_order_are_the_promised_ones() -> None:
-    assert shown() == [(row, title, KINDS[kind]) for row, title, kind, _ in promised()]
+def test_rows_titles_kinds_and_order_are_the_required_ones() -> None:
+    assert panels_in_order() == [(row, title, KINDS[kind]) for row, title, kind, _ in required_panels()]
 
 
 def test_the_german_guide_lists_the_same_panels() -> None:
     guide = (build.HERE / "README.de.md").read_text(encoding="utf-8")
     listed = re.findall(r"^- \*\*(.+?)\*\* \((Gauge|Stat|Time Series)\)", guide, flags=re.MULTILINE)
-    assert [(title, KINDS[kind]) for title, kind in listed] == [(title, kind) for _, title, kind in shown()]
+    assert [(title, KINDS[kind]) for title, kind in listed] == [(title, kind) for _, title, kind in panels_in_order()]
 
 
-@pytest.mark.parametrize(("title", "metrics"), [(row[1], row[3].split(", ")) for row in promised()])
-def test_a_panel_shows_the_metrics_that_its_title_promises(title: str, metrics: list[str]) -> None:
+@pytest.mark.parametrize(("title", "metrics"), [(row[1], row[3].split(", ")) for row in required_panels()])
+def test_a_panel_shows_the_required_metrics(title: str, metrics: list[str]) -> None:
     targets = panel_named(title)["targets"]
     assert len(targets) == len(metrics)
     for target, metric in zip(targets, metrics, strict=True):
@@ -93,16 +94,15 @@ def test_panels_are_numbered_in_reading_order() -> None:
 def test_the_grid_has_no_overlap_and_reads_in_panel_order() -> None:
     cells: set[tuple[int, int]] = set()
     for panel in DOCUMENT["panels"]:
-        at = panel["gridPos"]
-        assert at["x"] + at["w"] <= 24
-        own = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
-        assert not own & cells, panel["title"]
-        cells |= own
-    places = [(panel["gridPos"]["y"], panel["gridPos"]["x"]) for panel in DOCUMENT["panels"]]
-    assert places == sorted(places)
+        assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
+        occupied = grid_cells(panel)
+        assert not occupied & cells, panel["title"]
+        cells |= occupied
+    positions = [(panel["gridPos"]["y"], panel["gridPos"]["x"]) for panel in DOCUMENT["panels"]]
+    assert positions == sorted(positions)
 
 
-def test_it_refreshes_every_ten_seconds_over_the_last_hour_in_the_dark() -> None:
+def test_it_shows_the_last_hour_with_a_dark_theme_and_refreshes_every_ten_seconds() -> None:
     assert DOCUMENT["refresh"] == "10s"
     assert DOCUMENT["time"] == {"from": "now-1h", "to": "now"}
     assert DOCUMENT["style"] == "dark"
@@ -120,7 +120,7 @@ def test_the_data_source_is_a_variable_so_that_import_and_provisioning_both_reso
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
-def test_every_panel_has_description_unit_thresholds_and_a_word_for_no_value(panel: dict[str, Any]) -> None:
+def test_every_panel_has_description_unit_thresholds_and_a_text_for_no_value(panel: dict[str, Any]) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     assert len(panel["description"]) > 20
     assert defaults["unit"] == UNITS[panel["title"]]
@@ -138,7 +138,7 @@ def test_queries_are_instant_in_stats_and_gauges_and_ranges_in_time_series(panel
         parse(target["expr"])
 
 
-def test_job_progress_asks_for_the_five_running_jobs_that_are_furthest() -> None:
+def test_job_progress_shows_the_five_running_jobs_with_the_most_progress() -> None:
     panel = panel_named("Job Progress")
     assert panel["targets"][0]["expr"] == (
         'topk(5, ml_job_progress_percent and on(job_id) ml_job_status{status="RUNNING"})'
@@ -156,12 +156,12 @@ def test_job_progress_asks_for_the_five_running_jobs_that_are_furthest() -> None
         ("Job Phases Count", "ml_job_phases_count", "job_id"),
     ],
 )
-def test_series_per_job_or_model_are_bounded_over_the_whole_range(title: str, metric: str, key: str) -> None:
+def test_series_per_job_or_model_are_limited_over_the_whole_range(title: str, metric: str, key: str) -> None:
     (target,) = panel_named(title)["targets"]
     assert target["expr"] == f"{metric} and on({key}) topk(20, max_over_time({metric}[$__range] @ end()))"
 
 
-def test_process_series_are_those_of_the_exporter_only() -> None:
+def test_process_metrics_are_those_of_the_exporter_only() -> None:
     for panel in PANELS:
         for target in panel["targets"]:
             if any(name.startswith(("process_", "python_")) for name in series_names(target["expr"])):

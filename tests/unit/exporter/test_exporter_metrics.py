@@ -7,7 +7,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from exporter.metrics import CATALOGUE, Kind, Metric
-from tests.support.metrics_page import documented_metrics
+from tests.support.documented_metrics import documented_metrics
 
 JOB = ("job_id", "job_type", "model_type")
 CLIENT = {

@@ -1,19 +1,21 @@
-"""The parts of Grafana's SDK that the dashboards use, imported in one place because the import itself warns."""
+"""The parts of Grafana's Foundation SDK that the dashboards use, imported in one place because the import warns."""
 
 import warnings
 
 with warnings.catch_warnings():
-    # The SDK announces schema v2 at import. The classic schema stays: it is what the import dialogue and the file
-    # provisioning of every Grafana from 12 on read.
+    # At import the SDK warns that schema v2 will come. We stay with the classic schema: every Grafana from 12 on
+    # reads it, by its import dialogue and from provisioned files.
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import bargauge, gauge, prometheus, stat, statetimeline, table, timeseries
     from grafana_foundation_sdk.builders import common as common_builders
     from grafana_foundation_sdk.builders import dashboard as dashboard_builders
+    from grafana_foundation_sdk.builders.dashboard import Dashboard as DashboardBuilder
     from grafana_foundation_sdk.cog.encoder import JSONEncoder
     from grafana_foundation_sdk.models import common, dashboard
     from grafana_foundation_sdk.models import prometheus as prometheus_models
 
 __all__ = [
+    "DashboardBuilder",
     "JSONEncoder",
     "bargauge",
     "common",

@@ -1,4 +1,4 @@
-"""The tables of docs/metrics.md as values, for every test that compares names with the documents."""
+"""Reads the metrics from the tables of docs/metrics.md, for tests that compare the code with the document."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ COLUMNS = 5  # metric, type, unit, labels, meaning
 
 @dataclass(frozen=True)
 class DocumentedMetric:
-    """One row: `name` is the sample name of a counter or gauge, the family name of a histogram."""
+    """One row; `name` is the sample name of a counter or gauge, and the family name of a histogram."""
 
     name: str
     type: str
@@ -18,7 +18,7 @@ class DocumentedMetric:
 
 
 def documented_metrics() -> dict[str, DocumentedMetric]:
-    """Every metric of the page by name; raises AssertionError when a table row cannot be read or stands twice."""
+    """Every metric of the page by name; raises AssertionError for a row that cannot be read or is there twice."""
     found: dict[str, DocumentedMetric] = {}
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         if not line.startswith("| `"):
@@ -32,7 +32,7 @@ def documented_metrics() -> dict[str, DocumentedMetric]:
 
 
 def documented_series() -> set[str]:
-    """The names under which the metrics can be selected: a histogram has three."""
+    """The series names of the metrics; a histogram has three."""
     names: set[str] = set()
     for metric in documented_metrics().values():
         suffixes = ("_bucket", "_sum", "_count") if metric.type == "histogram" else ("",)
