@@ -1,1 +1,1 @@
-"""The database: the queue and the truth. SQLAlchemy Core and Alembic live here only."""
+"""The database, which is the queue and the truth. The only package that uses SQLAlchemy statements and Alembic."""

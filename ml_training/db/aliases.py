@@ -19,9 +19,9 @@ def aliases_of(connection: Connection, model_ids: Collection[int]) -> dict[int, 
 
 
 def set_aliases(connection: Connection, *, name: str, model_id: int, aliases: Collection[str]) -> None:
-    """Give the model exactly these aliases; one that another version of `name` holds moves here.
+    """Give the model exactly these aliases; an alias of another version of `name` moves to this one.
 
-    Only a transaction that holds `name` (`registry.hold_name`) may call this: two that exchange aliases would
+    Only a transaction that has locked `name` (`results.lock_name`) may call this: two that exchange aliases would
     otherwise wait for each other for ever.
     """
     own = model_aliases.c.model_id == model_id
@@ -39,7 +39,7 @@ def set_aliases(connection: Connection, *, name: str, model_id: int, aliases: Co
 
 
 def drop_aliases(connection: Connection, model_id: int) -> None:
-    """Take all aliases from a model."""
+    """Remove all aliases of a model."""
     connection.execute(delete(model_aliases).where(model_aliases.c.model_id == model_id))
 
 

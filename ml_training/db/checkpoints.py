@@ -1,4 +1,4 @@
-"""Every statement about checkpoints: the newest of a job that has not ended is where its next attempt goes on."""
+"""Every statement about checkpoints: the next attempt of a job resumes from its newest checkpoint."""
 
 from typing import Any, NamedTuple
 
@@ -7,11 +7,11 @@ from sqlalchemy import Connection, delete, insert, select
 from ml_training.db.clock import db_now
 from ml_training.db.tables import checkpoints
 
-KEPT = 2  # the newest, and one to fall back on should its bytes be damaged
+KEPT = 2  # the newest, and one more in case its bytes are damaged
 
 
 class CheckpointRow(NamedTuple):
-    """Where a checkpoint's bytes are, and after how many rounds it was kept."""
+    """Where the bytes of a checkpoint are; `done`: the number of rounds before it."""
 
     done: int
     key: str
@@ -19,7 +19,7 @@ class CheckpointRow(NamedTuple):
 
 
 def insert_checkpoint(connection: Connection, *, job_id: int, **values: Any) -> None:
-    """Store a checkpoint of the attempt that holds the job, and forget those before the one before it.
+    """Store a checkpoint of the current attempt, and delete all but the KEPT newest of the job.
 
     values: attempt, done, key, sha256, bytes.
     """

@@ -23,5 +23,5 @@ def _sqlite(element: Any, compiler: Any, **kw: Any) -> str:
 
 @compiles(db_now, "postgresql")
 def _postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    # Not now(): that is the start of the transaction, and a claim may have waited for a lock since.
+    # Not now(): that is the start of the transaction, and a claim may have waited for a lock since then.
     return "extract(epoch from clock_timestamp())::double precision"

@@ -25,7 +25,7 @@ def insert_dataset(connection: Connection, **values: Any) -> int:
 
 
 def attach_job(connection: Connection, dataset_id: int, job_id: int) -> None:
-    """Say which INGEST job decides about the data set."""
+    """Set the INGEST job that decides about the data set."""
     connection.execute(update(datasets).where(datasets.c.id == dataset_id).values(job_id=job_id))
 
 
@@ -41,14 +41,14 @@ def get_dataset(connection: Connection, dataset_id: int, *, deleted_too: bool = 
 def lock_dataset(connection: Connection, dataset_id: int, *, alone: bool) -> bool:
     """Lock the row until the end of the transaction; False when the data set was deleted.
 
-    A job takes it shared, a deletion `alone`: so no job is stored on a data set that goes at the same moment.
+    A job takes it shared, a deletion `alone`: so no job is stored on a data set that is deleted concurrently.
     """
     found = select(datasets.c.id).where(datasets.c.id == dataset_id, datasets.c.deleted_at.is_(None))
     return connection.execute(found.with_for_update(read=not alone)).first() is not None
 
 
 def list_datasets(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Dataset]:
-    """Newest first, without the deleted ones, each without its profile: it may be long, and no list shows it."""
+    """Newest first, without the deleted ones, each without its profile, which may be long and which no list shows."""
     query = (
         select(*(column for column in datasets.c if column.name != "profile"))
         .where(datasets.c.deleted_at.is_(None))

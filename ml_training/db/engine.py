@@ -1,4 +1,4 @@
-"""Connections: one short transaction at a time, writers and readers apart, outages as `Unavailable`."""
+"""Connections to the database: short transactions, separate ones for writers and readers, outages as `Unavailable`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ BUSY_SECONDS = 30
 
 
 class Database:
-    """The two ways in: `write()` and `read()`, each a context manager over one transaction.
+    """Gives transactions: `write()` and `read()` are context managers over one transaction each.
 
     Both raise `Unavailable` when the database is away, full, locked for too long or out of connections; nothing was
     committed then, except when the connection was cut between COMMIT and its answer: callers that care read back.
@@ -69,7 +69,7 @@ def _open_sqlite(url: str, pool_size: int) -> Database:
     writer, reader = engines
     for engine in engines:
         event.listen(engine, "connect", _sqlite_pragmas)
-    # A deferred BEGIN that turns into a write fails at once with "database is locked", whatever busy_timeout says.
+    # A deferred BEGIN that becomes a write fails at once with "database is locked", regardless of busy_timeout.
     event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     event.listen(reader, "connect", lambda dbapi, _record: dbapi.execute("PRAGMA query_only = ON"))
     event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN DEFERRED"))
@@ -82,7 +82,7 @@ def _sqlite_pragmas(dbapi: Any, _record: Any) -> None:
     dbapi.execute("PRAGMA journal_mode = WAL")
     dbapi.execute("PRAGMA synchronous = FULL")  # a 202 survives a power cut
     dbapi.execute("PRAGMA foreign_keys = ON")
-    dbapi.execute("PRAGMA cache_size = -256")  # KiB: the system caches the file once, not every connection anew
+    dbapi.execute("PRAGMA cache_size = -256")  # KiB: the system caches the file once, instead of each connection
 
 
 def _open_postgresql(url: str, pool_size: int, timeout: float) -> Database:
@@ -101,7 +101,7 @@ def _open_postgresql(url: str, pool_size: int, timeout: float) -> Database:
                 "keepalives_idle": 5,
                 "keepalives_interval": 2,
                 "keepalives_count": 3,
-                "tcp_user_timeout": 10_000,  # a host that vanishes is noticed in seconds, not when the kernel gives up
+                "tcp_user_timeout": 10_000,  # notice a vanished host after seconds, not when the kernel gives up
                 "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
             },
         )

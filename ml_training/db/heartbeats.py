@@ -1,4 +1,4 @@
-"""The rows by which processes say that they live; the truth of a worker's life is here, not in Redis."""
+"""Every statement about heartbeats: one row per process, from which others see that it is alive."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from ml_training.domain.records import Heartbeat
 def write_heartbeat(
     connection: Connection, *, process: str, kind: str, body: dict[str, Any], is_new: bool = False
 ) -> None:
-    """Say that `process` lives now; the first call sets `started_at`. `draining` stays as it is.
+    """Record that `process` is alive now; the first call sets `started_at`. `draining` does not change.
 
-    is_new: the process has just started; the row of one that had its name before, such as that of a container which
-    was restarted, says nothing about it.
+    is_new: the process has just started; a row of an earlier process with the same name, such as a restarted
+    container, is replaced.
     """
     if is_new:
         delete_heartbeat(connection, process)
@@ -41,18 +41,18 @@ def list_heartbeats(connection: Connection, *, kind: str, within_seconds: float)
 
 
 def delete_heartbeat(connection: Connection, process: str) -> None:
-    """A process that ended by itself leaves no row behind."""
+    """Remove the row of a process that ends in order."""
     connection.execute(delete(heartbeats).where(heartbeats.c.process == process))
 
 
 def delete_old_heartbeats(connection: Connection, *, older_than_seconds: float) -> int:
-    """Remove the rows of processes long gone; returns how many."""
+    """Remove the rows of processes that ended long ago; returns how many."""
     old = delete(heartbeats).where(heartbeats.c.seen_at < db_now() - older_than_seconds)
     return connection.execute(old).rowcount
 
 
 def count_slots(connection: Connection, *, within_seconds: float) -> int:
-    """Slots of all workers that live and do not drain."""
+    """The number of slots of all living workers that are not draining."""
     alive = [
         row for row in list_heartbeats(connection, kind="worker", within_seconds=within_seconds) if not row.draining
     ]

@@ -1,4 +1,4 @@
-"""Idempotency keys: the first request under a key decides, a repetition gets its answer."""
+"""Idempotency keys: a repeated request under a key gets the answer of the first one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,21 +12,21 @@ from ml_training.db.upsert import conflict_insert
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """What the first request under a key asked for and got: one item a spec."""
+    """The fingerprint of the first request under a key, and its answer: one item per spec."""
 
     fingerprint: str
     outcome: list[dict[str, Any]]
 
 
 def find_answer(connection: Connection, key: str) -> KeptAnswer | None:
-    """The kept answer, or None when the key is new."""
+    """The stored answer, or None when the key is new."""
     query = select(idempotency_keys.c.fingerprint, idempotency_keys.c.outcome)
     row = connection.execute(query.where(idempotency_keys.c.key == key)).first()
     return None if row is None else KeptAnswer(row.fingerprint, row.outcome)
 
 
 def keep_answer(connection: Connection, key: str, answer: KeptAnswer) -> bool:
-    """Keep the answer; False when another transaction kept one first (then this one must be rolled back)."""
+    """Store the answer; False when another transaction stored one first (then this one must be rolled back)."""
     statement = conflict_insert(connection, idempotency_keys).values(
         key=key, fingerprint=answer.fingerprint, outcome=answer.outcome, created_at=db_now()
     )

@@ -1,4 +1,4 @@
-"""The append-only journal of a job: progress, scores, log lines and its end."""
+"""Every statement about job events: the append-only record of a job's scores, log lines and end."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from ml_training.db.clock import db_now
 from ml_training.db.tables import job_events
 from ml_training.domain.records import JobEvent
 
-EVENTS_CAP = 5_000  # a job
+EVENTS_CAP = 5_000  # per job
 
 
 def append_events(
@@ -17,7 +17,7 @@ def append_events(
 ) -> int:
     """Append (kind, body) pairs in the caller's transaction, up to the cap; returns how many were kept.
 
-    Only the attempt that holds the row in the same transaction may call this, so `seq` has one writer at a time.
+    Only the attempt that has locked the row in the same transaction may call this: `seq` has one writer at a time.
     """
     last = connection.execute(select(func.max(job_events.c.seq)).where(job_events.c.job_id == job_id)).scalar() or 0
     kept = list(events)[: max(0, EVENTS_CAP - last)]

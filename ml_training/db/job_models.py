@@ -1,4 +1,4 @@
-"""Which models a job names: as long as it has not ended, they cannot be deleted."""
+"""Which models a job names: they cannot be deleted until the job has ended."""
 
 from collections.abc import Collection
 
@@ -9,7 +9,7 @@ from ml_training.domain.states import JobStatus
 
 
 def record_models(connection: Connection, job_id: int, model_ids: Collection[int]) -> None:
-    """Write down which models the job names; the caller holds them (`registry.hold_models`)."""
+    """Record the models that the job names; the caller has locked them (`results.lock_models`)."""
     if model_ids:
         connection.execute(insert(job_models), [{"job_id": job_id, "model_id": model_id} for model_id in model_ids])
 

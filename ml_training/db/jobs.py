@@ -23,7 +23,7 @@ _DUE = and_(jobs.c.status == JobStatus.PENDING, jobs.c.run_after <= db_now(), ~j
 
 @dataclass(frozen=True, slots=True)
 class StopSignals:
-    """What the lease thread sees of its own job, by the database's clock."""
+    """The reasons to stop that the lease thread reads for its own job, by the database's clock."""
 
     cancel_requested: bool
     draining: bool
@@ -32,7 +32,7 @@ class StopSignals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """What a renewal carries."""
+    """The progress that a renewal writes."""
 
     fraction: float
     message: str
@@ -42,7 +42,7 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class ExpiredLease:
-    """A RUNNING row that nobody renewed."""
+    """A RUNNING row whose lease has expired."""
 
     job_id: int
     job_type: JobType
@@ -81,7 +81,7 @@ def list_jobs(
 
 
 def count_pending(connection: Connection) -> int:
-    """How many jobs wait."""
+    """How many jobs are PENDING."""
     return int(connection.execute(select(func.count()).where(jobs.c.status == JobStatus.PENDING)).scalar_one())
 
 
@@ -126,13 +126,13 @@ def claim_next(connection: Connection, *, worker: str, lease_seconds: float) -> 
 
 
 def read_stop_signals(connection: Connection, *, job_id: int, attempt: int) -> StopSignals | None:
-    """Requests that the running attempt must heed; None when it has lost the job."""
+    """The stop signals of the running attempt; None when it has lost the job."""
     row = connection.execute(select(*_STOP_SIGNALS).where(*_fence(job_id, attempt))).first()
     return None if row is None else StopSignals(*row)
 
 
 def lock_attempt(connection: Connection, *, job_id: int, attempt: int) -> StopSignals | None:
-    """`watch`, with the row locked until the end of the transaction: what is seen stays true."""
+    """`read_stop_signals`, and lock the row until the end of the transaction: what was read stays true."""
     statement = select(*_STOP_SIGNALS).where(*_fence(job_id, attempt)).with_for_update(of=jobs)
     row = connection.execute(statement).first()
     return None if row is None else StopSignals(*row)
@@ -141,7 +141,7 @@ def lock_attempt(connection: Connection, *, job_id: int, attempt: int) -> StopSi
 def renew(
     connection: Connection, *, job_id: int, attempt: int, lease_seconds: float, progress: JobProgress
 ) -> StopSignals | None:
-    """Prolong the lease and write the progress; None when the attempt has lost the job."""
+    """Extend the lease and write the progress; None when the attempt has lost the job."""
     statement = _fenced(job_id, attempt).values(
         lease_until=db_now() + lease_seconds,
         progress=progress.fraction,
@@ -203,7 +203,7 @@ def request_cancel(connection: Connection, job_id: int) -> Job | None:
     A terminal job is returned as it is: the caller decides what that means.
     """
     waits = jobs.c.status == JobStatus.PENDING
-    # ONE statement: between two of them the job could go from RUNNING back to PENDING and be met by neither.
+    # ONE statement: between two statements the job could go from RUNNING back to PENDING and be missed by both.
     asked = (
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING]))
@@ -242,7 +242,7 @@ def uses_dataset(connection: Connection, dataset_id: int) -> bool:
 _RUNTIME = jobs.c.runtime_seconds + db_now() - jobs.c.attempt_started_at
 _STOP_SIGNALS = (
     jobs.c.cancel_requested,
-    # A worker that shuts down says so in its own heartbeat row: its children learn it here, without a signal.
+    # A draining worker is marked in its own heartbeat row: its children read it here, without a signal.
     exists().where(heartbeats.c.process == jobs.c.worker, heartbeats.c.draining).label("draining"),
     _RUNTIME.label("runtime_seconds"),
 )

@@ -1,4 +1,4 @@
-"""Counters that never fall: the triggers write the ledger, a fold moves it into totals, one statement reads both."""
+"""Counters that never fall: triggers write the ledger, a fold moves it into totals, one statement reads both."""
 
 from sqlalchemy import Connection, delete, exists, func, insert, select
 
@@ -28,7 +28,7 @@ def fold(connection: Connection, *, limit: int) -> int:
         )
         .where(ledger.c.id.in_(ids))
         .group_by(*(ledger.c[key] for key in _KEYS))
-        .order_by(*(ledger.c[key] for key in _KEYS))  # one lock order, whoever else folds
+        .order_by(*(ledger.c[key] for key in _KEYS))  # the same lock order in every process that folds
     )
     sums = ("n", "seconds", "rows")
     for row in connection.execute(grouped).all():
@@ -42,14 +42,14 @@ def fold(connection: Connection, *, limit: int) -> int:
 
 
 def count_refused_write(connection: Connection, what: str) -> None:
-    """A write of an attempt that had lost its job was refused; `what` is an enum-like word."""
+    """Count a refused write of an attempt that had lost its job; what: lease, verdict or checkpoint."""
     connection.execute(
         insert(ledger).values(kind="refused", job_type="", label=what, model_type="", bucket=-1, seconds=0.0, rows=0)
     )
 
 
 def charge_lost_attempt(connection: Connection, *, job_id: int, attempt: int, reason: str) -> int:
-    """Write down a lost attempt; returns the losses of the job in the last 72 h, this one included."""
+    """Record a lost attempt; returns the number of lost attempts of the job in the last 72 h, with this one."""
     connection.execute(insert(lost_attempts).values(job_id=job_id, attempt=attempt, reason=reason, lost_at=db_now()))
     recent = select(func.count()).where(
         lost_attempts.c.job_id == job_id, lost_attempts.c.lost_at > db_now() - LOST_ATTEMPTS_WINDOW_SECONDS

@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this code, and stops a process that would run on another one.
+"""Migrates a database to the schema of this code; a process that finds another schema does not start.
 
 `python -m ml_training.db.migrate` is the one-shot command of a deployment; `ml-training migrate` is the same.
 """
@@ -16,11 +16,11 @@ from ml_training.db.engine import Database, open_database
 from ml_training.domain.errors import Unavailable
 from ml_training.settings import SettingsError, read_settings
 
-ADVISORY_LOCK = 0x6D6C5F74  # one migration at a time, however many processes start together
+ADVISORY_LOCK = 0x6D6C5F74  # one migration at a time, although several processes may start together
 
 
 class SchemaError(Exception):
-    """The database has another schema than this code; the message says which and how to mend it."""
+    """The database has another schema than this code; the message says which one and what to do."""
 
 
 def migrate(database: Database) -> str:

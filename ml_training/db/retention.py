@@ -1,4 +1,4 @@
-"""Forgets what ended long ago; the counters stand in the ledger and stay."""
+"""Deletes jobs that ended long ago; their counts stay in the ledger."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -8,13 +8,13 @@ from sqlalchemy import Connection, delete, select
 from ml_training.db.clock import db_now
 from ml_training.db.tables import idempotency_keys, jobs
 
-IDS_A_QUERY = 10_000  # a key may stand for a batch of a thousand jobs, and SQLite takes some 30,000 values
+IDS_PER_QUERY = 10_000  # a key may belong to a batch of a thousand jobs, and SQLite takes about 30,000 values
 
 
 def forget_jobs(connection: Connection, *, older_than_seconds: float, limit: int) -> int:
-    """Delete up to `limit` jobs that ended longer ago, the oldest first, with their journals; returns how many.
+    """Delete up to `limit` jobs that ended longer ago, the oldest first, with their job events; returns how many.
 
-    Their results stay: a model, a test result or a comparison is no job.
+    Their results stay: models, test results and comparisons.
     """
     old = (
         select(jobs.c.id)
@@ -28,9 +28,9 @@ def forget_jobs(connection: Connection, *, older_than_seconds: float, limit: int
 
 
 def forget_keys(connection: Connection, *, older_than_seconds: float, limit: int) -> int:
-    """Delete the keys, up to `limit` looked at, none of whose jobs is left; returns how many.
+    """Check up to `limit` keys and delete those without any remaining job; returns how many.
 
-    A key lives as long as its rows; one that is younger than they may become is not looked at.
+    A key is kept as long as one of its jobs; keys younger than the retention time are not checked.
     """
     query = (
         select(idempotency_keys.c.key, idempotency_keys.c.outcome)
@@ -40,7 +40,7 @@ def forget_keys(connection: Connection, *, older_than_seconds: float, limit: int
     )
     kept = {row.key: [item["job_id"] for item in row.outcome if "job_id" in item] for row in connection.execute(query)}
     alive: set[int] = set()
-    for wanted in _batches({job_id for ids in kept.values() for job_id in ids}, IDS_A_QUERY):
+    for wanted in _batches({job_id for ids in kept.values() for job_id in ids}, IDS_PER_QUERY):
         alive |= set(connection.execute(select(jobs.c.id).where(jobs.c.id.in_(wanted))).scalars())
     gone = [key for key, ids in kept.items() if alive.isdisjoint(ids)]
     return connection.execute(delete(idempotency_keys).where(idempotency_keys.c.key.in_(gone))).rowcount if gone else 0

@@ -1,4 +1,4 @@
-"""The exporter's questions: read-only, bounded, and answered inside one transaction, so that the answers agree."""
+"""The exporter's queries: read-only, bounded, and run in one transaction, so that their results are consistent."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,7 +64,7 @@ class JobRow(NamedTuple):
 
 
 class JobPage(NamedTuple):
-    """The jobs to show, most important first, and how many more there were to show."""
+    """The jobs to show, most important first, and how many more there are."""
 
     jobs: tuple[JobRow, ...]
     hidden: int
@@ -89,14 +89,14 @@ class ModelRow(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """How many things of a kind are not deleted, and the bytes that they take in storage."""
+    """The number of rows that are not deleted, and the bytes that they use in storage."""
 
     things: int
     size: int
 
 
 class HeartbeatRow(NamedTuple):
-    """One process that said it lives; `body` is its own JSON, so nothing in it is sure."""
+    """The heartbeat of one process; `body` is its own JSON, so nothing in it is guaranteed."""
 
     process: str
     kind: str

@@ -1,4 +1,4 @@
-"""Which rows name which stored bytes."""
+"""Which rows reference which stored objects."""
 
 from collections.abc import Iterator
 
@@ -17,8 +17,10 @@ _CHECKPOINTS = (
 
 
 def is_referenced(connection: Connection, key: str) -> bool:
-    """Whether a row needs the object. A deleted data set needs its bytes as long as a model was trained on it, and a
-    job its checkpoints until it has ended."""
+    """Whether a row needs the object.
+
+    A deleted data set needs its bytes as long as a model was trained on it; a job needs its checkpoints until it ends.
+    """
     of_dataset = or_(datasets.c.raw_key == key, datasets.c.index_key == key)
     by_dataset = select(datasets.c.id).where(of_dataset, or_(datasets.c.deleted_at.is_(None), _TRAINED)).limit(1)
     by_model = select(models.c.id).where(models.c.artifact_key == key, models.c.deleted_at.is_(None)).limit(1)

@@ -1,4 +1,4 @@
-"""INSERT ... ON CONFLICT, which both databases know but SQLAlchemy keeps apart."""
+"""INSERT ... ON CONFLICT for both databases; SQLAlchemy has one construct for each."""
 
 from typing import Any
 

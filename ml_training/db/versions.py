@@ -1,4 +1,4 @@
-"""Version numbers: one more than the last one given out under the same name, also when that one was deleted."""
+"""Version numbers: one more than the last one of the same name, even when that one was deleted."""
 
 from sqlalchemy import Connection
 

@@ -1,4 +1,4 @@
-"""The closed list of model types, and for each the parameters a user may set: name, type, range and default.
+"""The model types, and for each one the parameters that a user may set: name, type, range and default.
 
 Threads, files, devices and network belong to the server: they are not parameters, so they are refused by name.
 """
@@ -64,7 +64,7 @@ class ForestParams(Params):
     max_features: Literal["sqrt", "log2"] | Share | None = "sqrt"
     max_leaf_nodes: Annotated[StrictInt, Field(ge=2, le=1_000_000)] | None = None
     min_impurity_decrease: Penalty = 0.0
-    bootstrap: StrictBool | None = None  # None: the algorithm's own habit
+    bootstrap: StrictBool | None = None  # None: the algorithm's own default
 
 
 class HistGradientBoostingParams(Params):

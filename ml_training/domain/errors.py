@@ -1,4 +1,4 @@
-"""The errors that callers can meet; the tree is small on purpose.
+"""The errors of the service.
 
 ServiceError
 ├── Invalid          the request is wrong: 4xx with every reason
@@ -46,7 +46,7 @@ class Invalid(ServiceError):
 
 
 class BadRequest(ServiceError):
-    """The body is not what it says it is."""
+    """The body cannot be read as what its headers say."""
 
     status = 400
     title = "Bad request"
@@ -81,14 +81,14 @@ class Conflict(ServiceError):
 
 
 class TooMany(ServiceError):
-    """A limit of the whole service is reached; `retry_after` says when to come back, in seconds."""
+    """A limit of the whole service is reached; `retry_after`: try again after this many seconds."""
 
     status = 429
     title = "Too many requests"
 
 
 class Unavailable(ServiceError):
-    """A part that the request needs is away; nothing was changed, as far as can be known."""
+    """A component that the request needs is away; nothing was changed, as far as the service can know."""
 
     status = 503
     title = "Service unavailable"
@@ -108,7 +108,7 @@ class ErrorCode(StrEnum):
 
 
 class JobFailed(Exception):
-    """The job cannot succeed, however often it is tried."""
+    """The job cannot succeed, even if it is tried again."""
 
     def __init__(self, code: ErrorCode, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -120,7 +120,7 @@ class JobFailed(Exception):
 class StopReason(StrEnum):
     """Why an attempt was asked to stop."""
 
-    CANCEL = "cancel"  # somebody asked for it: the job becomes CANCELLED
+    CANCEL = "cancel"  # a user asked for it: the job becomes CANCELLED
     DRAIN = "drain"  # the worker shuts down: the job goes back to PENDING, uncharged
     TIMEOUT = "timeout"  # max_runtime_seconds is used up: the job becomes FAILED
     MEMORY = "memory"  # the process is over its limit: the job becomes FAILED

@@ -1,4 +1,4 @@
-"""A look at the first bytes of an upload, so that a file of the wrong kind is refused before it is stored."""
+"""Checks the first bytes of an upload, so that a file of another format is refused before it is stored."""
 
 import codecs
 import zlib
@@ -48,7 +48,7 @@ def sniff_text(head: bytes) -> str | None:
 
 
 def not_utf8(byte: int, *, row: int) -> str:
-    """The reason against a byte that is not UTF-8; `row` is the line, counted from 1."""
+    """The error message for a byte that is not UTF-8; `row` is the line, counted from 1."""
     return (
         f"byte 0x{byte:02X} in line {row} is not UTF-8: save the file as UTF-8 "
         "(it may be Latin-1 or Windows-1252: iconv -f WINDOWS-1252 -t UTF-8)"

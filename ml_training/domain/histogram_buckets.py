@@ -1,4 +1,4 @@
-"""Histogram bounds in seconds, and the one rule for placing a value; the ledger's triggers follow it too."""
+"""Histogram bounds in seconds, and the rule that assigns a value to a bucket; the triggers use the same rule."""
 
 from bisect import bisect_left
 

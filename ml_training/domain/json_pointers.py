@@ -1,4 +1,4 @@
-"""pydantic's reasons as JSON pointers into the body that was judged, one reason a pointer."""
+"""Validation errors of pydantic as JSON pointers (RFC 6901) into the request body, one error per pointer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from ml_training.domain.errors import FieldError
 
 
 def field_errors(error: ValidationError, body: object, *, prefix: str = "") -> tuple[FieldError, ...]:
-    """Every reason why `body` was refused; several about the same place become one, as a union's branches do."""
+    """Every error of `body`; several with the same pointer become one, such as those of a union's branches."""
     found: dict[str, list[str]] = {}
     for item in error.errors(include_url=False, include_input=False):
         context = item.get("ctx", {})
@@ -37,7 +37,7 @@ def _path(loc: tuple[int | str, ...], body: object, kind: str) -> list[int | str
 
 
 def _tag(kind: str, context: Mapping[str, Any]) -> list[str]:
-    """The field that says which of several things is meant: pydantic blames what holds it."""
+    """The discriminator field: pydantic reports the object that contains it."""
     return [str(context["discriminator"]).strip("'")] if kind in ("union_tag_not_found", "union_tag_invalid") else []
 
 

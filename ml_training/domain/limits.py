@@ -1,4 +1,4 @@
-"""The published limits; each one is a setting, and each refusal names its limit."""
+"""The published limits; each one is a setting, and each refusal names the limit."""
 
 import re
 
@@ -10,7 +10,7 @@ NAME_HINT = "1 to 64 letters, digits, '_', '.' or '-', starting with a letter or
 
 
 class Limits(BaseModel):
-    """Upper bounds on what the service takes in."""
+    """Upper bounds on what the service accepts."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""What a user may say about a stored model: a description, tags, and aliases; closed and strict."""
+"""What users may change on a stored model: description, tags and aliases."""
 
 from typing import Annotated
 
@@ -24,11 +24,11 @@ Aliases = Annotated[list[Alias], Field(max_length=10, json_schema_extra=UNIQUE),
 
 
 class ModelChanges(BaseModel):
-    """Sets what is given, and leaves the rest; an alias that another version of the name holds moves here."""
+    """Sets what is given and leaves the rest; an alias of another version of the name moves to this one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"minProperties": 1})
 
-    # Factories, so that the document promises no defaults: what is not given stays as it is.
+    # Factories, so that the OpenAPI document shows no defaults: a field that is not given does not change.
     description: Annotated[StrictStr, StringConstraints(max_length=2_000)] = Field(default_factory=str)
     tags: Tags = Field(default_factory=list)
     aliases: Aliases = Field(default_factory=list)

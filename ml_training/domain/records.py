@@ -1,4 +1,4 @@
-"""What the database knows, as frozen values; times are Unix seconds of the database's clock."""
+"""Rows of the database as frozen values; times are Unix seconds of the database's clock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One row of `models`: a trained model and where it came from."""
+    """One row of `models`: a trained model and its lineage."""
 
     id: int
     name: str
@@ -113,7 +113,7 @@ class Model:
 class TestResult:
     """One row of `test_results`: a model evaluated on a data set."""
 
-    __test__ = False  # not a test class, whatever its name
+    __test__ = False  # pytest must not collect this class
 
     id: int
     job_id: int
@@ -160,7 +160,7 @@ class JobEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """One row of `heartbeats`: a process that is, or was, alive."""
+    """One row of `heartbeats`: a process that is or was alive."""
 
     process: str
     kind: str  # api, worker, maintenance, exporter

@@ -1,10 +1,10 @@
-"""Why work was refused at the door: the closed list behind `ml_jobs_rejected_total`."""
+"""Why a submission was refused: the values of the `reason` label of `ml_jobs_rejected_total`."""
 
 from enum import StrEnum
 
 
 class RejectionReason(StrEnum):
-    """A reason; one for each status code with which a submission can be refused."""
+    """One reason for each HTTP status code that refuses a submission."""
 
     BAD_REQUEST = "bad_request"
     FORBIDDEN = "forbidden"
@@ -31,5 +31,5 @@ _BY_STATUS = {
 
 
 def rejection_reason(status: int) -> RejectionReason | None:
-    """The reason that an HTTP status code of a submission means; None when nothing was refused."""
+    """The reason for an HTTP status code; None when the submission was not refused."""
     return _BY_STATUS.get(status)

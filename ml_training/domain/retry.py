@@ -1,4 +1,4 @@
-"""What happens to a job whose attempt ended without a verdict: a value, decided by counting."""
+"""Retry policy: what happens to a job whose attempt ended without a result. A pure function decides."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from ml_training.domain.errors import ErrorCode
 LOST_ATTEMPTS_CAP = 3
 LOST_ATTEMPTS_WINDOW_SECONDS = 72 * 3600.0
 BACKOFF_FIRST_SECONDS = 1.0
-BACKOFF_LAST_SECONDS = 30.0  # what was away and is back is used within 45 s
+BACKOFF_LAST_SECONDS = 30.0  # a component that is back is used again within 45 s
 
 
 class EndReason(StrEnum):
@@ -33,11 +33,11 @@ class Decision:
 
 
 def decide(reason: EndReason, tries: int, *, jitter: float = 1.0) -> Decision:
-    """The fate of a job after an attempt ended for `reason`.
+    """What happens to a job after an attempt ended for `reason`.
 
     tries: for a charged reason the losses of the last 72 h, this one included; else the number of the attempt.
-    jitter: a random number in (0, 1], so that a fleet does not come back in step.
-    Three charged losses end the job (the cap of Sidekiq's super_fetch); a drain costs nothing and waits for nothing.
+    jitter: a random number in (0, 1], so that workers do not all retry at the same moment.
+    Three charged losses end the job (as in Sidekiq's super_fetch); after a drain there is no charge and no delay.
     """
     if reason.is_charged and tries >= LOST_ATTEMPTS_CAP:
         return Decision(error_code=ErrorCode.POISON)

@@ -204,7 +204,7 @@ def parse_spec(body: object, *, max_runtime_seconds: int) -> tuple[JobSpec | Non
 
 
 def _parse_params(body: object) -> tuple[dict[str, Any], tuple[FieldError, ...]]:
-    # Apart from the rest, so that a wrong parameter and a wrong field are reported together.
+    # Separate from the other fields, so that a wrong parameter and a wrong field are reported together.
     if not isinstance(body, dict) or body.get("job_type") != JobType.TRAIN:
         return {}, ()
     params = body.get("params", {})

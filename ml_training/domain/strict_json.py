@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 means it: what two readers could read differently, or what could hurt one, is refused."""
+"""Strict JSON (RFC 8259): refuses what parsers read differently, and what could exhaust a parser."""
 
 import json
 import math
@@ -30,7 +30,7 @@ def parse(data: bytes, *, max_depth: int) -> object:
         )
     except json.JSONDecodeError as error:
         raise BadRequest(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
-    # A raw NUL or surrogate is refused by the decoders above: only an escape can bring one in.
+    # The decoders above refuse a raw NUL or surrogate: only an escape can still contain one.
     if b"\\u" in data and any(SURROGATE_OR_NUL.search(part) for part in _texts(value)):
         raise BadRequest("a string holds a NUL character or half of a surrogate pair: remove it")
     return value
@@ -46,14 +46,14 @@ def _decode(data: bytes) -> str:
 
 
 def _is_deeper(data: bytes, max_depth: int) -> bool:
-    """Whether the parser would have to recurse deeper; before it runs, and without recursion.
+    """Whether the parser would have to recurse deeper than `max_depth`; checked before it runs, without recursion.
 
-    Text that is not JSON may be misjudged, but never so that the parser gets far beyond `max_depth`.
+    The answer may be wrong for text that is not JSON, but the parser never recurses far beyond `max_depth`.
     """
     bare = data.replace(rb"\\", b"").replace(rb"\"", b"")
     brackets = b"".join(bare.split(b'"')[::2]).translate(BRACKETS_ONLY, NOT_BRACKETS)
     for _ in range(max_depth):
-        brackets = brackets.replace(b"[]", b"")  # the innermost level is gone
+        brackets = brackets.replace(b"[]", b"")  # removes the innermost level
         if not brackets:
             return False
     return b"[]" in brackets or brackets.count(b"[") > max_depth
@@ -87,7 +87,7 @@ def _integer(digits: str) -> int:
 
 
 def _shown(text: str) -> str:
-    # ascii() so that a key may hold anything and the answer is still clean text.
+    # ascii(), so that the message is printable whatever the key contains.
     return ascii(text if len(text) <= 40 else text[:40] + "...")
 
 

@@ -1,4 +1,4 @@
-"""What a model is to predict: a column as it is, a rule on a column, or a column's move within a horizon."""
+"""What a model predicts: a column, a rule on a column, or the change of a column within a horizon."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -30,7 +30,7 @@ class ColumnTarget(Spec):
 
     @property
     def is_made(self) -> bool:
-        """Whether the two classes are made from the column, false and true."""
+        """Whether the target is two classes (false, true) that are computed from the column."""
         return False
 
 
@@ -56,7 +56,7 @@ class RuleTarget(Spec):
 
 
 class HorizonTarget(Spec):
-    """The target is true where the column moves by `min_percent_change` within the horizon.
+    """The target is true where the column changes by `min_percent_change` percent within the horizon.
 
     Compared is the last value of the row's group at or before time + horizon. A row is covered when its group has a
     row at or after that moment; rows that are not covered, and those whose own value is missing or 0, are dropped.

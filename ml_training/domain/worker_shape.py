@@ -1,4 +1,4 @@
-"""How many jobs a machine runs at a time, with how many threads each, and what the OpenMP runtimes must be told."""
+"""How many jobs a worker runs at a time, with how many threads each, and the environment of OpenMP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class WorkerShape:
 
 
 def worker_shape(cores: int, *, concurrency: int = 0, threads: int = 0) -> WorkerShape:
-    """What 0 stands for: as many jobs as cores, and the cores shared among the jobs; never less than 1."""
+    """The shape of a worker. 0 means: as many jobs as cores, and the cores shared among the jobs; never less than 1."""
     jobs = concurrency or max(1, cores)
     return WorkerShape(jobs, threads or max(1, cores // jobs))
 
@@ -21,8 +21,8 @@ def worker_shape(cores: int, *, concurrency: int = 0, threads: int = 0) -> Worke
 def training_environment(cores: int, *, concurrency: int = 0, threads: int = 0) -> Mapping[str, str]:
     """The variables that a training process needs before it starts; OpenMP reads them once.
 
-    With more busy threads than cores, waiting threads that spin (the default) slow LightGBM down by a factor of
-    ten and more: PASSIVE lets them sleep.
+    With more busy threads than cores, waiting threads that spin (the default) make LightGBM ten times slower and
+    more: PASSIVE lets them sleep.
     """
     each = str(worker_shape(cores, concurrency=concurrency, threads=threads).threads)
     return {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": each, "OPENBLAS_NUM_THREADS": each}
