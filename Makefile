@@ -42,25 +42,25 @@ faults: $(VENV)/.dev ## Every directed fault test, those too that take minutes; 
 	$(BIN)/python -m pytest -m "" tests/faults $(ARGS)
 
 chaos: $(VENV)/.dev ## Load and faults at random, then the verdict: SEED=1 MINUTES=5 DATABASE=postgresql (or sqlite)
-	@$(BIN)/python -m tests.faults.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) --database $(or $(DATABASE),postgresql)
+	@$(BIN)/python -m tools.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) --database $(or $(DATABASE),postgresql)
 
 mutants: $(VENV)/.dev ## Take each guard away in turn: its test must fail; some of them: ARGS="fence"
-	@$(BIN)/python -m tests.faults.mutants $(ARGS)
+	@$(BIN)/python -m tools.mutants $(ARGS)
 
 bench: $(VENV)/.dev ## Measure the way of a small job, on this machine
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tools.bench
 
 bench-exporter: $(VENV)/.dev ## Measure the exporter beside 1,000,000 jobs; smaller: ARGS="--jobs 20000 --events 20000"
-	$(BIN)/python -m tests.bench.exporter $(ARGS)
+	$(BIN)/python -m tools.bench.exporter $(ARGS)
 
 dashboards: $(VENV)/.dev ## Build the dashboards' JSON from code
 	$(BIN)/python -m dashboards.build
 
 observe: $(VENV)/.dev ## Ask a real Prometheus every query of dashboards and rules while the service works
-	@$(BIN)/python -m tests.observe
+	@$(BIN)/python -m tools.observe
 
 screenshots: $(VENV)/.dev ## Draw the dashboards with Grafana's scene engine; needs npm and chromium
-	@$(BIN)/python -m tests.observe --screenshots docs/screenshots
+	@$(BIN)/python -m tools.observe --screenshots docs/screenshots
 
 lock: $(VENV)/.dev ## Resolve the dependencies again and write requirements/
 	$(BIN)/python -m requirements.lock

@@ -1,6 +1,6 @@
 """Which share of a fold each stage takes, so that progress moves as the time does.
 
-The figures are nanoseconds a cell (a row of a feature) on one thread, as `python -m tests.bench.stages` measures them;
+The figures are nanoseconds a cell (a row of a feature) on one thread, as `python -m tools.bench.stages` measures them;
 only their ratios count. They are typical, not exact: the measured rate of the rounds corrects the ETA.
 """
 

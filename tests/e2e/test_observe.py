@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.observe.checks import QueryCheck, check_service, run_query_check
-from tests.observe.expressions import Expression, committed_dashboards
-from tests.observe.observed_service import ObservedService, Programs, find_programs, observe_service
+from tools.observe.checks import QueryCheck, check_service, run_query_check
+from tools.observe.expressions import Expression, committed_dashboards
+from tools.observe.observed_service import ObservedService, Programs, find_programs, observe_service
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SECONDS = 30.0

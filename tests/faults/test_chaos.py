@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.chaos.__main__ import report
-from tests.faults.chaos.checker import Findings, Guards
-from tests.faults.chaos.history import History
-from tests.faults.chaos.run import Outcome, run_chaos
+from tools.chaos.__main__ import report
+from tools.chaos.checker import Findings, Guards
+from tools.chaos.history import History
+from tools.chaos.run import Outcome, run_chaos
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.mutants.patches import ROOT, Patch, all_patches, copy_sources
+from tools.mutants.patches import ROOT, Patch, all_patches, copy_sources
 
 PATCHES = all_patches()
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.observe.checks import Finding
-from tests.observe.expressions import committed_dashboards, interpolate, interval_variables
-from tests.observe.page_server import DrawnPage, hide_host_name
-from tests.observe.prometheus_server import CONFIGURATION_FOLDER, QueryResult, configuration
-from tests.observe.report import render_report
-from tests.observe.screenshots import LARGEST_BYTES, RENDER, Screenshot, height_of, problems_of
+from tools.observe.checks import Finding
+from tools.observe.expressions import committed_dashboards, interpolate, interval_variables
+from tools.observe.page_server import DrawnPage, hide_host_name
+from tools.observe.prometheus_server import CONFIGURATION_FOLDER, QueryResult, configuration
+from tools.observe.report import render_report
+from tools.observe.screenshots import LARGEST_BYTES, RENDER, Screenshot, height_of, problems_of
 
 
 def test_variables_are_replaced_in_each_notation_of_grafana() -> None:

@@ -14,7 +14,7 @@ from ml_training.domain.errors import ErrorCode
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("ml_training", "workers", "exporter", "dashboards")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-TESTS = sorted((ROOT / "tests").rglob("*.py"))
+TESTS = sorted(path for folder in ("tests", "tools") for path in (ROOT / folder).rglob("*.py"))
 POLLS = {"tests/support/eventually.py"}
 
 

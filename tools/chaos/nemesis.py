@@ -17,8 +17,8 @@ import redis
 from sqlalchemy import text
 
 from ml_training.domain.errors import Unavailable
-from tests.faults.chaos.city import WORKERS, City
 from tests.support.proxy import Proxy
+from tools.chaos.city import WORKERS, City
 
 RUNNING = "SELECT id, attempt, worker FROM jobs WHERE status = 'RUNNING' ORDER BY id"
 BALLAST = "ballast"

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.mutants.patches import Patch, all_patches, copy_sources
+from tools.mutants.patches import Patch, all_patches, copy_sources
 
 TIMEOUT = 1_200
 FAILED = 1  # pytest's exit status when tests ran and some failed; 2 to 5 mean that they did not run

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from tests.observe.checks import Finding
+from tools.observe.checks import Finding
 
 
 def render_report(

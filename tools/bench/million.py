@@ -1,4 +1,4 @@
-"""`python -m tests.bench.million`: the invariants on a database of 1,000,000 finished jobs, on both kinds of database.
+"""`python -m tools.bench.million`: the invariants on a database of 1,000,000 finished jobs, on both kinds of database.
 
 A real stack trains a model, the database is filled with TEST jobs that ended over the last month, each with its
 result; then jobs run, processes are killed, jobs are cancelled and the older half is forgotten, and every invariant is
@@ -26,11 +26,11 @@ from ml_training.maintenance.verify import violations
 from ml_training.services import queries
 from ml_training.services.cancel import request_cancel
 from ml_training.services.submit import submit_job
-from tests.bench.filling import fill_tests
 from tests.support.datasets import generated_csv, ready_sample, upload
 from tests.support.eventually import eventually
 from tests.support.fleet import Stack, running_stack
 from tests.support.postgres import postgres_server
+from tools.bench.filling import fill_tests
 
 MIXED = 40
 HALF_A_MONTH = 15 * 86_400.0
@@ -113,7 +113,7 @@ def run(kind: str, url: str, directory: Path, jobs: int) -> bool:
 
 def main() -> int:
     """Both databases."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.million", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.bench.million", description=__doc__)
     parser.add_argument("--jobs", type=int, default=1_000_000)
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"], choices=["sqlite", "postgresql"])
     options = parser.parse_args()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.observe.prometheus_server import Prometheus, running_prometheus
-from tests.observe.workload import Workload
 from tests.support.upstack import UpStack, started
+from tools.observe.prometheus_server import Prometheus, running_prometheus
+from tools.observe.workload import Workload
 
 SETTINGS = {
     # Two slots on every machine: the same jobs run and wait. A short lease: a lost attempt is found soon.

@@ -1,4 +1,4 @@
-"""How long each stage of a training takes per cell: `python -m tests.bench.stages`, the source of training/costs.py.
+"""How long each stage of a training takes per cell: `python -m tools.bench.stages`, the source of training/costs.py.
 
 A cell is a row of a feature. Figures for people; the machine should be quiet. One thread, 60,000 rows, 20 features.
 """

@@ -1,4 +1,4 @@
-"""A scraper that costs nearly nothing: `python -m tests.bench.scraping PORT COUNT [PAUSE_MS]` prints milliseconds.
+"""A scraper that costs nearly nothing: `python -m tools.bench.scraping PORT COUNT [PAUSE_MS]` prints milliseconds.
 
 It also prints how much later than asked for it woke each time: what the machine alone does to a process that waits.
 One connection that is kept, gzip, a raw socket and no parsing, in a process of its own: what is measured is the

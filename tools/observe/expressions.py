@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.observe.prometheus_server import SCRAPE_SECONDS, Prometheus
+from tools.observe.prometheus_server import SCRAPE_SECONDS, Prometheus
 
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 LABEL_VALUES = re.compile(r"label_values\((?:(?P<selector>.+),)?\s*(?P<label>\w+)\s*\)")

@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 
 from ml_training.local.ports import free_port
-from tests.bench.scraping import Answer, Scraper
 from tests.support.eventually import eventually
 from tests.support.exporter import Series
+from tools.bench.scraping import Answer, Scraper
 
 
 class Subject:

@@ -26,15 +26,15 @@ from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
 from ml_training.local.redis_server import RedisServer, start_redis
 from ml_training.queue.celery_app import make_celery
-from tests.bench.feeding import record
-from tests.bench.filling import add_live, fill, fold, terminal_rows
-from tests.bench.fuzzing import fuzzed
-from tests.bench.scraping import Scraper
-from tests.bench.subject import Subject, idle_cpu, running_subject
 from tests.support.counter_stress import run_stress
 from tests.support.eventually import eventually
 from tests.support.jobs import store_job
 from tests.support.postgres import PostgresServer, postgres_server
+from tools.bench.feeding import record
+from tools.bench.filling import add_live, fill, fold, terminal_rows
+from tools.bench.fuzzing import fuzzed
+from tools.bench.scraping import Scraper
+from tools.bench.subject import Subject, idle_cpu, running_subject
 
 LIVE_FEW, LIVE_MANY, RUNNING_MANY = 200, 2_000, 1_200
 FIRST_EVENTS = 200_000
@@ -89,7 +89,7 @@ def quantiles(values: Sequence[float]) -> str:
 
 def run_module(name: str, *arguments: object) -> dict[str, Any]:
     """Run a module of the bench in a process of its own; what it said."""
-    command = [sys.executable, "-m", f"tests.bench.{name}", *map(str, arguments)]
+    command = [sys.executable, "-m", f"tools.bench.{name}", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
@@ -98,7 +98,7 @@ def run_module(name: str, *arguments: object) -> dict[str, Any]:
 @contextmanager
 def feeding(bench: Bench, mode: str) -> Iterator[None]:
     """Events at full rate until the end of the block."""
-    command = [sys.executable, "-m", "tests.bench.feeding", bench.broker.url, mode, str(ENDLESS)]
+    command = [sys.executable, "-m", "tools.bench.feeding", bench.broker.url, mode, str(ENDLESS)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

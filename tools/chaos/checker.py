@@ -8,8 +8,8 @@ from sqlalchemy import Connection, text
 
 from ml_training.maintenance.verify import violations
 from ml_training.services.resources import Resources
-from tests.faults.chaos.history import History
 from tests.support.exporter import ExporterClient
+from tools.chaos.history import History
 
 RESULTS = {
     "TRAIN": "SELECT job_id, artifact_sha256 FROM models",

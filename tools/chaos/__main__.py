@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.faults.chaos.run import Outcome, run_chaos
+from tools.chaos.run import Outcome, run_chaos
 
 WIDTH = 26
 

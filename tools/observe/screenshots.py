@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.observe.expressions import committed_dashboards
-from tests.observe.observed_service import ObservedService
-from tests.observe.page_server import DrawnPage, PageServer, running_page_server
-from tests.observe.prometheus_server import SCRAPE_SECONDS
+from tools.observe.expressions import committed_dashboards
+from tools.observe.observed_service import ObservedService
+from tools.observe.page_server import DrawnPage, PageServer, running_page_server
+from tools.observe.prometheus_server import SCRAPE_SECONDS
 
 RENDER = Path(__file__).with_name("render")
 NPM = ("npm", "ci", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from tests.faults.chaos.history import History
+from tools.chaos.history import History
 
 LATER = (429, 503)
 LIVING = ("PENDING", "RUNNING")

@@ -14,13 +14,13 @@ from ml_training.domain.errors import Unavailable
 from ml_training.domain.states import DatasetStatus
 from ml_training.services import queries
 from ml_training.services.submit import submit_job
-from tests.faults.chaos.checker import RESULTS, Expected, Findings, Guards, check, count_guards
-from tests.faults.chaos.city import SLOTS, WORKERS, City, city_directory, running_city
-from tests.faults.chaos.clients import LIVING, Clients, Load
-from tests.faults.chaos.history import History
-from tests.faults.chaos.nemesis import Nemesis
 from tests.support.datasets import generated_csv, upload
 from tests.support.eventually import eventually
+from tools.chaos.checker import RESULTS, Expected, Findings, Guards, check, count_guards
+from tools.chaos.city import SLOTS, WORKERS, City, city_directory, running_city
+from tools.chaos.clients import LIVING, Clients, Load
+from tools.chaos.history import History
+from tools.chaos.nemesis import Nemesis
 
 LONG_ROWS, SMALL_ROWS, COLUMNS = 30_000, 400, 12
 SETTLE_SECONDS = 150.0

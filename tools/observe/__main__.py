@@ -10,10 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.observe import screenshots
-from tests.observe.checks import Finding, alert_states, check_service
-from tests.observe.observed_service import ObservedService, find_programs, observe_service
-from tests.observe.report import render_report
+from tools.observe import screenshots
+from tools.observe.checks import Finding, alert_states, check_service
+from tools.observe.observed_service import ObservedService, find_programs, observe_service
+from tools.observe.report import render_report
 
 SECONDS, SCREENSHOT_SECONDS = 90.0, 600.0
 BUILD = Path("build")
@@ -43,7 +43,7 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     """The options of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.observe", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.observe", description=__doc__)
     parser.add_argument("--report", type=Path, default=BUILD / "observe.md", help="Markdown file to write")
     parser.add_argument("--seconds", type=float, help="how long the service works on jobs")
     parser.add_argument("--screenshots", type=Path, help="directory for a PNG of each dashboard")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import httpx
 
-from tests.observe.expressions import Expression, committed_dashboards, guide_examples, targets_of, variable_values
-from tests.observe.observed_service import ObservedService
-from tests.observe.prometheus_server import Prometheus, QueryError, QueryResult
 from tests.support.eventually import eventually
 from tests.support.promql import selectors
+from tools.observe.expressions import Expression, committed_dashboards, guide_examples, targets_of, variable_values
+from tools.observe.observed_service import ObservedService
+from tools.observe.prometheus_server import Prometheus, QueryError, QueryResult
 
-ALLOWED = Path(__file__).parents[1] / "golden" / "promtool_allow.txt"
+ALLOWED = Path(__file__).parents[2] / "tests" / "golden" / "promtool_allow.txt"
 NO_RESULT = QueryResult(0, 0, 0, "")
 LATE_SECONDS = 30.0  # heartbeats bring the API's own counters every 5 s, and a rate needs two scrapes of them
 # Panel, annotation or rule that has no data in a correct run -> why.

@@ -7,8 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
-COPIED = ("ml_training", "workers", "exporter", "dashboards", "tests", "setup.cfg", "pyproject.toml", "README.md")
+ROOT = HERE.parents[1]
+COPIED = (
+    "ml_training",
+    "workers",
+    "exporter",
+    "dashboards",
+    "tests",
+    "tools",
+    "setup.cfg",
+    "pyproject.toml",
+    "README.md",
+)
+    "ml_training",
+    "workers",
+    "exporter",
+    "dashboards",
+    "tests",
+    "tools",
+    "setup.cfg",
+    "pyproject.toml",
+    "README.md",
+)
 REMOVES, CAUGHT = re.compile(r"^# Removes: (.+)$", re.MULTILINE), re.compile(r"^# Caught by: (.+)$", re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""Publishes Celery's event messages as fast as Redis takes them: `python -m tests.bench.feeding URL single 200000`.
+"""Publishes Celery's event messages as fast as Redis takes them: `python -m tools.bench.feeding URL single 200000`.
 
 The messages are the ones that Celery's own dispatcher wrote a moment before, over and over. Like the brokers of real
 fleets, Redis cuts off a subscriber that is too far behind, so the feeder waits while much is queued for one.

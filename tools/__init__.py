@@ -1,0 +1,1 @@
+"""Programs for developers: benchmarks, chaos, mutants, dashboards under a real Prometheus. `make help` lists them."""
