@@ -19,16 +19,6 @@ COPIED = (
     "pyproject.toml",
     "README.md",
 )
-    "ml_training",
-    "workers",
-    "exporter",
-    "dashboards",
-    "tests",
-    "tools",
-    "setup.cfg",
-    "pyproject.toml",
-    "README.md",
-)
 REMOVES, CAUGHT = re.compile(r"^# Removes: (.+)$", re.MULTILINE), re.compile(r"^# Caught by: (.+)$", re.MULTILINE)
 
 
