@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import ml_training
 from exporter.broker import BrokerProbe, open_redis
-from exporter.collectors import queue, stored
+from exporter.celery_events import EventLog
+from exporter.collectors import queue
+from exporter.collectors import storage as stored
 from exporter.collectors.api import Api
 from exporter.collectors.base import Collector, Observer
 from exporter.collectors.broker import broker
@@ -23,14 +25,13 @@ from exporter.collectors.ledger import Ledger
 from exporter.collectors.models import Models
 from exporter.collectors.own_process import own_process
 from exporter.collectors.processes import Processes
-from exporter.events import EventLog
-from exporter.listener import Listener
-from exporter.live import LiveProgress
-from exporter.pace import Pace
-from exporter.painter import Painter
+from exporter.event_listener import Listener
+from exporter.http_server import Server
+from exporter.live_progress import LiveProgress
+from exporter.page_builder import Painter
 from exporter.routes import make_routes
-from exporter.server import Server
 from exporter.snapshot import Snapshots
+from exporter.throttle import Pace
 from ml_training.db.engine import open_database
 from ml_training.logs import configure_logs, get_logger
 from ml_training.revision import code_revision

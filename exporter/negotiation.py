@@ -6,7 +6,7 @@ Ours, because prometheus_client 0.26 answers a request for OpenMetrics 2.0 with 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from exporter.page import Format, Variant
+from exporter.metrics_page import Format, Variant
 
 MOST_RANGES = 32
 

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from exporter.broker import BrokerProbe
+from exporter.http_request import Request
+from exporter.http_server import Handler, Response
 from exporter.negotiation import negotiate
-from exporter.painter import Painter
-from exporter.protocol import Request
-from exporter.server import Handler, Response
+from exporter.page_builder import Painter
 from exporter.snapshot import Snapshots
 
 FRESH_SECONDS = 60.0

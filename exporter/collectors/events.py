@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 
 from exporter import metrics
+from exporter.celery_events import EventLog
 from exporter.collectors.base import Show
-from exporter.events import EventLog
+from exporter.event_listener import Listener
 from exporter.exposition import Families, sample, samples
-from exporter.listener import Listener
 
 
 def events(log: EventLog, listener: Listener, clock: Callable[[], float] = time.time) -> Show:

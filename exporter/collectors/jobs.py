@@ -5,7 +5,7 @@ from typing import NamedTuple
 from exporter import metrics
 from exporter.collectors.base import Show
 from exporter.exposition import Families, finite, number
-from exporter.live import LiveProgress
+from exporter.live_progress import LiveProgress
 from exporter.metrics import Metric
 from ml_training.db.stats import JobRow, Stats
 from ml_training.domain.algorithms import ModelType

@@ -9,8 +9,8 @@ import pytest
 from celery import Celery
 
 from exporter.broker import open_redis
-from exporter.events import decode
-from exporter.listener import Listener
+from exporter.celery_events import decode
+from exporter.event_listener import Listener
 from ml_training.queue.app import make_celery
 from tests.support.eventually import eventually
 

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from exporter.__main__ import build_exporter
-from exporter.page import Format, Page, Variant
+from exporter.metrics_page import Format, Page, Variant
 from ml_training.db.engine import Database
 from ml_training.domain.messages import QUEUE
 from ml_training.local.ports import free_port
@@ -20,7 +20,7 @@ from ml_training.settings import Settings
 from tests.support.exporter import Series
 from tests.support.promtool import promtool
 from tests.support.story import open_story, tell
-from tests.unit.exporter.test_exporter_events import message
+from tests.unit.exporter.test_celery_events import message
 
 GOLDEN = Path(__file__).with_name("metrics.txt")
 ALLOWED = Path(__file__).with_name("promtool_allow.txt")

@@ -12,7 +12,7 @@ import pytest
 
 from exporter.collectors.base import Collector
 from exporter.collectors.jobs import LIFETIME_SECONDS, Jobs
-from exporter.live import LiveProgress
+from exporter.live_progress import LiveProgress
 from exporter.snapshot import Snapshots
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate

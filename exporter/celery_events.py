@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from exporter.exposition import finite
-from exporter.live import LiveProgress, Told
+from exporter.live_progress import LiveProgress, Told
 from ml_training.domain.messages import EVENT_CHANGED, EVENT_PROGRESS
 
 LARGEST_MESSAGE = 4 << 20

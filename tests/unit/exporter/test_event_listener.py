@@ -10,8 +10,8 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from exporter import listener as module
-from exporter.listener import Listener
+from exporter import event_listener as module
+from exporter.event_listener import Listener
 
 
 class Heard:

@@ -4,7 +4,7 @@ import gzip
 
 from exporter.exposition import sample
 from exporter.metrics import ACTIVE_JOBS, CATALOGUE, DB_CONNECTED, JOBS
-from exporter.page import Format, Page, Variant
+from exporter.metrics_page import Format, Page, Variant
 from tests.support.exporter import Series
 
 FAMILIES = {

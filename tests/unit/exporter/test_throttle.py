@@ -4,7 +4,7 @@ import itertools
 import threading
 import time
 
-from exporter.pace import SHORTEST_SECONDS, Pace
+from exporter.throttle import SHORTEST_SECONDS, Pace
 
 
 def gaps(pace: Pace, *, turns: int, work: float = 0.0, asking: bool = False) -> list[float]:

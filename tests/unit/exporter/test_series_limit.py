@@ -1,9 +1,9 @@
 """The cap on the page: what matters least goes first, whole, and is counted."""
 
 from exporter import metrics
-from exporter.cap import Cap
 from exporter.exposition import Families, sample, samples
 from exporter.metrics import DROPPED_FIRST, Metric
+from exporter.series_limit import Cap
 
 
 def lines(metric: Metric, count: int) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.protocol import LARGEST_HEAD, Request, RequestError, RequestReader
+from exporter.http_request import LARGEST_HEAD, Request, RequestError, RequestReader
 
 
 @pytest.fixture

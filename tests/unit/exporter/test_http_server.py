@@ -7,8 +7,8 @@ from http.client import HTTPConnection
 
 import pytest
 
-from exporter.protocol import Request
-from exporter.server import MOST_CONNECTIONS, Response, Server
+from exporter.http_request import Request
+from exporter.http_server import MOST_CONNECTIONS, Response, Server
 from tests.support.eventually import eventually
 from tests.support.exporter import ExporterClient
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import cast
 
-from exporter.protocol import Request, RequestError, RequestReader
+from exporter.http_request import Request, RequestError, RequestReader
 from ml_training.logs import get_logger
 
 log = get_logger(__name__)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.events import LARGEST_MESSAGE, EventLog, decode
-from exporter.live import LiveProgress
-from tests.unit.exporter.test_exporter_live import row
+from exporter.celery_events import LARGEST_MESSAGE, EventLog, decode
+from exporter.live_progress import LiveProgress
+from tests.unit.exporter.test_live_progress import row
 
 NOW = 1_800_000_000.0
 

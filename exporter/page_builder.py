@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from exporter import metrics
-from exporter.cap import Cap
 from exporter.collectors.base import Observer, Show
 from exporter.exposition import Families, sample, samples
 from exporter.metrics import Metric
-from exporter.page import Format, Page, Variant
+from exporter.metrics_page import Format, Page, Variant
+from exporter.series_limit import Cap
 from exporter.snapshot import Run, Snapshots
 from ml_training.logs import get_logger
 

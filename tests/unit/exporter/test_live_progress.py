@@ -1,6 +1,6 @@
 """Live progress: events may only raise what the row says, and only within the attempt that runs."""
 
-from exporter.live import LiveProgress, Told
+from exporter.live_progress import LiveProgress, Told
 from ml_training.db.stats import JobRow
 
 

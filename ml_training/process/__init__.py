@@ -1,0 +1,1 @@
+"""What every long-running process of the service needs, whatever its work is."""
