@@ -1,4 +1,4 @@
-"""Celery's event messages as kombu writes them on Redis, read without kombu; anything malformed is no event."""
+"""Reads Celery's event messages from Redis without kombu, which wrote them; a malformed message is no event."""
 
 import math
 import threading
@@ -10,30 +10,31 @@ from typing import Any
 import orjson
 
 from exporter.exposition import finite
-from exporter.live_progress import LiveProgress, Told
-from ml_training.domain.messages import EVENT_CHANGED, EVENT_PROGRESS
+from exporter.live_progress import LiveProgress, ProgressUpdate
+from ml_training.domain.messages import EVENT_PROGRESS
 
-LARGEST_MESSAGE = 4 << 20
+MAX_MESSAGE_BYTES = 4 << 20
 LAG_WINDOW_SECONDS = 60.0
-LONGEST_LAG_SECONDS = 86_400.0  # beyond a day it is a broken clock, not a lag
+MAX_LAG_SECONDS = 86_400.0  # beyond a day it is a broken clock, not a lag
 OTHER = "other"
-_TASK = ("sent", "received", "started", "succeeded", "failed", "rejected", "revoked", "retried")
-_WORKER = ("online", "heartbeat", "offline")
+_TASK_EVENTS = ("sent", "received", "started", "succeeded", "failed", "rejected", "revoked", "retried")
+_WORKER_EVENTS = ("online", "heartbeat", "offline")
 TYPES = (
-    *(f"task-{name}" for name in _TASK),
-    *(f"worker-{name}" for name in _WORKER),
+    *(f"task-{name}" for name in _TASK_EVENTS),
+    *(f"worker-{name}" for name in _WORKER_EVENTS),
     EVENT_PROGRESS,
-    EVENT_CHANGED,
+    "task-changed",  # nothing sends it any more; its series stays, because the label values are part of the page
     OTHER,
 )
-NEWS = frozenset(
-    {EVENT_CHANGED, "task-sent", "task-started", "task-succeeded", "task-failed", "worker-online", "worker-offline"}
-)  # after these the database says something new; a permit is sent when a job was submitted
+# Sent when rows of the database changed; a permit is sent when a job was submitted.
+SNAPSHOT_EVENTS = frozenset(
+    {"task-sent", "task-started", "task-succeeded", "task-failed", "worker-online", "worker-offline"}
+)
 
 
 def decode(message: bytes) -> list[dict[str, Any]]:
     """The events of one message: one, a batch (`task.multi`), or none if it is not an event."""
-    if len(message) > LARGEST_MESSAGE:
+    if len(message) > MAX_MESSAGE_BYTES:
         return []
     try:
         body = orjson.loads(a2b_base64(orjson.loads(message)["body"]))
@@ -44,16 +45,21 @@ def decode(message: bytes) -> list[dict[str, Any]]:
     return [event for event in body if type(event) is dict] if type(body) is list else []
 
 
-class EventLog:
-    """What is remembered of the events: counts by type, the worst lag of the last minute, live progress."""
+class EventConsumer:
+    """Takes counts by type, the longest lag of the last minute and live progress from events, and forgets the rest.
 
-    def __init__(self, live: LiveProgress, *, on_news: Callable[[], None], on_progress: Callable[[], None]) -> None:
-        self._live = live
-        self._on_news = on_news
+    `on_change` is called when the database is likely to have changed, `on_progress` when only the live progress has.
+    """
+
+    def __init__(
+        self, live_progress: LiveProgress, *, on_change: Callable[[], None], on_progress: Callable[[], None]
+    ) -> None:
+        self._live_progress = live_progress
+        self._on_change = on_change
         self._on_progress = on_progress
         self._lock = threading.Lock()
         self._counts = dict.fromkeys(TYPES, 0)
-        self._lags: deque[tuple[float, float]] = deque()  # (second, worst lag in it)
+        self._lags: deque[tuple[float, float]] = deque()  # (second, longest lag in it)
 
     def counts(self) -> dict[str, int]:
         """Events by type since the start; `other` are unknown types and messages that could not be read."""
@@ -65,34 +71,34 @@ class EventLog:
         with self._lock:
             return max((lag for second, lag in self._lags if now - second <= LAG_WINDOW_SECONDS), default=None)
 
-    def take(self, messages: Sequence[bytes], now: float) -> None:
-        """Read messages of the channel; never raises for what stands in them. `now` is Unix time."""
+    def consume(self, messages: Sequence[bytes], now: float) -> None:
+        """Read messages of the channel; never raises for their content. `now` is Unix time."""
         counts = dict.fromkeys(TYPES, 0)
-        oldest, told = math.inf, set()
+        oldest, updates = math.inf, set()
         for message in messages:
             events = decode(message)
             if not events:
                 counts[OTHER] += 1
             for event in events:
-                kind = event.get("type")
-                if type(kind) is not str or kind not in counts:
-                    kind = OTHER
-                counts[kind] += 1
+                event_type = event.get("type")
+                if type(event_type) is not str or event_type not in counts:
+                    event_type = OTHER
+                counts[event_type] += 1
                 sent = event.get("timestamp")
-                if (type(sent) is float or type(sent) is int) and now - LONGEST_LAG_SECONDS < sent < oldest:
+                if (type(sent) is float or type(sent) is int) and now - MAX_LAG_SECONDS < sent < oldest:
                     oldest = sent
-                if kind == EVENT_PROGRESS:
-                    told.add(self._progress(event))
-        self._note(counts, now, oldest)
-        if Told.PROGRESS in told:
+                if event_type == EVENT_PROGRESS:
+                    updates.add(self._update_progress(event))
+        self._record(counts, now, oldest)
+        if ProgressUpdate.APPLIED in updates:
             self._on_progress()
-        if Told.ATTEMPT in told or any(counts[kind] for kind in NEWS):
-            self._on_news()
+        if ProgressUpdate.UNKNOWN_ATTEMPT in updates or any(counts[name] for name in SNAPSHOT_EVENTS):
+            self._on_change()
 
-    def _note(self, counts: dict[str, int], now: float, oldest: float) -> None:
+    def _record(self, counts: dict[str, int], now: float, oldest: float) -> None:
         with self._lock:
-            for kind, count in counts.items():
-                self._counts[kind] += count
+            for event_type, count in counts.items():
+                self._counts[event_type] += count
             if oldest == math.inf:
                 return
             second = math.floor(now)
@@ -103,8 +109,8 @@ class EventLog:
             # Never below 0, whatever the sender's clock says.
             self._lags[-1] = (second, max(self._lags[-1][1], now - oldest))
 
-    def _progress(self, event: dict[str, Any]) -> Told:
+    def _update_progress(self, event: dict[str, Any]) -> ProgressUpdate:
         job_id, progress, attempt = event.get("job_id"), finite(event.get("progress")), event.get("attempt")
         if type(job_id) is not int or progress is None:
-            return Told.NOTHING
-        return self._live.offer(job_id, progress, attempt=attempt if type(attempt) is int else None)
+            return ProgressUpdate.IGNORED
+        return self._live_progress.update(job_id, progress, attempt=attempt if type(attempt) is int else None)

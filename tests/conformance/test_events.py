@@ -10,7 +10,7 @@ from celery import Celery
 
 from exporter.broker import open_redis
 from exporter.celery_events import decode
-from exporter.event_listener import Listener
+from exporter.event_listener import EventListener
 from ml_training.queue.app import make_celery
 from tests.support.eventually import eventually
 
@@ -43,7 +43,7 @@ def ours(broker_url: str) -> Iterator[list[dict[str, Any]]]:
         events.extend(event for message in messages for event in decode(message))
 
     client = open_redis(broker_url)
-    listener = Listener(client, take=take, on_subscribed=subscribed.set)
+    listener = EventListener(client, consume=take, on_subscribed=subscribed.set)
     thread = threading.Thread(target=listener.run)
     thread.start()
     assert subscribed.wait(10)

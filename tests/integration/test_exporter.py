@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, text
 
-from exporter.collectors.jobs import FAMILIES, MOST_JOBS
+from exporter.collectors.jobs import FAMILIES, MAX_JOBS
 from ml_training.db import jobs as job_rows
 from ml_training.db import ledger
 from ml_training.db.engine import Database
@@ -113,19 +113,19 @@ def test_too_many_jobs_are_cut_running_ones_first_and_counted(database_url: str,
         "cancel_requested": False, "max_runtime_seconds": 1.0, "runtime_seconds": 0.0, "progress": 0.0,
         "progress_message": "", "phases_count": 0,
     }  # fmt: skip
-    many = [{**waiting, "created_at": story.base - n, "run_after": story.base} for n in range(2, MOST_JOBS + 502)]
+    many = [{**waiting, "created_at": story.base - n, "run_after": story.base} for n in range(2, MAX_JOBS + 502)]
     with database.write() as connection:
         connection.execute(insert(jobs), many)
     story.start(int(running), ago=0.0)
     with running_exporter(database_url) as exporter:
         page = exporter.series()
-        assert len(page.all("ml_job_status")) == MOST_JOBS
+        assert len(page.all("ml_job_status")) == MAX_JOBS
         assert page.value("ml_job_status", job_id=running) == 2
-        assert page.value("ml_jobs_current", job_type="TEST", status="PENDING") == MOST_JOBS + 500
+        assert page.value("ml_jobs_current", job_type="TEST", status="PENDING") == MAX_JOBS + 500
         assert page["ml_exporter_series_dropped_total"] % (501 * len(FAMILIES)) == 0
         assert page["ml_exporter_series_dropped_total"] > 0
         assert len(page) < 15_000
-        oldest = {str(n) for n in range(MOST_JOBS + 501 - (MOST_JOBS - 1) + 1, MOST_JOBS + 502)}
+        oldest = {str(n) for n in range(MAX_JOBS + 501 - (MAX_JOBS - 1) + 1, MAX_JOBS + 502)}
         assert page.labels("ml_job_status", "job_id") == {running} | oldest
 
 

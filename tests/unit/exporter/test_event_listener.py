@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from exporter import event_listener as module
-from exporter.event_listener import Listener
+from exporter.event_listener import EventListener
 
 
 class Heard:
@@ -23,7 +23,7 @@ class Heard:
         self.subscribed = threading.Event()
         self.ours, self.theirs = socket.socketpair()
         self._client = Redis()
-        self.listener = Listener(self._client, take=self._take, on_subscribed=self.subscribed.set)
+        self.listener = EventListener(self._client, consume=self._take, on_subscribed=self.subscribed.set)
 
     def _take(self, messages: Sequence[bytes], _now: float) -> None:
         self.messages += messages
@@ -71,7 +71,7 @@ def test_half_a_message_is_not_one(heard: Heard) -> None:
 
 
 def test_a_message_without_an_end_does_not_fill_the_memory(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGEST_REPLY", 100)
+    monkeypatch.setattr(module, "MAX_REPLY_BYTES", 100)
     with pytest.raises(RedisConnectionError, match="without an end"):
         heard.hear(b"*4\r\n$1000000\r\n" + b"x" * 200)
 

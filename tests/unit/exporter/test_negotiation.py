@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics_page import Format
+from exporter.metrics_page import PageFormat
 from exporter.negotiation import negotiate
 
 PROMETHEUS_2 = (
@@ -22,25 +22,25 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;
 @pytest.mark.parametrize(
     ("accept", "form"),
     [
-        ("", Format.TEXT),
-        ("*/*", Format.TEXT),
-        (BROWSER, Format.TEXT),
-        ("image/png", Format.TEXT),
-        (PROMETHEUS_2, Format.OPENMETRICS),
-        (PROMETHEUS_3, Format.OPENMETRICS),
-        ("application/openmetrics-text", Format.OPENMETRICS),
-        ("application/openmetrics-text; version=2.0.0", Format.TEXT),
+        ("", PageFormat.TEXT),
+        ("*/*", PageFormat.TEXT),
+        (BROWSER, PageFormat.TEXT),
+        ("image/png", PageFormat.TEXT),
+        (PROMETHEUS_2, PageFormat.OPENMETRICS),
+        (PROMETHEUS_3, PageFormat.OPENMETRICS),
+        ("application/openmetrics-text", PageFormat.OPENMETRICS),
+        ("application/openmetrics-text; version=2.0.0", PageFormat.TEXT),
         (
             "application/openmetrics-text; version=2.0.0, application/openmetrics-text; version=1.0.0; q=0.1",
-            Format.OPENMETRICS,
+            PageFormat.OPENMETRICS,
         ),
-        ("application/openmetrics-text; version=0.0.1", Format.TEXT),
-        ("application/openmetrics-text; version=1.0.0; q=0.1, text/plain; q=0.9", Format.TEXT),
-        ("application/openmetrics-text; version=1.0.0; q=0", Format.TEXT),
-        ("application/openmetrics-text; version=1.0.0; q=nan", Format.TEXT),
+        ("application/openmetrics-text; version=0.0.1", PageFormat.TEXT),
+        ("application/openmetrics-text; version=1.0.0; q=0.1, text/plain; q=0.9", PageFormat.TEXT),
+        ("application/openmetrics-text; version=1.0.0; q=0", PageFormat.TEXT),
+        ("application/openmetrics-text; version=1.0.0; q=nan", PageFormat.TEXT),
     ],
 )
-def test_the_format_that_the_scraper_prefers(accept: str, form: Format) -> None:
+def test_the_format_that_the_scraper_prefers(accept: str, form: PageFormat) -> None:
     assert negotiate(accept, "").format is form
 
 

@@ -1,14 +1,15 @@
-"""When each question to the database is asked."""
+"""When each collector reads the database."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from exporter.collectors.base import Collector, Show, always
-from exporter.snapshot import Snapshots
+from exporter.collectors.base import Render, always
+from exporter.snapshot import DatabaseSnapshot
 from ml_training.db.engine import Database, open_database
 from ml_training.db.stats import Stats
+from tests.support.collectors import StubCollector
 
 
 @pytest.fixture
@@ -18,25 +19,25 @@ def empty(tmp_path: Path) -> Iterator[Database]:
     database.dispose()
 
 
-def test_a_question_that_takes_long_is_asked_less_often(empty: Database) -> None:
-    now, asked = 1000.0, {"dear": 0, "cheap": 0}
+def test_a_collector_that_takes_long_runs_less_often(empty: Database) -> None:
+    now, runs = 1000.0, {"slow": 0, "quick": 0}
 
-    def dear(_stats: Stats) -> Show:
+    def slow(_stats: Stats) -> Render:
         nonlocal now
-        asked["dear"] += 1
+        runs["slow"] += 1
         now += 0.1
         return always({})
 
-    def cheap(_stats: Stats) -> Show:
-        asked["cheap"] += 1
+    def quick(_stats: Stats) -> Render:
+        runs["quick"] += 1
         return always({})
 
-    questions = (Collector("dear", dear, share=0.01), Collector("cheap", cheap))
-    snapshots = Snapshots(empty, questions, clock=lambda: now)
+    collectors = (StubCollector("slow", slow, share=0.01), StubCollector("quick", quick))
+    snapshot = DatabaseSnapshot(empty, collectors, clock=lambda: now)
     for _ in range(10):
-        snapshots.read()
+        snapshot.read()
         now += 1.0
-    assert asked == {"dear": 1, "cheap": 10}
-    assert {name for name, _ in snapshots.shows()} == {"dear", "cheap"}
-    snapshots.read()
-    assert asked == {"dear": 2, "cheap": 11}
+    assert runs == {"slow": 1, "quick": 10}
+    assert {name for name, _ in snapshot.renders()} == {"slow", "quick"}
+    snapshot.read()
+    assert runs == {"slow": 2, "quick": 11}
