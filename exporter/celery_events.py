@@ -106,7 +106,7 @@ class EventConsumer:
                 self._lags.append((second, 0.0))
                 while self._lags[0][0] < second - LAG_WINDOW_SECONDS:
                     self._lags.popleft()
-            # Never below 0, whatever the sender's clock says.
+            # Never below 0, also when the sender's clock is ahead.
             self._lags[-1] = (second, max(self._lags[-1][1], now - oldest))
 
     def _update_progress(self, event: dict[str, Any]) -> ProgressUpdate:

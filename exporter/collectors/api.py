@@ -81,7 +81,7 @@ class ApiCollector(Collector):
     name = "api"
 
     def __init__(self) -> None:
-        # The moment and the counts of each process's last heartbeat; the process heard last is the last one.
+        # The moment and the counts of each process's last heartbeat, the newest heartbeat last.
         self._last: dict[_ProcessKey, tuple[float, Mapping[_CounterKey, float]]] = {}
         self._sums: defaultdict[_CounterKey, float] = defaultdict(float)
         self._routes: set[str] = set()

@@ -1,4 +1,4 @@
-"""What API processes counted, added up: nothing that one had counted is lost with it, nothing is counted twice."""
+"""The counts of all API processes, added up: none is lost when its process ends, none is counted twice."""
 
 from typing import Any, cast
 
@@ -73,7 +73,7 @@ def test_what_a_dead_process_had_served_stays() -> None:
     assert served(page(api)) == 9
 
 
-def test_a_process_that_starts_again_under_its_old_name_counts_anew() -> None:
+def test_a_process_that_starts_again_under_its_old_name_is_counted_from_zero() -> None:
     api = ApiCollector()
     page(api, beat(body(3)))
     assert served(page(api, beat(body(1, since=NOW), at=NOW + 5))) == 4

@@ -14,8 +14,8 @@ from exporter import event_listener as module
 from exporter.event_listener import EventListener
 
 
-class Heard:
-    """A listener on one end of a socket pair, and what it took."""
+class ListenerOnSocket:
+    """A listener on one end of a socket pair, and what it received."""
 
     def __init__(self) -> None:
         self.messages: list[bytes] = []
@@ -23,13 +23,13 @@ class Heard:
         self.subscribed = threading.Event()
         self.ours, self.theirs = socket.socketpair()
         self._client = Redis()
-        self.listener = EventListener(self._client, consume=self._take, on_subscribed=self.subscribed.set)
+        self.listener = EventListener(self._client, consume=self._consume, on_subscribed=self.subscribed.set)
 
-    def _take(self, messages: Sequence[bytes], _now: float) -> None:
+    def _consume(self, messages: Sequence[bytes], _now: float) -> None:
         self.messages += messages
         self.reads += 1
 
-    def hear(self, *sent: bytes) -> None:
+    def receive(self, *sent: bytes) -> None:
         """Send, close, read to the end."""
         for part in sent:
             self.theirs.sendall(part)
@@ -42,9 +42,9 @@ class Heard:
 
 
 @pytest.fixture
-def heard() -> Iterator[Heard]:
-    with closing(Heard()) as heard:
-        yield heard
+def subject() -> Iterator[ListenerOnSocket]:
+    with closing(ListenerOnSocket()) as subject:
+        yield subject
 
 
 def message(body: bytes) -> bytes:
@@ -56,34 +56,38 @@ SUBSCRIBED = b"*3\r\n$10\r\npsubscribe\r\n$13\r\n/0.celeryev/*\r\n:1\r\n"
 PONG = b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"
 
 
-def test_messages_that_come_together_are_handed_over_together(heard: Heard) -> None:
+def test_messages_that_come_together_are_consumed_together(subject: ListenerOnSocket) -> None:
     with pytest.raises(RedisConnectionError, match="closed"):
-        heard.hear(SUBSCRIBED + message(b"one") + PONG + message(b"two"))
-    assert heard.messages == [b"one", b"two"]
-    assert heard.reads == 1
-    assert heard.subscribed.is_set()
+        subject.receive(SUBSCRIBED + message(b"one") + PONG + message(b"two"))
+    assert subject.messages == [b"one", b"two"]
+    assert subject.reads == 1
+    assert subject.subscribed.is_set()
 
 
-def test_half_a_message_is_not_one(heard: Heard) -> None:
+def test_half_a_message_is_not_one(subject: ListenerOnSocket) -> None:
     with pytest.raises(RedisConnectionError, match="closed"):
-        heard.hear(message(b"one") + message(b"two")[:-4])
-    assert heard.messages == [b"one"]
+        subject.receive(message(b"one") + message(b"two")[:-4])
+    assert subject.messages == [b"one"]
 
 
-def test_a_message_without_an_end_does_not_fill_the_memory(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_without_an_end_does_not_fill_the_memory(
+    subject: ListenerOnSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MAX_REPLY_BYTES", 100)
     with pytest.raises(RedisConnectionError, match="without an end"):
-        heard.hear(b"*4\r\n$1000000\r\n" + b"x" * 200)
+        subject.receive(b"*4\r\n$1000000\r\n" + b"x" * 200)
 
 
-def test_a_server_that_refuses_the_subscription_is_an_error(heard: Heard) -> None:
+def test_a_server_that_refuses_the_subscription_is_an_error(subject: ListenerOnSocket) -> None:
     with pytest.raises(RedisError, match="NOPERM"):
-        heard.hear(b"-NOPERM no access to the channel\r\n")
-    assert not heard.subscribed.is_set()
+        subject.receive(b"-NOPERM no access to the channel\r\n")
+    assert not subject.subscribed.is_set()
 
 
-def test_a_server_that_falls_silent_is_asked_and_then_left(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_falls_silent_is_pinged_and_then_left(
+    subject: ListenerOnSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "READ_SECONDS", 0.02)
     with pytest.raises(RedisConnectionError, match="does not answer"):
-        heard.listener._read(heard.ours)
-    assert heard.theirs.recv(100) == b"*1\r\n$4\r\nPING\r\n"
+        subject.listener._read(subject.ours)
+    assert subject.theirs.recv(100) == b"*1\r\n$4\r\nPING\r\n"

@@ -1,4 +1,4 @@
-"""Reading requests from a real socket, whatever the other end does."""
+"""Reading requests from a real socket: correct, broken, slow and endless ones."""
 
 import socket
 import threading

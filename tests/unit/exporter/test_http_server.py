@@ -1,4 +1,4 @@
-"""The server over real sockets: what it answers, what it refuses, and who cannot hold it up."""
+"""The HTTP server over real sockets: what it answers, what it refuses, and that no client delays it."""
 
 import socket
 import threading
@@ -54,7 +54,7 @@ def test_the_page_is_only_for_reading(client: ExporterClient, method: str) -> No
     assert (status, headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_a_broken_route_is_a_500_and_the_server_goes_on(client: ExporterClient) -> None:
+def test_a_broken_route_is_a_500_and_the_server_keeps_serving(client: ExporterClient) -> None:
     assert client.get("/broken")[0] == 500
     assert client.get("/page")[0] == 200
 
@@ -70,14 +70,14 @@ def test_a_connection_serves_many_requests(server: HttpServer) -> None:
     assert len(sockets) == 1
 
 
-def test_what_is_not_http_gets_a_400_and_the_door(server: HttpServer) -> None:
+def test_what_is_not_http_gets_a_400_and_is_closed(server: HttpServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
         connection.sendall(b"\x16\x03\x01 TLS\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
 
 
-def test_clients_that_sit_and_wait_do_not_hold_up_a_scrape(server: HttpServer, client: ExporterClient) -> None:
+def test_idle_clients_do_not_delay_a_scrape(server: HttpServer, client: ExporterClient) -> None:
     idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MAX_CONNECTIONS // 2)]
     try:
         assert client.get("/page")[0] == 200
@@ -86,7 +86,7 @@ def test_clients_that_sit_and_wait_do_not_hold_up_a_scrape(server: HttpServer, c
             connection.close()
 
 
-def test_in_a_crowd_nobody_is_kept_and_the_last_are_turned_away(server: HttpServer, client: ExporterClient) -> None:
+def test_many_connections_are_not_kept_and_the_last_are_rejected(server: HttpServer, client: ExporterClient) -> None:
     idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MAX_CONNECTIONS - 1)]
     try:
         eventually(lambda: server.crowded, within=5)

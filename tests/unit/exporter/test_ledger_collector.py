@@ -75,7 +75,7 @@ def test_a_fold_that_adds_in_another_order_does_not_lower_the_sum() -> None:
         assert before.value(name, **labels) == after.value(name, **labels) == 6.0
 
 
-def test_two_exporters_say_the_same_sum_whatever_the_order_of_the_addition() -> None:
+def test_two_exporters_show_the_same_sum_in_any_order_of_the_addition() -> None:
     values = [0.1, 0.2, 0.3]
     high, low = (values[0] + values[1]) + values[2], values[0] + (values[1] + values[2])
     assert high > low  # the same numbers, and still

@@ -1,4 +1,4 @@
-"""Live progress: events may only raise what the row says, and only within the attempt that runs."""
+"""Live progress: events may only raise the progress of a row, and only within the running attempt."""
 
 from exporter.live_progress import LiveProgress, ProgressUpdate
 from ml_training.db.stats import JobRow
@@ -11,13 +11,13 @@ def following(*rows: JobRow) -> LiveProgress:
     return live
 
 
-def test_news_raises_the_progress_of_a_running_job() -> None:
+def test_an_event_raises_the_progress_of_a_running_job() -> None:
     live = following(running_row())
     assert live.update(1, 0.5, attempt=1) is ProgressUpdate.APPLIED
     assert live.of(running_row()) == 0.5
 
 
-def test_old_news_never_lowers_it() -> None:
+def test_an_old_event_never_lowers_it() -> None:
     live = following(running_row())
     live.update(1, 0.5)
     assert live.update(1, 0.4) is ProgressUpdate.IGNORED
@@ -25,7 +25,7 @@ def test_old_news_never_lowers_it() -> None:
     assert live.of(running_row()) == 0.5
 
 
-def test_a_job_that_did_not_run_in_the_last_snapshot_is_news_of_another_kind() -> None:
+def test_a_job_that_did_not_run_in_the_last_snapshot_is_an_unknown_attempt() -> None:
     live = following(running_row())
     assert live.update(2, 0.5) is ProgressUpdate.UNKNOWN_ATTEMPT
     assert live.update(1, 0.5, attempt=2) is ProgressUpdate.UNKNOWN_ATTEMPT
@@ -34,7 +34,7 @@ def test_a_job_that_did_not_run_in_the_last_snapshot_is_news_of_another_kind() -
     assert live.of(running_row()) == 0.2
 
 
-def test_news_of_an_earlier_attempt_is_refused() -> None:
+def test_an_event_of_an_earlier_attempt_is_ignored() -> None:
     live = following(running_row(attempt=2, progress=0.1))
     assert live.update(1, 0.9, attempt=1) is ProgressUpdate.IGNORED
     assert live.of(running_row(attempt=2, progress=0.1)) == 0.1
@@ -47,7 +47,7 @@ def test_a_new_attempt_starts_where_its_row_says() -> None:
     assert live.of(running_row(attempt=2, progress=0.0)) == 0.0
 
 
-def test_progress_beyond_the_end_is_refused() -> None:
+def test_progress_beyond_the_end_is_ignored() -> None:
     live = following(running_row())
     assert live.update(1, 1.5) is ProgressUpdate.IGNORED
     assert live.update(1, 1.0) is ProgressUpdate.APPLIED

@@ -41,7 +41,7 @@ def test_the_clients_metric_has_the_clients_name_type_and_labels(name: str) -> N
     assert (metric.kind.value, metric.labels) == CLIENT[name]
 
 
-def test_no_name_stands_twice_in_either_format() -> None:
+def test_no_name_occurs_twice_in_either_format() -> None:
     assert len(BY_NAME) == len(CATALOGUE)
     assert len({metric.family for metric in CATALOGUE}) == len(CATALOGUE)
 

@@ -46,7 +46,7 @@ def test_compressed_pages_unpack_to_the_plain_ones() -> None:
         assert gzip.decompress(body(form, packed=True)) == body(form)
 
 
-def test_families_stand_in_the_order_of_the_catalogue() -> None:
+def test_families_are_in_the_order_of_the_catalogue() -> None:
     page = body(PageFormat.TEXT).decode()
     positions = [page.index(f"# TYPE {metric.name} ") for metric in CATALOGUE]
     assert positions == sorted(positions)

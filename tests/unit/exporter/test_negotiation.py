@@ -1,4 +1,4 @@
-"""Who asks how gets what; the headers are those that real scrapers send."""
+"""Which format and encoding a scraper gets; the headers are those that real scrapers send."""
 
 import pytest
 from hypothesis import given
@@ -62,5 +62,5 @@ def test_gzip_only_for_those_that_take_it(header: str, packed: bool) -> None:
 
 
 @given(st.text(max_size=300), st.text(max_size=100))
-def test_no_header_is_too_strange(accept: str, encoding: str) -> None:
+def test_any_header_can_be_negotiated(accept: str, encoding: str) -> None:
     negotiate(accept, encoding)

@@ -1,4 +1,4 @@
-"""Workers and API processes by their heartbeat rows, and what time does to them."""
+"""Workers and API processes by their heartbeat rows, and how they change with time."""
 
 from typing import Any, cast
 
@@ -37,7 +37,7 @@ def api(name: str, *, age: float = 1.0, started: object = NOW - 100.0) -> Heartb
     return HeartbeatRow(name, "api", NOW - age, {"master_started_at": started, "rss_bytes": 500})
 
 
-def test_a_living_worker_shows_its_slots_and_its_jobs() -> None:
+def test_a_live_worker_shows_its_slots_and_its_jobs() -> None:
     series = page(worker(), busy={"worker@host-1": 1, "worker@gone-1": 5})
     labels = {"worker": "worker@host-1"}
     assert series["ml_workers_up"] == 1

@@ -1,4 +1,4 @@
-"""The limit of the page: what matters least goes first, whole, and is counted."""
+"""The limit of series: the least important families are dropped first, as a whole, and counted."""
 
 from exporter import metrics
 from exporter.exposition import Families, sample, samples
@@ -25,7 +25,7 @@ def test_a_page_that_fits_is_left_alone() -> None:
     assert limit.dropped == 0
 
 
-def test_the_least_important_family_goes_first() -> None:
+def test_the_least_important_family_is_dropped_first() -> None:
     limit = SeriesLimit(30)
     assert set(limit.apply(families())) == set(families()) - {metrics.MODEL_SCORE}
     assert limit.dropped == 10
@@ -33,11 +33,11 @@ def test_the_least_important_family_goes_first() -> None:
     assert limit.dropped == 20
 
 
-def test_only_as_much_goes_as_must() -> None:
+def test_no_more_is_dropped_than_necessary() -> None:
     assert set(SeriesLimit(12).apply(families())) == {metrics.DB_CONNECTED, metrics.JOB_STATUS}
 
 
-def test_what_says_how_the_service_is_never_goes() -> None:
+def test_the_essential_families_are_never_dropped() -> None:
     kept = SeriesLimit(0).apply(families())
     assert set(kept) == {metrics.DB_CONNECTED, metrics.JOB_STATUS}
     assert not set(DROPPED_FIRST) & {metrics.JOBS, metrics.JOBS_DURATION, metrics.JOB_STATUS, metrics.WORKER_UP}

@@ -1,4 +1,4 @@
-"""Loops that work when asked, and never for more than their share."""
+"""A throttled loop works when triggered, and never for more than its share."""
 
 import itertools
 import threading
@@ -20,21 +20,21 @@ def gaps(throttle: Throttle, *, turns: int, work: float = 0.0, triggering: bool 
     return [later - earlier for earlier, later in itertools.pairwise(starts)]
 
 
-def test_unasked_it_works_once_an_interval() -> None:
+def test_untriggered_it_works_once_an_interval() -> None:
     assert all(gap >= 0.25 for gap in gaps(Throttle(lambda: 0.25, share=1.0), turns=2))
 
 
-def test_asked_it_works_at_once_but_at_most_ten_times_a_second() -> None:
+def test_triggered_it_works_at_once_but_at_most_ten_times_a_second() -> None:
     found = gaps(Throttle(lambda: 60.0, share=1.0), turns=3, triggering=True)
     assert all(MIN_INTERVAL_SECONDS * 0.99 <= gap < 10 for gap in found)
 
 
-def test_asked_all_the_time_it_keeps_to_its_share() -> None:
+def test_triggered_all_the_time_it_keeps_to_its_share() -> None:
     found = gaps(Throttle(lambda: 60.0, share=0.25), turns=2, work=0.1, triggering=True)
     assert all(gap >= 0.39 for gap in found)
 
 
-def test_what_is_asked_while_it_rests_is_not_forgotten() -> None:
+def test_a_trigger_during_its_rest_is_not_lost() -> None:
     throttle = Throttle(lambda: 60.0, share=0.5)
     turns = throttle.turns()
     next(turns)
@@ -45,7 +45,7 @@ def test_what_is_asked_while_it_rests_is_not_forgotten() -> None:
     throttle.stop()
 
 
-def test_the_interval_is_asked_for_each_time() -> None:
+def test_the_interval_is_read_at_every_turn() -> None:
     intervals = iter([0.3, 0.6, 0.0])
     first, second = gaps(Throttle(lambda: next(intervals), share=1.0), turns=2)
     assert first >= 0.3
