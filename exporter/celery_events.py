@@ -11,7 +11,7 @@ import orjson
 
 from exporter.exposition import finite
 from exporter.live_progress import LiveProgress, ProgressUpdate
-from ml_training.domain.messages import EVENT_PROGRESS
+from ml_training.domain.queue_names import EVENT_PROGRESS
 
 MAX_MESSAGE_BYTES = 4 << 20
 LAG_WINDOW_SECONDS = 60.0
