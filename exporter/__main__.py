@@ -1,85 +1,75 @@
 """The exporter's process: `python -m exporter` reads the settings, builds the parts, serves until SIGTERM."""
 
-import contextlib
-import ctypes
 import gc
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import ml_training
+from exporter.background_loop import BackgroundLoop, throttled_loop
 from exporter.broker import BrokerProbe, open_redis
-from exporter.collectors import queue, stored
-from exporter.collectors.api import Api
-from exporter.collectors.base import Collector, Observer
-from exporter.collectors.broker import broker
-from exporter.collectors.build import build
-from exporter.collectors.events import events
-from exporter.collectors.jobs import LIFETIME_SECONDS, Jobs
-from exporter.collectors.ledger import Ledger
-from exporter.collectors.models import Models
-from exporter.collectors.own_process import own_process
-from exporter.collectors.processes import Processes
-from exporter.events import EventLog
-from exporter.listener import Listener
-from exporter.live import LiveProgress
-from exporter.pace import Pace
-from exporter.painter import Painter
+from exporter.celery_events import EventConsumer
+from exporter.collectors.api import ApiCollector
+from exporter.collectors.broker import BrokerCollector
+from exporter.collectors.build import BuildCollector
+from exporter.collectors.events import EventsCollector
+from exporter.collectors.jobs import JobsCollector
+from exporter.collectors.ledger import LedgerCollector
+from exporter.collectors.models import ModelsCollector
+from exporter.collectors.own_process import OwnProcessCollector
+from exporter.collectors.processes import ProcessesCollector
+from exporter.collectors.queue import QueueCollector
+from exporter.collectors.storage import StorageCollector
+from exporter.event_listener import EventListener
+from exporter.http_server import HttpServer
+from exporter.live_progress import LiveProgress
+from exporter.page_builder import PageBuilder
 from exporter.routes import make_routes
-from exporter.server import Server
-from exporter.snapshot import Snapshots
+from exporter.snapshot import DatabaseSnapshot
+from exporter.throttle import Throttle
 from ml_training.db.engine import open_database
 from ml_training.logs import configure_logs, get_logger
+from ml_training.process.malloc import limit_arenas
 from ml_training.revision import code_revision
 from ml_training.settings import Settings, SettingsError, read_settings
 
 log = get_logger(__name__)
-# Together less than 30 % of a core, however many events ask for news.
+# Together less than 30 % of a core, however many events trigger a read.
 READ_SHARE = 0.2
-PAINT_SHARE = 0.1
-COUNT_SHARE = 0.003  # counting what is stored costs more the more there is
-PAINT_SECONDS = 1.25  # a read asks for a page of its own, so this is only for when reads hang
+BUILD_SHARE = 0.1
+BUILD_SECONDS = 1.25  # a read triggers a page of its own, so this is only for when reads hang
 PROBE_SECONDS = 1.0
-AWAY_SECONDS = 0.3  # how often who does not answer is asked
+RETRY_SECONDS = 0.3  # between two attempts while the database or the broker is away
 CONNECT_SECONDS = 2.0
 FIRST_READ_SECONDS = 2.5
 JOIN_SECONDS = 3.0
 POLL_SECONDS = 0.25
-M_ARENA_MAX = -8  # of malloc.h
-SWITCH_SECONDS = 0.0005  # a scrape waits for the interpreter lock at most so long while a page is being made
-
-
-class Loop(NamedTuple):
-    """A background thread: what it runs, and how it is told to end."""
-
-    name: str
-    run: Callable[[], None]
-    stop: Callable[[], None]
+MALLOC_ARENAS = 1  # a heap a thread costs 7 MB here, a tenth of the process
+SWITCH_SECONDS = 0.0005  # a scrape waits at most this long for the interpreter lock while a page is being built
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exporter:
     """The parts, wired; `start` once, `stop` once."""
 
-    snapshots: Snapshots
-    painter: Painter
+    snapshot: DatabaseSnapshot
+    page_builder: PageBuilder
     probe: BrokerProbe
-    event_log: EventLog
-    server: Server
-    loops: tuple[Loop, ...]
+    event_consumer: EventConsumer
+    server: HttpServer
+    loops: tuple[BackgroundLoop, ...]
     closers: tuple[Callable[[], None], ...]
     threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
-        """Start every loop, and the server last, so that the first page that it serves is a right one."""
+        """Start every loop, and the server last, so that the first page that it serves is a complete one."""
         for loop in self.loops:
-            self._run(loop.name, loop.run)
-        self.snapshots.attempted.wait(FIRST_READ_SECONDS)
-        self.painter.paint()
-        self._run("server", lambda: self.server.serve_forever(poll_interval=POLL_SECONDS))
+            self._start_thread(loop.name, loop.run)
+        self.snapshot.attempted.wait(FIRST_READ_SECONDS)
+        self.page_builder.build()
+        self._start_thread("server", lambda: self.server.serve_forever(poll_interval=POLL_SECONDS))
 
     def stop(self) -> None:
         """End everything; a loop that hangs in a dead connection is left behind, since it is a daemon."""
@@ -93,75 +83,58 @@ class Exporter:
         for close in self.closers:
             close()
 
-    def _run(self, name: str, body: Callable[[], None]) -> None:
-        thread = threading.Thread(target=body, name=name, daemon=True)
+    def _start_thread(self, name: str, run: Callable[[], None]) -> None:
+        thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
         self.threads.append(thread)
 
 
 def build_exporter(settings: Settings, *, revision: str) -> Exporter:
-    """All parts, wired; the port is bound, nothing else is opened. Raises OSError if the port cannot be had."""
+    """All parts, wired; the port is bound, nothing else is opened. Raises OSError if the port is not free."""
     database = open_database(settings.database, pool_size=1, timeout=CONNECT_SECONDS)
     redis = open_redis(settings.broker)
-    reads = Pace(lambda: settings.snapshot_seconds if snapshots.connected else AWAY_SECONDS, share=READ_SHARE)
-    paints = Pace(lambda: PAINT_SECONDS, share=PAINT_SHARE)
-    probes = Pace(lambda: PROBE_SECONDS if probe.connected else AWAY_SECONDS, share=READ_SHARE)
+    reads = Throttle(lambda: settings.snapshot_seconds if snapshot.connected else RETRY_SECONDS, share=READ_SHARE)
+    builds = Throttle(lambda: BUILD_SECONDS, share=BUILD_SHARE)
+    probes = Throttle(lambda: PROBE_SECONDS if probe.connected else RETRY_SECONDS, share=READ_SHARE)
 
-    live = LiveProgress()
-    jobs, processes, api = Jobs(live), Processes(), Api()
+    live_progress = LiveProgress()
+    event_consumer = EventConsumer(live_progress, on_change=reads.trigger, on_progress=builds.trigger)
+    listener = EventListener(redis, consume=event_consumer.consume, on_subscribed=reads.trigger)
+    probe = BrokerProbe(redis, on_change=builds.trigger)
     collectors = (
-        Collector("processes", processes.ask),
-        Collector("ledger", Ledger().ask),
-        Collector("queue", queue.ask),
-        Collector("jobs", jobs.ask, LIFETIME_SECONDS),
-        Collector("models", Models().ask),
-        Collector("stored", stored.ask, share=COUNT_SHARE),
-        Collector("api", api.ask),
+        ProcessesCollector(),
+        LedgerCollector(),
+        QueueCollector(),
+        JobsCollector(live_progress),
+        ModelsCollector(),
+        StorageCollector(),
+        ApiCollector(),
     )
-    snapshots = Snapshots(database, collectors, on_read=paints.ask)
-    event_log = EventLog(live, on_news=reads.ask, on_progress=paints.ask)
-    listener = Listener(redis, take=event_log.take, on_subscribed=reads.ask)
-    probe = BrokerProbe(redis, on_change=paints.ask)
-    observers = (
-        Observer("build", build(ml_training.__version__, revision)),
-        Observer("broker", broker(probe)),
-        Observer("events", events(event_log, listener)),
-        Observer("own_process", own_process()),
+    local_collectors = (
+        BuildCollector(ml_training.__version__, revision),
+        BrokerCollector(probe),
+        EventsCollector(event_consumer, listener),
+        OwnProcessCollector(),
     )
-    painter = Painter(snapshots, observers, dropped=lambda: jobs.dropped + processes.dropped + api.dropped)
+    snapshot = DatabaseSnapshot(database, collectors, on_read=builds.trigger)
+    page_builder = PageBuilder(
+        snapshot, local_collectors, dropped=lambda: sum(collector.dropped for collector in collectors)
+    )
+    routes = make_routes(snapshot, page_builder, probe)
     return Exporter(
-        snapshots=snapshots,
-        painter=painter,
+        snapshot=snapshot,
+        page_builder=page_builder,
         probe=probe,
-        event_log=event_log,
-        server=Server(settings.exporter_host, settings.exporter_port, make_routes(snapshots, painter, probe)),
+        event_consumer=event_consumer,
+        server=HttpServer(settings.exporter_host, settings.exporter_port, routes),
         loops=(
-            Loop("reads", paced(reads, snapshots.read), reads.stop),
-            Loop("probes", paced(probes, probe.look), probes.stop),
-            Loop("events", listener.run, listener.stop),
-            Loop("paints", paced(paints, painter.paint), paints.stop),
+            throttled_loop("reads", reads, snapshot.read),
+            throttled_loop("probes", probes, probe.check),
+            BackgroundLoop("events", listener.run, listener.stop),
+            throttled_loop("builds", builds, page_builder.build),
         ),
         closers=(redis.close, database.dispose),
     )
-
-
-def paced(pace: Pace, work: Callable[[], None]) -> Callable[[], None]:
-    """A thread's body: work at every turn of `pace`."""
-
-    def run() -> None:
-        for _ in pace.turns():
-            try:
-                work()
-            except Exception:  # the thread's edge: a loop that died would leave a page that looks alive
-                log.exception("loop_failed", work=getattr(work, "__qualname__", repr(work)))
-
-    return run
-
-
-def share_one_heap() -> None:
-    """Let all threads allocate from one heap: glibc's heap a thread costs 7 MB here, a tenth of the process."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library has other ways
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def main() -> int:
@@ -177,9 +150,9 @@ def main() -> int:
         sys.stderr.write(f"the exporter cannot start: {error}\n")
         return 1
     sys.setswitchinterval(SWITCH_SECONDS)
-    share_one_heap()
+    limit_arenas(MALLOC_ARENAS)
     exporter.start()
-    gc.freeze()  # what was imported stays: the collector need not look at it again
+    gc.freeze()  # what was imported stays: the garbage collector need not look at it again
     log.info("exporter_started", host=settings.exporter_host, port=exporter.server.port)
     stopped.wait()
     exporter.stop()

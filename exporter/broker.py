@@ -1,4 +1,4 @@
-"""The Redis side: an address that Celery understands, and a probe that asks once a second what waits there."""
+"""The connection to Redis, and a probe that asks it how many permits wait."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from ml_training.logs import get_logger
 
 log = get_logger(__name__)
 TIMEOUT_SECONDS = 1.0
-# kombu keeps one list a priority step; the service uses none of them, but a forged permit may lie in any.
+# kombu keeps one list a priority step; the service uses none of them, but a forged permit may be in any of them.
 PERMIT_LISTS = (QUEUE, *(f"{QUEUE}\x06\x16{step}" for step in (3, 6, 9)))
 
 
@@ -35,7 +35,7 @@ def events_pattern(client: Redis) -> str:
 
 
 def _redis_url(broker_url: str) -> str:
-    # Celery says redis+socket:///path?virtual_host=1 where redis-py says unix:///path?db=1.
+    # Celery's redis+socket:///path?virtual_host=1 is unix:///path?db=1 for redis-py.
     if broker_url.startswith("redis+socket://"):
         return broker_url.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=", 1)
     return broker_url
@@ -50,8 +50,8 @@ class BrokerProbe:
         self.connected = False
         self.permits: int | None = None
 
-    def look(self) -> None:
-        """Ask once; an outage is an answer too."""
+    def check(self) -> None:
+        """Ask once; an outage is recorded, not raised."""
         try:
             with self._client.pipeline(transaction=False) as pipeline:
                 for name in PERMIT_LISTS:

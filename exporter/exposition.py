@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from exporter.metrics import Metric
 
-Families = Mapping[Metric, bytes]  # whole lines of samples by family
+Families = Mapping[Metric, bytes]  # whole lines of samples, by family
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.:@/-]")
 LABEL_LENGTH = 128
@@ -21,7 +21,7 @@ def number(value: float) -> str:
 
 
 def finite(value: object) -> float | None:
-    """A number that a page can show; None for everything else, however large or strange."""
+    """A number that a page can show; None for every other value."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """Prometheus metric types; the words of a TYPE line."""
 
     GAUGE = "gauge"
@@ -17,7 +17,7 @@ class Metric:
     """One metric family; `name` as Prometheus stores it, so counters end in `_total`."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     help: str
     labels: tuple[str, ...] = ()
     unit: str = ""
@@ -25,19 +25,19 @@ class Metric:
     @property
     def family(self) -> str:
         """The family's name in OpenMetrics, where `_total` belongs to a counter's samples only."""
-        return self.name.removesuffix("_total") if self.kind is Kind.COUNTER else self.name
+        return self.name.removesuffix("_total") if self.kind is MetricKind.COUNTER else self.name
 
 
 def _gauge(name: str, text: str, *labels: str, unit: str = "") -> Metric:
-    return Metric(name, Kind.GAUGE, text, labels, unit)
+    return Metric(name, MetricKind.GAUGE, text, labels, unit)
 
 
 def _counter(name: str, text: str, *labels: str, unit: str = "") -> Metric:
-    return Metric(name, Kind.COUNTER, text, labels, unit)
+    return Metric(name, MetricKind.COUNTER, text, labels, unit)
 
 
 def _histogram(name: str, text: str, *labels: str) -> Metric:
-    return Metric(name, Kind.HISTOGRAM, text, labels, "seconds")
+    return Metric(name, MetricKind.HISTOGRAM, text, labels, "seconds")
 
 
 _JOB = ("job_id", "job_type", "model_type")
@@ -199,7 +199,8 @@ PYTHON_INFO = _gauge(
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))
 
-# What goes when the page is over its cap: first what repeats or refines other families, the client's own names last.
+# What is dropped first when the page has too many series: what repeats or refines other families; the names that
+# are fixed by contract come last.
 DROPPED_FIRST: tuple[Metric, ...] = (
     MODEL_SCORE,
     PROCESS_MEMORY,

@@ -1,4 +1,4 @@
-"""What the server answers: the page, and whether this process lives and has something to say."""
+"""The routes of the exporter: the metrics page and the two health checks."""
 
 import os
 import time
@@ -8,35 +8,39 @@ from typing import Any
 import orjson
 
 from exporter.broker import BrokerProbe
+from exporter.http_request import HttpRequest
+from exporter.http_server import HttpResponse, RouteHandler
 from exporter.negotiation import negotiate
-from exporter.painter import Painter
-from exporter.protocol import Request
-from exporter.server import Handler, Response
-from exporter.snapshot import Snapshots
+from exporter.page_builder import PageBuilder
+from exporter.snapshot import DatabaseSnapshot
 
-FRESH_SECONDS = 60.0
-PAINTED_SECONDS = 10.0
+SNAPSHOT_FRESH_SECONDS = 60.0
+PAGE_FRESH_SECONDS = 10.0
 
 
-def make_routes(snapshots: Snapshots, painter: Painter, probe: BrokerProbe) -> dict[str, Handler]:
+def make_routes(snapshot: DatabaseSnapshot, builder: PageBuilder, probe: BrokerProbe) -> dict[str, RouteHandler]:
     """Every route of the exporter, by path."""
 
-    def page(request: Request) -> Response:
+    def page(request: HttpRequest) -> HttpResponse:
         headers = request.headers
         variant = negotiate(headers.get("accept", ""), headers.get("accept-encoding", ""))
         extra = {"Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
         if variant.gzip:
             extra["Content-Encoding"] = "gzip"
-        return Response(painter.body(variant), variant.format.value, headers=extra)
+        return HttpResponse(builder.body(variant), variant.format.value, headers=extra)
 
-    def live(_request: Request) -> Response:
+    def live(_request: HttpRequest) -> HttpResponse:
         return _json({"status": "ok", "pid": os.getpid()}, ok=True)
 
-    def ready(_request: Request) -> Response:
+    def ready(_request: HttpRequest) -> HttpResponse:
         parts: dict[str, dict[str, Any]] = {
-            "database": {"ok": snapshots.connected, "required": True},
-            "snapshot": {"ok": snapshots.age < FRESH_SECONDS, "required": True, "age_seconds": round(snapshots.age, 3)},
-            "page": {"ok": time.monotonic() - painter.painted_at < PAINTED_SECONDS, "required": True},
+            "database": {"ok": snapshot.connected, "required": True},
+            "snapshot": {
+                "ok": snapshot.age < SNAPSHOT_FRESH_SECONDS,
+                "required": True,
+                "age_seconds": round(snapshot.age, 3),
+            },
+            "page": {"ok": time.monotonic() - builder.built_at < PAGE_FRESH_SECONDS, "required": True},
             "broker": {"ok": probe.connected, "required": False},  # every number but the live ones is from the database
         }
         ok = all(part["ok"] for part in parts.values() if part["required"])
@@ -45,6 +49,6 @@ def make_routes(snapshots: Snapshots, painter: Painter, probe: BrokerProbe) -> d
     return {"/metrics": page, "/health/live": live, "/health/ready": ready}
 
 
-def _json(document: dict[str, Any], *, ok: bool) -> Response:
+def _json(document: dict[str, Any], *, ok: bool) -> HttpResponse:
     status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
-    return Response(orjson.dumps(document), "application/json", status, {"Cache-Control": "no-store"})
+    return HttpResponse(orjson.dumps(document), "application/json", status, {"Cache-Control": "no-store"})

@@ -1,1 +1,1 @@
-"""What the page is made of: one question a file, listed in `exporter.__main__`."""
+"""What the page is made of: one collector a file, all of them listed in `exporter.__main__`."""

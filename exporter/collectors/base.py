@@ -1,35 +1,47 @@
-"""What a collector is: a question to the database, whose answer can be shown again at any later moment."""
+"""The shape of a collector; a file of this package ends in one class that has it."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
 
 from exporter.exposition import Families
 from ml_training.db.stats import Stats
 
-Show = Callable[[float], Families]
-"""The families at a moment, Unix seconds by the database's clock; pure, so that ages go on while it is away."""
+Render = Callable[[float], Families]
+"""Renders what was collected for a moment, Unix seconds by the database's clock.
+
+It asks nobody, so that ages keep growing on the page while the database is away.
+"""
 
 
-class Collector(NamedTuple):
-    """A question to the database; `lifetime` seconds after an answer it is too old to be shown.
-
-    `share` is the part of the time that asking may take: a question that took 0.1 s is due again 0.1 s / share later.
-    """
+class Collector(ABC):
+    """Reads the database, in two steps: `collect` asks, and what it returns renders the answer any number of times."""
 
     name: str
-    ask: Callable[[Stats], Show]
+    """The `collector` label of `ml_exporter_collector_success`."""
     lifetime: float = math.inf
+    """Seconds after which an answer is too old to be rendered."""
     share: float = 1.0
+    """The part of the time that `collect` may take: after 0.1 s it is due again 0.1 s / share later."""
+    dropped: int = 0
+    """Series left out because there were too many, summed over snapshots."""
+
+    @abstractmethod
+    def collect(self, stats: Stats) -> Render:
+        """Ask the database."""
 
 
-class Observer(NamedTuple):
-    """Something that this process knows without asking."""
+class LocalCollector(ABC):
+    """Knows its numbers without the database, so it has nothing to ask and only renders."""
 
     name: str
-    show: Show
+    """The `collector` label of `ml_exporter_collector_success`."""
+
+    @abstractmethod
+    def render(self, now: float) -> Families:
+        """The families at this moment, Unix seconds by the database's clock."""
 
 
-def always(families: Families) -> Show:
-    """Families that do not change with time."""
+def always(families: Families) -> Render:
+    """Render families that do not change with time."""
     return lambda _now: families

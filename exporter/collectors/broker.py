@@ -2,19 +2,22 @@
 
 from exporter import metrics
 from exporter.broker import BrokerProbe
-from exporter.collectors.base import Show
+from exporter.collectors.base import LocalCollector
 from exporter.exposition import Families, sample
 
 PERMITS = ("permits",)
 
 
-def broker(probe: BrokerProbe) -> Show:
+class BrokerCollector(LocalCollector):
     """What the probe saw last; the depth is absent, not 0, while the broker is away."""
 
-    def show(_now: float) -> Families:
-        return {
-            metrics.BROKER_CONNECTED: sample(metrics.BROKER_CONNECTED, (), int(probe.connected)),
-            metrics.QUEUE_DEPTH: sample(metrics.QUEUE_DEPTH, PERMITS, probe.permits),
-        }
+    name = "broker"
 
-    return show
+    def __init__(self, probe: BrokerProbe) -> None:
+        self._probe = probe
+
+    def render(self, now: float) -> Families:
+        return {
+            metrics.BROKER_CONNECTED: sample(metrics.BROKER_CONNECTED, (), int(self._probe.connected)),
+            metrics.QUEUE_DEPTH: sample(metrics.QUEUE_DEPTH, PERMITS, self._probe.permits),
+        }

@@ -1,26 +1,27 @@
 """One job: status, progress, duration and sizes of the jobs that matter now, at most 2,000."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from exporter import metrics
-from exporter.collectors.base import Show
+from exporter.collectors.base import Collector, Render
 from exporter.exposition import Families, finite, number
-from exporter.live import LiveProgress
+from exporter.live_progress import LiveProgress
 from exporter.metrics import Metric
 from ml_training.db.stats import JobRow, Stats
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.states import STATUS_CODES, JobStatus
 
-MOST_JOBS = 2_000
+MAX_JOBS = 2_000
 FINISHED_SECONDS = 15 * 60.0
-LIFETIME_SECONDS = 60.0
+LIFETIME_SECONDS = 60.0  # a job that may have ended since then leaves the page
 MODEL_LABELS = frozenset({*ModelType, "mixed", "none"})
 
 
-class _Block(NamedTuple):
+class _JobLines(NamedTuple):
     """The lines of one job, in the order of FAMILIES; empty where it has none.
 
-    Of a job that moves, the first two lack what changes with time: their value.
+    The first two lines of a job under way lack their value, because it changes with time.
     """
 
     progress: str
@@ -41,52 +42,26 @@ FAMILIES: tuple[Metric, ...] = (
 )
 
 
-class Jobs:
-    """Keeps the lines of each job whose row has not changed; each time only progress and duration are written."""
-
-    def __init__(self, live: LiveProgress) -> None:
-        self._live = live
-        self._kept: dict[int, tuple[JobRow, _Block]] = {}
-        self.dropped = 0
-        """Series left out because there were too many jobs, summed over snapshots."""
-
-    def ask(self, stats: Stats) -> Show:
-        """The jobs that matter most."""
-        page = stats.jobs(limit=MOST_JOBS, finished_within=FINISHED_SECONDS)
-        self._live.snapshot(row for row in page.jobs if row.status == JobStatus.RUNNING)
-        self.dropped += page.hidden * len(FAMILIES)
-        self._kept = {row.id: self._keep(row) for row in page.jobs}
-        moving = [kept for kept in self._kept.values() if _moves(kept[0])]
-        still = [block for row, block in self._kept.values() if not _moves(row)]
-        blocks = [*(block for _, block in moving), *still]
-        rest = _Block(*("".join([block[at] for block in (still if at < 2 else blocks)]) for at in range(len(FAMILIES))))
-
-        def show(now: float) -> Families:
-            progress = "".join([f"{block.progress} {_percent(row, self._live.of(row))}\n" for row, block in moving])
-            duration = "".join([f"{block.duration} {_duration(row, now)}\n" for row, block in moving])
-            shown = rest._replace(progress=progress + rest.progress, duration=duration + rest.duration)
-            return {metric: lines.encode() for metric, lines in zip(FAMILIES, shown, strict=True)}
-
-        return show
-
-    def _keep(self, row: JobRow) -> tuple[JobRow, _Block]:
-        kept = self._kept.get(row.id)
-        return kept if kept is not None and kept[0] == row else (row, _render(row))
+def _fixed(under_way: Sequence[tuple[JobRow, _JobLines]], others: Sequence[_JobLines]) -> _JobLines:
+    """The lines of all jobs that do not change with time, joined for each family."""
+    every = [*(lines for _, lines in under_way), *others]
+    joined = ["".join([lines[at] for lines in (others if at < 2 else every)]) for at in range(len(FAMILIES))]
+    return _JobLines(*joined)
 
 
-def _moves(row: JobRow) -> bool:
+def _is_under_way(row: JobRow) -> bool:
     return row.started_at is not None and row.finished_at is None
 
 
-def _render(row: JobRow) -> _Block:
+def _lines_of(row: JobRow) -> _JobLines:
     short = f'job_id="{row.id}",job_type="{row.job_type}"'
     model_type = row.model_type if row.model_type in MODEL_LABELS else "other"
     long = f'{short},model_type="{model_type}"'
     progress, duration = (f"{metric.name}{{{long}}}" for metric in (metrics.JOB_PROGRESS, metrics.JOB_DURATION))
-    if not _moves(row):
+    if not _is_under_way(row):
         progress = f"{progress} {_percent(row, row.progress)}\n"
         duration = "" if row.started_at is None else f"{duration} {_duration(row, 0.0)}\n"
-    return _Block(
+    return _JobLines(
         progress,
         duration,
         _line(metrics.JOB_ETA, long, row.eta_seconds if row.status == JobStatus.RUNNING else None),
@@ -109,3 +84,35 @@ def _duration(row: JobRow, now: float) -> str:
 
 def _line(metric: Metric, labels: str, value: float | None) -> str:
     return "" if value is None or finite(value) is None else f"{metric.name}{{{labels}}} {number(value)}\n"
+
+
+class JobsCollector(Collector):
+    """Keeps the lines of each job whose row has not changed; each page writes progress and duration only."""
+
+    name = "jobs"
+    lifetime = LIFETIME_SECONDS
+
+    def __init__(self, live_progress: LiveProgress) -> None:
+        self._live_progress = live_progress
+        self._known: dict[int, tuple[JobRow, _JobLines]] = {}
+
+    def collect(self, stats: Stats) -> Render:
+        page = stats.jobs(limit=MAX_JOBS, finished_within=FINISHED_SECONDS)
+        self._live_progress.follow(row for row in page.jobs if row.status == JobStatus.RUNNING)
+        self.dropped += page.hidden * len(FAMILIES)
+        self._known = {row.id: self._with_lines(row) for row in page.jobs}
+        under_way = [(row, lines) for row, lines in self._known.values() if _is_under_way(row)]
+        fixed = _fixed(under_way, [lines for row, lines in self._known.values() if not _is_under_way(row)])
+
+        def render(now: float) -> Families:
+            of = self._live_progress.of
+            progress = "".join([f"{lines.progress} {_percent(row, of(row))}\n" for row, lines in under_way])
+            duration = "".join([f"{lines.duration} {_duration(row, now)}\n" for row, lines in under_way])
+            texts = fixed._replace(progress=progress + fixed.progress, duration=duration + fixed.duration)
+            return {metric: text.encode() for metric, text in zip(FAMILIES, texts, strict=True)}
+
+        return render
+
+    def _with_lines(self, row: JobRow) -> tuple[JobRow, _JobLines]:
+        known = self._known.get(row.id)
+        return known if known is not None and known[0] == row else (row, _lines_of(row))

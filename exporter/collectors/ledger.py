@@ -1,10 +1,10 @@
-"""How many jobs ended, how long they took and waited, what was lost: the ledger, which never falls."""
+"""How many jobs ended, how long they waited and ran, what was lost: from the ledger, whose sums never fall."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from exporter import metrics
-from exporter.collectors.base import Show, always
+from exporter.collectors.base import Collector, Render, always
 from exporter.exposition import Families, histogram, samples
 from exporter.metrics import Metric
 from ml_training.db.stats import LedgerTotal, Stats
@@ -15,23 +15,51 @@ from ml_training.domain.specs import JobType
 from ml_training.domain.states import JobStatus
 
 OTHER = "other"
-SUM_DIGITS = 6  # microseconds: what lies below is the order of the addition, and differs from one exporter to the next
+SUM_DIGITS = (
+    6  # microseconds: below that, the sum depends on the order of the addition, which differs between exporters
+)
 
 
-class Ledger:
-    """Counters and histograms; remembers their last sums, because the last bit of a sum depends on its order."""
+def _jobs(ended: Iterable[LedgerTotal]) -> bytes:
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in ended:
+        counts[row.job_type, row.label] += row.n
+    terminal = [status for status in JobStatus if status.is_terminal]
+    return samples(metrics.JOBS, [((a, b), counts[a, b]) for a in JobType for b in terminal])
+
+
+def _lost(rows: Iterable[LedgerTotal]) -> bytes:
+    counts: Counter[str] = Counter(dict.fromkeys([reason for reason in EndReason if reason.is_charged], 0))
+    for row in rows:
+        counts[row.label if row.label in counts else OTHER] += row.n
+    return samples(metrics.ATTEMPTS_LOST, [((reason,), count) for reason, count in counts.items()])
+
+
+def _by_model(rows: Sequence[LedgerTotal]) -> list[tuple[str, list[LedgerTotal]]]:
+    groups: dict[str, list[LedgerTotal]] = {name: [] for name in ModelType}
+    for row in rows:
+        groups.setdefault(row.model_type if row.model_type in groups else OTHER, []).append(row)
+    return list(groups.items())
+
+
+class LedgerCollector(Collector):
+    """Counters and histograms; a combination that never happened starts at 0.
+
+    Remembers the last sums, because the last bit of a sum depends on the order of the addition.
+    """
+
+    name = "ledger"
 
     def __init__(self) -> None:
         self._sums: dict[tuple[Metric, str], tuple[int, float]] = {}
         self._rows: tuple[LedgerTotal, ...] | None = None
-        self._show: Show = always({})
+        self._render: Render = always({})
 
-    def ask(self, stats: Stats) -> Show:
-        """Every counter of the ledger; a combination that never happened starts at 0."""
+    def collect(self, stats: Stats) -> Render:
         rows = stats.ledger()
         if rows != self._rows:
-            self._rows, self._show = rows, always(self._families(rows))
-        return self._show
+            self._rows, self._render = rows, always(self._families(rows))
+        return self._render
 
     def _families(self, rows: Sequence[LedgerTotal]) -> Families:
         ended = [row for row in rows if row.kind == "terminal"]
@@ -80,25 +108,3 @@ class Ledger:
             total = max(total, before[1])
         self._sums[metric, label] = (count, total)
         return total
-
-
-def _jobs(ended: Iterable[LedgerTotal]) -> bytes:
-    counts: Counter[tuple[str, str]] = Counter()
-    for row in ended:
-        counts[row.job_type, row.label] += row.n
-    terminal = [status for status in JobStatus if status.is_terminal]
-    return samples(metrics.JOBS, [((a, b), counts[a, b]) for a in JobType for b in terminal])
-
-
-def _lost(rows: Iterable[LedgerTotal]) -> bytes:
-    counts: Counter[str] = Counter(dict.fromkeys([reason for reason in EndReason if reason.is_charged], 0))
-    for row in rows:
-        counts[row.label if row.label in counts else OTHER] += row.n
-    return samples(metrics.ATTEMPTS_LOST, [((reason,), count) for reason, count in counts.items()])
-
-
-def _by_model(rows: Sequence[LedgerTotal]) -> list[tuple[str, list[LedgerTotal]]]:
-    groups: dict[str, list[LedgerTotal]] = {name: [] for name in ModelType}
-    for row in rows:
-        groups.setdefault(row.model_type if row.model_type in groups else OTHER, []).append(row)
-    return list(groups.items())

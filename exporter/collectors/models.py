@@ -1,50 +1,25 @@
-"""How good the models are: accuracies of the newest 200 and of 200 older ones with an alias, every score of 100."""
+"""How good the models are: accuracies of the newest 200 and of 200 older ones with an alias, all scores of 100."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from exporter import metrics
-from exporter.collectors.base import Show, always
+from exporter.collectors.base import Collector, Render, always
 from exporter.exposition import Families, finite, sample, samples
 from ml_training.db.stats import ModelRow, Stats
 from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
-MOST_NEWEST = 200
-MOST_ALIASED = 200
-MOST_SCORED = 100
+MAX_NEWEST = 200
+MAX_ALIASED = 200
+MAX_SCORED = 100
 SPLITS = ("train", "held_out")
 SCORES = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS)
 
 
-class Models:
-    """Keeps the lines of what cannot change: the scores of a training."""
-
-    def __init__(self) -> None:
-        self._shown: tuple[ModelRow, ...] = ()
-        self._scores: dict[int, bytes] = {}
-        self._show = always(_families((), b""))
-
-    def ask(self, stats: Stats) -> Show:
-        """The models to show, newest first; a regression model has no accuracy."""
-        shown = stats.shown_models(newest=MOST_NEWEST, aliased=MOST_ALIASED)
-        if shown != self._shown:
-            self._read_scores(stats, _scored(shown))
-            self._show = always(_families(shown, b"".join(self._scores.values())))
-            self._shown = shown
-        return self._show
-
-    def _read_scores(self, stats: Stats, ids: list[int]) -> None:
-        found = stats.scores_of([model_id for model_id in ids if model_id not in self._scores])
-        self._scores = {
-            model_id: _score_lines(model_id, found[model_id]) if model_id in found else self._scores[model_id]
-            for model_id in ids
-        }
-
-
 def _scored(shown: tuple[ModelRow, ...]) -> list[int]:
-    """Whose scores are shown: older ones have an alias, so they are in use; they take half of the places at most."""
-    older = shown[MOST_NEWEST:][: MOST_SCORED // 2]
-    return [row.id for row in (*shown[: MOST_SCORED - len(older)], *older)]
+    """The models whose scores are shown; the older ones have an alias, so they are in use, and get at most half."""
+    older = shown[MAX_NEWEST:][: MAX_SCORED // 2]
+    return [row.id for row in (*shown[: MAX_SCORED - len(older)], *older)]
 
 
 def _families(shown: tuple[ModelRow, ...], scores: bytes) -> Families:
@@ -69,3 +44,32 @@ def _score_lines(model_id: int, scores: object) -> bytes:
 def _part(scores: object, split: str) -> Mapping[str, Any]:
     part = scores.get(split) if isinstance(scores, dict) else None
     return part if isinstance(part, dict) else {}
+
+
+class ModelsCollector(Collector):
+    """Accuracies and scores, newest model first; keeps the lines of what cannot change: the scores of a training.
+
+    A regression model has no accuracy.
+    """
+
+    name = "models"
+
+    def __init__(self) -> None:
+        self._shown: tuple[ModelRow, ...] = ()
+        self._scores: dict[int, bytes] = {}
+        self._render = always(_families((), b""))
+
+    def collect(self, stats: Stats) -> Render:
+        shown = stats.shown_models(newest=MAX_NEWEST, aliased=MAX_ALIASED)
+        if shown != self._shown:
+            self._read_scores(stats, _scored(shown))
+            self._render = always(_families(shown, b"".join(self._scores.values())))
+            self._shown = shown
+        return self._render
+
+    def _read_scores(self, stats: Stats, ids: list[int]) -> None:
+        found = stats.scores_of([model_id for model_id in ids if model_id not in self._scores])
+        self._scores = {
+            model_id: _score_lines(model_id, found[model_id]) if model_id in found else self._scores[model_id]
+            for model_id in ids
+        }

@@ -11,7 +11,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from exporter import metrics
-from exporter.collectors.base import Show
+from exporter.collectors.base import LocalCollector
 from exporter.exposition import Families, sample, samples
 from exporter.metrics import Metric
 
@@ -28,17 +28,6 @@ _LIBRARY: tuple[Metric, ...] = (
     metrics.PYTHON_INFO,
 )
 _BY_NAME = {metric.name: metric for metric in _LIBRARY}
-
-
-def own_process(proc: Path = Path("/proc")) -> Show:
-    """What the library's collectors say; psutil says the same of the process where there is no /proc (macOS)."""
-    registry = CollectorRegistry()
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    if not (proc / "self" / "stat").exists():
-        return lambda _now: {**_from_library(registry), **_from_psutil()}
-    ProcessCollector(proc=str(proc), registry=registry)
-    return lambda _now: _from_library(registry)
 
 
 def _from_library(registry: CollectorRegistry) -> Families:
@@ -66,3 +55,21 @@ def _from_psutil() -> Families:
             (metrics.PROCESS_MAX_FDS, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         )
     return {metric: samples(metric, [((), value)]) for metric, value in values}
+
+
+class OwnProcessCollector(LocalCollector):
+    """What prometheus_client's collectors say of this process; psutil replaces them where there is no /proc (macOS)."""
+
+    name = "own_process"
+
+    def __init__(self, proc: Path = Path("/proc")) -> None:
+        self._registry = CollectorRegistry()
+        PlatformCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._has_proc = (proc / "self" / "stat").exists()
+        if self._has_proc:
+            ProcessCollector(proc=str(proc), registry=self._registry)
+
+    def render(self, now: float) -> Families:
+        found = _from_library(self._registry)
+        return found if self._has_proc else {**found, **_from_psutil()}

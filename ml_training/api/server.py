@@ -12,12 +12,13 @@ from gunicorn.glogging import Logger
 from ml_training.api.app import create_app
 from ml_training.api.beat import make_heartbeat
 from ml_training.api.context import Master
-from ml_training.api.memory import limit_arenas
 from ml_training.api.worker import ApiWorker
+from ml_training.process.malloc import limit_arenas
 from ml_training.settings import Settings
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a RAM disk: gunicorn's liveness file must not wait for a disk
 GRACEFUL_SECONDS = 10
+MALLOC_ARENAS = 2  # with a heap a thread, eight threads held 15 MB more after 1,000 requests
 
 
 class RootLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
@@ -47,7 +48,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
 
     def load(self) -> Flask:
         """The app of one worker process."""
-        limit_arenas()
+        limit_arenas(MALLOC_ARENAS)
         return create_app(self._settings, master=self._master, is_draining=self._is_draining)
 
     def _after_start(self, worker: ApiWorker) -> None:

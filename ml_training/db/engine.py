@@ -34,13 +34,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; on SQLite it takes the write lock at its start."""
-        with _outages(), self._writer.begin() as connection:
+        with outages(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads one consistent snapshot."""
-        with _outages(), self._reader.begin() as connection:
+        with outages(), self._reader.begin() as connection:
             yield connection
 
     def ping(self) -> None:
@@ -112,7 +112,8 @@ def _open_postgresql(url: str, pool_size: int, timeout: float) -> Database:
 
 
 @contextmanager
-def _outages() -> Iterator[None]:
+def outages() -> Iterator[None]:
+    """Raise an outage of the database as `Unavailable`; every other error passes."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from ml_training.db.clock import db_now
-from ml_training.db.engine import Database
+from ml_training.db.engine import Database, outages
 from ml_training.db.tables import datasets, heartbeats, jobs, ledger, ledger_totals, model_aliases, models
 
 LIVE = ("RUNNING", "PENDING")
@@ -245,7 +245,8 @@ class Stats:
         return self._heartbeats[within, limit]
 
     def _ask(self, statement: Executable, **values: float) -> Sequence[Any]:
-        return self._connection.execute(statement, values).all()
+        with outages():
+            return self._connection.execute(statement, values).all()
 
 
 @contextmanager

@@ -9,8 +9,8 @@ import pytest
 from celery import Celery
 
 from exporter.broker import open_redis
-from exporter.events import decode
-from exporter.listener import Listener
+from exporter.celery_events import decode
+from exporter.event_listener import EventListener
 from ml_training.queue.celery_app import make_celery
 from tests.support.eventually import eventually
 
@@ -43,7 +43,7 @@ def ours(broker_url: str) -> Iterator[list[dict[str, Any]]]:
         events.extend(event for message in messages for event in decode(message))
 
     client = open_redis(broker_url)
-    listener = Listener(client, take=take, on_subscribed=subscribed.set)
+    listener = EventListener(client, consume=take, on_subscribed=subscribed.set)
     thread = threading.Thread(target=listener.run)
     thread.start()
     assert subscribed.wait(10)
@@ -70,11 +70,11 @@ def celerys(app: Celery) -> Iterator[list[dict[str, Any]]]:
             thread.join(10)
 
 
-def told(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The events of the test, without what Celery's receiver adds or shifts for itself."""
-    own = {"local_received", "clock", "timestamp"}
+def comparable(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events of the test, without the fields that Celery's receiver adds or changes."""
+    receivers = {"local_received", "clock", "timestamp"}
     return [
-        {key: value for key, value in event.items() if key not in own}
+        {key: value for key, value in event.items() if key not in receivers}
         for event in tuple(events)
         if event.get("uuid") == FIELDS["uuid"]
     ]
@@ -89,9 +89,11 @@ def test_both_readers_take_the_same_events(app: Celery, broker_url: str, batched
             for kind in TYPES:
                 dispatcher.send(kind, **FIELDS)
             dispatcher.flush()
-        eventually(lambda: len(told(mine)) == len(told(theirs)) == len(TYPES), within=20, what="both took them all")
-    assert told(mine) == told(theirs)
-    assert sorted(event["type"] for event in told(mine)) == sorted(TYPES)
+        eventually(
+            lambda: len(comparable(mine)) == len(comparable(theirs)) == len(TYPES), within=20, what="both took them all"
+        )
+    assert comparable(mine) == comparable(theirs)
+    assert sorted(event["type"] for event in comparable(mine)) == sorted(TYPES)
     assert all(isinstance(event["timestamp"], float) for event in mine)
 
 

@@ -12,19 +12,19 @@ import pytest
 import redis
 
 from exporter.__main__ import build_exporter
-from exporter.page import Format, Page, Variant
+from exporter.metrics_page import MetricsPage, PageFormat, PageVariant
 from ml_training.db.engine import Database
 from ml_training.domain.queue_names import QUEUE
 from ml_training.local.ports import free_port
 from ml_training.settings import Settings
+from tests.support.event_messages import event_message
 from tests.support.exporter import Series
 from tests.support.promtool import find_promtool
 from tests.support.scenario import open_scenario, tell
-from tests.unit.exporter.test_exporter_events import message
 
 GOLDEN = Path(__file__).with_name("metrics.txt")
 ALLOWED = Path(__file__).with_name("promtool_allow.txt")
-UPDATE = "UPDATE_GOLDEN"  # set it to write the file anew, then read the difference
+UPDATE = "UPDATE_GOLDEN"  # set it to write the file again, then read the difference
 THIS_MACHINE = re.compile(
     r"^((?:process_|python_|ml_exporter_collector_duration_|ml_exporter_snapshot_age_)[^ ]*) [^ ]+$", re.MULTILINE
 )
@@ -32,7 +32,7 @@ THIS_PYTHON = re.compile(r'(?<=[{,])(python|version|implementation|major|minor|p
 
 
 @pytest.fixture
-def page(database: Database, database_url: str, broker_url: str) -> Page:
+def page(database: Database, database_url: str, broker_url: str) -> MetricsPage:
     """The page of the story at its own moment."""
     story = open_scenario(database)
     tell(story)
@@ -41,11 +41,11 @@ def page(database: Database, database_url: str, broker_url: str) -> Page:
     settings = Settings(database_url=database_url, broker_url=broker_url, exporter_port=free_port())
     exporter = build_exporter(settings, revision="0123abc")
     try:
-        exporter.snapshots.read()
-        exporter.probe.look()
+        exporter.snapshot.read()
+        exporter.probe.check()
         now = time.time()
-        exporter.event_log.take([message({"type": "task-started", "timestamp": now - 0.25})], now)
-        return Page(exporter.painter.families(story.base))
+        exporter.event_consumer.consume([event_message({"type": "task-started", "timestamp": now - 0.25})], now)
+        return MetricsPage(exporter.page_builder.families(story.base))
     finally:
         exporter.stop()
 
@@ -54,11 +54,11 @@ def masked(text: str) -> str:
     return THIS_PYTHON.sub(r'\1="*"', THIS_MACHINE.sub(r"\1 *", text))
 
 
-def text_of(page: Page) -> str:
-    return page.body(Variant(Format.TEXT, gzip=False)).decode()
+def text_of(page: MetricsPage) -> str:
+    return page.body(PageVariant(PageFormat.TEXT, gzip=False)).decode()
 
 
-def test_the_page_of_the_story_is_the_golden_file(page: Page) -> None:
+def test_the_page_of_the_story_is_the_golden_file(page: MetricsPage) -> None:
     found = masked(text_of(page))
     if os.environ.get(UPDATE):
         GOLDEN.write_text(found, encoding="utf-8")
@@ -69,13 +69,13 @@ def test_the_page_of_the_story_is_the_golden_file(page: Page) -> None:
     assert not difference, f"the page changed; if that is meant, run once with {UPDATE}=1:\n{difference}"
 
 
-def test_both_formats_read_strictly_and_hold_the_same_series(page: Page) -> None:
+def test_both_formats_read_strictly_and_hold_the_same_series(page: MetricsPage) -> None:
     text = Series(text_of(page))
-    openmetrics = Series(page.body(Variant(Format.OPENMETRICS, gzip=False)).decode(), openmetrics=True)
+    openmetrics = Series(page.body(PageVariant(PageFormat.OPENMETRICS, gzip=False)).decode(), openmetrics=True)
     assert len(text) == len(openmetrics) > 200
 
 
-def test_promtool_finds_only_the_clients_three_names(page: Page) -> None:
+def test_promtool_finds_only_the_clients_three_names(page: MetricsPage) -> None:
     assert findings(text_of(page)) == sorted(ALLOWED.read_text(encoding="utf-8").splitlines())
 
 

@@ -1,16 +1,18 @@
-"""A whole exporter over a real database: what happens to jobs is on the page, exactly, whatever else happens."""
+"""A whole exporter over a real database: the page shows exactly what happens to jobs."""
 
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, text
 
-from exporter.collectors.jobs import FAMILIES, MOST_JOBS
+from exporter.collectors.jobs import FAMILIES, MAX_JOBS
 from ml_training.db import jobs as job_rows
 from ml_training.db import ledger
 from ml_training.db.engine import Database
@@ -19,6 +21,25 @@ from ml_training.local.ports import free_port
 from tests.support.eventually import eventually
 from tests.support.exporter import DEAD_BROKER, OPENMETRICS, ExporterClient, Series, running_exporter
 from tests.support.scenario import open_scenario, tell
+
+COMMAND = [sys.executable, "-m", "exporter"]
+COUNTERS = (
+    "ml_jobs_total",
+    "ml_jobs_duration_seconds_bucket",
+    "ml_jobs_duration_seconds_sum",
+    "ml_jobs_duration_seconds_count",
+    "ml_queue_wait_seconds_bucket",
+    "ml_queue_wait_seconds_sum",
+    "ml_job_attempts_lost_total",
+    "ml_stale_writes_refused_total",
+    "ml_training_rows_total",
+    "ml_training_seconds_total",
+)
+
+
+@pytest.fixture
+def new_sqlite_url(new_sqlite: Callable[[], str]) -> str:
+    return new_sqlite()
 
 
 @pytest.fixture
@@ -108,24 +129,19 @@ def test_hostile_names_in_the_database_do_not_break_the_page(exporter: ExporterC
 def test_too_many_jobs_are_cut_running_ones_first_and_counted(database_url: str, database: Database) -> None:
     story = open_scenario(database)
     running = str(story.job(created=1.0))
-    waiting = {
-        "job_type": "TEST", "model_type": "ridge", "status": "PENDING", "spec": {}, "priority": 5, "attempt": 0,
-        "cancel_requested": False, "max_runtime_seconds": 1.0, "runtime_seconds": 0.0, "progress": 0.0,
-        "progress_message": "", "phases_count": 0,
-    }  # fmt: skip
-    many = [{**waiting, "created_at": story.base - n, "run_after": story.base} for n in range(2, MOST_JOBS + 502)]
+    many = [_pending_job(created_at=story.base - n, run_after=story.base) for n in range(2, MAX_JOBS + 502)]
     with database.write() as connection:
         connection.execute(insert(jobs), many)
     story.start(int(running), ago=0.0)
     with running_exporter(database_url) as exporter:
         page = exporter.series()
-        assert len(page.all("ml_job_status")) == MOST_JOBS
+        assert len(page.all("ml_job_status")) == MAX_JOBS
         assert page.value("ml_job_status", job_id=running) == 2
-        assert page.value("ml_jobs_current", job_type="TEST", status="PENDING") == MOST_JOBS + 500
+        assert page.value("ml_jobs_current", job_type="TEST", status="PENDING") == MAX_JOBS + 500
         assert page["ml_exporter_series_dropped_total"] % (501 * len(FAMILIES)) == 0
         assert page["ml_exporter_series_dropped_total"] > 0
         assert len(page) < 15_000
-        oldest = {str(n) for n in range(MOST_JOBS + 501 - (MOST_JOBS - 1) + 1, MOST_JOBS + 502)}
+        oldest = {str(n) for n in range(MAX_JOBS + 501 - (MAX_JOBS - 1) + 1, MAX_JOBS + 502)}
         assert page.labels("ml_job_status", "job_id") == {running} | oldest
 
 
@@ -134,8 +150,11 @@ def test_the_health_routes_say_who_answers_and_what_is_missing(exporter: Exporte
     status, ready = exporter.json("/health/ready")
     assert (status, ready["status"], ready["pid"]) == (200, "ready", os.getpid())
     assert {name: part["ok"] for name, part in ready["parts"].items()} == {
-        "database": True, "snapshot": True, "page": True, "broker": False,
-    }  # fmt: skip
+        "database": True,
+        "snapshot": True,
+        "page": True,
+        "broker": False,
+    }
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -148,34 +167,41 @@ def test_the_process_starts_answers_and_ends_in_order(new_sqlite_url: str, tmp_p
 
 
 def test_a_taken_port_ends_the_process_with_a_line_that_says_so(exporter: ExporterClient, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "exporter"],
-        env=_environment("", tmp_path, exporter.port), capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    environment = _environment("", tmp_path, exporter.port)
+    done = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "in use" in done.stderr
 
 
-@pytest.fixture
-def new_sqlite_url(new_sqlite: Callable[[], str]) -> str:
-    return new_sqlite()
-
-
-class _process:  # noqa: N801 - reads like the function that it is
+@contextmanager
+def _process(database_url: str, directory: Path) -> Iterator[tuple[subprocess.Popen[bytes], ExporterClient]]:
     """An exporter as its own process; killed if the test leaves it running."""
+    client = ExporterClient(free_port())
+    process = subprocess.Popen(COMMAND, env=_environment(database_url, directory, client.port))
+    try:
+        yield process, client
+    finally:
+        process.kill()
+        process.wait()
 
-    def __init__(self, database_url: str, directory: Path) -> None:
-        self._client = ExporterClient(free_port())
-        environment = _environment(database_url, directory, self._client.port)
-        self._process = subprocess.Popen([sys.executable, "-m", "exporter"], env=environment)
 
-    def __enter__(self) -> tuple[subprocess.Popen[bytes], ExporterClient]:
-        return self._process, self._client
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+def _pending_job(**columns: float) -> dict[str, Any]:
+    return {
+        "job_type": "TEST",
+        "model_type": "ridge",
+        "status": "PENDING",
+        "spec": {},
+        "priority": 5,
+        "attempt": 0,
+        "cancel_requested": False,
+        "max_runtime_seconds": 1.0,
+        "runtime_seconds": 0.0,
+        "progress": 0.0,
+        "progress_message": "",
+        "phases_count": 0,
+        **columns,
+    }
 
 
 def _environment(database_url: str, directory: Path, port: int) -> dict[str, str]:
@@ -191,7 +217,7 @@ def _environment(database_url: str, directory: Path, port: int) -> dict[str, str
 
 
 def _page_with(exporter: ExporterClient, name: str, value: float | None = None, **labels: str) -> Series:
-    """The first page on which this series stands, with this value if one is given."""
+    """The first page that has this series, with this value if one is given."""
 
     def look() -> Series | None:
         page = exporter.series()
@@ -204,10 +230,4 @@ def _page_with(exporter: ExporterClient, name: str, value: float | None = None, 
 
 
 def _counters(page: Series) -> set[tuple[str, frozenset[tuple[str, str]], float]]:
-    names = (
-        "ml_jobs_total", "ml_jobs_duration_seconds_bucket", "ml_jobs_duration_seconds_sum",
-        "ml_jobs_duration_seconds_count", "ml_queue_wait_seconds_bucket", "ml_queue_wait_seconds_sum",
-        "ml_job_attempts_lost_total", "ml_stale_writes_refused_total", "ml_training_rows_total",
-        "ml_training_seconds_total",
-    )  # fmt: skip
-    return {(name, labels, value) for name in names for labels, value in page.all(name).items()}
+    return {(name, labels, value) for name in COUNTERS for labels, value in page.all(name).items()}

@@ -10,15 +10,16 @@ import psutil
 import psycopg2
 import pytest
 
-from exporter.collectors.base import Collector
-from exporter.collectors.jobs import LIFETIME_SECONDS, Jobs
-from exporter.live import LiveProgress
-from exporter.snapshot import Snapshots
+from exporter.collectors.base import Render, always
+from exporter.collectors.jobs import JobsCollector
+from exporter.live_progress import LiveProgress
+from exporter.snapshot import DatabaseSnapshot
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
 from ml_training.db.stats import Stats
 from ml_training.local.redis_server import start_redis
 from ml_training.queue.celery_app import make_celery
+from tests.support.collectors import StubCollector
 from tests.support.eventually import eventually
 from tests.support.exporter import ExporterClient, running_exporter
 from tests.support.postgres import PostgresServer, postgres_server
@@ -94,48 +95,42 @@ def test_an_exporter_that_starts_without_its_database_serves_and_says_so(own_pos
 def test_jobs_leave_the_page_when_nobody_knows_any_more_how_they_are(database: Database) -> None:
     tell(open_scenario(database))
     now = 1000.0
-    snapshots = Snapshots(
-        database,
-        (
-            Collector("jobs", Jobs(LiveProgress()).ask, LIFETIME_SECONDS),
-            Collector("models", lambda stats: lambda _: {}),
-        ),
-        clock=lambda: now,
-    )
-    snapshots.read()
+    collectors = (JobsCollector(LiveProgress()), StubCollector("models", lambda _: always({})))
+    snapshot = DatabaseSnapshot(database, collectors, clock=lambda: now)
+    snapshot.read()
     now += 60.0
-    assert [name for name, _ in snapshots.shows()] == ["jobs", "models"]
+    assert [name for name, _ in snapshot.renders()] == ["jobs", "models"]
     now += 0.1
-    assert [name for name, _ in snapshots.shows()] == ["models"]
-    assert snapshots.age == pytest.approx(60.1)
-    snapshots.read()
-    assert [name for name, _ in snapshots.shows()] == ["jobs", "models"]
+    assert [name for name, _ in snapshot.renders()] == ["models"]
+    assert snapshot.age == pytest.approx(60.1)
+    snapshot.read()
+    assert [name for name, _ in snapshot.renders()] == ["jobs", "models"]
 
 
-def test_a_broken_question_costs_its_own_answer_only(database: Database) -> None:
+def test_a_broken_collector_costs_its_own_answer_only(database: Database) -> None:
     tell(open_scenario(database))
 
-    def broken(stats: Stats) -> object:
+    def broken(stats: Stats) -> Render:
         stats._connection.exec_driver_sql("SELECT 1 / (SELECT count(*) - count(*) FROM jobs), missing FROM jobs")
-        return None
+        return always({})
 
-    def fine(stats: Stats) -> object:
+    def fine(stats: Stats) -> Render:
         assert stats.live_jobs()
-        return lambda _now: {}
+        return always({})
 
-    questions = (Collector("first", fine), Collector("broken", broken), Collector("last", fine))  # type: ignore[arg-type]
-    snapshots = Snapshots(database, questions)
-    snapshots.read()
+    collectors = (StubCollector("first", fine), StubCollector("broken", broken), StubCollector("last", fine))
+    snapshot = DatabaseSnapshot(database, collectors)
+    snapshot.read()
     if database.dialect == "postgresql":  # SQLite reports an unknown column as an outage
-        assert {name: run.ok for name, run in snapshots.runs().items()} == {
+        assert {name: run.ok for name, run in snapshot.runs().items()} == {
             "first": True,
             "broken": False,
             "last": True,
         }
-        assert snapshots.connected
+        assert snapshot.connected
 
 
-def test_a_broker_that_goes_is_noticed_and_its_events_are_heard_again(database_url: str, tmp_path: Path) -> None:
+def test_a_broker_that_stops_is_noticed_and_its_events_are_received_again(database_url: str, tmp_path: Path) -> None:
     server = start_redis(tmp_path / "redis")
     try:
         with running_exporter(database_url, server.url) as client:
@@ -147,7 +142,7 @@ def test_a_broker_that_goes_is_noticed_and_its_events_are_heard_again(database_u
             assert client.series()["ml_db_connected"] == 1
             server.restart()
             eventually(lambda: client.series()["ml_broker_connected"] == 1, within=BACK + 1.0)
-            eventually(lambda: _hears(client, server.url), within=10, every=0.2, what="an event is counted")
+            eventually(lambda: _receives(client, server.url), within=10, every=0.2, what="an event is counted")
             assert client.series()["ml_exporter_event_gaps_total"] == 1
     finally:
         server.stop()
@@ -169,15 +164,12 @@ def test_an_event_brings_a_snapshot_before_its_time(database: Database, database
     with running_exporter(database_url, broker_url, snapshot_seconds=30.0) as client:
         eventually(lambda: client.series()["ml_broker_connected"] == 1, within=5)
         job_id = str(open_scenario(database).job(created=1.0))
-        eventually(
-            lambda: _hears(client, broker_url) and client.series().value("ml_job_status", job_id=job_id) == 1,
-            within=10, every=0.2,
-        )  # fmt: skip
+        eventually(lambda: _shows_job(client, broker_url, job_id), within=10, every=0.2)
 
 
 @contextmanager
 def frozen(server: PostgresServer) -> Iterator[None]:
-    """Stop every process of the server where it stands: connections stay open, nothing answers."""
+    """Suspend every process of the server: connections stay open, nothing answers."""
     with closing(psycopg2.connect(server.url())) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (backend,) = cursor.fetchone() or (0,)
@@ -194,13 +186,17 @@ def frozen(server: PostgresServer) -> Iterator[None]:
 
 
 def _signal(process: psutil.Process, number: int) -> None:
-    with suppress(psutil.NoSuchProcess):  # the backend that told its number is gone by now
+    with suppress(psutil.NoSuchProcess):  # the backend that reported its number is gone by now
         process.send_signal(number)
 
 
-def _hears(client: ExporterClient, broker_url: str) -> bool:
-    _send(broker_url, "task-changed", job_id=1)
-    return client.series().value("ml_events_received_total", type="task-changed") > 0
+def _receives(client: ExporterClient, broker_url: str) -> bool:
+    _send(broker_url, "task-sent")
+    return client.series().value("ml_events_received_total", type="task-sent") > 0
+
+
+def _shows_job(client: ExporterClient, broker_url: str, job_id: str) -> bool:
+    return _receives(client, broker_url) and client.series().value("ml_job_status", job_id=job_id) == 1
 
 
 def _shows_progress(client: ExporterClient, broker_url: str, job_id: int, progress: float) -> bool:

@@ -20,7 +20,7 @@ Labels = frozenset[tuple[str, str]]
 
 
 class Series:
-    """The samples of one page; a series that stands twice fails at once."""
+    """The samples of one page; a series that occurs twice fails at once."""
 
     def __init__(self, page: str, *, openmetrics: bool = False) -> None:
         self._found: dict[tuple[str, Labels], float] = {}

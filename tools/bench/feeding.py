@@ -107,7 +107,7 @@ def _dispatch(app: Any, *, batched: bool) -> int:
 
 
 def _count(message: bytes) -> int:
-    from exporter.events import decode
+    from exporter.celery_events import decode
 
     return len(decode(message))
 

@@ -1,4 +1,4 @@
-"""The HTTP server: a few threads that send ready bytes, and nothing that a slow or hostile client could hold up."""
+"""The HTTP server: a few threads that send ready bytes; a slow or hostile client cannot delay the others."""
 
 import contextlib
 import socket
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import cast
 
-from exporter.protocol import Request, RequestError, RequestReader
+from exporter.http_request import HttpRequest, HttpRequestError, HttpRequestReader
 from ml_training.logs import get_logger
 
 log = get_logger(__name__)
-MOST_CONNECTIONS = 32
+MAX_CONNECTIONS = 32
 HEAD_SECONDS = 5.0
 IDLE_SECONDS = 75.0  # longer than usual scrape intervals, so that a scraper keeps its connection
 SEND_SECONDS = 10.0
@@ -21,8 +21,8 @@ METHODS = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """An answer; `headers` are written as they are."""
+class HttpResponse:
+    """A response; `headers` are written as they are."""
 
     body: bytes
     content_type: str = "text/plain; charset=utf-8"
@@ -30,11 +30,11 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Request], Response]
+RouteHandler = Callable[[HttpRequest], HttpResponse]
 _Socket = socket.socket | tuple[bytes, socket.socket]  # socketserver's own type; of TCP it is always the first
 
 
-class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     """Serves `routes` by exact path for GET and HEAD; bound when constructed, raises OSError if it cannot be."""
 
     allow_reuse_address = True
@@ -42,12 +42,12 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, host: str, port: int, routes: Mapping[str, Handler]) -> None:
+    def __init__(self, host: str, port: int, routes: Mapping[str, RouteHandler]) -> None:
         self.routes = dict(routes)
         self._lock = threading.Lock()
         self._open = 0
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, port), _Connection)
+        super().__init__((host, port), _ConnectionHandler)
 
     @property
     def port(self) -> int:
@@ -56,69 +56,69 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     @property
     def crowded(self) -> bool:
-        """Whether connections should not be kept: idle ones hold a thread each."""
-        return self._open > MOST_CONNECTIONS // 2
+        """Whether connections should not be kept: each idle one occupies a thread."""
+        return self._open > MAX_CONNECTIONS // 2
 
     def process_request(self, request: _Socket, client_address: object) -> None:
-        """Give the connection a thread, or turn it away at once when all are taken."""
-        if not self._take_place():
-            _turn_away(request)
+        """Give the connection a thread, or reject it at once when all are busy."""
+        if not self._acquire_connection():
+            _reject(request)
             self.shutdown_request(request)
             return
         try:
             super().process_request(request, client_address)
-        except RuntimeError:  # no thread to be had
-            self._leave_place()
+        except RuntimeError:  # no thread could be started
+            self._release_connection()
             raise
 
     def process_request_thread(self, request: _Socket, client_address: object) -> None:
-        """Serve one connection; its place is free again afterwards, whatever happened."""
+        """Serve one connection and release it afterwards, also after an error."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._leave_place()
+            self._release_connection()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that broke is the client's affair."""
+        """Log a broken connection: clients may leave at any time."""
         log.debug("connection_broken", exc_info=True)
 
-    def _take_place(self) -> bool:
+    def _acquire_connection(self) -> bool:
         with self._lock:
-            if self._open >= MOST_CONNECTIONS:
+            if self._open >= MAX_CONNECTIONS:
                 return False
             self._open += 1
             return True
 
-    def _leave_place(self) -> None:
+    def _release_connection(self) -> None:
         with self._lock:
             self._open -= 1
 
 
-class _Connection(socketserver.BaseRequestHandler):
-    """One connection: request, answer, and again while both sides keep it."""
+class _ConnectionHandler(socketserver.BaseRequestHandler):
+    """One connection: answers its requests for as long as both sides keep it open."""
 
-    server: Server
+    server: HttpServer
     request: socket.socket
 
     def handle(self) -> None:
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        reader = RequestReader(self.request)
+        reader = HttpRequestReader(self.request)
         wait = HEAD_SECONDS
         while True:
             try:
                 request = reader.next(wait=wait, deadline=HEAD_SECONDS)
-            except RequestError as error:
+            except HttpRequestError as error:
                 self._send(_plain(error.status), keep_alive=False, with_body=True)
                 return
             if request is None:
                 return
             keep_alive = request.keep_alive and not self.server.crowded
-            self._send(self._answer(request), keep_alive=keep_alive, with_body=request.method != "HEAD")
+            self._send(self._respond(request), keep_alive=keep_alive, with_body=request.method != "HEAD")
             if not keep_alive:
                 return
             wait = IDLE_SECONDS
 
-    def _answer(self, request: Request) -> Response:
+    def _respond(self, request: HttpRequest) -> HttpResponse:
         handler = self.server.routes.get(request.path)
         if handler is None:
             return _plain(HTTPStatus.NOT_FOUND)
@@ -130,7 +130,7 @@ class _Connection(socketserver.BaseRequestHandler):
             log.exception("route_failed", path=request.path)
             return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
 
-    def _send(self, response: Response, *, keep_alive: bool, with_body: bool) -> None:
+    def _send(self, response: HttpResponse, *, keep_alive: bool, with_body: bool) -> None:
         answer = _encode(response, keep_alive=keep_alive, with_body=with_body)
         try:
             sent = self.request.send(answer, socket.MSG_DONTWAIT)  # usually all of it, in one call
@@ -142,7 +142,7 @@ class _Connection(socketserver.BaseRequestHandler):
             self.request.settimeout(None)
 
 
-def _turn_away(request: _Socket) -> None:
+def _reject(request: _Socket) -> None:
     with contextlib.suppress(OSError):
         cast(socket.socket, request).setblocking(False)
         cast(socket.socket, request).send(
@@ -150,11 +150,11 @@ def _turn_away(request: _Socket) -> None:
         )
 
 
-def _plain(status: HTTPStatus, **headers: str) -> Response:
-    return Response(f"{status.value} {status.phrase}\n".encode(), status=status, headers=headers)
+def _plain(status: HTTPStatus, **headers: str) -> HttpResponse:
+    return HttpResponse(f"{status.value} {status.phrase}\n".encode(), status=status, headers=headers)
 
 
-def _encode(response: Response, *, keep_alive: bool, with_body: bool) -> bytes:
+def _encode(response: HttpResponse, *, keep_alive: bool, with_body: bool) -> bytes:
     # Head and body in one write: two cost a second wake-up of the client, measured at 40 ms under load.
     headers = {
         "Content-Type": response.content_type,

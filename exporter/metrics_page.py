@@ -1,4 +1,4 @@
-"""The page of one moment as bytes, in each format and encoding that somebody asks for, made once."""
+"""The metrics page of one moment as bytes, made once for each format and encoding that a scraper asks for."""
 
 import threading
 import zlib
@@ -9,36 +9,36 @@ from exporter.exposition import Families, head
 from exporter.metrics import CATALOGUE
 
 
-class Format(Enum):
-    """The two formats, by content type."""
+class PageFormat(Enum):
+    """The two exposition formats, by content type."""
 
     TEXT = "text/plain; version=0.0.4; charset=utf-8"
     OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
-class Variant(NamedTuple):
+class PageVariant(NamedTuple):
     """A format, and whether it is compressed."""
 
-    format: Format
+    format: PageFormat
     gzip: bool
 
 
 _GZIP_LEVEL = 1  # level 9 takes 25 times as long for a quarter fewer bytes
 _HEADS = {
-    form: tuple((metric, head(metric, openmetrics=form is Format.OPENMETRICS)) for metric in CATALOGUE)
-    for form in Format
+    form: tuple((metric, head(metric, openmetrics=form is PageFormat.OPENMETRICS)) for metric in CATALOGUE)
+    for form in PageFormat
 }
 
 
-class Page:
+class MetricsPage:
     """All families of one moment, each at most once and in the catalogue's order; thread-safe."""
 
     def __init__(self, families: Families) -> None:
         self._families = families
-        self._bodies: dict[Variant, bytes] = {}
+        self._bodies: dict[PageVariant, bytes] = {}
         self._lock = threading.Lock()
 
-    def body(self, variant: Variant) -> bytes:
+    def body(self, variant: PageVariant) -> bytes:
         """The page in this variant; made at the first call, remembered afterwards."""
         found = self._bodies.get(variant)
         if found is None:
@@ -47,13 +47,13 @@ class Page:
                 self._bodies[variant] = found
         return found
 
-    def _make(self, variant: Variant) -> bytes:
+    def _make(self, variant: PageVariant) -> bytes:
         if variant.gzip:
             plain = self._bodies.get(variant._replace(gzip=False)) or self._plain(variant.format)
-            packer = zlib.compressobj(_GZIP_LEVEL, wbits=31)
-            return packer.compress(plain) + packer.flush()
+            compressor = zlib.compressobj(_GZIP_LEVEL, wbits=31)
+            return compressor.compress(plain) + compressor.flush()
         return self._plain(variant.format)
 
-    def _plain(self, form: Format) -> bytes:
-        parts = [part for metric, start in _HEADS[form] for part in (start, self._families.get(metric, b""))]
-        return b"".join((*parts, b"# EOF\n" if form is Format.OPENMETRICS else b""))
+    def _plain(self, form: PageFormat) -> bytes:
+        parts = [part for metric, lines in _HEADS[form] for part in (lines, self._families.get(metric, b""))]
+        return b"".join((*parts, b"# EOF\n" if form is PageFormat.OPENMETRICS else b""))

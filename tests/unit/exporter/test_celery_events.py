@@ -1,7 +1,5 @@
 """Event messages: what kombu writes is read, everything else is counted and dropped."""
 
-import base64
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,45 +7,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.events import LARGEST_MESSAGE, EventLog, decode
-from exporter.live import LiveProgress
-from tests.unit.exporter.test_exporter_live import row
+from exporter.celery_events import MAX_MESSAGE_BYTES, EventConsumer, decode
+from exporter.live_progress import LiveProgress
+from tests.support.collectors import running_row
+from tests.support.event_messages import event_message
 
 NOW = 1_800_000_000.0
 
 
 class Calls:
-    """Counts what an EventLog asks for."""
+    """Counts the calls of an EventConsumer."""
 
     def __init__(self) -> None:
-        self.news = 0
+        self.changes = 0
         self.progress = 0
         self.live = LiveProgress()
-        self.log = EventLog(self.live, on_news=self._add("news"), on_progress=self._add("progress"))
+        self.consumer = EventConsumer(self.live, on_change=self._add("changes"), on_progress=self._add("progress"))
 
     def _add(self, name: str) -> Callable[[], None]:
         return lambda: setattr(self, name, getattr(self, name) + 1)
 
     def take(self, *bodies: dict[str, Any]) -> None:
         for body in bodies:
-            self.log.take([message(body)], NOW)
-
-
-def message(body: Any) -> bytes:
-    envelope = {
-        "body": base64.b64encode(json.dumps(body).encode()).decode(),
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": {"hostname": "worker@host"},
-        "properties": {"body_encoding": "base64", "delivery_mode": 1},
-    }
-    return json.dumps(envelope).encode()
+            self.consumer.consume([event_message(body)], NOW)
 
 
 def test_one_event_and_a_batch_are_read_alike() -> None:
     event = {"type": "task-started", "uuid": "1"}
-    assert decode(message(event)) == [event]
-    assert decode(message([event, event])) == [event, event]
+    assert decode(event_message(event)) == [event]
+    assert decode(event_message([event, event])) == [event, event]
 
 
 MALFORMED = [
@@ -62,25 +50,25 @@ MALFORMED = [
     b'{"body": "eyJ0eXBl"}',
     b'{"body": null}',
     b"[" * 5000,
-    message("text"),
-    message(None),
-    message([1, "a", None]),
-    b'{"body": "' + b"A" * LARGEST_MESSAGE + b'"}',
+    event_message("text"),
+    event_message(None),
+    event_message([1, "a", None]),
+    b'{"body": "' + b"A" * MAX_MESSAGE_BYTES + b'"}',
 ]
 
 
 @pytest.mark.parametrize("raw", MALFORMED, ids=range(len(MALFORMED)))
 def test_a_malformed_message_is_no_event_but_is_counted(raw: bytes) -> None:
     calls = Calls()
-    calls.log.take([raw], NOW)
+    calls.consumer.consume([raw], NOW)
     assert decode(raw) == []
-    assert calls.log.counts()["other"] == 1
-    assert (calls.news, calls.progress) == (0, 0)
+    assert calls.consumer.counts()["other"] == 1
+    assert (calls.changes, calls.progress) == (0, 0)
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_are_too_strange(raw: bytes) -> None:
-    Calls().log.take([raw], NOW)
+def test_any_bytes_can_be_consumed(raw: bytes) -> None:
+    Calls().consumer.consume([raw], NOW)
 
 
 JSON = st.recursive(
@@ -92,11 +80,11 @@ FIELDS = st.sampled_from(["type", "timestamp", "job_id", "progress", "attempt"])
 
 
 @given(st.dictionaries(FIELDS, JSON | st.sampled_from(["task-progress", "task-started"])))
-def test_no_event_is_too_strange(event: dict[str, Any]) -> None:
+def test_any_event_can_be_consumed(event: dict[str, Any]) -> None:
     calls = Calls()
-    calls.live.snapshot([row()])
+    calls.live.follow([running_row()])
     calls.take(event)
-    assert 0.0 <= calls.live.of(row()) <= 1.0
+    assert 0.0 <= calls.live.of(running_row()) <= 1.0
 
 
 def test_types_are_a_closed_list() -> None:
@@ -104,62 +92,62 @@ def test_types_are_a_closed_list() -> None:
     calls.take(
         {"type": "task-started"}, {"type": "mine"}, {"type": 7}, {}, {"type": "other"}, {"type": ["task-started"]}
     )
-    counts = calls.log.counts()
+    counts = calls.consumer.counts()
     assert (counts["task-started"], counts["other"]) == (1, 5)
     assert "mine" not in counts
 
 
-def test_the_lag_is_the_worst_of_the_last_minute() -> None:
+def test_the_lag_is_the_longest_of_the_last_minute() -> None:
     calls = Calls()
-    assert calls.log.lag(NOW) is None
+    assert calls.consumer.lag(NOW) is None
     calls.take({"type": "task-sent", "timestamp": NOW - 3.0}, {"type": "task-sent", "timestamp": NOW - 1.0})
-    assert calls.log.lag(NOW) == 3.0
-    assert calls.log.lag(NOW + 120) is None
+    assert calls.consumer.lag(NOW) == 3.0
+    assert calls.consumer.lag(NOW + 120) is None
 
 
 @pytest.mark.parametrize("sent", [None, "now", True, 0.0, -1e300, [NOW]])
 def test_a_senseless_time_is_no_lag(sent: object) -> None:
     calls = Calls()
     calls.take({"type": "task-sent", "timestamp": sent})
-    assert calls.log.lag(NOW) is None
+    assert calls.consumer.lag(NOW) is None
 
 
 def test_a_senders_clock_that_is_ahead_is_no_negative_lag() -> None:
     calls = Calls()
     calls.take({"type": "task-sent", "timestamp": NOW + 100.0})
-    assert calls.log.lag(NOW) == 0.0
+    assert calls.consumer.lag(NOW) == 0.0
 
 
-def test_news_asks_for_a_snapshot_and_progress_only_for_a_page() -> None:
+def test_a_change_asks_for_a_snapshot_and_progress_only_for_a_page() -> None:
     calls = Calls()
-    calls.live.snapshot([row()])
+    calls.live.follow([running_row()])
     calls.take({"type": "worker-heartbeat"}, {"type": "task-received"})
-    assert (calls.news, calls.progress) == (0, 0)
+    assert (calls.changes, calls.progress) == (0, 0)
     calls.take({"type": "task-started"})
-    assert (calls.news, calls.progress) == (1, 0)
+    assert (calls.changes, calls.progress) == (1, 0)
     calls.take({"type": "task-progress", "job_id": 1, "attempt": 1, "progress": 0.7})
-    assert (calls.news, calls.progress) == (1, 1)
-    assert calls.live.of(row()) == 0.7
+    assert (calls.changes, calls.progress) == (1, 1)
+    assert calls.live.of(running_row()) == 0.7
 
 
 def test_progress_that_says_nothing_new_asks_for_nothing() -> None:
     calls = Calls()
-    calls.live.snapshot([row()])
+    calls.live.follow([running_row()])
     calls.take({"type": "task-progress", "job_id": 1, "progress": 0.1}, {"type": "task-progress", "progress": 0.7})
-    assert (calls.news, calls.progress) == (0, 0)
+    assert (calls.changes, calls.progress) == (0, 0)
 
 
 def test_progress_of_a_job_that_was_not_known_to_run_asks_for_a_snapshot() -> None:
     calls = Calls()
     calls.take({"type": "task-progress", "job_id": 1, "attempt": 1, "progress": 0.0})
-    assert (calls.news, calls.progress) == (1, 0)
+    assert (calls.changes, calls.progress) == (1, 0)
 
 
 def test_messages_that_come_together_are_read_together() -> None:
     calls = Calls()
     sent = [{"type": "task-started"}, {"type": "task-succeeded"}, {"type": "task-started", "timestamp": NOW - 2.0}]
-    calls.log.take([message(sent[:2]), b"broken", message(sent[2])], NOW)
-    counts = calls.log.counts()
+    calls.consumer.consume([event_message(sent[:2]), b"broken", event_message(sent[2])], NOW)
+    counts = calls.consumer.counts()
     assert (counts["task-started"], counts["task-succeeded"], counts["other"]) == (2, 1, 1)
-    assert calls.log.lag(NOW) == 2.0
-    assert calls.news == 1
+    assert calls.consumer.lag(NOW) == 2.0
+    assert calls.changes == 1

@@ -1,4 +1,4 @@
-"""Reading requests from a real socket, whatever the other end does."""
+"""Reading requests from a real socket: correct, broken, slow and endless ones."""
 
 import socket
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.protocol import LARGEST_HEAD, Request, RequestError, RequestReader
+from exporter.http_request import MAX_HEAD_BYTES, HttpRequest, HttpRequestError, HttpRequestReader
 
 
 @pytest.fixture
@@ -16,18 +16,18 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
-def read(ends: tuple[socket.socket, socket.socket], *sent: bytes, close: bool = False) -> Request | None:
+def read(ends: tuple[socket.socket, socket.socket], *sent: bytes, close: bool = False) -> HttpRequest | None:
     ours, theirs = ends
     for part in sent:
         theirs.sendall(part)
     if close:
         theirs.shutdown(socket.SHUT_WR)
-    return RequestReader(ours).next(wait=0.3, deadline=0.3)
+    return HttpRequestReader(ours).next(wait=0.3, deadline=0.3)
 
 
 def test_a_request_is_its_head(ends: tuple[socket.socket, socket.socket]) -> None:
     request = read(ends, b"GET /metrics?a=b HTTP/1.1\r\nHost: x\r\nAccept:  text/plain \r\naccept: */*\r\n\r\n")
-    assert request == Request("GET", "/metrics", {"host": "x", "accept": "text/plain, */*"}, keep_alive=True)
+    assert request == HttpRequest("GET", "/metrics", {"host": "x", "accept": "text/plain, */*"}, keep_alive=True)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_connections_are_kept_as_the_client_says(
 def test_two_requests_sent_at_once_are_read_one_after_the_other(ends: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = ends
     theirs.sendall(b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n")
-    reader = RequestReader(ours)
+    reader = HttpRequestReader(ours)
     paths = [request.path for _ in range(2) if (request := reader.next(wait=1, deadline=1))]
     assert paths == ["/a", "/b"]
 
@@ -73,14 +73,14 @@ def test_two_requests_sent_at_once_are_read_one_after_the_other(ends: tuple[sock
     ],
 )
 def test_what_is_not_http_is_refused(ends: tuple[socket.socket, socket.socket], head: bytes) -> None:
-    with pytest.raises(RequestError) as refused:
+    with pytest.raises(HttpRequestError) as refused:
         read(ends, head)
     assert refused.value.status == 400
 
 
 def test_an_endless_head_is_refused(ends: tuple[socket.socket, socket.socket]) -> None:
-    with pytest.raises(RequestError) as refused:
-        read(ends, b"GET / HTTP/1.1\r\nA: " + b"x" * (LARGEST_HEAD + 1))
+    with pytest.raises(HttpRequestError) as refused:
+        read(ends, b"GET / HTTP/1.1\r\nA: " + b"x" * (MAX_HEAD_BYTES + 1))
     assert refused.value.status == 431
 
 
@@ -100,7 +100,7 @@ def test_the_deadline_is_for_the_whole_head_not_for_each_byte(ends: tuple[socket
     dripping = threading.Thread(target=drip)
     dripping.start()
     try:
-        assert RequestReader(ours).next(wait=10.0, deadline=0.4) is None
+        assert HttpRequestReader(ours).next(wait=10.0, deadline=0.4) is None
     finally:
         stopped.set()
         dripping.join()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.collectors.own_process import own_process
+from exporter.collectors.own_process import OwnProcessCollector
 from tests.support.exporter import Series
 
 NAMES = {
@@ -23,7 +23,7 @@ NAMES = {
 
 @pytest.mark.parametrize("proc", ["/proc", "/nonexistent"])
 def test_the_same_names_everywhere(proc: str) -> None:
-    families = own_process(Path(proc))(0.0)
+    families = OwnProcessCollector(Path(proc)).render(0.0)
     page = Series(b"".join(families.values()).decode())
     assert {metric.name for metric in families} == NAMES
     assert all(name in page for name in NAMES)
@@ -31,7 +31,8 @@ def test_the_same_names_everywhere(proc: str) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is nothing to compare with")
 def test_psutil_and_proc_agree_on_the_process() -> None:
-    pages = [Series(b"".join(own_process(Path(p))(0.0).values()).decode()) for p in ("/proc", "/nonexistent")]
+    collectors = [OwnProcessCollector(Path(proc)) for proc in ("/proc", "/nonexistent")]
+    pages = [Series(b"".join(collector.render(0.0).values()).decode()) for collector in collectors]
     for name in ("process_start_time_seconds", "process_max_fds", "process_virtual_memory_bytes"):
         values = [page[name] for page in pages]
         assert values[0] == pytest.approx(values[1], rel=0.2, abs=1.0), name

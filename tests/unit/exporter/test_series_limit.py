@@ -1,9 +1,9 @@
-"""The cap on the page: what matters least goes first, whole, and is counted."""
+"""The limit of series: the least important families are dropped first, as a whole, and counted."""
 
 from exporter import metrics
-from exporter.cap import Cap
 from exporter.exposition import Families, sample, samples
 from exporter.metrics import DROPPED_FIRST, Metric
+from exporter.series_limit import SeriesLimit
 
 
 def lines(metric: Metric, count: int) -> bytes:
@@ -20,24 +20,24 @@ def families() -> Families:
 
 
 def test_a_page_that_fits_is_left_alone() -> None:
-    cap = Cap(31)
-    assert cap.cut(families()) == families()
-    assert cap.dropped == 0
+    limit = SeriesLimit(31)
+    assert limit.apply(families()) == families()
+    assert limit.dropped == 0
 
 
-def test_the_least_important_family_goes_first() -> None:
-    cap = Cap(30)
-    assert set(cap.cut(families())) == set(families()) - {metrics.MODEL_SCORE}
-    assert cap.dropped == 10
-    cap.cut(families())
-    assert cap.dropped == 20
+def test_the_least_important_family_is_dropped_first() -> None:
+    limit = SeriesLimit(30)
+    assert set(limit.apply(families())) == set(families()) - {metrics.MODEL_SCORE}
+    assert limit.dropped == 10
+    limit.apply(families())
+    assert limit.dropped == 20
 
 
-def test_only_as_much_goes_as_must() -> None:
-    assert set(Cap(12).cut(families())) == {metrics.DB_CONNECTED, metrics.JOB_STATUS}
+def test_no_more_is_dropped_than_necessary() -> None:
+    assert set(SeriesLimit(12).apply(families())) == {metrics.DB_CONNECTED, metrics.JOB_STATUS}
 
 
-def test_what_says_how_the_service_is_never_goes() -> None:
-    kept = Cap(0).cut(families())
+def test_the_essential_families_are_never_dropped() -> None:
+    kept = SeriesLimit(0).apply(families())
     assert set(kept) == {metrics.DB_CONNECTED, metrics.JOB_STATUS}
     assert not set(DROPPED_FIRST) & {metrics.JOBS, metrics.JOBS_DURATION, metrics.JOB_STATUS, metrics.WORKER_UP}

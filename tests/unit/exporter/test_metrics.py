@@ -6,7 +6,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from exporter.metrics import CATALOGUE, Kind, Metric
+from exporter.metrics import CATALOGUE, Metric, MetricKind
 from tests.support.documented_metrics import documented_metrics
 
 JOB = ("job_id", "job_type", "model_type")
@@ -41,7 +41,7 @@ def test_the_clients_metric_has_the_clients_name_type_and_labels(name: str) -> N
     assert (metric.kind.value, metric.labels) == CLIENT[name]
 
 
-def test_no_name_stands_twice_in_either_format() -> None:
+def test_no_name_occurs_twice_in_either_format() -> None:
     assert len(BY_NAME) == len(CATALOGUE)
     assert len({metric.family for metric in CATALOGUE}) == len(CATALOGUE)
 
@@ -51,7 +51,7 @@ def test_every_metric_says_what_it_is_in_one_line_that_needs_no_escaping(metric:
     assert metric.help
     assert not set(metric.help) & set('\n\\"')
     assert metric.name.startswith(("ml_", "process_", "python_"))
-    assert metric.kind is not Kind.COUNTER or metric.name.endswith("_total")
+    assert metric.kind is not MetricKind.COUNTER or metric.name.endswith("_total")
     assert not metric.unit or metric.family.endswith(f"_{metric.unit}")
 
 

@@ -1,4 +1,4 @@
-"""Progress that events told since the last snapshot; it may only raise what the row says, within the same attempt."""
+"""Job progress from events, newer than the last snapshot: it may only raise a row's progress, in the same attempt."""
 
 import threading
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ from enum import Enum, auto
 from ml_training.db.stats import JobRow
 
 
-class Told(Enum):
-    """What an event said that is not known yet."""
+class ProgressUpdate(Enum):
+    """What became of the progress of an event."""
 
-    NOTHING = auto()
-    PROGRESS = auto()
-    ATTEMPT = auto()  # a job, or an attempt of it, that did not run in the last snapshot
+    IGNORED = auto()  # it is not newer than what is known
+    APPLIED = auto()
+    UNKNOWN_ATTEMPT = auto()  # of a job, or an attempt of it, that did not run in the last snapshot
 
 
 class LiveProgress:
@@ -22,25 +22,25 @@ class LiveProgress:
         self._lock = threading.Lock()
         self._known: dict[int, tuple[int, float]] = {}  # job: (attempt, progress)
 
-    def snapshot(self, running: Iterable[JobRow]) -> None:
-        """Follow these jobs from now on; what was told of another attempt is forgotten."""
+    def follow(self, running: Iterable[JobRow]) -> None:
+        """Follow these jobs from now on; the progress of other attempts is forgotten."""
         with self._lock:
             before = self._known
             self._known = {}
             for row in running:
-                attempt, told = before.get(row.id, (row.attempt, 0.0))
-                self._known[row.id] = (row.attempt, max(row.progress, told if attempt == row.attempt else 0.0))
+                attempt, progress = before.get(row.id, (row.attempt, 0.0))
+                self._known[row.id] = (row.attempt, max(row.progress, progress if attempt == row.attempt else 0.0))
 
-    def offer(self, job_id: int, progress: float, *, attempt: int | None = None) -> Told:
-        """Take news of a job."""
+    def update(self, job_id: int, progress: float, *, attempt: int | None = None) -> ProgressUpdate:
+        """Take the progress of an event; `attempt` is None if the event does not name it."""
         with self._lock:
             known = self._known.get(job_id)
             if known is None or (attempt is not None and attempt > known[0]):
-                return Told.ATTEMPT
+                return ProgressUpdate.UNKNOWN_ATTEMPT
             if attempt not in {None, known[0]} or not known[1] < progress <= 1.0:
-                return Told.NOTHING
+                return ProgressUpdate.IGNORED
             self._known[job_id] = (known[0], progress)
-            return Told.PROGRESS
+            return ProgressUpdate.APPLIED
 
     def of(self, row: JobRow) -> float:
         """The progress of a RUNNING job, 0 to 1."""

@@ -1,4 +1,4 @@
-"""One HTTP request: its head, read within a size and a deadline, whatever the client does."""
+"""Reads one HTTP request: only its head, within a size and a deadline that no client can exceed."""
 
 import re
 import socket
@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
-LARGEST_HEAD = 16 * 1024
+MAX_HEAD_BYTES = 16 * 1024
 _REQUEST_LINE = re.compile(rb"([!-~]+) ([!-~]+) HTTP/1\.([01])")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*)")
 
 
-class RequestError(Exception):
+class HttpRequestError(Exception):
     """The request cannot be read; `status` is the answer, after which the connection is closed."""
 
     def __init__(self, status: HTTPStatus) -> None:
@@ -21,7 +21,7 @@ class RequestError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """The head of a request; header names are lower case."""
 
     method: str
@@ -30,22 +30,22 @@ class Request:
     keep_alive: bool
 
 
-class RequestReader:
-    """Reads requests from one blocking connection, one after the other."""
+class HttpRequestReader:
+    """Reads the requests of one blocking connection, one after the other."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = b""
 
-    def next(self, *, wait: float, deadline: float) -> Request | None:
+    def next(self, *, wait: float, deadline: float) -> HttpRequest | None:
         """The next request: `wait` seconds for its first byte, `deadline` for the whole head.
 
-        None when the client closed or took too long; raises RequestError.
+        None when the client closed or took too long; raises HttpRequestError.
         """
         until = time.monotonic() + (deadline if self._buffer else wait)
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
-            if len(self._buffer) > LARGEST_HEAD:
-                raise RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            if len(self._buffer) > MAX_HEAD_BYTES:
+                raise HttpRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             fresh = self._receive(until - time.monotonic())
             if not fresh:
                 return None
@@ -58,31 +58,31 @@ class RequestReader:
     def _receive(self, seconds: float) -> bytes:
         if seconds <= 0:
             return b""
-        # The kernel's timeout, not Python's: that one asks before it reads, and would have to get the interpreter back
-        # twice, which takes its time while events come at full rate.
+        # The kernel's timeout, not Python's: Python polls before it reads, and so has to acquire the interpreter lock
+        # twice, which takes long while events arrive at full rate.
         timeval = struct.pack("ll", int(seconds), max(1, int(seconds % 1 * 1e6)))
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
         try:
-            return self._connection.recv(LARGEST_HEAD)
+            return self._connection.recv(MAX_HEAD_BYTES)
         except BlockingIOError:
             return b""
 
 
-def _parse(head: bytes) -> Request:
+def _parse(head: bytes) -> HttpRequest:
     first, *rest = head.split(b"\r\n")
     line = _REQUEST_LINE.fullmatch(first)
     fields = [_HEADER.fullmatch(item) for item in rest]
     if line is None:
-        raise RequestError(HTTPStatus.BAD_REQUEST)
+        raise HttpRequestError(HTTPStatus.BAD_REQUEST)
     headers: dict[str, str] = {}
     for field in fields:
         if field is None:
-            raise RequestError(HTTPStatus.BAD_REQUEST)
+            raise HttpRequestError(HTTPStatus.BAD_REQUEST)
         name, value = field[1].decode().lower(), field[2].decode("latin-1").strip()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    modern = line[3] == b"1"
+    is_http11 = line[3] == b"1"
     connection = headers.get("connection", "").lower()
-    keep_alive = "close" not in connection and (modern or "keep-alive" in connection)
-    # A body is never read: whatever follows such a head is not a request, so the connection ends with the answer.
+    keep_alive = "close" not in connection and (is_http11 or "keep-alive" in connection)
+    # A body is never read: the bytes after such a head are not a request, so the connection ends with the answer.
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-    return Request(line[1].decode(), line[2].decode().partition("?")[0], headers, keep_alive and not has_body)
+    return HttpRequest(line[1].decode(), line[2].decode().partition("?")[0], headers, keep_alive and not has_body)

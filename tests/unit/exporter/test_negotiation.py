@@ -1,11 +1,11 @@
-"""Who asks how gets what; the headers are those that real scrapers send."""
+"""Which format and encoding a scraper gets; the headers are those that real scrapers send."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.metrics_page import PageFormat
 from exporter.negotiation import negotiate
-from exporter.page import Format
 
 PROMETHEUS_2 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
@@ -22,25 +22,25 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;
 @pytest.mark.parametrize(
     ("accept", "form"),
     [
-        ("", Format.TEXT),
-        ("*/*", Format.TEXT),
-        (BROWSER, Format.TEXT),
-        ("image/png", Format.TEXT),
-        (PROMETHEUS_2, Format.OPENMETRICS),
-        (PROMETHEUS_3, Format.OPENMETRICS),
-        ("application/openmetrics-text", Format.OPENMETRICS),
-        ("application/openmetrics-text; version=2.0.0", Format.TEXT),
+        ("", PageFormat.TEXT),
+        ("*/*", PageFormat.TEXT),
+        (BROWSER, PageFormat.TEXT),
+        ("image/png", PageFormat.TEXT),
+        (PROMETHEUS_2, PageFormat.OPENMETRICS),
+        (PROMETHEUS_3, PageFormat.OPENMETRICS),
+        ("application/openmetrics-text", PageFormat.OPENMETRICS),
+        ("application/openmetrics-text; version=2.0.0", PageFormat.TEXT),
         (
             "application/openmetrics-text; version=2.0.0, application/openmetrics-text; version=1.0.0; q=0.1",
-            Format.OPENMETRICS,
+            PageFormat.OPENMETRICS,
         ),
-        ("application/openmetrics-text; version=0.0.1", Format.TEXT),
-        ("application/openmetrics-text; version=1.0.0; q=0.1, text/plain; q=0.9", Format.TEXT),
-        ("application/openmetrics-text; version=1.0.0; q=0", Format.TEXT),
-        ("application/openmetrics-text; version=1.0.0; q=nan", Format.TEXT),
+        ("application/openmetrics-text; version=0.0.1", PageFormat.TEXT),
+        ("application/openmetrics-text; version=1.0.0; q=0.1, text/plain; q=0.9", PageFormat.TEXT),
+        ("application/openmetrics-text; version=1.0.0; q=0", PageFormat.TEXT),
+        ("application/openmetrics-text; version=1.0.0; q=nan", PageFormat.TEXT),
     ],
 )
-def test_the_format_that_the_scraper_prefers(accept: str, form: Format) -> None:
+def test_the_format_that_the_scraper_prefers(accept: str, form: PageFormat) -> None:
     assert negotiate(accept, "").format is form
 
 
@@ -62,5 +62,5 @@ def test_gzip_only_for_those_that_take_it(header: str, packed: bool) -> None:
 
 
 @given(st.text(max_size=300), st.text(max_size=100))
-def test_no_header_is_too_strange(accept: str, encoding: str) -> None:
+def test_any_header_can_be_negotiated(accept: str, encoding: str) -> None:
     negotiate(accept, encoding)

@@ -1,4 +1,4 @@
-"""The server over real sockets: what it answers, what it refuses, and who cannot hold it up."""
+"""The HTTP server over real sockets: what it answers, what it refuses, and that no client delays it."""
 
 import socket
 import threading
@@ -7,23 +7,23 @@ from http.client import HTTPConnection
 
 import pytest
 
-from exporter.protocol import Request
-from exporter.server import MOST_CONNECTIONS, Response, Server
+from exporter.http_request import HttpRequest
+from exporter.http_server import MAX_CONNECTIONS, HttpResponse, HttpServer
 from tests.support.eventually import eventually
 from tests.support.exporter import ExporterClient
 
 
-def page(_request: Request) -> Response:
-    return Response(b"hello\n")
+def page(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(b"hello\n")
 
 
-def broken(_request: Request) -> Response:
+def broken(_request: HttpRequest) -> HttpResponse:
     raise ValueError("broken")
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server("127.0.0.1", 0, {"/page": page, "/broken": broken})
+def server() -> Iterator[HttpServer]:
+    server = HttpServer("127.0.0.1", 0, {"/page": page, "/broken": broken})
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield server
@@ -33,7 +33,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def client(server: Server) -> ExporterClient:
+def client(server: HttpServer) -> ExporterClient:
     return ExporterClient(server.port)
 
 
@@ -54,12 +54,12 @@ def test_the_page_is_only_for_reading(client: ExporterClient, method: str) -> No
     assert (status, headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_a_broken_route_is_a_500_and_the_server_goes_on(client: ExporterClient) -> None:
+def test_a_broken_route_is_a_500_and_the_server_keeps_serving(client: ExporterClient) -> None:
     assert client.get("/broken")[0] == 500
     assert client.get("/page")[0] == 200
 
 
-def test_a_connection_serves_many_requests(server: Server) -> None:
+def test_a_connection_serves_many_requests(server: HttpServer) -> None:
     connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
     sockets = set()
     for _ in range(3):
@@ -70,15 +70,15 @@ def test_a_connection_serves_many_requests(server: Server) -> None:
     assert len(sockets) == 1
 
 
-def test_what_is_not_http_gets_a_400_and_the_door(server: Server) -> None:
+def test_what_is_not_http_gets_a_400_and_is_closed(server: HttpServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
         connection.sendall(b"\x16\x03\x01 TLS\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
 
 
-def test_clients_that_sit_and_wait_do_not_hold_up_a_scrape(server: Server, client: ExporterClient) -> None:
-    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MOST_CONNECTIONS // 2)]
+def test_idle_clients_do_not_delay_a_scrape(server: HttpServer, client: ExporterClient) -> None:
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MAX_CONNECTIONS // 2)]
     try:
         assert client.get("/page")[0] == 200
     finally:
@@ -86,8 +86,8 @@ def test_clients_that_sit_and_wait_do_not_hold_up_a_scrape(server: Server, clien
             connection.close()
 
 
-def test_in_a_crowd_nobody_is_kept_and_the_last_are_turned_away(server: Server, client: ExporterClient) -> None:
-    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MOST_CONNECTIONS - 1)]
+def test_many_connections_are_not_kept_and_the_last_are_rejected(server: HttpServer, client: ExporterClient) -> None:
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MAX_CONNECTIONS - 1)]
     try:
         eventually(lambda: server.crowded, within=5)
         assert client.get("/page")[1]["connection"] == "close"
@@ -100,11 +100,11 @@ def test_in_a_crowd_nobody_is_kept_and_the_last_are_turned_away(server: Server, 
     eventually(lambda: client.get("/page")[0] == 200, within=10, what="the places are free again")
 
 
-def _fills(server: Server, idle: list[socket.socket]) -> bool:
+def _fills(server: HttpServer, idle: list[socket.socket]) -> bool:
     idle.append(socket.create_connection(("127.0.0.1", server.port)))
-    return len(idle) >= MOST_CONNECTIONS + 2
+    return len(idle) >= MAX_CONNECTIONS + 2
 
 
-def test_a_taken_port_is_an_error_at_once(server: Server) -> None:
+def test_a_taken_port_is_an_error_at_once(server: HttpServer) -> None:
     with pytest.raises(OSError, match="in use"):
-        Server("127.0.0.1", server.port, {})
+        HttpServer("127.0.0.1", server.port, {})

@@ -1,11 +1,11 @@
-"""What API processes counted, added up: nothing that one had counted is lost with it, nothing is counted twice."""
+"""The counts of all API processes, added up: none is lost when its process ends, none is counted twice."""
 
 from typing import Any, cast
 
 import pytest
 
-from exporter.collectors.api import MOST_ROUTES, Api
-from exporter.collectors.processes import MOST_PROCESSES
+from exporter.collectors.api import MAX_ROUTES, ApiCollector
+from exporter.collectors.processes import MAX_PROCESSES
 from ml_training.db.stats import HeartbeatRow, Stats
 from ml_training.domain.histogram_buckets import REQUEST_BUCKETS
 from ml_training.domain.rejection_reasons import RejectionReason
@@ -41,8 +41,8 @@ def beat(report: Any, *, process: str = "api@host-1", at: float = NOW) -> Heartb
     return HeartbeatRow(process, "api", at, report)
 
 
-def page(api: Api, *rows: HeartbeatRow) -> Series:
-    return Series(b"".join(api.ask(cast(Stats, Rows(*rows)))(NOW).values()).decode())
+def page(api: ApiCollector, *rows: HeartbeatRow) -> Series:
+    return Series(b"".join(api.collect(cast(Stats, Rows(*rows)))(NOW).values()).decode())
 
 
 def served(series: Series) -> float:
@@ -50,7 +50,7 @@ def served(series: Series) -> float:
 
 
 def test_the_processes_are_added_up() -> None:
-    series = page(Api(), beat(body(3, refused=1)), beat(body(4), process="api@host-2"))
+    series = page(ApiCollector(), beat(body(3, refused=1)), beat(body(4), process="api@host-2"))
     assert served(series) == 7
     assert series.value("ml_jobs_rejected_total", reason="invalid") == 1
     assert series.value("ml_api_request_duration_seconds_count", route=JOBS) == 7
@@ -60,50 +60,50 @@ def test_the_processes_are_added_up() -> None:
 
 
 def test_a_beat_that_was_read_before_counts_once() -> None:
-    api = Api()
+    api = ApiCollector()
     for _ in range(3):
         assert served(page(api, beat(body(3)))) == 3
     assert served(page(api, beat(body(5), at=NOW + 5))) == 5
 
 
 def test_what_a_dead_process_had_served_stays() -> None:
-    api = Api()
+    api = ApiCollector()
     page(api, beat(body(3)), beat(body(4), process="api@host-2"))
     assert served(page(api, beat(body(5), at=NOW + 5))) == 9
     assert served(page(api)) == 9
 
 
-def test_a_process_that_starts_again_under_its_old_name_counts_anew() -> None:
-    api = Api()
+def test_a_process_that_starts_again_under_its_old_name_is_counted_from_zero() -> None:
+    api = ApiCollector()
     page(api, beat(body(3)))
     assert served(page(api, beat(body(1, since=NOW), at=NOW + 5))) == 4
     assert served(page(api, beat(body(9, since=NOW), at=NOW + 10))) == 12
 
 
 def test_a_row_that_comes_back_after_an_outage_is_not_counted_again() -> None:
-    api = Api()
+    api = ApiCollector()
     page(api, beat(body(3)))
     page(api)
     assert served(page(api, beat(body(4), at=NOW + 900))) == 4
 
 
 def test_the_memory_of_dead_processes_is_bounded() -> None:
-    api = Api()
-    for number in range(3 * MOST_PROCESSES):
+    api = ApiCollector()
+    for number in range(3 * MAX_PROCESSES):
         series = page(api, beat(body(1), process=f"api@host-{number}"))
-    assert served(series) == 3 * MOST_PROCESSES
-    assert len(api._told) == 2 * MOST_PROCESSES
+    assert served(series) == 3 * MAX_PROCESSES
+    assert len(api._last) == 2 * MAX_PROCESSES
 
 
 def test_every_reason_starts_at_zero() -> None:
-    assert page(Api()).labels("ml_jobs_rejected_total", "reason") == set(RejectionReason)
+    assert page(ApiCollector()).labels("ml_jobs_rejected_total", "reason") == set(RejectionReason)
 
 
 def test_too_many_routes_are_cut_and_counted() -> None:
-    api = Api()
-    rows = [beat(body(1, route=f"/{number}"), process=f"api@host-{number}") for number in range(MOST_ROUTES + 5)]
+    api = ApiCollector()
+    rows = [beat(body(1, route=f"/{number}"), process=f"api@host-{number}") for number in range(MAX_ROUTES + 5)]
     series = page(api, *rows)
-    assert len(series.labels("ml_api_requests_total", "route")) == MOST_ROUTES
+    assert len(series.labels("ml_api_requests_total", "route")) == MAX_ROUTES
     assert api.dropped > 0
 
 
@@ -122,11 +122,11 @@ STRANGE: list[Any] = [
 
 @pytest.mark.parametrize("report", STRANGE, ids=range(len(STRANGE)))
 def test_a_report_that_makes_no_sense_is_absent(report: Any) -> None:
-    series = page(Api(), beat(report))
+    series = page(ApiCollector(), beat(report))
     assert "ml_api_requests_total" not in series
     assert "ml_api_request_duration_seconds_count" not in series
 
 
 def test_a_reason_that_nobody_knows_is_other() -> None:
-    series = page(Api(), beat({"rejected": {'x"} 1\n': 2, "invalid": 1}}))
+    series = page(ApiCollector(), beat({"rejected": {'x"} 1\n': 2, "invalid": 1}}))
     assert series.value("ml_jobs_rejected_total", reason="other") == 2

@@ -1,8 +1,8 @@
-"""Workers and API processes by their heartbeat rows, and what time does to them."""
+"""Workers and API processes by their heartbeat rows, and how they change with time."""
 
 from typing import Any, cast
 
-from exporter.collectors.processes import MOST_WORKERS, Processes
+from exporter.collectors.processes import MAX_WORKERS, ProcessesCollector
 from ml_training.db.stats import HeartbeatRow, Stats
 from tests.support.exporter import Series
 
@@ -25,7 +25,7 @@ class Rows:
 
 
 def page(*rows: HeartbeatRow, later: float = 0.0, busy: dict[str, int] | None = None) -> Series:
-    families = Processes().ask(cast(Stats, Rows(rows, busy or {})))(NOW + later)
+    families = ProcessesCollector().collect(cast(Stats, Rows(rows, busy or {})))(NOW + later)
     return Series(b"".join(families.values()).decode())
 
 
@@ -37,7 +37,7 @@ def api(name: str, *, age: float = 1.0, started: object = NOW - 100.0) -> Heartb
     return HeartbeatRow(name, "api", NOW - age, {"master_started_at": started, "rss_bytes": 500})
 
 
-def test_a_living_worker_shows_its_slots_and_its_jobs() -> None:
+def test_a_live_worker_shows_its_slots_and_its_jobs() -> None:
     series = page(worker(), busy={"worker@host-1": 1, "worker@gone-1": 5})
     labels = {"worker": "worker@host-1"}
     assert series["ml_workers_up"] == 1
@@ -94,10 +94,10 @@ def test_names_that_read_the_same_are_one_series() -> None:
 
 
 def test_a_large_fleet_is_cut_and_the_rest_is_counted() -> None:
-    fleet = tuple(worker(f"worker@host-{number}") for number in range(MOST_WORKERS + 50))
-    processes = Processes()
-    families = processes.ask(cast(Stats, Rows(fleet, {})))(NOW)
+    fleet = tuple(worker(f"worker@host-{number}") for number in range(MAX_WORKERS + 50))
+    processes = ProcessesCollector()
+    families = processes.collect(cast(Stats, Rows(fleet, {})))(NOW)
     series = Series(b"".join(families.values()).decode())
-    assert len(series.all("ml_worker_up")) == MOST_WORKERS
-    assert series["ml_workers_up"] == MOST_WORKERS + 50
+    assert len(series.all("ml_worker_up")) == MAX_WORKERS
+    assert series["ml_workers_up"] == MAX_WORKERS + 50
     assert processes.dropped == 50 * 4
