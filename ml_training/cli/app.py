@@ -3,8 +3,8 @@
 import typer
 
 from ml_training.cli.jobs import cancel, jobs, submit, watch
-from ml_training.cli.operate import doctor, migrate, up
-from ml_training.cli.registry import datasets, models
+from ml_training.cli.machine import doctor, migrate, up
+from ml_training.cli.models_and_datasets import datasets, models
 
 app = typer.Typer(
     name="ml-training",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from ml_training.cli.checks import (
+from ml_training.cli.doctor_checks import (
     Check,
     check_broker,
     check_database,
@@ -14,8 +14,8 @@ from ml_training.cli.checks import (
     check_server,
     check_workers,
 )
-from ml_training.local.runfile import RunInfo, read_run_file
-from ml_training.local.urls import find_urls
+from ml_training.local.run_file import RunInfo, read_run_file
+from ml_training.local.stack_urls import find_urls
 from ml_training.settings import PREFIX, Settings, SettingsError, read_settings
 
 START = "start the service with `make run` or `ml-training up`"

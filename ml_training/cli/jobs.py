@@ -7,10 +7,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ml_training.cli.output import AsJson, Failed, Output, answering, connect
+from ml_training.cli.result_printer import AsJson, Failed, Output, answering, connect
 from ml_training.domain.states import JobStatus
-from ml_training.local.client import Client
-from ml_training.local.follow import follow, label_of
+from ml_training.local.api_client import Client
+from ml_training.local.watch_jobs import follow, label_of
 
 Json = dict[str, Any]
 COLUMNS = {

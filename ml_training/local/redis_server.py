@@ -13,7 +13,7 @@ from pathlib import Path
 import redis
 
 from ml_training.local.ports import free_port
-from ml_training.local.private import write_private
+from ml_training.local.private_file import write_private
 
 OLDEST_VERSION = (6, 2)  # what Celery 5.7 asks for
 START_SECONDS = 20.0

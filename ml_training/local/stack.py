@@ -7,24 +7,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ml_training.db.engine import Database, open_database
-from ml_training.local.guard import Guard
+from ml_training.local.child_process import Child, Service
+from ml_training.local.console_output import Reporter
 from ml_training.local.interrupts import Interrupts
-from ml_training.local.logfiles import LogFile
+from ml_training.local.log_file import LogFile
+from ml_training.local.orphan_guard import Guard
 from ml_training.local.ports import is_taken
-from ml_training.local.processes import Child, Service
 from ml_training.local.readiness import who_answers
 from ml_training.local.redis_server import plan_redis
-from ml_training.local.reporting import Reporter
-from ml_training.local.runfile import RunInfo, only_stack
-from ml_training.local.services import (
+from ml_training.local.run_file import RunInfo, only_stack
+from ml_training.local.stack_processes import (
     STOP_ORDER,
     migrate_command,
     python_services,
     redis_service,
     stack_environment,
 )
+from ml_training.local.stack_urls import urls_of
 from ml_training.local.supervisor import Supervisor
-from ml_training.local.urls import urls_of
 from ml_training.settings import PREFIX, Settings
 
 START_SECONDS = 120.0

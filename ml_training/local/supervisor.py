@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ml_training.local.guard import Guard
-from ml_training.local.processes import Child, Service
+from ml_training.local.child_process import Child, Service
+from ml_training.local.orphan_guard import Guard
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0

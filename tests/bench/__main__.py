@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.upstack import UpStack, started
+from tests.support.stack_process import UpStack, started
 
 SPEC: dict[str, Any] = {
     "job_type": "TRAIN", "model_name": "bench", "model_type": "lightgbm", "target": {"column": "target"},

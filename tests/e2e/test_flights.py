@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.upstack import UpStack, started
+from tests.support.stack_process import UpStack, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PAGE = (Path(__file__).parents[2] / "docs" / "flights.md").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from ml_training.domain.states import JobStatus, JobType
 from tests.support.datasets import generated_csv
 from tests.support.eventually import eventually
 from tests.support.exporter import Series
-from tests.support.upstack import PATIENCE, UpStack, lives, started
+from tests.support.stack_process import PATIENCE, UpStack, lives, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SHORT_TIMES = {

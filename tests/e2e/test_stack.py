@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from ml_training.local.ports import free_port
-from ml_training.local.runfile import read_run_file
+from ml_training.local.run_file import read_run_file
 from tests.support.eventually import eventually
-from tests.support.terminal import CTRL_C, terminal
-from tests.support.upstack import PARTS, PATIENCE, PROGRAM, READY, UpStack, lives, own_places, started
+from tests.support.pseudo_terminal import CTRL_C, terminal
+from tests.support.stack_process import PARTS, PATIENCE, PROGRAM, READY, UpStack, lives, own_places, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import httpx
 from tests.observe.checks import Run
 from tests.observe.mix import Mix
 from tests.observe.prometheus import running_prometheus
-from tests.support.upstack import UpStack, started
+from tests.support.stack_process import UpStack, started
 
 SETTINGS = {
     # Two slots on every machine, so that the same jobs run and wait; a lost attempt is found within a short run.

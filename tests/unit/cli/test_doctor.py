@@ -9,14 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from ml_training.cli.app import app
-from ml_training.cli.checks import Check, check_broker, check_database, check_disk, check_server
 from ml_training.cli.doctor import START, advice
+from ml_training.cli.doctor_checks import Check, check_broker, check_database, check_disk, check_server
 from ml_training.db.engine import open_database
 from ml_training.db.heartbeats import write_heartbeat
 from ml_training.db.migrate import migrate
 from ml_training.local.ports import free_port
 from ml_training.local.redis_server import RedisServer, redis_client, start_redis
-from ml_training.local.runfile import RunInfo
+from ml_training.local.run_file import RunInfo
 from tests.support.json_server import json_server
 
 

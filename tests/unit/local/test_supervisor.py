@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ml_training.local.guard import Guard
-from ml_training.local.logfiles import LogFile
-from ml_training.local.processes import Service
+from ml_training.local.child_process import Service
+from ml_training.local.log_file import LogFile
+from ml_training.local.orphan_guard import Guard
 from ml_training.local.supervisor import Member, Supervisor
 from tests.support.eventually import eventually
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ml_training.domain.openmp import FleetShape, fleet_shape, training_environment
-from ml_training.local.libgomp import bundled_openmp, openmp_environment
-from ml_training.local.processes import child_environment
-from ml_training.local.services import stack_environment, worker_environment
+from ml_training.local.child_process import child_environment
+from ml_training.local.openmp_runtime import bundled_openmp, openmp_environment
+from ml_training.local.stack_processes import stack_environment, worker_environment
 from ml_training.settings import Settings, read_settings
 
 

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 from ml_training.domain.states import JobStatus
-from ml_training.local.client import Client
-from ml_training.local.follow import follow, patiently
-from ml_training.local.reporting import Reporter
+from ml_training.local.api_client import Client
+from ml_training.local.console_output import Reporter
+from ml_training.local.watch_jobs import follow, patiently
 
 Json = dict[str, Any]
 Pause = Callable[[float], None]

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ml_training.local.guard import GRACE_SECONDS
-from ml_training.local.private import write_private
+from ml_training.local.orphan_guard import GRACE_SECONDS
+from ml_training.local.private_file import write_private
 
 
 class AlreadyRunning(Exception):

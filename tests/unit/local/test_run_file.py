@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ml_training.local.runfile import AlreadyRunning, RunInfo, only_stack, read_run_file
-from ml_training.local.urls import find_urls
+from ml_training.local.run_file import AlreadyRunning, RunInfo, only_stack, read_run_file
+from ml_training.local.stack_urls import find_urls
 from ml_training.settings import Settings
 
 URLS = {

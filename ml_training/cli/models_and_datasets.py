@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ml_training.cli.output import AsJson, Failed, answering, connect
-from ml_training.local.follow import follow
+from ml_training.cli.result_printer import AsJson, Failed, answering, connect
+from ml_training.local.watch_jobs import follow
 
 MODEL_COLUMNS = {
     "id": "id",

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from ml_training.domain.states import JobStatus
-from ml_training.local.client import Client, Problem, Unreachable
-from ml_training.local.reporting import Bars
+from ml_training.local.api_client import Client, Problem, Unreachable
+from ml_training.local.console_output import Bars
 
 Json = dict[str, Any]
 EVERY_SECONDS = 0.25

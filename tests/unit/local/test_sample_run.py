@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ml_training.local.client import Client
-from ml_training.local.demo import SampleFailed, SampleRun
+from ml_training.local.api_client import Client
+from ml_training.local.console_output import ConsoleReporter
 from ml_training.local.interrupts import StopRequested
-from ml_training.local.reporting import ConsoleReporter
+from ml_training.local.sample_run import SampleFailed, SampleRun
 from tests.support.json_server import JsonServer, json_server
 
 EMPTY: dict[str, Any] = {"items": [], "next_cursor": None}

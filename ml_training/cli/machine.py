@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ml_training.cli.output import AsJson, Failed, answering
+from ml_training.cli.result_printer import AsJson, Failed, answering
 from ml_training.settings import read_settings
 
 
@@ -18,9 +18,9 @@ def up(
 ) -> None:
     """Start the whole service on this machine and keep it alive until Ctrl-C."""
     from ml_training.local.redis_server import RedisError
-    from ml_training.local.runfile import AlreadyRunning
+    from ml_training.local.run_file import AlreadyRunning
+    from ml_training.local.run_stack import up as run_stack
     from ml_training.local.stack import StackError
-    from ml_training.local.up import up as run_stack
 
     with answering(as_json) as output:
         try:
@@ -33,7 +33,7 @@ def up(
 
 def migrate(as_json: AsJson = False) -> None:
     """Bring the database to the schema of this version."""
-    from ml_training.cli.checks import cause_of
+    from ml_training.cli.doctor_checks import cause_of
     from ml_training.db.engine import open_database
     from ml_training.db.migrate import migrate as apply
     from ml_training.domain.errors import Unavailable

@@ -1,12 +1,12 @@
 """What `ml-training up` does with a running stack: the sample run, the URLs, then waiting for the end."""
 
-from ml_training.local.client import Client, Problem, Unreachable
-from ml_training.local.demo import SampleFailed, SampleRun
+from ml_training.local.api_client import Client, Problem, Unreachable
+from ml_training.local.console_output import Reporter
+from ml_training.local.foreground_group import own_terminal
 from ml_training.local.interrupts import Interrupts, StopRequested, interrupts
-from ml_training.local.reporting import Reporter
-from ml_training.local.runfile import RunInfo
+from ml_training.local.run_file import RunInfo
+from ml_training.local.sample_run import SampleFailed, SampleRun
 from ml_training.local.stack import Stack, running_stack
-from ml_training.local.terminal import own_terminal
 from ml_training.settings import Settings
 
 FOREVER_SECONDS = 3600.0

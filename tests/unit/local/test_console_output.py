@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 
 from ml_training.domain.states import JobStatus
-from ml_training.local.reporting import ConsoleReporter, JsonReporter
+from ml_training.local.console_output import ConsoleReporter, JsonReporter
 
 
 def test_programs_get_one_object_a_line() -> None:
@@ -43,8 +43,8 @@ def test_a_bar_shows_what_a_job_does_and_how_it_ended() -> None:
 
 def test_a_pipe_that_is_closed_does_not_stop_the_work() -> None:
     code = (
-        "import sys; from rich.console import Console; from ml_training.local.lasting import LastingOutput;"
-        "from ml_training.local.reporting import ConsoleReporter, JsonReporter;"
+        "import sys; from rich.console import Console; from ml_training.local.broken_pipe import LastingOutput;"
+        "from ml_training.local.console_output import ConsoleReporter, JsonReporter;"
         "console = Console(file=LastingOutput(sys.stdout));"
         "[reporter(console).say('x', 'text') for _ in range(9) for reporter in (ConsoleReporter, JsonReporter)];"
         "print('more'); sys.stderr.write('done')"

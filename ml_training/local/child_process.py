@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ml_training.local.guard import Guard, kill_session
-from ml_training.local.logfiles import LogFile
+from ml_training.local.log_file import LogFile
+from ml_training.local.orphan_guard import Guard, kill_session
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.terminal import CTRL_C, CTRL_Z, terminal
+from tests.support.pseudo_terminal import CTRL_C, CTRL_Z, terminal
 
 PROGRAM = """
 import os, sys
 from contextlib import nullcontext
 from ml_training.local.interrupts import StopRequested, interrupts
-from ml_training.local.terminal import own_terminal
+from ml_training.local.foreground_group import own_terminal
 
 def places():
     in_front = os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp()

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ml_training.db.engine import Database
 from ml_training.domain.openmp import fleet_shape, training_environment
-from ml_training.local.libgomp import openmp_environment
-from ml_training.local.logfiles import LogFile
-from ml_training.local.processes import Service
+from ml_training.local.child_process import Service
+from ml_training.local.log_file import LogFile
+from ml_training.local.openmp_runtime import openmp_environment
 from ml_training.local.readiness import answers_with, beats
 from ml_training.local.redis_server import RedisPlan, answers
-from ml_training.local.urls import urls_of
+from ml_training.local.stack_urls import urls_of
 from ml_training.settings import PREFIX, Settings
 
 STOP_ORDER = ("api", "worker", "maintenance", "exporter", "redis")

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from ml_training.local.ports import free_port
-from ml_training.local.runfile import read_run_file
+from ml_training.local.run_file import read_run_file
 from tests.support.eventually import eventually
 
 PROGRAM = Path(sys.executable).with_name("ml-training")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ml_training.local.runfile import read_run_file
+from ml_training.local.run_file import read_run_file
 from ml_training.settings import Settings
 
 

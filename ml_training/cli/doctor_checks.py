@@ -14,8 +14,8 @@ from ml_training.db.engine import Database, open_database
 from ml_training.db.heartbeats import count_slots, list_heartbeats
 from ml_training.db.migrate import SchemaError, check_schema
 from ml_training.domain.errors import Unavailable
-from ml_training.local.libgomp import MEND as OPENMP_MEND
-from ml_training.local.libgomp import bundled_openmp, has_openmp
+from ml_training.local.openmp_runtime import MEND as OPENMP_MEND
+from ml_training.local.openmp_runtime import bundled_openmp, has_openmp
 from ml_training.local.readiness import NOBODY, probe, who_answers
 from ml_training.local.redis_server import redis_client
 from ml_training.settings import PREFIX

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ml_training.local.logfiles import LogFile
+from ml_training.local.log_file import LogFile
 from tests.support.eventually import eventually
 
 

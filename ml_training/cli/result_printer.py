@@ -9,10 +9,10 @@ from typing import Annotated, Any, TextIO, cast
 import typer
 from rich.console import Console
 
-from ml_training.local.client import Client, Problem, Unreachable
-from ml_training.local.lasting import LastingOutput
-from ml_training.local.reporting import ConsoleReporter, JsonReporter, Reporter
-from ml_training.local.urls import find_urls
+from ml_training.local.api_client import Client, Problem, Unreachable
+from ml_training.local.broken_pipe import LastingOutput
+from ml_training.local.console_output import ConsoleReporter, JsonReporter, Reporter
+from ml_training.local.stack_urls import find_urls
 from ml_training.settings import SettingsError, read_settings
 
 Json = dict[str, Any]

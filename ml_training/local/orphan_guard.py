@@ -1,6 +1,6 @@
 """Ends the children of a stack whose parent was killed too hard to do it; Linux and macOS alike.
 
-`python -m ml_training.local.guard` reads one line a child from its standard input: "+PID" started, "-PID" ended.
+`python -m ml_training.local.orphan_guard` reads one line a child from its standard input: "+PID" started, "-PID" ended.
 The end of the input means that the parent is gone; the sessions still listed are then asked to stop, last started
 first, and killed after GRACE_SECONDS. A pipe is closed by the kernel however the parent dies, which neither a signal
 handler nor `atexit` can promise, and which Linux' PR_SET_PDEATHSIG does not do for grandchildren or on macOS.

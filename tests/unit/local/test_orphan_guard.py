@@ -9,12 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ml_training.local.guard import Guard, end_sessions, listed
+from ml_training.local.orphan_guard import Guard, end_sessions, listed
 from tests.support.eventually import eventually
 
 PARENT = """
 import subprocess, sys
-from ml_training.local.guard import Guard
+from ml_training.local.orphan_guard import Guard
 guard = Guard()
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 guard.started(child.pid)
@@ -58,7 +58,7 @@ def test_it_holds_a_lock_until_it_has_tidied_up(tmp_path: Path) -> None:
 
 def test_a_stack_outlives_its_guard() -> None:
     guard = Guard()
-    (process,) = [child for child in psutil.Process().children() if "ml_training.local.guard" in child.cmdline()]
+    (process,) = [child for child in psutil.Process().children() if "ml_training.local.orphan_guard" in child.cmdline()]
     os.kill(process.pid, 9)
     eventually(lambda: process.status() == psutil.STATUS_ZOMBIE, what="the guard is gone")
     guard.started(1)
