@@ -1,4 +1,4 @@
-"""The list of verbs."""
+"""The commands of `ml-training`."""
 
 import typer
 
@@ -11,10 +11,10 @@ app = typer.Typer(
     help="Train scikit-learn and LightGBM models on tabular data.",
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_enable=False,  # a stack trace is a defect, and then it should be whole
+    pretty_exceptions_enable=False,  # an uncaught exception is a defect: show its whole stack trace
 )
-for verb in (up, submit, jobs, watch, cancel, models, migrate, doctor):
-    app.command()(verb)
+for command in (up, submit, jobs, watch, cancel, models, migrate, doctor):
+    app.command()(command)
 app.add_typer(datasets, name="datasets")
 
 

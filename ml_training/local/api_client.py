@@ -1,4 +1,4 @@
-"""The HTTP client of the command line and of the sample run: paths in, JSON out, errors as two exceptions."""
+"""The HTTP client of the command line and of the sample run: paths in, JSON out, errors as exceptions."""
 
 import ipaddress
 from collections.abc import Iterator, Mapping
@@ -15,19 +15,19 @@ UPLOAD_TIMEOUT = httpx.Timeout(600.0, connect=3.0)
 
 
 class Unreachable(Exception):
-    """Nothing that speaks this API answered at the URL."""
+    """No server answered at the URL, or the answer was not from this API."""
 
 
-class Problem(Exception):
-    """The API refused; `document` is its RFC 9457 answer."""
+class ApiProblem(Exception):
+    """The API refused a request; `document` is its problem document (RFC 9457)."""
 
     def __init__(self, status: int, document: Json) -> None:
         super().__init__(document.get("title", f"HTTP {status}"))
         self.status = status
         self.document = document
 
-    def lines(self) -> list[str]:
-        """For people: what is wrong, then one line for each field."""
+    def text_lines(self) -> list[str]:
+        """For people: the problem, then one line for each wrong field."""
         title = self.document.get("title", "The service refused")
         detail = self.document.get("detail", "")
         first = f"{title} ({self.status}): {detail}" if detail else f"{title} ({self.status})"
@@ -35,35 +35,35 @@ class Problem(Exception):
         return [first, *fields]
 
 
-class Client:
-    """Calls below /api/v1 of `url`; raises Problem and Unreachable."""
+class ApiClient:
+    """Calls the endpoints below /api/v1 of `url`; raises ApiProblem and Unreachable."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        # A proxy of the environment is meant for the world outside, not for this machine.
+        # Proxies in the environment are for remote hosts, not for this machine.
         self._http = httpx.Client(base_url=self.url + API, timeout=TIMEOUT, trust_env=not _is_loopback(self.url))
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> "ApiClient":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
     def get(self, path: str, **params: str | int | None) -> Json:
-        """GET; parameters that are None are left out."""
+        """GET `path`; query parameters that are None are left out."""
         return self._call("GET", path, params={name: value for name, value in params.items() if value is not None})
 
     def post(self, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Json:
-        """POST a JSON body."""
+        """POST `body` as JSON."""
         return self._call("POST", path, json=body, headers=headers)
 
     def upload(self, path: str, file: Path, *, fields: Mapping[str, str]) -> Json:
-        """POST a file as multipart, streamed from the disk."""
+        """POST a file as multipart/form-data, streamed from the disk."""
         with file.open("rb") as stream:
             return self._call("POST", path, files={"file": (file.name, stream)}, data=fields, timeout=UPLOAD_TIMEOUT)
 
-    def items(self, path: str, *, limit: int, **params: str | int | None) -> Iterator[Json]:
-        """The first `limit` things of a paged list."""
+    def list_items(self, path: str, *, limit: int, **params: str | int | None) -> Iterator[Json]:
+        """The first `limit` items of a paged list."""
         cursor: str | None = None
         while limit > 0:
             page = self.get(path, limit=min(limit, 100), cursor=cursor, **params)
@@ -84,7 +84,7 @@ class Client:
         if response.is_success and document is not None:
             return document
         if document is not None and "title" in document:
-            raise Problem(response.status_code, document)
+            raise ApiProblem(response.status_code, document)
         raise Unreachable(f"what answers at {self.url} is not an ML Training Service (HTTP {response.status_code})")
 
 

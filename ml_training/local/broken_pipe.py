@@ -1,4 +1,4 @@
-"""An output that may go away: a closed terminal or pipe is no reason to stop what was being done."""
+"""An output stream that survives a closed pipe or terminal, so that the command can finish its work."""
 
 import io
 import os
@@ -7,41 +7,41 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 
-class LastingOutput(io.TextIOBase):
-    """Writes to `file` until that fails, and from then on to nowhere."""
+class BrokenPipeSafeOutput(io.TextIOBase):
+    """Writes to `file` until a write fails, then discards everything."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # an attribute in the base class
-        """As the file's: no character is written that it cannot hold."""
+        """The encoding of the file, so that rich writes no character that the file cannot hold."""
         return self._file.encoding or "utf-8"
 
     def write(self, text: str) -> int:
-        """Write, or forget it."""
-        with self._or_nowhere():
+        """Write `text`, or discard it."""
+        with self._discard_on_error():
             self._file.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or forget it."""
-        with self._or_nowhere():
+        """Flush, or do nothing."""
+        with self._discard_on_error():
             self._file.flush()
 
     def isatty(self) -> bool:
-        """Whether people read it."""
+        """Whether the file is a terminal."""
         return self._file.isatty()
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """The descriptor of the file."""
         return self._file.fileno()
 
     @contextmanager
-    def _or_nowhere(self) -> Iterator[None]:
+    def _discard_on_error(self) -> Iterator[None]:
         try:
             yield
         except OSError:
-            # The descriptor itself, or the interpreter's last flush would still fail.
+            # Replace the descriptor itself: otherwise the interpreter's last flush would still fail.
             with suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())

@@ -1,4 +1,4 @@
-"""One child process in a session of its own: start, look, ask to stop, kill with everything that it started."""
+"""One child process in its own session: start it, poll it, stop it, and kill everything that it started."""
 
 import os
 import subprocess
@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ml_training.local.log_file import LogFile
-from ml_training.local.orphan_guard import Guard, kill_session
+from ml_training.local.orphan_guard import OrphanGuard, signal_process_group
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """What to run, and how to know that it works: `ready(pid)` is true once process `pid` itself answers."""
+class ProcessSpec:
+    """A command to run; `ready(pid)` is true once the process with that id answers."""
 
     name: str
     command: tuple[str, ...]
@@ -22,22 +22,22 @@ class Service:
     stop_seconds: float = 10.0  # from SIGTERM to SIGKILL
 
 
-class Child:
-    """A started `Service`."""
+class ChildProcess:
+    """A started `ProcessSpec`."""
 
-    def __init__(self, service: Service, *, guard: Guard) -> None:
+    def __init__(self, spec: ProcessSpec, *, guard: OrphanGuard) -> None:
         self._guard = guard
-        self._stop_seconds = service.stop_seconds
-        with service.log.open() as log:
+        self._stop_seconds = spec.stop_seconds
+        with spec.log.open() as log:
             self._process = subprocess.Popen(
-                service.command,
-                env=child_environment(service.environment),
+                spec.command,
+                env=child_environment(spec.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the parent, which stops its children in order
             )
-        guard.started(self.pid)
+        guard.child_started(self.pid)
 
     @property
     def pid(self) -> int:
@@ -45,30 +45,33 @@ class Child:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """The exit status, or None while it runs."""
+        """The exit status, or None while the process runs."""
         return self._process.poll()
 
-    def stop(self, *, hurry: Callable[[], bool] = lambda: False) -> bool:
-        """SIGTERM, then SIGKILL to the whole session once the grace is over or `hurry()`; True if it left by itself."""
+    def stop(self, *, force: Callable[[], bool] = lambda: False) -> bool:
+        """Send SIGTERM; after `stop_seconds`, or once `force()` is true, SIGKILL the whole session.
+
+        True if the process exited before the SIGKILL.
+        """
         if self.poll() is None:
             self._process.terminate()
         deadline = time.monotonic() + self._stop_seconds
-        while self.poll() is None and time.monotonic() < deadline and not hurry():
+        while self.poll() is None and time.monotonic() < deadline and not force():
             time.sleep(0.02)
-        left = self.poll() is not None
-        self.bury()
-        return left
+        exited = self.poll() is not None
+        self.kill_session()
+        return exited
 
-    def bury(self) -> None:
-        """Kill whatever is left of the session."""
-        kill_session(self.pid)
+    def kill_session(self) -> None:
+        """Kill every process of the session that still runs, and wait for the child."""
+        signal_process_group(self.pid)
         self._process.wait()
-        self._guard.ended(self.pid)
+        self._guard.child_ended(self.pid)
 
 
-def child_environment(own: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment, to be inherited, with `own` on top.
+def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process, overridden by `variables`.
 
-    The working directory is no place to import from: a user's folder may hold a package called `workers`.
+    Children do not import from the working directory: a user's folder may hold a package called `workers`.
     """
-    return {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1", **own}
+    return {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1", **variables}

@@ -1,6 +1,7 @@
-"""Keeps Ctrl-C for this process alone where make started it: make dies of the one that it hears, with status 130.
+"""Makes this process the terminal's only foreground process group, so that make does not receive Ctrl-C.
 
-A terminal sends its signals to every process of the foreground group, and make shares that group with what it starts.
+A terminal sends its signals to every process of the foreground group, and make shares that group with its children.
+On Ctrl-C, make itself would die with status 130.
 """
 
 import os
@@ -12,44 +13,44 @@ STDIN, STDOUT = 0, 1
 
 
 @contextmanager
-def own_terminal() -> Iterator[None]:
-    """Be the only one that hears the terminal's signals meanwhile; changes nothing where that is so already.
+def own_foreground_group() -> Iterator[None]:
+    """Move this process into its own foreground group within the context, if it shares the terminal's group.
 
-    That is without a terminal, in the background, where a shell gave this process a group of its own, and in a pipe,
-    since its other end may be a pager, which reads its keys from the terminal. Ctrl-Z is ignored meanwhile: who started
-    this process is not told that it stopped, and would never continue it.
+    Nothing changes without a terminal, in the background, where a shell already gave this process its own group, and in
+    a pipe: the other end may be a pager, which reads its keys from the terminal. Ctrl-Z is ignored within the context:
+    the process that started this one would not notice the stop and would never continue it.
     """
-    if not _shares_terminal():
+    if not _shares_foreground_group():
         yield
         return
-    old = os.getpgrp()
-    # A handler, since what is ignored would stay ignored in every program that is started.
-    suspend = signal.signal(signal.SIGTSTP, lambda *_: None)
+    old_group = os.getpgrp()
+    # A handler instead of SIG_IGN, because child programs inherit ignored signals.
+    old_handler = signal.signal(signal.SIGTSTP, lambda *_: None)
     try:
         os.setpgid(0, 0)
-        _give_terminal(old, to=os.getpgrp())
+        _set_foreground_group(old_group, to=os.getpgrp())
         yield
     finally:
-        # Refused when the old group is gone, or the terminal.
+        # These fail when the old group or the terminal no longer exists.
         with suppress(OSError):
-            _give_terminal(os.getpgrp(), to=old)
+            _set_foreground_group(os.getpgrp(), to=old_group)
         with suppress(OSError):
-            os.setpgid(0, old)
-        signal.signal(signal.SIGTSTP, suspend)
+            os.setpgid(0, old_group)
+        signal.signal(signal.SIGTSTP, old_handler)
 
 
-def _shares_terminal() -> bool:
+def _shares_foreground_group() -> bool:
     if os.getpgrp() == os.getpid() or not (os.isatty(STDIN) and os.isatty(STDOUT)):
         return False
     try:
         return os.tcgetpgrp(STDIN) == os.getpgrp()
-    except OSError:  # a terminal, but of another session
+    except OSError:  # the terminal belongs to another session
         return False
 
 
-def _give_terminal(group: int, *, to: int) -> None:
-    """Hand the terminal on, if `group` has it still: a shell may have taken it back."""
-    # Who is not in front and does this is stopped by SIGTTOU, unless it blocks that.
+def _set_foreground_group(group: int, *, to: int) -> None:
+    """Give the terminal to group `to` if `group` still has it; a shell may have taken it back."""
+    # The kernel stops a background process that does this with SIGTTOU, unless SIGTTOU is blocked.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
     try:
         if os.tcgetpgrp(STDIN) == group:

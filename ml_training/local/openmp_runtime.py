@@ -1,7 +1,7 @@
-"""Gives LightGBM an OpenMP runtime where the system has none: scikit-learn's wheel brings one along.
+"""Finds an OpenMP runtime for LightGBM; where the system has none, uses the copy in scikit-learn's wheel.
 
-LightGBM's wheels link against libgomp.so.1 (macOS: libomp.dylib) and bring none; slim images and plain Macs have none.
-Loading scikit-learn's copy first does not help, the name must be found by the dynamic loader when a process starts.
+LightGBM's wheels link against libgomp.so.1 (macOS: libomp.dylib) but do not contain it; slim images and new Macs have
+none. Loading scikit-learn's copy first does not help: the dynamic loader must find that name when a process starts.
 """
 
 import ctypes
@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-MAC_PLACES = tuple(  # the rpaths that are built into LightGBM's wheel
+MAC_PATHS = tuple(  # the rpaths that are built into LightGBM's wheel
     Path(prefix, "libomp.dylib") for prefix in ("/opt/homebrew/opt/libomp/lib", "/opt/local/lib/libomp")
 )
-MEND = "install it: `apt-get install libgomp1`, `dnf install libgomp` or, on macOS, `brew install libomp`"
+INSTALL_HINT = "install it: `apt-get install libgomp1`, `dnf install libgomp` or, on macOS, `brew install libomp`"
 
 
 def has_openmp() -> bool:
-    """Whether the loader finds the library by itself."""
+    """Whether the dynamic loader finds the library without help."""
     if sys.platform == "darwin":
-        return any(path.exists() for path in MAC_PLACES)
+        return any(path.exists() for path in MAC_PATHS)
     try:
         ctypes.CDLL("libgomp.so.1")
     except OSError:
@@ -28,7 +28,7 @@ def has_openmp() -> bool:
 
 
 def bundled_openmp() -> Path | None:
-    """The copy inside scikit-learn's wheel, if this is such an installation."""
+    """The copy in scikit-learn's wheel; None when scikit-learn was not installed from a wheel."""
     spec = find_spec("sklearn")  # finds the package without importing it
     if spec is None or spec.origin is None:
         return None
@@ -38,9 +38,10 @@ def bundled_openmp() -> Path | None:
 
 
 def openmp_environment(directory: Path, *, needed: bool | None = None) -> Mapping[str, str]:
-    """The variables with which a worker finds an OpenMP runtime: none when it does anyway, or when there is none.
+    """Environment variables that let a worker find an OpenMP runtime; empty when it needs none or none exists.
 
-    Keeps a link in `directory` on Linux, since the wheel's file has a name of its own.
+    Creates a symbolic link in `directory` on Linux, because the loader does not look for the file name in the wheel.
+    `needed` overrides the check of the system.
     """
     bundled = bundled_openmp()
     if bundled is None or not (not has_openmp() if needed is None else needed):

@@ -1,4 +1,4 @@
-"""`DATA_DIR/run.json`, by which the other commands find the running stack, and the lock that keeps it the only one."""
+"""`DATA_DIR/run.json`, with which other commands find the running stack, and the lock that allows only one stack."""
 
 import fcntl
 import json
@@ -10,16 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ml_training.local.orphan_guard import GRACE_SECONDS
-from ml_training.local.private_file import write_private
+from ml_training.local.private_file import write_private_file
 
 
 class AlreadyRunning(Exception):
-    """Another stack owns this data directory."""
+    """Another stack uses this data directory."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Where the parts of a running stack answer; `pid` is the process of `ml-training up`."""
+    """The URLs of a running stack; `pid` is the process of `ml-training up`."""
 
     api_url: str
     exporter_url: str
@@ -28,12 +28,12 @@ class RunInfo:
     pid: int
 
     def write(self, path: Path) -> None:
-        """Publish it; readable by its owner only, since the URLs hold passwords."""
-        write_private(path, json.dumps(asdict(self), indent=2) + "\n")
+        """Write the file; only its owner can read it, because the URLs hold passwords."""
+        write_private_file(path, json.dumps(asdict(self), indent=2) + "\n")
 
 
 def read_run_file(path: Path) -> RunInfo | None:
-    """The running stack of `path`; None without one, also when its process was killed and left the file behind."""
+    """The stack that `path` describes; None when there is no valid file, or when its process no longer runs."""
     try:
         info = RunInfo(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -42,16 +42,16 @@ def read_run_file(path: Path) -> RunInfo | None:
 
 
 @contextmanager
-def only_stack(data_dir: Path, *, patience: float = GRACE_SECONDS + 5.0) -> Iterator[int]:
-    """Own `data_dir` meanwhile; yields the descriptor that holds the lock. Raises AlreadyRunning.
+def lock_data_dir(data_dir: Path, *, wait_seconds: float = GRACE_SECONDS + 5.0) -> Iterator[int]:
+    """Lock `data_dir` within the context; yields the descriptor that holds the lock. Raises AlreadyRunning.
 
-    A stack that was killed leaves a guard, which still ends its processes and holds the lock until they are gone:
-    that is waited for.
+    After a stack was killed, its guard ends the remaining processes and holds the lock until they are gone; this
+    function waits for that.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data_dir / "up.lock").open("a") as file:
-        deadline = time.monotonic() + patience
-        while not _locked(file.fileno()):
+        deadline = time.monotonic() + wait_seconds
+        while not _try_lock(file.fileno()):
             if (running := read_run_file(data_dir / "run.json")) is not None:
                 raise AlreadyRunning(
                     f"process {running.pid} already runs a stack in {data_dir}, its API is {running.api_url}: "
@@ -63,7 +63,7 @@ def only_stack(data_dir: Path, *, patience: float = GRACE_SECONDS + 5.0) -> Iter
         yield file.fileno()
 
 
-def _locked(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,9 +1,9 @@
-"""What `ml-training up` does with a running stack: the sample run, the URLs, then waiting for the end."""
+"""The command `ml-training up`: runs the stack, the sample run if asked for, and waits until somebody stops it."""
 
-from ml_training.local.api_client import Client, Problem, Unreachable
-from ml_training.local.console_output import Reporter
-from ml_training.local.foreground_group import own_terminal
-from ml_training.local.interrupts import Interrupts, StopRequested, interrupts
+from ml_training.local.api_client import ApiClient, ApiProblem, Unreachable
+from ml_training.local.console_output import CommandOutput
+from ml_training.local.foreground_group import own_foreground_group
+from ml_training.local.interrupts import Interrupts, StopRequested, catch_interrupts
 from ml_training.local.run_file import RunInfo
 from ml_training.local.sample_run import SampleFailed, SampleRun
 from ml_training.local.stack import Stack, running_stack
@@ -12,58 +12,58 @@ from ml_training.settings import Settings
 FOREVER_SECONDS = 3600.0
 
 
-def up(settings: Settings, *, reporter: Reporter, sample: bool, leave: bool) -> bool:
-    """Run the stack until somebody asks for its end, or with `leave` only as long as the start and the sample take.
+def run_stack(settings: Settings, *, output: CommandOutput, sample: bool, exit_after: bool) -> bool:
+    """Run the stack until a stop is requested; with `exit_after`, only until the start and the sample run have ended.
 
-    False when the start and the sample were wanted and did not complete. Raises what `running_stack` raises, except
-    StopRequested.
+    False only with `exit_after`: the sample run failed, or a stop was requested first. Raises what `running_stack`
+    raises, except StopRequested.
     """
-    with own_terminal(), interrupts() as asked:
+    with own_foreground_group(), catch_interrupts() as interrupts:
         try:
-            complete = _up(settings, reporter=reporter, asked=asked, sample=sample, leave=leave)
+            complete = _run(settings, output=output, interrupts=interrupts, sample=sample, exit_after=exit_after)
         except StopRequested:
-            complete = not leave
-    reporter.say("stopped", "Everything is stopped")
+            complete = not exit_after
+    output.message("stopped", "Everything is stopped")
     return complete
 
 
-def _up(settings: Settings, *, reporter: Reporter, asked: Interrupts, sample: bool, leave: bool) -> bool:
+def _run(settings: Settings, *, output: CommandOutput, interrupts: Interrupts, sample: bool, exit_after: bool) -> bool:
     complete = True
-    reporter.say("starting", f"Starting in {settings.data_dir}")
-    with running_stack(settings, reporter=reporter, asked=asked) as (stack, info):
+    output.message("starting", f"Starting in {settings.data_dir}")
+    with running_stack(settings, output=output, interrupts=interrupts) as (stack, info):
         try:
             if sample:
-                complete = _sample(stack, info, reporter)
-            _announce(info, reporter, stays=not leave)
-            while not leave:
+                complete = _run_sample(stack, info, output)
+            _print_urls(info, output, keeps_running=not exit_after)
+            while not exit_after:
                 stack.pause(FOREVER_SECONDS)
         finally:
-            reporter.say("stopping", "Stopping; jobs that run are handed back")
+            output.message("stopping", "Stopping; jobs that run are handed back")
     return complete
 
 
-def _sample(stack: Stack, info: RunInfo, reporter: Reporter) -> bool:
-    with Client(info.api_url) as client:
-        run = SampleRun(client, reporter=reporter, pause=stack.pause)
+def _run_sample(stack: Stack, info: RunInfo, output: CommandOutput) -> bool:
+    with ApiClient(info.api_url) as client:
+        run = SampleRun(client, output=output, pause=stack.pause)
         try:
-            if run.is_wanted():
+            if run.database_is_empty():
                 run.run()
             else:
-                reporter.say("sample", "The database already holds data sets or jobs: the sample run is left out")
-        except (SampleFailed, Problem, Unreachable) as error:
-            lines = error.lines() if isinstance(error, Problem) else [str(error)]
-            reporter.say("sample_failed", "The sample run did not complete: " + "\n".join(lines))
+                output.message("sample", "The database already holds data sets or jobs: the sample run is left out")
+        except (SampleFailed, ApiProblem, Unreachable) as error:
+            lines = error.text_lines() if isinstance(error, ApiProblem) else [str(error)]
+            output.message("sample_failed", "The sample run did not complete: " + "\n".join(lines))
             return False
     return True
 
 
-def _announce(info: RunInfo, reporter: Reporter, *, stays: bool) -> None:
+def _print_urls(info: RunInfo, output: CommandOutput, *, keeps_running: bool) -> None:
     lines = [
         f"API      {info.api_url}/api/v1",
         f"Docs     {info.api_url}/docs",
         f"Metrics  {info.exporter_url}/metrics",
     ]
-    if stays:
+    if keeps_running:
         lines.append("Ctrl-C stops everything; jobs that run are handed back and continue with the next start")
-    # The other URLs hold passwords; they stand in run.json, which only its owner can read.
-    reporter.say("ready", "\n".join(lines), api_url=info.api_url, exporter_url=info.exporter_url, pid=info.pid)
+    # The other URLs hold passwords; they are in run.json, which only its owner can read.
+    output.message("ready", "\n".join(lines), api_url=info.api_url, exporter_url=info.exporter_url, pid=info.pid)

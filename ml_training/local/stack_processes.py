@@ -1,4 +1,4 @@
-"""The parts of a single-machine stack: command lines, environment, and how each proves that it is ready."""
+"""The processes of the single-machine stack: their commands, environment variables and readiness checks."""
 
 import os
 import sys
@@ -7,61 +7,61 @@ from pathlib import Path
 
 from ml_training.db.engine import Database
 from ml_training.domain.openmp import fleet_shape, training_environment
-from ml_training.local.child_process import Service
+from ml_training.local.child_process import ProcessSpec
 from ml_training.local.log_file import LogFile
 from ml_training.local.openmp_runtime import openmp_environment
-from ml_training.local.readiness import answers_with, beats
-from ml_training.local.redis_server import RedisPlan, answers
-from ml_training.local.stack_urls import urls_of
+from ml_training.local.readiness import heartbeat_ready, http_ready
+from ml_training.local.redis_server import RedisConfig, redis_answers
+from ml_training.local.stack_urls import configured_urls
 from ml_training.settings import PREFIX, Settings
 
 STOP_ORDER = ("api", "worker", "maintenance", "exporter", "redis")
-DRAIN_SECONDS = 15.0  # workers hand their jobs back within 10
+WORKER_STOP_SECONDS = 15.0  # workers hand their jobs back within 10
 
 
-def redis_service(plan: RedisPlan, logs: Path) -> Service:
-    """The embedded broker."""
-    return Service("redis", plan.command, lambda pid: answers(plan.url, pid=pid), _log(logs, "redis"))
+def redis_process(config: RedisConfig, logs: Path) -> ProcessSpec:
+    """The embedded Redis server, the broker of the stack."""
+    return ProcessSpec("redis", config.command, lambda pid: redis_answers(config.url, pid=pid), _log(logs, "redis"))
 
 
 def migrate_command() -> tuple[str, ...]:
-    """The one-shot command that brings the database to this code's schema."""
-    return _python("ml_training.db.migrate")
+    """The command that migrates the database to the schema of this version, and exits."""
+    return _python_command("ml_training.db.migrate")
 
 
-def python_services(settings: Settings, *, database: Database, environment: Mapping[str, str]) -> list[Service]:
-    """Exporter, API, worker and maintenance, in the order of their start: who listens to events comes first."""
+def python_processes(settings: Settings, *, database: Database, environment: Mapping[str, str]) -> list[ProcessSpec]:
+    """Exporter, API, worker and maintenance in start order; the exporter is first, because it listens to events."""
     logs = settings.data_dir / "logs"
-    urls = urls_of(settings)
+    urls = configured_urls(settings)
     within = settings.heartbeat_dead_seconds
     worker = {**environment, **worker_environment(settings)}
     return [
-        Service(
+        ProcessSpec(
             "exporter",
-            _python("exporter"),
-            answers_with(f"{urls.exporter}/health/live", field="pid"),
+            _python_command("exporter"),
+            http_ready(f"{urls.exporter}/health/live", field="pid"),
             _log(logs, "exporter"),
             environment,
         ),
-        Service(
+        ProcessSpec(
             "api",
-            _python("ml_training.api"),
-            answers_with(f"{urls.api}/api/v1/health/live", field="master_pid"),
+            _python_command("ml_training.api"),
+            http_ready(f"{urls.api}/api/v1/health/live", field="master_pid"),
             _log(logs, "api"),
             environment,
         ),
-        Service(
+        ProcessSpec(
             "worker",
-            _python("workers"),
-            beats(database, kind="worker", within_seconds=within),
+            _python_command("workers"),
+            heartbeat_ready(database, kind="worker", within_seconds=within),
             _log(logs, "worker"),
             worker,
-            stop_seconds=DRAIN_SECONDS,
+            stop_seconds=WORKER_STOP_SECONDS,
         ),
-        Service(
+        ProcessSpec(
             "maintenance",
-            _python("workers", "maintenance"),
-            beats(database, kind="maintenance", within_seconds=within),
+            _python_command("workers", "maintenance"),
+            heartbeat_ready(database, kind="maintenance", within_seconds=within),
             _log(logs, "maintenance"),
             environment,
         ),
@@ -69,7 +69,7 @@ def python_services(settings: Settings, *, database: Database, environment: Mapp
 
 
 def stack_environment(settings: Settings, *, broker_url: str) -> dict[str, str]:
-    """What every part must know of this stack, as the variables that settings are read from."""
+    """The settings that every process of the stack shares, as environment variables."""
     return {
         f"{PREFIX}DATABASE_URL": settings.database,
         f"{PREFIX}BROKER_URL": broker_url,
@@ -78,7 +78,7 @@ def stack_environment(settings: Settings, *, broker_url: str) -> dict[str, str]:
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:
-    """What a worker needs before it starts: its shape, OpenMP's rules and, if need be, an OpenMP runtime."""
+    """The environment variables of a worker: processes and threads, OpenMP options and, if needed, its runtime."""
     cores = usable_cores()
     shape = fleet_shape(cores, concurrency=settings.worker_concurrency, threads=settings.worker_threads)
     return {
@@ -90,13 +90,13 @@ def worker_environment(settings: Settings) -> dict[str, str]:
 
 
 def usable_cores() -> int:
-    """The cores that this process may use; macOS does not say, there it is all."""
+    """The number of cores that this process may use; on macOS, where it is unknown, all cores."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _python(*arguments: str) -> tuple[str, ...]:
+def _python_command(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", *arguments)
 
 

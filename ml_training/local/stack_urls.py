@@ -1,4 +1,4 @@
-"""Where the parts of a stack answer, as seen from the machine that it runs on."""
+"""The URLs of the API and the exporter of a stack, as seen from the machine that runs it."""
 
 from dataclasses import dataclass
 
@@ -7,32 +7,32 @@ from ml_training.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Urls:
-    """The two servers."""
+class StackUrls:
+    """The base URLs of the two HTTP servers."""
 
     api: str
     exporter: str
 
 
-def urls_of(settings: Settings) -> Urls:
-    """The URLs of the settings' hosts and ports; a wildcard host answers on the loopback address too."""
-    return Urls(
-        api=f"http://{_reachable(settings.api_host)}:{settings.api_port}",
-        exporter=f"http://{_reachable(settings.exporter_host)}:{settings.exporter_port}",
+def configured_urls(settings: Settings) -> StackUrls:
+    """The URLs of the hosts and ports in the settings; a wildcard host such as 0.0.0.0 becomes the loopback address."""
+    return StackUrls(
+        api=f"http://{_reachable_host(settings.api_host)}:{settings.api_port}",
+        exporter=f"http://{_reachable_host(settings.exporter_host)}:{settings.exporter_port}",
     )
 
 
-def find_urls(settings: Settings) -> Urls:
-    """The service to talk to: ML_TRAINING_API_URL, else the stack that runs in DATA_DIR, else the settings' ports."""
-    configured = urls_of(settings)
+def find_stack_urls(settings: Settings) -> StackUrls:
+    """The service to call: ML_TRAINING_API_URL, else the stack that runs in DATA_DIR, else the configured ports."""
+    configured = configured_urls(settings)
     running = read_run_file(settings.run_file)
-    return Urls(
+    return StackUrls(
         api=settings.api_url or (running.api_url if running else configured.api),
         exporter=running.exporter_url if running else configured.exporter,
     )
 
 
-def _reachable(host: str) -> str:
+def _reachable_host(host: str) -> str:
     wildcard = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 - read here, not bound
     host = wildcard.get(host, host)
     return f"[{host}]" if ":" in host else host

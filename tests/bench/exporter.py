@@ -24,7 +24,6 @@ import redis
 from ml_training.db import jobs
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
-from ml_training.local.redis_server import RedisServer, start_redis
 from ml_training.queue.app import make_celery
 from tests.bench.feeding import record
 from tests.bench.filling import add_live, fill, fold, terminal_rows
@@ -35,6 +34,7 @@ from tests.support.eventually import eventually
 from tests.support.exactness import suffer
 from tests.support.jobs import store_job
 from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.redis_server import RedisServer, start_redis
 
 LIVE_FEW, LIVE_MANY, RUNNING_MANY = 200, 2_000, 1_200
 FIRST_EVENTS = 200_000

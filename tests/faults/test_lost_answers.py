@@ -15,7 +15,6 @@ from ml_training.domain.errors import Unavailable
 from ml_training.domain.limits import Limits
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
-from ml_training.local.redis_server import RedisServer
 from ml_training.queue.permits import open_permits
 from ml_training.services.core import Core
 from ml_training.services.execute import Workplace, run_next
@@ -31,6 +30,7 @@ from tests.support.eventually import eventually
 from tests.support.jobs import QUICK, a_model, read_job, train_at_once, workplace
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, proxy_to
+from tests.support.redis_server import RedisServer
 
 
 @dataclass(frozen=True)

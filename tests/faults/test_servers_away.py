@@ -19,7 +19,6 @@ from sqlalchemy import text
 from ml_training.db.engine import open_database
 from ml_training.db.migrate import migrate
 from ml_training.domain.states import JobStatus
-from ml_training.local.redis_server import RedisServer, start_redis
 from ml_training.queue.permits import open_permits
 from ml_training.services.core import Core
 from ml_training.services.execute import run_next
@@ -31,6 +30,7 @@ from tests.support.api_process import Api, running_api
 from tests.support.eventually import eventually
 from tests.support.jobs import read_job, store_dataset, store_job, train_at_once, workplace
 from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.redis_server import RedisServer, start_redis
 
 CLIENTS = 30
 SLOWEST_POST = 2.5  # seconds; one call may wait for the broker's budget of a second

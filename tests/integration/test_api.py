@@ -16,7 +16,6 @@ import pytest
 
 from ml_training.db.heartbeats import list_heartbeats
 from ml_training.domain.records import Heartbeat
-from ml_training.local.redis_server import RedisServer
 from ml_training.services.execute import run_next
 from ml_training.services.lifecycle import request_cancel
 from tests.support.api import ready_dataset, stored_model, train_spec
@@ -24,6 +23,7 @@ from tests.support.api_process import LIVE, Api, answer_of, live, running_api
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.jobs import train_at_once, workplace
+from tests.support.redis_server import RedisServer
 
 MEMORY_LIMIT = 120_000_000
 

@@ -17,11 +17,11 @@ from exporter.snapshot import Snapshots
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
 from ml_training.db.stats import Stats
-from ml_training.local.redis_server import start_redis
 from ml_training.queue.app import make_celery
 from tests.support.eventually import eventually
 from tests.support.exporter import ExporterClient, running_exporter
 from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.redis_server import start_redis
 from tests.support.story import open_story, tell
 
 SLACK = 2.0  # what a loaded machine may add to a promise in seconds

@@ -16,13 +16,13 @@ from sqlalchemy import text
 from ml_training.db import jobs
 from ml_training.db.events import append_events
 from ml_training.db.jobs import Progress
-from ml_training.local.redis_server import RedisServer
 from ml_training.services.execute import run_next
 from ml_training.services.lifecycle import Held, cancel, request_cancel
 from tests.support.api import ready_dataset, train_spec
 from tests.support.api_process import LIVE, Api, running_api
 from tests.support.eventually import eventually
 from tests.support.jobs import a_model, read_job, workplace
+from tests.support.redis_server import RedisServer
 from tests.support.sse import Sent, events_in
 
 LINES = 60

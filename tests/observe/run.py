@@ -12,7 +12,7 @@ import httpx
 from tests.observe.checks import Run
 from tests.observe.mix import Mix
 from tests.observe.prometheus import running_prometheus
-from tests.support.stack_process import UpStack, started
+from tests.support.stack_process import StackProcess, start_stack
 
 SETTINGS = {
     # Two slots on every machine, so that the same jobs run and wait; a lost attempt is found within a short run.
@@ -38,8 +38,8 @@ def find_programs() -> Programs | None:
 @contextmanager
 def observed(directory: Path, programs: Programs, *, seconds: float) -> Iterator[Run]:
     """The service after `seconds` of work, still working; everything is ended afterwards."""
-    with started(directory / "data", **SETTINGS) as stack:
-        stack.until_ready()
+    with start_stack(directory / "data", **SETTINGS) as stack:
+        stack.wait_until_ready()
         api_url, exporter_url = stack.urls
         with (
             running_prometheus(programs.prometheus, directory / "prometheus", exporter_url) as prometheus,
@@ -52,7 +52,7 @@ def observed(directory: Path, programs: Programs, *, seconds: float) -> Iterator
             yield Run(prometheus, exporter_url, programs.promtool, preferred, took)
 
 
-def kill_children(stack: UpStack) -> None:
+def kill_children(stack: StackProcess) -> None:
     """kill -9 for every process of the worker that trains."""
     for child in stack.part("worker").children(recursive=True):
         if "spawn_main" in " ".join(child.cmdline()):

@@ -1,4 +1,4 @@
-"""A terminal with a shell that controls jobs, as a person has one: keys go in, what stands on the screen comes out."""
+"""A pseudo-terminal with a job-control shell: a test presses keys and reads the screen, as a user does."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ CTRL_C, CTRL_Z = b"\x03", b"\x1a"
 LOGIN = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
-class Terminal:
-    """The person's side of it."""
+class PseudoTerminal:
+    """The user's side of the terminal."""
 
     def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
         self.process = process
@@ -24,20 +24,20 @@ class Terminal:
 
     @property
     def screen(self) -> str:
-        """Everything that was written so far; it must be read now and then, or who writes waits."""
+        """Everything that was written so far; must be read regularly, otherwise the writing program blocks."""
         try:
             while found := os.read(self._descriptor, 65_536):
                 self._screen += found
-        except OSError:  # nothing more now, or, once the last one has left, ever
+        except OSError:  # nothing to read now, or all programs have exited
             pass
         return self._screen.decode(errors="replace").replace("\r\n", "\n")
 
     def press(self, key: bytes) -> None:
-        """Press a key."""
+        """Press a key, such as CTRL_C."""
         os.write(self._descriptor, key)
 
-    def until(self, text: str, *, within: float = 30.0) -> None:
-        """Wait until `text` stands on the screen."""
+    def wait_for(self, text: str, *, within: float = 30.0) -> None:
+        """Wait until `text` is on the screen."""
 
         def shown() -> bool:
             assert text in self.screen, self.screen
@@ -45,38 +45,40 @@ class Terminal:
 
         eventually(shown, within=within, what=f"{text!r} on the screen")
 
-    def status(self, *, within: float = 30.0) -> int:
-        """Wait until the shell leaves, with the status of its last command; of SIGINT it may die itself."""
+    def exit_status(self, *, within: float = 30.0) -> int:
+        """Wait until the shell exits; the status of its last command, also if SIGINT killed the shell."""
 
-        def left() -> bool:
-            assert self.screen is not None  # read to the end
+        def exited() -> bool:
+            assert self.screen is not None  # keep reading to the end
             return self.process.poll() is not None
 
-        eventually(left, within=within, what="the shell leaves")
+        eventually(exited, within=within, what="the shell exits")
         return 128 - self.process.returncode if self.process.returncode < 0 else self.process.returncode
 
 
 @contextmanager
-def terminal(command: str, *, directory: Path, environment: Mapping[str, str] | None = None) -> Iterator[Terminal]:
-    """A new terminal in which a shell runs `command` as a job; it is closed at the end."""
+def open_terminal(
+    command: str, *, directory: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[PseudoTerminal]:
+    """A new terminal in which a shell runs `command` as a job; closed at the end of the context."""
     ours, theirs = os.openpty()
-    script = f"{command}; exit $?"  # the last command of a script would replace the shell
+    script = f"{command}; exit $?"  # without this, the shell would exec its last command
     process = subprocess.Popen(
         [sys.executable, "-c", LOGIN, "sh", "-m", "-c", script],
         cwd=directory,
-        env={**_without_make(), **(environment or {})},
+        env={**_environment_without_make(), **(environment or {})},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
     )
     os.close(theirs)
     try:
-        yield Terminal(process, ours)
+        yield PseudoTerminal(process, ours)
     finally:
-        os.close(ours)  # whoever is left hears SIGHUP
+        os.close(ours)  # the remaining processes get SIGHUP
         process.wait(60)
 
 
-def _without_make() -> dict[str, str]:
-    # The suite itself often runs under make: a make on the screen must not think that it is part of that one.
+def _environment_without_make() -> dict[str, str]:
+    # The test suite often runs under make: a make in the terminal must not treat itself as a sub-make of that one.
     return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}

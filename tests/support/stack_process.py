@@ -1,4 +1,4 @@
-"""`ml-training up` as a user starts it: real processes on free ports, watched from outside, ended with SIGTERM."""
+"""`ml-training up` for tests, as a user starts it: real processes on free ports, stopped with SIGTERM."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from ml_training.local.run_file import read_run_file
 from tests.support.eventually import eventually
 
 PROGRAM = Path(sys.executable).with_name("ml-training")
-PARTS = {  # how each command line ends; a Redis server writes its own, which says where it listens
+PARTS = {  # the end of each command line; a Redis server rewrites its own to show its address
     "redis": r"-server 127\.0\.0\.1:\d+",
     "exporter": "-m exporter",
     "api": r"-m ml_training\.api",
@@ -24,76 +24,78 @@ PARTS = {  # how each command line ends; a Redis server writes its own, which sa
     "maintenance": "-m workers maintenance",
 }
 READY = "Ctrl-C stops everything"
-PATIENCE = 180.0  # seconds; several children import the whole machine-learning stack, and a build machine is busy
+START_TIMEOUT = 180.0  # seconds; several children import the machine-learning libraries, and build machines are busy
 
 
-class UpStack:
+class StackProcess:
     """A started `ml-training up`."""
 
     def __init__(self, process: subprocess.Popen[bytes], data_dir: Path) -> None:
         self.process = process
         self.data_dir = data_dir
-        self._me = psutil.Process(process.pid)
+        self._parent = psutil.Process(process.pid)
 
     @property
     def output(self) -> str:
-        """What it said so far."""
+        """Its output so far."""
         return self.data_dir.with_suffix(".out").read_text(encoding="utf-8")
 
     @property
     def urls(self) -> tuple[str, str]:
-        """Of the API and of the exporter."""
+        """The URLs of the API and of the exporter."""
         info = read_run_file(self.data_dir / "run.json")
         assert info, self.output
         return f"{info.api_url}/api/v1", info.exporter_url
 
-    def until_ready(self) -> None:
-        """Wait until it says so."""
-        eventually(lambda: self.ended() or READY in self.output, within=PATIENCE, what="ready")
-        assert not self.ended(), self.output
+    def wait_until_ready(self) -> None:
+        """Wait until it reports that it is ready."""
+        eventually(lambda: self.exited() or READY in self.output, within=START_TIMEOUT, what="ready")
+        assert not self.exited(), self.output
 
-    def ended(self) -> bool:
-        """Whether it has left."""
+    def exited(self) -> bool:
+        """Whether it has exited."""
         return self.process.poll() is not None
 
     def part(self, name: str) -> psutil.Process:
-        """The present process of one of PARTS."""
+        """The current process of one of PARTS."""
         (found,) = [
-            child for child in self._me.children() if re.search(f"{PARTS[name]}$", " ".join(child.cmdline()).strip())
+            child
+            for child in self._parent.children()
+            if re.search(f"{PARTS[name]}$", " ".join(child.cmdline()).strip())
         ]
         return found
 
-    def family(self) -> list[psutil.Process]:
-        """Every process that it started."""
-        return self._me.children(recursive=True)
+    def descendants(self) -> list[psutil.Process]:
+        """Every process below it."""
+        return self._parent.children(recursive=True)
 
     def signal_and_wait(self, number: signal.Signals) -> int:
-        """Send a signal to it alone; its exit status."""
+        """Send a signal to this process only and wait; returns the exit status."""
         self.process.send_signal(number)
         return self.process.wait(60)
 
 
 @contextmanager
-def started(data_dir: Path, *arguments: str, **environment: str) -> Iterator[UpStack]:
-    """Start `ml-training up` without a terminal; it need not be ready yet."""
+def start_stack(data_dir: Path, *arguments: str, **environment: str) -> Iterator[StackProcess]:
+    """Start `ml-training up` without a terminal; does not wait until it is ready."""
     with data_dir.with_suffix(".out").open("wb") as output:
         process = subprocess.Popen(
             [str(PROGRAM), "up", *arguments],
-            env={**os.environ, **own_places(data_dir), **environment},
+            env={**os.environ, **own_settings(data_dir), **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     try:
-        yield UpStack(process, data_dir)
+        yield StackProcess(process, data_dir)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
 
 
-def own_places(data_dir: Path) -> dict[str, str]:
-    """The variables by which a stack gets in nobody's way."""
+def own_settings(data_dir: Path) -> dict[str, str]:
+    """Variables that keep a stack apart from all others: its own data directory and free ports."""
     return {
         "ML_TRAINING_DATA_DIR": str(data_dir),
         "ML_TRAINING_API_PORT": str(free_port()),
@@ -101,8 +103,8 @@ def own_places(data_dir: Path) -> dict[str, str]:
     }
 
 
-def lives(process: psutil.Process) -> bool:
-    """Whether it still runs; a zombie does not."""
+def is_alive(process: psutil.Process) -> bool:
+    """Whether the process still runs; a zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""Log files of children: appended, bounded, quoted."""
+"""Log files of child processes: append, rotate, tail."""
 
 import subprocess
 import sys
@@ -8,22 +8,22 @@ from ml_training.local.log_file import LogFile
 from tests.support.eventually import eventually
 
 
-def test_a_new_start_appends_and_the_tail_is_about_that_start(tmp_path: Path) -> None:
+def test_a_new_start_appends_and_the_tail_begins_at_that_start(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "logs" / "api.log")
     with log.open() as file:
-        file.write(b"first life\n")
+        file.write(b"first run\n")
     with log.open() as file:
-        file.write(b"second life\n\n  port is taken\n")
-    assert "first life" in log.path.read_text(encoding="utf-8")
-    assert log.tail() == ["second life", "  port is taken"]
+        file.write(b"second run\n\n  port is taken\n")
+    assert "first run" in log.path.read_text(encoding="utf-8")
+    assert log.tail() == ["second run", "  port is taken"]
     assert log.tail(1) == ["  port is taken"]
 
 
-def test_a_file_that_is_not_there_has_no_tail(tmp_path: Path) -> None:
+def test_a_missing_file_has_an_empty_tail(tmp_path: Path) -> None:
     assert LogFile(tmp_path / "no.log").tail() == []
 
 
-def test_a_log_that_grows_is_moved_aside_while_its_process_writes_on(tmp_path: Path) -> None:
+def test_a_large_log_is_rotated_while_its_process_keeps_writing(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "api.log", limit_bytes=1000)
     code = "import sys\nfor line in sys.stdin: print(line * 200, flush=True)"
     with (
@@ -34,17 +34,17 @@ def test_a_log_that_grows_is_moved_aside_while_its_process_writes_on(tmp_path: P
         child.stdin.write(b"before\n")
         child.stdin.flush()
         eventually(lambda: log.path.stat().st_size > 1000, what="the log grew")
-        log.bound()
+        log.rotate()
         assert log.path.stat().st_size == 0
         child.stdin.write(b"after\n")
         child.stdin.close()
-    assert log.path.read_bytes().startswith(b"after")  # no hole: the child's next byte is the file's first
+    assert log.path.read_bytes().startswith(b"after")  # no hole: the next byte of the child is the first of the file
     assert b"before" in (tmp_path / "api.log.1").read_bytes()
 
 
-def test_a_log_is_cut_even_where_nothing_can_be_put_aside(tmp_path: Path) -> None:
+def test_a_log_is_truncated_even_when_it_cannot_be_copied(tmp_path: Path) -> None:
     (tmp_path / "api.log.1").mkdir()
     log = LogFile(tmp_path / "api.log", limit_bytes=10)
     log.path.write_bytes(b"x" * 11)
-    log.bound()
+    log.rotate()
     assert log.path.stat().st_size == 0

@@ -1,4 +1,4 @@
-"""The sample run: what it asks for, what it says, and when it gives up."""
+"""The sample run: its requests, its output, and when it fails."""
 
 import io
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ml_training.local.api_client import Client
-from ml_training.local.console_output import ConsoleReporter
+from ml_training.local.api_client import ApiClient
+from ml_training.local.console_output import TextOutput
 from ml_training.local.interrupts import StopRequested
 from ml_training.local.sample_run import SampleFailed, SampleRun
 from tests.support.json_server import JsonServer, json_server
@@ -25,7 +25,7 @@ JOBS = {
 
 @pytest.fixture
 def api() -> Iterator[JsonServer]:
-    """A service whose every job completes."""
+    """A service on which every job completes."""
     with json_server() as server:
         for number in JOBS:
             server.answer("GET", f"/api/v1/jobs/{number}", job(number, "COMPLETED"))
@@ -50,31 +50,31 @@ def job(number: int, status: str) -> dict[str, Any]:
 
 
 def run(api: JsonServer, **options: Any) -> str:
-    output = io.StringIO()
-    with Client(api.url) as client:
-        reporter = ConsoleReporter(Console(file=output, width=120, force_terminal=options.pop("terminal", False)))
-        SampleRun(client, reporter=reporter, pause=options.pop("pause", lambda _seconds: None)).run()
-    return output.getvalue()
+    stream = io.StringIO()
+    with ApiClient(api.url) as client:
+        text_output = TextOutput(Console(file=stream, width=120, force_terminal=options.pop("terminal", False)))
+        SampleRun(client, output=text_output, pause=options.pop("pause", lambda _seconds: None)).run()
+    return stream.getvalue()
 
 
 def test_two_models_are_trained_tested_and_compared_on_the_same_data(api: JsonServer) -> None:
-    said = run(api)
-    specs = [asked.json for asked in api.asked if asked.method == "POST"]
+    printed = run(api)
+    specs = [request.json for request in api.requests if request.method == "POST"]
     assert specs[0] == {"name": "breast_cancer", "sample": "breast_cancer"}
     assert [spec.get("model_type") for spec in specs[1:3]] == ["lightgbm", "random_forest"]
     assert specs[3] == {"job_type": "TEST", "model_id": 1, "dataset_id": 1}
     assert specs[4] == {"job_type": "COMPARE", "model_ids": [1, 2], "dataset_id": 1, "metric": "accuracy"}
-    assert "0.9649" in said
-    assert "0.9474" in said
-    assert "TEST of model 1 on all 569 rows: accuracy 0.9930, f1 0.9900 (it was trained on some of them)" in said
-    assert "COMPARE by accuracy: a tie" in said
+    assert "0.9649" in printed
+    assert "0.9474" in printed
+    assert "TEST of model 1 on all 569 rows: accuracy 0.9930, f1 0.9900 (it was trained on some of them)" in printed
+    assert "COMPARE by accuracy: a tie" in printed
 
 
-def test_on_a_terminal_every_job_has_a_bar(api: JsonServer) -> None:
-    said = run(api, terminal=True)
+def test_on_a_terminal_every_job_has_a_progress_bar(api: JsonServer) -> None:
+    printed = run(api, terminal=True)
     for label in ("#1 INGEST", "#2 TRAIN lightgbm", "#5 COMPARE mixed"):
-        assert label in said
-    assert "━━━" in said
+        assert label in printed
+    assert "━━━" in printed
 
 
 @pytest.mark.parametrize("status", ["FAILED", "CANCELLED"])
@@ -94,12 +94,12 @@ def test_ctrl_c_ends_the_run_at_the_next_pause(api: JsonServer) -> None:
         run(api, pause=interrupted)
 
 
-@pytest.mark.parametrize(("full", "wanted"), [(None, True), ("datasets", False), ("jobs", False)])
-def test_it_is_left_out_where_somebody_has_worked(full: str | None, wanted: bool) -> None:
-    with json_server() as server, Client(server.url) as client:
+@pytest.mark.parametrize(("filled", "empty"), [(None, True), ("datasets", False), ("jobs", False)])
+def test_only_an_empty_database_gets_the_sample_run(filled: str | None, empty: bool) -> None:
+    with json_server() as server, ApiClient(server.url) as client:
         for noun in ("datasets", "jobs"):
             server.answer(
-                "GET", f"/api/v1/{noun}", {"items": [{"id": 1}], "next_cursor": None} if noun == full else EMPTY
+                "GET", f"/api/v1/{noun}", {"items": [{"id": 1}], "next_cursor": None} if noun == filled else EMPTY
             )
-        reporter = ConsoleReporter(Console(file=io.StringIO()))
-        assert SampleRun(client, reporter=reporter, pause=lambda _seconds: None).is_wanted() is wanted
+        sample = SampleRun(client, output=TextOutput(Console(file=io.StringIO())), pause=lambda _seconds: None)
+        assert sample.database_is_empty() is empty
