@@ -109,7 +109,7 @@ def test_the_sample_run_prints_scores_and_a_later_make_run_skips_it_and_stops_on
         ]
         assert "Everything is stopped\n" in terminal.screen
         assert "***" not in terminal.screen
-    assert stops == ["api", "worker", "maintenance", "exporter", "redis"]
+    assert stops == ["api", "worker", "maintenance", "exporter", "redis"], terminal.screen
     assert [process for process in descendants if is_alive(process)] == []
     assert not (tmp_path / "data" / "run.json").exists()
 
