@@ -69,7 +69,7 @@ def check_database(url: str, *, start: str) -> DoctorCheck:
         path = Path(url.removeprefix("sqlite:///").partition("?")[0])
         where = f"SQLite, {path}"
         if not path.exists():
-            return DoctorCheck("database", False, f"{where}: does not exist yet", start)
+            return DoctorCheck("database", False, f"{where} does not exist yet", start)
     try:
         with _open_database(url) as database:
             check_schema(database)

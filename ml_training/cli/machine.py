@@ -16,7 +16,7 @@ def up(
     exit_after: Annotated[bool, typer.Option("--exit", help="Stop the service afterwards.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start the whole service on this machine and keep it alive until Ctrl-C."""
+    """Start the whole service on this machine and keep it running until Ctrl-C."""
     from ml_training.local.redis_server import RedisError
     from ml_training.local.run_file import AlreadyRunning
     from ml_training.local.run_stack import run_stack
@@ -32,7 +32,7 @@ def up(
 
 
 def migrate(as_json: AsJson = False) -> None:
-    """Bring the database to the schema of this version."""
+    """Migrate the database to the schema of this version."""
     from ml_training.cli.doctor_checks import driver_message
     from ml_training.db.engine import open_database
     from ml_training.db.migrate import migrate as migrate_database

@@ -38,7 +38,7 @@ def bundled_openmp() -> Path | None:
 
 
 def openmp_environment(directory: Path, *, needed: bool | None = None) -> Mapping[str, str]:
-    """Environment variables that let a worker find an OpenMP runtime; empty when it needs none or none exists.
+    """Variables that let a worker find an OpenMP runtime; empty if the system has one or scikit-learn's wheel has none.
 
     Creates a symbolic link in `directory` on Linux, because the loader does not look for the file name in the wheel.
     `needed` overrides the check of the system.

@@ -12,8 +12,10 @@ import httpx
 import psutil
 import pytest
 
+from ml_training.local.log_file import LogFile
 from ml_training.local.ports import free_port
 from ml_training.local.run_file import read_run_file
+from ml_training.local.stack_processes import usable_cores
 from tests.support.eventually import eventually
 from tests.support.pseudo_terminal import CTRL_C, open_terminal
 from tests.support.stack_process import (
@@ -102,6 +104,7 @@ def test_the_sample_run_prints_scores_and_a_later_make_run_skips_it_and_stops_on
         running = read_run_file(tmp_path / "data" / "run.json")
         assert running
         descendants = psutil.Process(running.pid).children(recursive=True)
+        wait_for_pool_children(LogFile(tmp_path / "data" / "logs" / "worker.log"))
         terminal.press(CTRL_C)
         assert terminal.exit_status(within=60) == 0
         stops = [
@@ -112,6 +115,15 @@ def test_the_sample_run_prints_scores_and_a_later_make_run_skips_it_and_stops_on
     assert stops == ["api", "worker", "maintenance", "exporter", "redis"], terminal.screen
     assert [process for process in descendants if is_alive(process)] == []
     assert not (tmp_path / "data" / "run.json").exists()
+
+
+def wait_for_pool_children(log: LogFile) -> None:
+    """Wait until every pool child of a worker has imported its libraries; until then, a worker stops slowly."""
+
+    def all_ready() -> bool:
+        return sum("child_ready" in line for line in log.tail(1000)) == usable_cores()
+
+    eventually(all_ready, within=START_TIMEOUT, what="the pool children are ready")
 
 
 def test_a_taken_port_fails_the_start_at_once_with_the_setting_to_change(tmp_path: Path) -> None:
