@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ml_training.db.engine import Database
-from ml_training.domain.openmp import fleet_shape, training_environment
+from ml_training.domain.worker_shape import training_environment, worker_shape
 from ml_training.local.child_process import ProcessSpec
 from ml_training.local.log_file import LogFile
 from ml_training.local.openmp_runtime import openmp_environment
@@ -80,7 +80,7 @@ def stack_environment(settings: Settings, *, broker_url: str) -> dict[str, str]:
 def worker_environment(settings: Settings) -> dict[str, str]:
     """The environment variables of a worker: processes and threads, OpenMP options and, if needed, its runtime."""
     cores = usable_cores()
-    shape = fleet_shape(cores, concurrency=settings.worker_concurrency, threads=settings.worker_threads)
+    shape = worker_shape(cores, concurrency=settings.worker_concurrency, threads=settings.worker_threads)
     return {
         f"{PREFIX}WORKER_CONCURRENCY": str(shape.concurrency),
         f"{PREFIX}WORKER_THREADS": str(shape.threads),
