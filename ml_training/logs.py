@@ -1,11 +1,9 @@
-"""Structured logs: an event name that never changes, data in fields, the job's context bound at the edge."""
+"""Structured logs: each entry has a fixed event name, and its data in fields."""
 
 import logging
 import sys
 
 import structlog
-
-BOUND_FIELDS = ("job_id", "attempt", "request_id")
 
 
 def configure_logs(log_format: str, level: str = "INFO") -> None:
@@ -24,7 +22,7 @@ def configure_logs(log_format: str, level: str = "INFO") -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_rendering(log_format))
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_renderers(log_format))
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -32,15 +30,18 @@ def configure_logs(log_format: str, level: str = "INFO") -> None:
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger whose calls read `log.info("job_claimed", job_id=7)`."""
+    """A logger, used like this: `log.info("job_claimed", job_id=7)`."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return logger
 
 
-def _rendering(log_format: str) -> list[structlog.typing.Processor]:
-    drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+def _renderers(log_format: str) -> list[structlog.typing.Processor]:
+    drop_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_format == "json":
-        return [drop, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    # plain: the default would print local variables, and with them what was meant to stay in the process
+        return [drop_meta, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    # Plain tracebacks: the default prints local variables, which may hold secrets.
     plain = structlog.dev.plain_traceback
-    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28, exception_formatter=plain)]
+    return [
+        drop_meta,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28, exception_formatter=plain),
+    ]

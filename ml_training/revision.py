@@ -1,4 +1,4 @@
-"""Which code is running: the revision baked into the image, else the checkout's, else the version alone."""
+"""The revision of the running code: from the image build, else from the git checkout, else only the version."""
 
 import subprocess
 from functools import cache
@@ -11,7 +11,7 @@ REVISION_FILE = Path(__file__).parent / "REVISION"  # written by the image build
 
 @cache
 def code_revision() -> str:
-    """A commit id, or `v<version>` where there is none."""
+    """A commit id, or `v<version>` when there is none."""
     if REVISION_FILE.exists():
         return REVISION_FILE.read_text(encoding="utf-8").strip()
     try:

@@ -1,6 +1,6 @@
-"""Every setting of every process: one frozen value, read once from the environment by a composition root.
+"""The settings of all processes: one frozen value that each process reads from the environment at its start.
 
-`read_settings()` is the only reader of os.environ; it reports all errors at once and names each variable.
+`read_settings()` is the only function that reads them; it reports all errors at once and names each variable.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ml_training.domain.limits import Limits
 
 PREFIX = "ML_TRAINING_"
-DEFAULT_BROKER = "redis://127.0.0.1:6379/0"  # where a Redis listens that nobody configured
+DEFAULT_BROKER_URL = "redis://127.0.0.1:6379/0"  # the default address of a Redis server
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrNever = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -23,17 +23,17 @@ BROKER_FORM = f"must be redis://:PASSWORD@HOST:PORT/DB, rediss://... or redis+so
 
 
 class SettingsError(Exception):
-    """The environment holds a value that cannot be used; the message lists every one."""
+    """The environment holds invalid values; the message lists all of them."""
 
 
 class Settings(BaseSettings):
-    """The settings of PREFIX, as documented in .env.example; times are seconds."""
+    """The variables with PREFIX, as documented in .env.example; times are in seconds."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter="__",
         env_ignore_empty=True,
-        enable_decoding=False,  # a limit is a variable of its own; JSON that is none would end in a stack trace
+        enable_decoding=False,  # each limit has its own variable; invalid JSON would end in a stack trace
         frozen=True,
         extra="forbid",
     )
@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     api_port: Port = 8000
     api_workers: PositiveInt = 2
     api_threads: Annotated[int, Field(ge=2)] = 8
-    api_url: str = ""  # empty: the running stack's, else http://API_HOST:API_PORT
+    api_url: str = ""  # empty: the URL of the running stack, else http://API_HOST:API_PORT
     exporter_host: str = "127.0.0.1"
     exporter_port: Port = 8012
     worker_concurrency: NonNegativeInt = 0  # 0: as many as cores
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
 
     @field_validator("data_dir")
     @classmethod
-    def _absolute(cls, path: Path) -> Path:
+    def _make_absolute(cls, path: Path) -> Path:
         try:
             return path.expanduser().absolute()
         except RuntimeError:
@@ -84,36 +84,36 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _usable_database(cls, url: str) -> str:
+    def _check_database_url(cls, url: str) -> str:
         if url.startswith("sqlite:///"):
             path = url.removeprefix("sqlite:///").partition("?")[0]
             _require(path not in ("", ":memory:"), "must name a file, since every process opens it: sqlite:///PATH")
         elif url:
-            _split(url, form=DATABASE_FORM, schemes=("postgresql", "postgresql+psycopg2"))
+            _split_url(url, form=DATABASE_FORM, schemes=("postgresql", "postgresql+psycopg2"))
         return url
 
     @field_validator("broker_url")
     @classmethod
-    def _usable_broker(cls, url: str) -> str:
+    def _check_broker_url(cls, url: str) -> str:
         if url.startswith("redis+socket:///"):
             options = parse_qs(urlsplit(url).query)
             _require(options.get("virtual_host", ["0"])[0].isdecimal(), "virtual_host must be a number, such as 0")
         elif url:
-            number = _split(url, form=BROKER_FORM, schemes=("redis", "rediss")).path.strip("/")
+            number = _split_url(url, form=BROKER_FORM, schemes=("redis", "rediss")).path.strip("/")
             _require(not number or number.isdecimal(), f"{BROKER_FORM}; DB is a number, such as 0")
         return url
 
     @field_validator("api_url")
     @classmethod
-    def _usable_api(cls, url: str) -> str:
+    def _check_api_url(cls, url: str) -> str:
         if url:
-            _split(url, form="must be http://HOST:PORT or https://HOST", schemes=("http", "https"))
+            _split_url(url, form="must be http://HOST:PORT or https://HOST", schemes=("http", "https"))
         return url
 
     @field_validator("lease_renew_seconds")
     @classmethod
-    def _renewed_in_time(cls, renew: float, info: ValidationInfo) -> float:
-        lease = info.data.get("lease_seconds")  # absent when it is wrong itself
+    def _check_lease_renew_seconds(cls, renew: float, info: ValidationInfo) -> float:
+        lease = info.data.get("lease_seconds")  # absent when it is invalid itself
         _require(
             lease is None or renew * 2 < lease,
             f"must be less than half of {PREFIX}LEASE_SECONDS ({lease}): one lost renewal is normal",
@@ -122,50 +122,50 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The database URL in force."""
+        """The database URL in use."""
         return self.database_url or f"sqlite:///{self.data_dir / 'ml_training.db'}"
 
     @property
     def broker(self) -> str:
-        """The broker URL in force."""
-        return self.broker_url or DEFAULT_BROKER
+        """The broker URL in use."""
+        return self.broker_url or DEFAULT_BROKER_URL
 
     @property
     def run_file(self) -> Path:
-        """Where a running single-machine stack writes its URLs."""
+        """The file in which a running single-machine stack publishes its URLs."""
         return self.data_dir / "run.json"
 
 
 def read_settings() -> Settings:
-    """The settings of this process; raises SettingsError with every reason at once."""
+    """The settings of this process; raises SettingsError with all errors at once."""
     try:
         return Settings()
     except ValidationError as error:
         lines = [
-            f"  {variable_of(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+            f"  {variable_name(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_url=False)
         ]
         raise SettingsError("these settings cannot be used:\n" + "\n".join(lines)) from None
 
 
-def variable_of(loc: tuple[int | str, ...]) -> str:
-    """The environment variable of a field: ('limits', 'page') is ML_TRAINING_LIMITS__PAGE."""
+def variable_name(loc: tuple[int | str, ...]) -> str:
+    """The environment variable of a field: ("limits", "page") gives ML_TRAINING_LIMITS__PAGE."""
     return PREFIX + "__".join(str(part).upper() for part in loc)
 
 
-def _split(url: str, *, form: str, schemes: tuple[str, ...]) -> SplitResult:
-    """The parts of a server's URL; ValueError with its right form, but nothing of `url`, which may hold a password."""
+def _split_url(url: str, *, form: str, schemes: tuple[str, ...]) -> SplitResult:
+    """The parts of a server URL; the ValueError shows the correct form but not `url`, which may hold a password."""
     try:
         parts = urlsplit(url)
-        somewhere = parts.port != 0 and (parts.hostname or "host" in parse_qs(parts.query))
-    except ValueError:  # a port that is no number
+        has_host = parts.port != 0 and (parts.hostname or "host" in parse_qs(parts.query))
+    except ValueError:  # the port is not a number
         raise ValueError(form) from None
-    # A password with signs of its own, such as / or @, leaves them where they do not belong.
-    whole = url.count("@") == parts.netloc.count("@") <= 1 and not parts.fragment
-    _require(parts.scheme in schemes and bool(somewhere) and whole, form)
+    # A password with unescaped characters, such as / or @, would move them to other parts of the URL.
+    complete = url.count("@") == parts.netloc.count("@") <= 1 and not parts.fragment
+    _require(parts.scheme in schemes and bool(has_host) and complete, form)
     return parts
 
 
-def _require(good: bool, remedy: str) -> None:
-    if not good:
+def _require(valid: bool, remedy: str) -> None:
+    if not valid:
         raise ValueError(remedy)

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, settings
 
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
-from ml_training.local.redis_server import RedisServer, start_redis
 from tests.property.summary import say_numbers
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.promtool import warn_if_promtool_is_missing
+from tests.support.redis_server import RedisServer, start_redis
 
 _numbers = itertools.count(1)
 # How long an example takes is no property of the code: the machine may be busy.

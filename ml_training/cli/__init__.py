@@ -1,4 +1,4 @@
-"""`ml-training`: one verb a function, over HTTP except where a verb concerns this machine."""
+"""The command line `ml-training`: one function for each command; most of them call the API over HTTP."""
 
 from ml_training.cli.app import main
 

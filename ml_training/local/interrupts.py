@@ -1,4 +1,4 @@
-"""Ctrl-C and its relatives as a question that the main loop asks, never as an exception somewhere in between."""
+"""Turns Ctrl-C, SIGTERM and SIGHUP into a flag that the main loop reads, instead of an exception at any point."""
 
 import signal
 import threading
@@ -7,60 +7,60 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SAME_SECONDS = 0.5  # a terminal, a shell and make may each pass on one Ctrl-C
+DUPLICATE_SECONDS = 0.5  # a terminal, a shell and make may each deliver the same Ctrl-C
 
 
 class StopRequested(Exception):
-    """Somebody asked for the end; everything is put away on the way out."""
+    """A user or the system asked this process to stop; `finally` blocks clean up."""
 
 
 class Interrupts:
-    """How often this process was asked to stop."""
+    """The stop signals that this process received."""
 
     def __init__(self) -> None:
         self._first: float | None = None
-        self._hurry = False
+        self._forced = False
         self._event = threading.Event()
 
     @property
     def requested(self) -> bool:
-        """Asked at least once."""
+        """Whether at least one stop signal arrived."""
         return self._event.is_set()
 
-    def hurry(self) -> bool:
-        """Asked again, later."""
-        return self._hurry
+    def forced(self) -> bool:
+        """Whether a second, later signal asked to stop without waiting."""
+        return self._forced
 
     def wait(self, seconds: float) -> None:
-        """Up to `seconds`; raises StopRequested at once when asked."""
+        """Wait up to `seconds`; raises StopRequested as soon as a stop is requested."""
         if self._event.wait(seconds):
             raise StopRequested
 
-    def note(self, number: int, _frame: FrameType | None = None) -> None:
-        """A signal arrived."""
+    def handle_signal(self, number: int, _frame: FrameType | None = None) -> None:
+        """Record a signal; the signature is that of a `signal.signal` handler."""
         now = time.monotonic()
         if self._first is None:
             self._first = now
-        elif number != signal.SIGHUP and now - self._first > SAME_SECONDS:
-            self._hurry = True
+        elif number != signal.SIGHUP and now - self._first > DUPLICATE_SECONDS:
+            self._forced = True
         self._event.set()
 
 
 @contextmanager
-def interrupts() -> Iterator[Interrupts]:
-    """Listen to SIGINT, SIGTERM and SIGHUP meanwhile.
+def catch_interrupts() -> Iterator[Interrupts]:
+    """Handle SIGINT, SIGTERM and SIGHUP within the context.
 
-    An ignored SIGHUP stays ignored: that is what nohup is for. An ignored SIGINT does not: a script's shell ignores it
-    for everything that it starts with &, and `kill -INT` should drain the stack there too.
+    An ignored SIGHUP stays ignored, since that is what nohup does. An ignored SIGINT is handled: the shell of a script
+    ignores SIGINT for everything that it starts with &, and `kill -INT` should drain the stack there too.
     """
-    asked = Interrupts()
+    interrupts = Interrupts()
     numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
         if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:
-            signal.signal(number, asked.note)
+            signal.signal(number, interrupts.handle_signal)
     try:
-        yield asked
+        yield interrupts
     finally:
         for number in numbers:
             signal.signal(number, before[number])

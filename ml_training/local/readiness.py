@@ -1,6 +1,6 @@
-"""Whether a part of the stack works, proved by an answer that names the very process that was started.
+"""Checks whether a process of the stack is ready: the answer must name the process that was started.
 
-A port alone proves nothing: a foreign server on it answers for a child that died of "address already in use".
+An open port is no proof: another server on it would answer for a child that died of "address already in use".
 """
 
 from collections.abc import Callable
@@ -13,23 +13,23 @@ from ml_training.db.engine import Database
 from ml_training.db.heartbeats import list_heartbeats
 from ml_training.domain.errors import Unavailable
 
-PROBE_SECONDS = 1.0
-NOBODY = "nothing listens there"
-Ready = Callable[[int], bool]
+TIMEOUT_SECONDS = 1.0
+NOTHING_LISTENS = "nothing listens there"
+ReadyCheck = Callable[[int], bool]  # of a process id
 
 
-def answers_with(url: str, *, field: str) -> Ready:
-    """Ready once `url` answers JSON whose `field` is the process id."""
+def http_ready(url: str, *, field: str) -> ReadyCheck:
+    """Ready once `url` answers with a JSON object in which `field` is the process id."""
 
     def ready(pid: int) -> bool:
-        answer = probe(url)
+        answer = get_json(url)
         return answer is not None and answer.get(field) == pid
 
     return ready
 
 
-def beats(database: Database, *, kind: str, within_seconds: float) -> Ready:
-    """Ready once the database holds a fresh heartbeat of `kind` from the process id."""
+def heartbeat_ready(database: Database, *, kind: str, within_seconds: float) -> ReadyCheck:
+    """Ready once the database holds a recent heartbeat of `kind` from the process id."""
 
     def ready(pid: int) -> bool:
         try:
@@ -42,8 +42,8 @@ def beats(database: Database, *, kind: str, within_seconds: float) -> Ready:
     return ready
 
 
-def probe(url: str) -> dict[str, Any] | None:
-    """The JSON object that `url` answers with 200 within a second, else None."""
+def get_json(url: str) -> dict[str, Any] | None:
+    """The JSON object that `url` returns with status 200 within TIMEOUT_SECONDS, else None."""
     try:
         response = _http().get(url)
         document = response.json() if response.status_code == httpx.codes.OK else None
@@ -52,12 +52,12 @@ def probe(url: str) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def who_answers(url: str) -> str:
-    """A few words about whatever serves `url`, for the message that its port is taken."""
+def describe_server(url: str) -> str:
+    """A short description of the server at `url`, for the message that its port is taken."""
     try:
         response = _http().get(url)
     except httpx.ConnectError:
-        return NOBODY
+        return NOTHING_LISTENS
     except (httpx.HTTPError, httpx.InvalidURL):
         return "it does not answer HTTP"
     server = response.headers.get("server", "a server without a name")
@@ -66,5 +66,5 @@ def who_answers(url: str) -> str:
 
 @cache
 def _http() -> httpx.Client:
-    # Made once, since each one loads the certificates anew. Never by way of a proxy: this is about this machine.
-    return httpx.Client(timeout=PROBE_SECONDS, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+    # Created once, because each client loads the certificates. Never through a proxy: these URLs are on this machine.
+    return httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))

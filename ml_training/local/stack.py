@@ -1,4 +1,4 @@
-"""`ml-training up`: the single-machine stack from ordered start to ordered end."""
+"""Starts the single-machine stack of `ml-training up` in order, supervises it, and stops it in order."""
 
 import os
 import time
@@ -7,74 +7,76 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ml_training.db.engine import Database, open_database
-from ml_training.local.guard import Guard
+from ml_training.local.child_process import ChildProcess, ProcessSpec
+from ml_training.local.console_output import CommandOutput
 from ml_training.local.interrupts import Interrupts
-from ml_training.local.logfiles import LogFile
+from ml_training.local.log_file import LogFile
+from ml_training.local.orphan_guard import OrphanGuard
 from ml_training.local.ports import is_taken
-from ml_training.local.processes import Child, Service
-from ml_training.local.readiness import who_answers
-from ml_training.local.redis_server import plan_redis
-from ml_training.local.reporting import Reporter
-from ml_training.local.runfile import RunInfo, only_stack
-from ml_training.local.services import (
+from ml_training.local.readiness import describe_server
+from ml_training.local.redis_server import configure_redis
+from ml_training.local.run_file import RunInfo, lock_data_dir
+from ml_training.local.stack_processes import (
     STOP_ORDER,
     migrate_command,
-    python_services,
-    redis_service,
+    python_processes,
+    redis_process,
     stack_environment,
 )
+from ml_training.local.stack_urls import configured_urls
 from ml_training.local.supervisor import Supervisor
-from ml_training.local.urls import urls_of
 from ml_training.settings import PREFIX, Settings
 
 START_SECONDS = 120.0
 TICK_SECONDS = 0.1
-FATAL_FAILURES = 2  # while starting: what fails twice has a reason that waiting does not cure
+FATAL_FAILURES = 2  # during the start: a process that failed twice would fail again
 
 
 class StackError(Exception):
-    """The stack could not be started; the message says why and what to change."""
+    """The stack could not start; the message says why and what to change."""
 
 
 class Stack:
-    """A stack that is ready; `pause` is the only way to wait while it runs, since it also supervises."""
+    """A running stack; wait with `pause` only, because `pause` also supervises the processes."""
 
-    def __init__(self, supervisor: Supervisor, asked: Interrupts) -> None:
+    def __init__(self, supervisor: Supervisor, interrupts: Interrupts) -> None:
         self._supervisor = supervisor
-        self._asked = asked
+        self._interrupts = interrupts
 
     def pause(self, seconds: float) -> None:
-        """Supervise for `seconds`; raises StopRequested as soon as somebody asks for the end."""
+        """Supervise for `seconds`; raises StopRequested as soon as a stop is requested."""
         end = time.monotonic() + seconds
         while True:
             self._supervisor.tick()
             left = end - time.monotonic()
-            self._asked.wait(max(0.0, min(TICK_SECONDS, left)))
+            self._interrupts.wait(max(0.0, min(TICK_SECONDS, left)))
             if left <= TICK_SECONDS:
                 return
 
-    def until_ready(self, *, within: float = START_SECONDS) -> None:
-        """Supervise until every part has proved itself; raises StackError with the log of the one that did not."""
+    def wait_until_ready(self, *, within: float = START_SECONDS) -> None:
+        """Supervise until every process is ready; raises StackError with the log of a process that is not."""
         deadline = time.monotonic() + within
         while not self._supervisor.all_ready():
             self.pause(TICK_SECONDS)
             late = time.monotonic() > deadline
-            for member in self._supervisor.unready():
-                if late or member.failures >= FATAL_FAILURES:
-                    raise StackError(_failure(member.service.name, member.service.log))
+            for process in self._supervisor.unready():
+                if late or process.failures >= FATAL_FAILURES:
+                    raise StackError(_start_error(process.spec.name, process.spec.log))
 
 
 @contextmanager
-def running_stack(settings: Settings, *, reporter: Reporter, asked: Interrupts) -> Iterator[tuple[Stack, RunInfo]]:
-    """Start everything, yield it once all is ready, and stop everything in order whatever happens.
+def running_stack(
+    settings: Settings, *, output: CommandOutput, interrupts: Interrupts
+) -> Iterator[tuple[Stack, RunInfo]]:
+    """Start all processes, yield the stack once it is ready, and always stop all processes in order.
 
-    Raises StackError, AlreadyRunning, RedisError or StopRequested; no process is left then either.
+    Raises StackError, AlreadyRunning, RedisError or StopRequested; no process keeps running then either.
     """
-    with only_stack(settings.data_dir) as lock:
+    with lock_data_dir(settings.data_dir) as lock:
         check_ports(settings)
-        guard = Guard(keep_open=(lock,))
-        supervisor = Supervisor(guard=guard, say=lambda name, what: _say_part(reporter, name, what))
-        stack = Stack(supervisor, asked)
+        guard = OrphanGuard(keep_open=(lock,))
+        supervisor = Supervisor(guard=guard, report=lambda name, what: _report_process(output, name, what))
+        stack = Stack(supervisor, interrupts)
         database = open_database(settings.database, pool_size=1)
         try:
             info = _start(settings, stack=stack, supervisor=supervisor, guard=guard, database=database)
@@ -82,14 +84,14 @@ def running_stack(settings: Settings, *, reporter: Reporter, asked: Interrupts) 
             yield stack, info
         finally:
             settings.run_file.unlink(missing_ok=True)
-            supervisor.stop(STOP_ORDER, hurry=asked.hurry)
+            supervisor.stop(STOP_ORDER, force=interrupts.forced)
             database.dispose()
             guard.close()
 
 
 def check_ports(settings: Settings) -> None:
-    """Raise StackError when a port of the settings is taken, naming the setting to change."""
-    urls = urls_of(settings)
+    """Raise StackError when a configured port is taken; the message names the setting to change."""
+    urls = configured_urls(settings)
     if settings.api_port == settings.exporter_port:
         raise StackError(f"{PREFIX}API_PORT and {PREFIX}EXPORTER_PORT are both {settings.api_port}: change one")
     for name, host, port, url in (
@@ -105,20 +107,22 @@ def check_ports(settings: Settings) -> None:
             ) from error
         if taken:
             raise StackError(
-                f"port {port} of {host} is taken by another program ({who_answers(url)}): "
+                f"port {port} of {host} is taken by another program ({describe_server(url)}): "
                 f"stop that program, or set {PREFIX}{name}_PORT to a free port"
             )
 
 
-def _start(settings: Settings, *, stack: Stack, supervisor: Supervisor, guard: Guard, database: Database) -> RunInfo:
+def _start(
+    settings: Settings, *, stack: Stack, supervisor: Supervisor, guard: OrphanGuard, database: Database
+) -> RunInfo:
     logs = settings.data_dir / "logs"
     broker_url = settings.broker_url or _start_redis(settings.data_dir / "redis", logs, supervisor, stack)
     environment = stack_environment(settings, broker_url=broker_url)
     _migrate(environment, logs, guard=guard, stack=stack)
-    for service in python_services(settings, database=database, environment=environment):
-        supervisor.start(service)
-    stack.until_ready()
-    urls = urls_of(settings)
+    for spec in python_processes(settings, database=database, environment=environment):
+        supervisor.start(spec)
+    stack.wait_until_ready()
+    urls = configured_urls(settings)
     return RunInfo(
         api_url=urls.api,
         exporter_url=urls.exporter,
@@ -129,33 +133,34 @@ def _start(settings: Settings, *, stack: Stack, supervisor: Supervisor, guard: G
 
 
 def _start_redis(directory: Path, logs: Path, supervisor: Supervisor, stack: Stack) -> str:
-    plan = plan_redis(directory)
-    supervisor.start(redis_service(plan, logs))
+    config = configure_redis(directory)
+    supervisor.start(redis_process(config, logs))
     try:
-        stack.until_ready()
+        stack.wait_until_ready()
     except StackError as error:
         raise StackError(
             f"{error}\n  {directory} holds only permits to run jobs: it can be deleted, no job is lost"
         ) from None
-    return plan.url
+    return config.url
 
 
-def _migrate(environment: dict[str, str], logs: Path, *, guard: Guard, stack: Stack) -> None:
+def _migrate(environment: dict[str, str], logs: Path, *, guard: OrphanGuard, stack: Stack) -> None:
     log = LogFile(logs / "migrate.log")
-    child = Child(Service("migrate", migrate_command(), lambda _pid: True, log, environment), guard=guard)
+    spec = ProcessSpec("migrate", migrate_command(), lambda _pid: True, log, environment)
+    child = ChildProcess(spec, guard=guard)
     try:
         while child.poll() is None:
             stack.pause(TICK_SECONDS)
     finally:
         child.stop()
     if child.poll():
-        raise StackError(_failure("migrate", log))
+        raise StackError(_start_error("migrate", log))
 
 
-def _failure(name: str, log: LogFile) -> str:
+def _start_error(name: str, log: LogFile) -> str:
     lines = "\n".join(f"  | {line}" for line in log.tail())
     return f"{name} did not start; the end of {log.path}:\n{lines or '  | (nothing)'}"
 
 
-def _say_part(reporter: Reporter, name: str, what: str) -> None:
-    reporter.say("part", f"  {name:<12} {what}", name=name, what=what)
+def _report_process(output: CommandOutput, name: str, what: str) -> None:
+    output.message("part", f"  {name:<12} {what}", name=name, what=what)

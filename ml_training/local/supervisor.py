@@ -1,24 +1,24 @@
-"""Keeps a list of services alive: restarts what dies with a growing pause, and stops all in order."""
+"""Keeps a list of processes running: restarts those that exit, with growing delays, and stops all in order."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ml_training.local.guard import Guard
-from ml_training.local.processes import Child, Service
+from ml_training.local.child_process import ChildProcess, ProcessSpec
+from ml_training.local.orphan_guard import OrphanGuard
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 30.0
-SETTLED_SECONDS = 60.0  # who lived as long as this starts again with the first pause
-Say = Callable[[str, str], None]  # (name of the service, what happened)
+FIRST_RESTART_DELAY = 1.0
+LONGEST_RESTART_DELAY = 30.0
+STABLE_SECONDS = 60.0  # a process that ran this long is restarted with the first delay again
+ReportEvent = Callable[[str, str], None]  # (name of the process, what happened)
 
 
 @dataclass(slots=True)
-class Member:
-    """One service and its present process, if it has one."""
+class SupervisedProcess:
+    """One process specification and its current child, if one runs."""
 
-    service: Service
-    child: Child | None = None
+    spec: ProcessSpec
+    child: ChildProcess | None = None
     ready: bool = False
     started_at: float = 0.0
     restart_at: float = 0.0
@@ -26,74 +26,74 @@ class Member:
 
     @property
     def pid(self) -> int | None:
-        """The process id now; None between two lives."""
+        """The current process id; None while the process waits for its restart."""
         return self.child.pid if self.child else None
 
 
 class Supervisor:
-    """Starts, watches and stops; `tick` does the work and must be called a few times a second."""
+    """Starts, watches and stops processes; `tick` does the work and must be called several times a second."""
 
-    def __init__(self, *, guard: Guard, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, guard: OrphanGuard, report: ReportEvent, clock: Callable[[], float] = time.monotonic) -> None:
         self._guard = guard
-        self._say = say
+        self._report = report
         self._clock = clock
-        self.members: list[Member] = []
+        self.processes: list[SupervisedProcess] = []
 
-    def start(self, service: Service) -> Member:
-        """Start a service and watch it from now on."""
-        member = Member(service)
-        self.members.append(member)
-        self._launch(member)
-        return member
+    def start(self, spec: ProcessSpec) -> SupervisedProcess:
+        """Start a process and supervise it."""
+        process = SupervisedProcess(spec)
+        self.processes.append(process)
+        self._launch(process)
+        return process
 
     def tick(self) -> None:
-        """Notice who died or became ready, start whose pause is over, keep the logs short."""
-        for member in self.members:
-            if member.child is None:
-                if self._clock() >= member.restart_at:
-                    self._launch(member)
-            elif (status := member.child.poll()) is not None:
-                self._died(member, member.child, status)
-            elif not member.ready and member.service.ready(member.child.pid):
-                member.ready = True
-                self._say(member.service.name, "ready")
-            member.service.log.bound()
+        """Detect exits and readiness, restart processes whose delay is over, rotate the logs."""
+        for process in self.processes:
+            if process.child is None:
+                if self._clock() >= process.restart_at:
+                    self._launch(process)
+            elif (status := process.child.poll()) is not None:
+                self._handle_exit(process, process.child, status)
+            elif not process.ready and process.spec.ready(process.child.pid):
+                process.ready = True
+                self._report(process.spec.name, "ready")
+            process.spec.log.rotate()
 
     def all_ready(self) -> bool:
-        """Whether every service has answered since its last start."""
-        return all(member.ready for member in self.members)
+        """Whether every process was ready since its latest start."""
+        return all(process.ready for process in self.processes)
 
-    def unready(self) -> list[Member]:
-        """Those that have not."""
-        return [member for member in self.members if not member.ready]
+    def unready(self) -> list[SupervisedProcess]:
+        """The processes that were not ready since their latest start."""
+        return [process for process in self.processes if not process.ready]
 
-    def stop(self, order: Sequence[str], *, hurry: Callable[[], bool] = lambda: False) -> None:
-        """Stop the services named in `order` one after the other, then any other."""
+    def stop(self, order: Sequence[str], *, force: Callable[[], bool] = lambda: False) -> None:
+        """Stop the processes named in `order` one after the other, then all others."""
         rank = {name: number for number, name in enumerate(order)}
-        for member in sorted(self.members, key=lambda member: rank.get(member.service.name, len(rank))):
-            if member.child is not None:
-                left = member.child.stop(hurry=hurry)
-                self._say(member.service.name, "stopped" if left else "killed: it did not stop in time")
-        self.members.clear()
+        for process in sorted(self.processes, key=lambda process: rank.get(process.spec.name, len(rank))):
+            if process.child is not None:
+                exited = process.child.stop(force=force)
+                self._report(process.spec.name, "stopped" if exited else "killed: it did not stop in time")
+        self.processes.clear()
 
-    def _launch(self, member: Member) -> None:
-        member.started_at = self._clock()
-        member.ready = False
+    def _launch(self, process: SupervisedProcess) -> None:
+        process.started_at = self._clock()
+        process.ready = False
         try:
-            member.child = Child(member.service, guard=self._guard)
-        except OSError as error:  # no memory, no process left, disk full: as good a reason to try again as a crash
-            self._pause(member, f"could not be started ({error})")
+            process.child = ChildProcess(process.spec, guard=self._guard)
+        except OSError as error:  # out of memory, process ids or disk space: retried like a crash
+            self._schedule_restart(process, f"could not be started ({error})")
 
-    def _died(self, member: Member, child: Child, status: int) -> None:
-        child.bury()
-        member.child = None
-        if self._clock() - member.started_at >= SETTLED_SECONDS:
-            member.failures = 0
-        self._pause(member, f"ended by signal {-status}" if status < 0 else f"ended with status {status}")
+    def _handle_exit(self, process: SupervisedProcess, child: ChildProcess, status: int) -> None:
+        child.kill_session()
+        process.child = None
+        if self._clock() - process.started_at >= STABLE_SECONDS:
+            process.failures = 0
+        self._schedule_restart(process, f"ended by signal {-status}" if status < 0 else f"ended with status {status}")
 
-    def _pause(self, member: Member, why: str) -> None:
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**member.failures)
-        member.failures += 1
-        member.ready = False
-        member.restart_at = self._clock() + pause
-        self._say(member.service.name, f"{why}; starting again in {pause:g} s (see {member.service.log.path})")
+    def _schedule_restart(self, process: SupervisedProcess, reason: str) -> None:
+        delay = min(LONGEST_RESTART_DELAY, FIRST_RESTART_DELAY * 2**process.failures)
+        process.failures += 1
+        process.ready = False
+        process.restart_at = self._clock() + delay
+        self._report(process.spec.name, f"{reason}; starting again in {delay:g} s (see {process.spec.log.path})")

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.upstack import UpStack, started
+from tests.support.stack_process import StackProcess, start_stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PAGE = (Path(__file__).parents[2] / "docs" / "flights.md").read_text(encoding="utf-8")
@@ -32,10 +32,10 @@ def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpStack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProcess]:
     """The single-machine stack, ready and empty."""
-    with started(tmp_path_factory.mktemp("up") / "data") as stack:
-        stack.until_ready()
+    with start_stack(tmp_path_factory.mktemp("up") / "data") as stack:
+        stack.wait_until_ready()
         yield stack
 
 
@@ -56,7 +56,7 @@ def finished(http: httpx.Client, spec: dict[str, Any]) -> dict[str, Any]:
     return job
 
 
-def test_a_year_of_flights_is_learnt_tested_and_compared(stack: UpStack, flights: Path) -> None:
+def test_a_year_of_flights_is_learnt_tested_and_compared(stack: StackProcess, flights: Path) -> None:
     boosted, linear, tested, compared = SPECS
     with httpx.Client(base_url=stack.urls[0], timeout=120.0) as http:
         with flights.open("rb") as file:

@@ -20,7 +20,7 @@ from ml_training.domain.states import JobStatus
 from tests.support.datasets import generated_csv
 from tests.support.eventually import eventually
 from tests.support.exporter import Series
-from tests.support.upstack import PATIENCE, UpStack, lives, started
+from tests.support.stack_process import START_TIMEOUT, StackProcess, is_alive, start_stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SHORT_TIMES = {
@@ -36,7 +36,7 @@ TERMINAL = "('COMPLETED', 'FAILED', 'CANCELLED')"
 class Scenario:
     """A stack, its API, its metrics page and its database."""
 
-    def __init__(self, stack: UpStack, http: httpx.Client, database: Database) -> None:
+    def __init__(self, stack: StackProcess, http: httpx.Client, database: Database) -> None:
         self.stack = stack
         self.http = http
         self.database = database
@@ -69,7 +69,7 @@ class Scenario:
             assert {name: job[name] for name in wanted} == wanted, job
             return job
 
-        return eventually(reached, within=PATIENCE, what=f"job {job_id} is {wanted}")
+        return eventually(reached, within=START_TIMEOUT, what=f"job {job_id} is {wanted}")
 
     def counted(self, query: str) -> dict[tuple[str, ...], int]:
         """The last column of each row by the others."""
@@ -90,8 +90,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def story(tmp_path: Path, database_url: str) -> Iterator[Scenario]:
     """A stack with one slot and a short lease, ready."""
     variables = {f"ML_TRAINING_{name}": value for name, value in SHORT_TIMES.items()}
-    with started(tmp_path / "data", ML_TRAINING_DATABASE_URL=database_url, **variables) as stack:
-        stack.until_ready()
+    with start_stack(tmp_path / "data", ML_TRAINING_DATABASE_URL=database_url, **variables) as stack:
+        stack.wait_until_ready()
         with httpx.Client(base_url=stack.urls[0], timeout=90.0) as http, opened(database_url) as database:
             yield Scenario(stack, http, database)
 
@@ -135,11 +135,11 @@ def watch(story: Scenario, job_id: int) -> None:
             seen.append((progress, page.value("ml_job_duration_seconds", **job)))
         return len(seen) >= 3
 
-    eventually(risen, within=PATIENCE, what="three steps of progress")
+    eventually(risen, within=START_TIMEOUT, what="three steps of progress")
     assert all(first[0] < then[0] < 100 and first[1] < then[1] for first, then in pairwise(seen)), seen
 
 
-def kill_three(stack: UpStack) -> list[psutil.Process]:
+def kill_three(stack: StackProcess) -> list[psutil.Process]:
     """The exporter, a process of the API and the worker's child that trains, all at once."""
     children = [child for child in stack.part("worker").children() if "spawn_main" in " ".join(child.cmdline())]
     victims = [stack.part("exporter"), stack.part("api").children()[0], *children]
@@ -180,7 +180,7 @@ def test_a_job_outlives_three_kills_and_every_number_is_exact(story: Scenario, d
     story.http.post(f"/jobs/{waiting_id}/cancel").raise_for_status()
 
     victims = kill_three(story.stack)
-    eventually(lambda: not any(lives(victim) for victim in victims), what="all three are gone")
+    eventually(lambda: not any(is_alive(victim) for victim in victims), what="all three are gone")
     story.until_job(job_id, status="RUNNING", attempt=2)
     watch(story, job_id)
     assert story.stack.part("exporter").pid not in [victim.pid for victim in victims]
@@ -196,7 +196,7 @@ def test_a_job_outlives_three_kills_and_every_number_is_exact(story: Scenario, d
     assert verified(story.stack, database_url) == (0, "0 violations")
 
 
-def verified(stack: UpStack, database_url: str) -> tuple[int, str]:
+def verified(stack: StackProcess, database_url: str) -> tuple[int, str]:
     """Exit status and first words of the script that checks every invariant."""
     done = subprocess.run(
         [sys.executable, "-m", "ml_training.maintenance.verify"],

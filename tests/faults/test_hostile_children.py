@@ -7,24 +7,24 @@ import pytest
 from ml_training.domain.errors import ErrorCode
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
-from ml_training.local.redis_server import start_redis
 from ml_training.services import queries
 from ml_training.services.submit import submit_job
 from tests.support.datasets import ready_sample
 from tests.support.eventually import eventually
-from tests.support.fleet import Stack, running_stack
+from tests.support.fleet import RunningFleet, running_fleet
+from tests.support.redis_server import start_redis
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> Iterator[RunningFleet]:
     """One worker with two slots, whose children do what the name of the model says; SQLite."""
     directory = tmp_path_factory.mktemp("hostile")
     (directory / "jobs.db").write_bytes(sqlite_template)
     redis = start_redis(directory / "redis")
     url = f"sqlite:///{directory / 'jobs.db'}"
-    with running_stack(
+    with running_fleet(
         directory,
         database_url=url,
         broker_url=redis.url,
@@ -37,12 +37,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> I
 
 
 @pytest.fixture(scope="module")
-def dataset_id(stack: Stack) -> int:
+def dataset_id(stack: RunningFleet) -> int:
     """A small data set."""
     return ready_sample(stack.resources).id
 
 
-def train(stack: Stack, dataset_id: int, name: str, **values: object) -> int:
+def train(stack: RunningFleet, dataset_id: int, name: str, **values: object) -> int:
     """Submit a job; its name says what it will do."""
     spec = {
         "job_type": "TRAIN", "model_name": name, "model_type": "lightgbm", "dataset_id": dataset_id,
@@ -51,7 +51,7 @@ def train(stack: Stack, dataset_id: int, name: str, **values: object) -> int:
     return submit_job(stack.resources, spec).id
 
 
-def ended(stack: Stack, job_id: int) -> Job:
+def ended(stack: RunningFleet, job_id: int) -> Job:
     """The job, at its end."""
     job = queries.wait_for_job(stack.resources, job_id, seconds=240)
     assert job.status.is_terminal, job
@@ -60,7 +60,7 @@ def ended(stack: Stack, job_id: int) -> Job:
 
 @pytest.mark.parametrize("deed", ["segfault", "abort", "endless"])
 def test_a_job_that_kills_or_stops_its_process_is_given_up_after_three_and_the_other_slot_lives_on(
-    stack: Stack, dataset_id: int, deed: str
+    stack: RunningFleet, dataset_id: int, deed: str
 ) -> None:
     worker = stack.fleet.processes["worker"].pid
     bad = train(stack, dataset_id, deed, priority=1)
@@ -82,7 +82,7 @@ def test_a_job_that_kills_or_stops_its_process_is_given_up_after_three_and_the_o
     stack.check()
 
 
-def test_a_job_that_kills_its_whole_worker_is_given_up_after_three(stack: Stack, dataset_id: int) -> None:
+def test_a_job_that_kills_its_whole_worker_is_given_up_after_three(stack: RunningFleet, dataset_id: int) -> None:
     bad = train(stack, dataset_id, "parricide", priority=1)
     waits = train(stack, dataset_id, "good")
     for _ in range(3):

@@ -17,7 +17,6 @@ from ml_training.domain.states import JobStatus
 from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.run_job import run_next
-from ml_training.local.redis_server import RedisServer
 from ml_training.maintenance.cleanup import fold_ledger_once
 from ml_training.maintenance.reaper import reap_once
 from ml_training.queue.permits import open_permits
@@ -29,6 +28,7 @@ from tests.support.eventually import eventually
 from tests.support.jobs import a_model, read_job, train_at_once
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, proxy_to
+from tests.support.redis_server import RedisServer
 from tests.support.wiring import QUICK, make_resources, make_worker_context
 
 

@@ -12,14 +12,14 @@ from sqlalchemy import text
 
 from ml_training.domain.errors import ErrorCode
 from ml_training.domain.states import JobStatus
-from ml_training.local.redis_server import start_redis
 from ml_training.services import queries
 from ml_training.services.resources import Resources
 from tests.integration.test_maintenance import maintained
 from tests.support.crashing_worker import serve, work
 from tests.support.datasets import ready_sample
 from tests.support.eventually import eventually
-from tests.support.fleet import Stack, running_stack
+from tests.support.fleet import RunningFleet, running_fleet
+from tests.support.redis_server import start_redis
 from tests.support.small_jobs import check, models, ready_data, submit_train
 
 CHARGED = 3
@@ -85,13 +85,13 @@ def test_twenty_kills_under_load(resources: Resources, database_url: str, tmp_pa
 
 
 @contextmanager
-def three_workers(directory: Path, template: bytes) -> Iterator[Stack]:
+def three_workers(directory: Path, template: bytes) -> Iterator[RunningFleet]:
     """Three real workers with a slot each, over SQLite."""
     (directory / "jobs.db").write_bytes(template)
     redis = start_redis(directory / "redis")
     url = f"sqlite:///{directory / 'jobs.db'}"
     try:
-        with running_stack(directory, database_url=url, broker_url=redis.url) as stack:
+        with running_fleet(directory, database_url=url, broker_url=redis.url) as stack:
             for name in ("second", "third"):
                 stack.fleet.start_worker(name)
             yield stack

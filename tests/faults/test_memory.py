@@ -12,28 +12,28 @@ import pytest
 from ml_training.domain.errors import ErrorCode
 from ml_training.domain.states import JobStatus
 from ml_training.execution.memory_limit import available_memory, slot_memory
-from ml_training.local.redis_server import start_redis
 from ml_training.services import queries
 from ml_training.services.submit import submit_job
 from tests.support.datasets import generated_csv, ready_sample, upload
-from tests.support.fleet import Stack, running_stack
+from tests.support.fleet import RunningFleet, running_fleet
+from tests.support.redis_server import start_redis
 
 pytestmark = pytest.mark.slow
 LIMIT = 700_000_000  # bytes; a warm child has about 300 MB
 
 
 @pytest.fixture
-def stack(tmp_path: Path, sqlite_template: bytes) -> Iterator[Stack]:
+def stack(tmp_path: Path, sqlite_template: bytes) -> Iterator[RunningFleet]:
     """One worker with one slot of limited memory."""
     (tmp_path / "jobs.db").write_bytes(sqlite_template)
     redis = start_redis(tmp_path / "redis")
     url = f"sqlite:///{tmp_path / 'jobs.db'}"
-    with running_stack(tmp_path, database_url=url, broker_url=redis.url, worker_memory_bytes=str(LIMIT)) as stack:
+    with running_fleet(tmp_path, database_url=url, broker_url=redis.url, worker_memory_bytes=str(LIMIT)) as stack:
         yield stack
     redis.stop()
 
 
-def train(stack: Stack, dataset_id: int, model_type: str, **params: int) -> int:
+def train(stack: RunningFleet, dataset_id: int, model_type: str, **params: int) -> int:
     spec = {
         "job_type": "TRAIN", "model_name": "m", "model_type": model_type, "dataset_id": dataset_id,
         "target": {"column": "target"}, "params": params,
@@ -41,7 +41,7 @@ def train(stack: Stack, dataset_id: int, model_type: str, **params: int) -> int:
     return submit_job(stack.resources, spec).id
 
 
-def test_a_job_that_grows_beyond_its_slot_fails_with_the_reason_and_the_worker_lives_on(stack: Stack) -> None:
+def test_a_job_that_grows_beyond_its_slot_fails_with_the_reason_and_the_worker_lives_on(stack: RunningFleet) -> None:
     large, small = upload(stack.resources, generated_csv(200_000, 20)).id, ready_sample(stack.resources).id
     glutton = train(stack, large, "extra_trees", n_estimators=5_000)
     neighbour = train(stack, small, "lightgbm", n_estimators=5)

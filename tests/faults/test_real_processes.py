@@ -13,13 +13,13 @@ from sqlalchemy import text
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
 from ml_training.execution import transitions
-from ml_training.local.redis_server import RedisServer, start_redis
 from ml_training.services import queries
 from ml_training.services.submit import submit_job
 from tests.support.datasets import generated_csv, ready_sample, upload
 from tests.support.eventually import eventually
-from tests.support.fleet import Stack, running_stack
+from tests.support.fleet import RunningFleet, running_fleet
 from tests.support.postgres import PostgresServer
+from tests.support.redis_server import RedisServer, start_redis
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def stack(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_redis: RedisServer
-) -> Iterator[Stack]:
+) -> Iterator[RunningFleet]:
     """Two workers with one slot each, and maintenance; every test leaves them as it found them."""
     directory = tmp_path_factory.mktemp("stack")
     url = f"sqlite:///{directory / 'jobs.db'}"
@@ -45,30 +45,30 @@ def stack(
         url = postgres.url("faults")
     else:
         (directory / "jobs.db").write_bytes(request.getfixturevalue("sqlite_template"))
-    with running_stack(directory, database_url=url, broker_url=own_redis.url) as stack:
+    with running_fleet(directory, database_url=url, broker_url=own_redis.url) as stack:
         stack.fleet.start_worker("second")
         stack.wait_for_slots(2)
         yield stack
 
 
 @pytest.fixture(scope="module")
-def small(stack: Stack) -> int:
+def small(stack: RunningFleet) -> int:
     """The id of a small data set."""
     return ready_sample(stack.resources).id
 
 
 @pytest.fixture(scope="module")
-def large(stack: Stack) -> int:
+def large(stack: RunningFleet) -> int:
     """The id of a data set of 200,000 rows and 30 features."""
     return upload(stack.resources, generated_csv(200_000, 30)).id
 
 
-def worker_of(stack: Stack, job: Job) -> str:
+def worker_of(stack: RunningFleet, job: Job) -> str:
     """The name of the process that runs the job."""
     return next(name for name, process in stack.fleet.processes.items() if f"-{process.pid}" in str(job.worker))
 
 
-def train(stack: Stack, dataset_id: int, *, model_type: str = "lightgbm", **values: Any) -> Job:
+def train(stack: RunningFleet, dataset_id: int, *, model_type: str = "lightgbm", **values: Any) -> Job:
     """Submit a TRAIN job."""
     spec = {
         "job_type": "TRAIN", "model_name": "model", "model_type": model_type, "dataset_id": dataset_id,
@@ -77,7 +77,7 @@ def train(stack: Stack, dataset_id: int, *, model_type: str = "lightgbm", **valu
     return submit_job(stack.resources, spec)
 
 
-def running(stack: Stack, job_id: int, *, attempt: int = 1) -> Job:
+def running(stack: RunningFleet, job_id: int, *, attempt: int = 1) -> Job:
     """Wait until the job is RUNNING and learns."""
 
     def moved() -> Job | None:
@@ -90,7 +90,7 @@ def running(stack: Stack, job_id: int, *, attempt: int = 1) -> Job:
     return found
 
 
-def ended(stack: Stack, job_id: int, *, within: float = 90.0) -> Job:
+def ended(stack: RunningFleet, job_id: int, *, within: float = 90.0) -> Job:
     """Wait for the end of the job."""
     job = queries.wait_for_job(stack.resources, job_id, seconds=within)
     assert job.status.is_terminal, job
@@ -102,7 +102,7 @@ MIDDLE = {"n_estimators": 150}
 SMALL = {"n_estimators": 5}
 
 
-def test_a_job_whose_process_is_killed_is_run_again_and_completes(stack: Stack, large: int) -> None:
+def test_a_job_whose_process_is_killed_is_run_again_and_completes(stack: RunningFleet, large: int) -> None:
     job = running(stack, train(stack, large, params=MIDDLE).id)
     [child] = stack.fleet.children(worker_of(stack, job))
     child.kill()
@@ -111,7 +111,7 @@ def test_a_job_whose_process_is_killed_is_run_again_and_completes(stack: Stack, 
     stack.check()
 
 
-def test_a_process_that_wakes_after_its_lease_writes_nothing(stack: Stack, large: int) -> None:
+def test_a_process_that_wakes_after_its_lease_writes_nothing(stack: RunningFleet, large: int) -> None:
     stack.wait_for_slots(2)
     refused = counted(stack, "refused")
     job = running(stack, train(stack, large, params=MIDDLE).id)
@@ -124,7 +124,7 @@ def test_a_process_that_wakes_after_its_lease_writes_nothing(stack: Stack, large
     stack.check()
 
 
-def test_a_draining_worker_hands_its_job_back_and_leaves_in_time(stack: Stack, large: int) -> None:
+def test_a_draining_worker_hands_its_job_back_and_leaves_in_time(stack: RunningFleet, large: int) -> None:
     lost = counted(stack, "lost")
     job = running(stack, train(stack, large, params=LONG).id)
     name = worker_of(stack, job)
@@ -140,7 +140,9 @@ def test_a_draining_worker_hands_its_job_back_and_leaves_in_time(stack: Stack, l
 
 
 @pytest.mark.faults
-def test_a_rolling_restart_under_load_charges_no_job_and_each_ends_well(stack: Stack, large: int, small: int) -> None:
+def test_a_rolling_restart_under_load_charges_no_job_and_each_ends_well(
+    stack: RunningFleet, large: int, small: int
+) -> None:
     stack.wait_for_slots(2)
     lost = counted(stack, "lost")
     long = [train(stack, large, params=MIDDLE).id for _ in range(3)]
@@ -154,7 +156,7 @@ def test_a_rolling_restart_under_load_charges_no_job_and_each_ends_well(stack: S
     stack.check()
 
 
-def test_a_whole_worker_killed_in_mid_job_is_not_missed(stack: Stack, large: int) -> None:
+def test_a_whole_worker_killed_in_mid_job_is_not_missed(stack: RunningFleet, large: int) -> None:
     job = running(stack, train(stack, large, params=MIDDLE).id)
     name = worker_of(stack, job)
     stack.fleet.kill(name)
@@ -164,7 +166,9 @@ def test_a_whole_worker_killed_in_mid_job_is_not_missed(stack: Stack, large: int
     stack.check()
 
 
-def test_a_whole_worker_that_sleeps_through_its_leases_writes_nothing_and_works_again(stack: Stack, large: int) -> None:
+def test_a_whole_worker_that_sleeps_through_its_leases_writes_nothing_and_works_again(
+    stack: RunningFleet, large: int
+) -> None:
     stack.wait_for_slots(2)
     refused = counted(stack, "refused")
     job = running(stack, train(stack, large, params=MIDDLE).id)
@@ -186,7 +190,7 @@ def test_a_whole_worker_that_sleeps_through_its_leases_writes_nothing_and_works_
     stack.check()
 
 
-def test_a_worker_told_twice_to_leave_and_then_killed_is_not_missed(stack: Stack, large: int) -> None:
+def test_a_worker_told_twice_to_leave_and_then_killed_is_not_missed(stack: RunningFleet, large: int) -> None:
     job = running(stack, train(stack, large, params=MIDDLE).id)
     name = worker_of(stack, job)
     for _ in range(2):
@@ -198,7 +202,7 @@ def test_a_worker_told_twice_to_leave_and_then_killed_is_not_missed(stack: Stack
     stack.check()
 
 
-def counted(stack: Stack, kind: str) -> int:
+def counted(stack: RunningFleet, kind: str) -> int:
     """Ledger rows of a kind, folded or not."""
     query = """SELECT coalesce(sum(n), 0) FROM (SELECT n FROM ledger_totals WHERE kind = :kind
         UNION ALL SELECT 1 FROM ledger WHERE kind = :kind) AS both_parts"""
@@ -207,7 +211,7 @@ def counted(stack: Stack, kind: str) -> int:
 
 
 def test_training_code_that_never_comes_back_is_cancelled_with_its_process(
-    stack: Stack, large: int, small: int
+    stack: RunningFleet, large: int, small: int
 ) -> None:
     deaf = {"hidden_layer_sizes": [2048, 2048], "batch_size": 40_000}  # one step is half a minute inside BLAS
     job_id = train(stack, large, model_type="mlp", params=deaf).id
@@ -235,7 +239,7 @@ def test_training_code_that_never_comes_back_is_cancelled_with_its_process(
     ],
 )
 def test_a_running_job_is_cancelled_in_time_and_the_next_one_runs(
-    stack: Stack, large: int, small: int, model_type: str, params: dict[str, Any], limit: float
+    stack: RunningFleet, large: int, small: int, model_type: str, params: dict[str, Any], limit: float
 ) -> None:
     job = running(stack, train(stack, large, model_type=model_type, params=params).id)
     asked = time.monotonic()
@@ -250,7 +254,7 @@ def test_a_running_job_is_cancelled_in_time_and_the_next_one_runs(
 
 
 def test_a_frozen_broker_delays_jobs_but_stops_neither_training_nor_leases(
-    stack: Stack, own_redis: RedisServer, large: int, small: int
+    stack: RunningFleet, own_redis: RedisServer, large: int, small: int
 ) -> None:
     job = running(stack, train(stack, large, params=MIDDLE).id)
     with frozen(own_redis.process.pid):
@@ -268,7 +272,7 @@ def test_a_frozen_broker_delays_jobs_but_stops_neither_training_nor_leases(
 
 
 def test_a_broker_that_dies_and_forgets_everything_loses_no_job(
-    stack: Stack, own_redis: RedisServer, small: int
+    stack: RunningFleet, own_redis: RedisServer, small: int
 ) -> None:
     with redis.Redis.from_url(own_redis.url) as client:
         client.flushall()

@@ -20,7 +20,6 @@ from ml_training.db.engine import open_database
 from ml_training.db.migrate import migrate
 from ml_training.domain.states import JobStatus
 from ml_training.execution.run_job import run_next
-from ml_training.local.redis_server import RedisServer, start_redis
 from ml_training.maintenance.relay import relay_once
 from ml_training.queue.permits import open_permits
 from ml_training.services.resources import Resources
@@ -31,6 +30,7 @@ from tests.support.api_process import Api, running_api
 from tests.support.eventually import eventually
 from tests.support.jobs import read_job, store_dataset, store_job, train_at_once
 from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.redis_server import RedisServer, start_redis
 from tests.support.wiring import make_worker_context
 
 CLIENTS = 30

@@ -17,13 +17,13 @@ import pytest
 from ml_training.db.heartbeats import list_heartbeats
 from ml_training.domain.records import Heartbeat
 from ml_training.execution.run_job import run_next
-from ml_training.local.redis_server import RedisServer
 from ml_training.services.cancel import request_cancel
 from tests.support.api import ready_dataset, stored_model, train_spec
 from tests.support.api_process import LIVE, Api, answer_of, live, running_api
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.jobs import train_at_once
+from tests.support.redis_server import RedisServer
 from tests.support.wiring import make_worker_context
 
 MEMORY_LIMIT = 120_000_000

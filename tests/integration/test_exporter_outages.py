@@ -17,12 +17,12 @@ from exporter.snapshot import DatabaseSnapshot
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
 from ml_training.db.stats import Stats
-from ml_training.local.redis_server import start_redis
 from ml_training.queue.celery_app import make_celery
 from tests.support.collectors import StubCollector
 from tests.support.eventually import eventually
 from tests.support.exporter import ExporterClient, running_exporter
 from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.redis_server import start_redis
 from tests.support.scenario import open_scenario, tell
 
 SLACK = 2.0  # what a loaded machine may add to a promise in seconds

@@ -8,9 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ml_training.local.redis_server import RedisServer, find_redis_binary, start_redis
+from ml_training.local.redis_server import find_redis_binary
 from ml_training.queue.permits import open_permits
 from tests.support.eventually import eventually
+from tests.support.redis_server import RedisServer, start_redis
 
 
 def genuine_redis() -> Path:

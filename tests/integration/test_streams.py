@@ -18,12 +18,12 @@ from ml_training.db.job_events import append_events
 from ml_training.db.jobs import JobProgress
 from ml_training.execution.run_job import run_next
 from ml_training.execution.transitions import AttemptFence, cancel
-from ml_training.local.redis_server import RedisServer
 from ml_training.services.cancel import request_cancel
 from tests.support.api import ready_dataset, train_spec
 from tests.support.api_process import LIVE, Api, running_api
 from tests.support.eventually import eventually
 from tests.support.jobs import a_model, read_job
+from tests.support.redis_server import RedisServer
 from tests.support.sse import Sent, events_in
 from tests.support.wiring import make_worker_context
 

@@ -17,7 +17,6 @@ from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound, T
 from ml_training.domain.limits import Limits
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
-from ml_training.local.redis_server import start_redis
 from ml_training.maintenance.relay import relay_once
 from ml_training.queue.permits import Permits, open_permits
 from ml_training.selection.index import Column, ColumnKind, write_index
@@ -30,6 +29,7 @@ from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_batch, submit_job
 from ml_training.storage.base import ObjectKind
 from tests.support.jobs import store_job
+from tests.support.redis_server import start_redis
 from tests.support.scenario import open_scenario
 
 

@@ -1,4 +1,4 @@
-"""The real processes of the service for tests: started, killed, frozen and stopped one by one."""
+"""Real processes of the service for tests; each can be started, killed, suspended and stopped on its own."""
 
 import os
 import signal
@@ -18,22 +18,28 @@ from ml_training.settings import Settings
 from tests.support.eventually import eventually
 
 SHORT_TIMES = {
-    "lease_seconds": "3", "lease_renew_seconds": "0.5", "lease_poll_seconds": "0.1", "heartbeat_seconds": "0.5",
-    "heartbeat_dead_seconds": "3", "relay_seconds": "0.2", "reap_seconds": "0.3", "fold_seconds": "0.5",
-}  # fmt: skip
+    "lease_seconds": "3",
+    "lease_renew_seconds": "0.5",
+    "lease_poll_seconds": "0.1",
+    "heartbeat_seconds": "0.5",
+    "heartbeat_dead_seconds": "3",
+    "relay_seconds": "0.2",
+    "reap_seconds": "0.3",
+    "fold_seconds": "0.5",
+}
 
 
 @dataclass(slots=True)
 class Fleet:
-    """Processes over one database, one broker and one data directory."""
+    """Processes that share one database, one broker and one data directory."""
 
     directory: Path
     variables: Mapping[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    worker: str = "workers"  # the module that is a worker
+    worker: str = "workers"  # the module to run as a worker
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Start `python -m command` under a name; its output goes to a file of that name."""
+        """Start `python -m command` as process `name`; its output goes to the file `name`.log."""
         with (self.directory / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *command],
@@ -46,35 +52,35 @@ class Fleet:
         return process
 
     def start_worker(self, name: str = "worker") -> subprocess.Popen[bytes]:
-        """Start a worker and wait until its slots are warm."""
+        """Start a worker and wait until a pool child is ready."""
         log = self.directory / f"{name}.log"
-        said_before = log.stat().st_size if log.exists() else 0
+        size_before = log.stat().st_size if log.exists() else 0
         process = self.start(name, self.worker)
-        eventually(lambda: b"child_ready" in log.read_bytes()[said_before:], within=90, what=f"{name} is ready")
+        eventually(lambda: b"child_ready" in log.read_bytes()[size_before:], within=90, what=f"{name} is ready")
         return process
 
     def children(self, name: str = "worker") -> list[psutil.Process]:
-        """The pool children of a worker: those that train."""
+        """The pool children of a worker, which run the jobs."""
         found = psutil.Process(self.processes[name].pid).children(recursive=True)
-        return [child for child in found if _is_of_the_pool(child)]
+        return [child for child in found if _is_pool_child(child)]
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to a process and everything it started."""
+        """Send a signal to a process and to everything that it started."""
         os.killpg(self.processes[name].pid, number)
 
     def kill(self, name: str) -> None:
-        """kill -9, with everything it started."""
+        """Send SIGKILL to a process and to everything that it started."""
         self.signal(name, signal.SIGKILL)
         self.processes.pop(name).wait(10)
 
     def stop(self, name: str, *, within: float = 30.0) -> int:
-        """SIGTERM to the process alone; its exit status."""
+        """Send SIGTERM to the process only and wait; returns the exit status."""
         process = self.processes.pop(name)
         process.terminate()
         return process.wait(within)
 
     def end(self) -> None:
-        """Nothing is left."""
+        """Kill all processes."""
         for name in list(self.processes):
             try:
                 self.signal(name, signal.SIGKILL)
@@ -83,42 +89,42 @@ class Fleet:
             self.processes[name].wait(10)
 
     def log(self, name: str) -> str:
-        """What a process has said."""
+        """The output of a process so far."""
         return (self.directory / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
 
-def _is_of_the_pool(process: psutil.Process) -> bool:
+def _is_pool_child(process: psutil.Process) -> bool:
     try:
         return "spawn_main" in " ".join(process.cmdline())
-    except psutil.Error:  # it has just ended
+    except psutil.Error:  # the process has just ended
         return False
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
-    """A fleet with maintenance running, and a core to talk to it."""
+class RunningFleet:
+    """A fleet with maintenance and a worker, and the resources to use it from a test."""
 
     fleet: Fleet
     resources: Resources
     settings: Settings
 
     def check(self) -> None:
-        """No invariant is violated."""
+        """Assert that no invariant is violated."""
         found = list(violations(self.resources.database, self.resources.storage, sweep_age_seconds=3600.0))
         assert found == []
 
     def wait_for_slots(self, slots: int) -> None:
-        """The database knows of so many slots."""
+        """Wait until the database counts this number of live slots."""
 
-        def known() -> bool:
+        def counted() -> bool:
             with self.resources.database.read() as connection:
                 return heartbeats.count_slots(connection, within_seconds=3.0) == slots
 
-        eventually(known, within=60, what=f"{slots} slots live")
+        eventually(counted, within=60, what=f"{slots} slots live")
 
 
 @contextmanager
-def running_stack(
+def running_fleet(
     directory: Path,
     *,
     database_url: str,
@@ -126,8 +132,8 @@ def running_stack(
     worker_concurrency: int = 1,
     worker: str = "workers",
     **more: str,
-) -> Iterator[Stack]:
-    """Maintenance and one worker with short times; everything is killed at the end."""
+) -> Iterator[RunningFleet]:
+    """Start maintenance and one worker with short times; all processes are killed at the end of the context."""
     values = {
         "database_url": database_url,
         "broker_url": broker_url,
@@ -143,7 +149,7 @@ def running_stack(
     try:
         fleet.start("maintenance", "workers", "maintenance")
         fleet.start_worker()
-        yield Stack(fleet, resources, settings)
+        yield RunningFleet(fleet, resources, settings)
     finally:
         fleet.end()
         resources.close()

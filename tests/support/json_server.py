@@ -1,4 +1,4 @@
-"""A real HTTP server in a thread that answers JSON as it was told, and remembers what it was asked."""
+"""A real HTTP server in a thread: it answers with prepared JSON documents and records the requests."""
 
 import json
 import threading
@@ -10,11 +10,11 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request."""
+class RecordedRequest:
+    """A request that the server received."""
 
     method: str
-    path: str  # with the query
+    path: str  # includes the query
     headers: dict[str, str]
     body: bytes
 
@@ -25,11 +25,11 @@ class Asked:
 
 
 class JsonServer:
-    """Answers by method and path without query; several answers for one path come in turn, the last one for ever."""
+    """Answers by method and path without query; several answers to one path come in turn, the last one repeats."""
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, str], list[tuple[int, object]]] = {}
-        self.asked: list[Asked] = []
+        self.requests: list[RecordedRequest] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -37,16 +37,16 @@ class JsonServer:
 
     @property
     def port(self) -> int:
-        """Where it listens on 127.0.0.1."""
+        """The port on 127.0.0.1."""
         return self._http.server_address[1]
 
     @property
     def url(self) -> str:
-        """Its root."""
+        """The base URL."""
         return f"http://127.0.0.1:{self.port}"
 
     def answer(self, method: str, path: str, document: object, *, status: int = 200) -> None:
-        """Add an answer."""
+        """Add an answer; a path without one gets 404."""
         self._answers.setdefault((method, path), []).append((status, document))
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ class JsonServer:
         self._http.server_close()
         self._thread.join()
 
-    def _next(self, method: str, path: str) -> tuple[int, object]:
+    def _next_answer(self, method: str, path: str) -> tuple[int, object]:
         answers = self._answers.get((method, path), [(404, {"title": "Not found", "status": 404})])
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
@@ -68,8 +68,8 @@ class JsonServer:
 
             def _serve(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                server.asked.append(Asked(self.command, self.path, dict(self.headers), body))
-                status, document = server._next(self.command, self.path.partition("?")[0])
+                server.requests.append(RecordedRequest(self.command, self.path, dict(self.headers), body))
+                status, document = server._next_answer(self.command, self.path.partition("?")[0])
                 data = json.dumps(document).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -80,14 +80,14 @@ class JsonServer:
             do_GET = do_POST = _serve  # noqa: N815 - the base class looks for these names
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         return Handler
 
 
 @contextmanager
 def json_server() -> Iterator[JsonServer]:
-    """A server that is gone afterwards."""
+    """A running server, closed at the end of the context."""
     server = JsonServer()
     try:
         yield server

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from ml_training.domain.limits import Limits
-from ml_training.settings import Settings, variable_of
+from ml_training.settings import Settings, variable_name
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / ".env.example").read_text(encoding="utf-8")
@@ -13,8 +13,8 @@ ASSIGNMENT = re.compile(r"^#([A-Z_]+)=(.*)$")
 
 def test_every_setting_is_there_with_its_default() -> None:
     flat = {name: field for name, field in Settings.model_fields.items() if name != "limits"}
-    wanted = {variable_of((name,)): str(field.default) for name, field in flat.items()}
-    wanted |= {variable_of(("limits", name)): str(field.default) for name, field in Limits.model_fields.items()}
+    wanted = {variable_name((name,)): str(field.default) for name, field in flat.items()}
+    wanted |= {variable_name(("limits", name)): str(field.default) for name, field in Limits.model_fields.items()}
     assert {name: value for name, value in _assignments() if name.startswith("ML_TRAINING_")} == wanted
 
 

@@ -1,4 +1,4 @@
-"""Settings: every wrong one is named at once, in a line with its remedy, and nothing of a password is repeated."""
+"""Settings: all invalid values are reported at once, each with its remedy, and no password is repeated."""
 
 import os
 from collections.abc import Callable
@@ -8,28 +8,28 @@ import pytest
 
 from ml_training.db.engine import open_database
 from ml_training.local.redis_server import redis_client
-from ml_training.settings import BROKER_FORM, DATABASE_FORM, PREFIX, SettingsError, read_settings, variable_of
+from ml_training.settings import BROKER_FORM, DATABASE_FORM, PREFIX, SettingsError, read_settings, variable_name
 
-Set = Callable[..., None]
+SetVariables = Callable[..., None]
 SECRET = "hunter2"
 
 
 @pytest.fixture(autouse=True)
-def put(monkeypatch: pytest.MonkeyPatch) -> Set:
-    """Sets variables by their names without the prefix; none is set before."""
+def set_variables(monkeypatch: pytest.MonkeyPatch) -> SetVariables:
+    """Sets variables, named without the prefix; before, all settings are removed from the environment."""
     for name in os.environ:
         if name.startswith(PREFIX):
             monkeypatch.delenv(name)
 
-    def put(**values: str) -> None:
+    def set_variables(**values: str) -> None:
         for name, value in values.items():
             monkeypatch.setenv(f"{PREFIX}{name}", value)
 
-    return put
+    return set_variables
 
 
-def complaints() -> dict[str, str]:
-    """The remedy of each wrong variable."""
+def errors_by_variable() -> dict[str, str]:
+    """The remedy of each invalid variable."""
     with pytest.raises(SettingsError) as caught:
         read_settings()
     first, *lines = str(caught.value).splitlines()
@@ -38,20 +38,24 @@ def complaints() -> dict[str, str]:
     return {name.removeprefix(PREFIX): remedy for name, _, remedy in named}
 
 
-def test_all_errors_are_told_at_once_each_with_its_variable(put: Set) -> None:
-    put(API_PORT="no", LOG_LEVEL="LOUD", LIMITS__PAGE="0", DATABASE_URL="mysql://u@h/x", HEARTBEAT_SECONDS="inf")
-    found = complaints()
+def test_all_errors_are_reported_at_once_each_with_its_variable(set_variables: SetVariables) -> None:
+    set_variables(
+        API_PORT="no", LOG_LEVEL="LOUD", LIMITS__PAGE="0", DATABASE_URL="mysql://u@h/x", HEARTBEAT_SECONDS="inf"
+    )
+    found = errors_by_variable()
     assert set(found) == {"API_PORT", "LOG_LEVEL", "LIMITS__PAGE", "DATABASE_URL", "HEARTBEAT_SECONDS"}
     assert all(found.values())
 
 
-def test_a_variable_is_named_as_it_is_set() -> None:
-    assert variable_of(("api_port",)) == "ML_TRAINING_API_PORT"
-    assert variable_of(("limits", "page")) == "ML_TRAINING_LIMITS__PAGE"
+def test_a_field_gives_the_name_of_its_variable() -> None:
+    assert variable_name(("api_port",)) == "ML_TRAINING_API_PORT"
+    assert variable_name(("limits", "page")) == "ML_TRAINING_LIMITS__PAGE"
 
 
-def test_an_empty_variable_means_the_default_and_a_limit_is_a_variable_of_its_own(put: Set) -> None:
-    put(DATABASE_URL="", API_PORT="", LIMITS__PAGE="7", LIMITS__WAITS="2")
+def test_an_empty_variable_means_the_default_and_a_limit_has_its_own_variable(
+    set_variables: SetVariables,
+) -> None:
+    set_variables(DATABASE_URL="", API_PORT="", LIMITS__PAGE="7", LIMITS__WAITS="2")
     settings = read_settings()
     assert settings.api_port == 8000
     assert settings.database == f"sqlite:///{Path('var/ml_training.db').absolute()}"
@@ -59,31 +63,31 @@ def test_an_empty_variable_means_the_default_and_a_limit_is_a_variable_of_its_ow
 
 
 @pytest.mark.parametrize("value", ["{", "5", "[]"])
-def test_limits_as_a_whole_cannot_be_set(put: Set, value: str) -> None:
-    put(LIMITS=value)
-    assert set(complaints()) == {"LIMITS"}
+def test_limits_as_a_whole_cannot_be_set(set_variables: SetVariables, value: str) -> None:
+    set_variables(LIMITS=value)
+    assert set(errors_by_variable()) == {"LIMITS"}
 
 
 @pytest.mark.parametrize(("lease", "renew"), [("8", ""), ("10", "5"), ("", "15")])
-def test_a_lease_outlives_one_lost_renewal(put: Set, lease: str, renew: str) -> None:
-    put(LEASE_SECONDS=lease, LEASE_RENEW_SECONDS=renew)
-    found = complaints()
+def test_a_lease_outlives_one_lost_renewal(set_variables: SetVariables, lease: str, renew: str) -> None:
+    set_variables(LEASE_SECONDS=lease, LEASE_RENEW_SECONDS=renew)
+    found = errors_by_variable()
     assert set(found) == {"LEASE_RENEW_SECONDS"}
     assert "less than half of ML_TRAINING_LEASE_SECONDS" in found["LEASE_RENEW_SECONDS"]
 
 
-def test_a_lease_that_is_wrong_itself_is_no_reason_to_complain_of_its_renewal(put: Set) -> None:
-    put(LEASE_SECONDS="-1", LEASE_RENEW_SECONDS="20")
-    assert set(complaints()) == {"LEASE_SECONDS"}
-    put(LEASE_SECONDS="10.5", LEASE_RENEW_SECONDS="5")
+def test_an_invalid_lease_is_reported_without_its_renewal(set_variables: SetVariables) -> None:
+    set_variables(LEASE_SECONDS="-1", LEASE_RENEW_SECONDS="20")
+    assert set(errors_by_variable()) == {"LEASE_SECONDS"}
+    set_variables(LEASE_SECONDS="10.5", LEASE_RENEW_SECONDS="5")
     assert read_settings().lease_seconds == 10.5
 
 
-def test_a_home_directory_is_found_or_told_to_be_unknown(put: Set) -> None:
-    put(DATA_DIR="~/data")
+def test_a_home_directory_is_expanded_or_reported_as_unknown(set_variables: SetVariables) -> None:
+    set_variables(DATA_DIR="~/data")
     assert read_settings().data_dir == Path.home() / "data"
-    put(DATA_DIR="~nobody-of-this-name/data")
-    assert "home directory" in complaints()["DATA_DIR"]
+    set_variables(DATA_DIR="~nobody-of-this-name/data")
+    assert "home directory" in errors_by_variable()["DATA_DIR"]
 
 
 @pytest.mark.parametrize(
@@ -105,15 +109,15 @@ def test_a_home_directory_is_found_or_told_to_be_unknown(put: Set) -> None:
         "jobs.db",
     ],
 )
-def test_a_database_url_that_cannot_work_is_answered_with_the_right_form(put: Set, url: str) -> None:
-    put(DATABASE_URL=url)
-    assert complaints() == {"DATABASE_URL": DATABASE_FORM}
+def test_an_invalid_database_url_is_reported_with_the_correct_form(set_variables: SetVariables, url: str) -> None:
+    set_variables(DATABASE_URL=url)
+    assert errors_by_variable() == {"DATABASE_URL": DATABASE_FORM}
 
 
 @pytest.mark.parametrize("url", ["sqlite:///", "sqlite:///:memory:", "sqlite:///?timeout=5"])
-def test_a_database_that_the_processes_could_not_share_is_refused(put: Set, url: str) -> None:
-    put(DATABASE_URL=url)
-    assert "must name a file" in complaints()["DATABASE_URL"]
+def test_a_database_that_the_processes_cannot_share_is_rejected(set_variables: SetVariables, url: str) -> None:
+    set_variables(DATABASE_URL=url)
+    assert "must name a file" in errors_by_variable()["DATABASE_URL"]
 
 
 @pytest.mark.parametrize(
@@ -130,17 +134,17 @@ def test_a_database_that_the_processes_could_not_share_is_refused(put: Set, url:
         "127.0.0.1:6379",
     ],
 )
-def test_a_broker_url_that_cannot_work_is_answered_with_its_variable(put: Set, url: str) -> None:
-    put(BROKER_URL=url)
-    found = complaints()
+def test_an_invalid_broker_url_is_reported_with_its_variable(set_variables: SetVariables, url: str) -> None:
+    set_variables(BROKER_URL=url)
+    found = errors_by_variable()
     assert found["BROKER_URL"].startswith(BROKER_FORM) or "virtual_host must be a number" in found["BROKER_URL"]
     assert SECRET not in str(found)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "http://", "http://h:x", "ftp://h"])
-def test_an_api_url_that_cannot_work_is_answered_with_the_right_form(put: Set, url: str) -> None:
-    put(API_URL=url)
-    assert complaints() == {"API_URL": "must be http://HOST:PORT or https://HOST"}
+def test_an_invalid_api_url_is_reported_with_the_correct_form(set_variables: SetVariables, url: str) -> None:
+    set_variables(API_URL=url)
+    assert errors_by_variable() == {"API_URL": "must be http://HOST:PORT or https://HOST"}
 
 
 @pytest.mark.parametrize(
@@ -152,11 +156,11 @@ def test_an_api_url_that_cannot_work_is_answered_with_the_right_form(put: Set, u
         "postgresql:///jobs?host=/run/postgresql",
     ],
 )
-def test_a_database_url_that_passes_is_one_for_the_driver_too(
-    put: Set, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_valid_database_url_is_accepted_by_the_driver(
+    set_variables: SetVariables, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    put(DATABASE_URL=url)
+    set_variables(DATABASE_URL=url)
     open_database(read_settings().database).dispose()
 
 
@@ -170,7 +174,7 @@ def test_a_database_url_that_passes_is_one_for_the_driver_too(
         ("redis+socket:///run/redis.sock", 0),
     ],
 )
-def test_a_broker_url_that_passes_is_one_for_the_driver_too(put: Set, url: str, number: int) -> None:
-    put(BROKER_URL=url, API_URL="https://models.example")
+def test_a_valid_broker_url_is_accepted_by_the_driver(set_variables: SetVariables, url: str, number: int) -> None:
+    set_variables(BROKER_URL=url, API_URL="https://models.example")
     with redis_client(read_settings().broker_url) as client:
         assert client.connection_pool.connection_kwargs.get("db", 0) == number

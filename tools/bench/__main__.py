@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.upstack import UpStack, started
+from tests.support.stack_process import StackProcess, start_stack
 
 SPEC: dict[str, Any] = {
     "job_type": "TRAIN", "model_name": "bench", "model_type": "lightgbm", "target": {"column": "target"},
@@ -51,10 +51,10 @@ def throughput(http: httpx.Client, dataset_id: int, count: int) -> float:
     return count / (time.perf_counter() - begun)
 
 
-def memory(stack: UpStack) -> list[tuple[str, float, float]]:
+def memory(stack: StackProcess) -> list[tuple[str, float, float]]:
     """(command, resident MB, unique MB) of every process of the service."""
     rows = []
-    for process in stack.family():
+    for process in stack.descendants():
         info = process.memory_full_info()
         command = [part for part in process.cmdline() if part]  # who writes its own title leaves empty ones behind
         rows.append((" ".join(command[-3:])[-60:], info.rss / 1e6, info.uss / 1e6))
@@ -66,8 +66,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--jobs", type=int, default=50)
     jobs = parser.parse_args().jobs
-    with tempfile.TemporaryDirectory() as directory, started(Path(directory) / "data") as stack:
-        stack.until_ready()
+    with tempfile.TemporaryDirectory() as directory, start_stack(Path(directory) / "data") as stack:
+        stack.wait_until_ready()
         with httpx.Client(base_url=stack.urls[0], timeout=60) as http:
             dataset_id = ready_dataset(http)
             first = one_job(http, dataset_id)

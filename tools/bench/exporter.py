@@ -24,12 +24,12 @@ import redis
 from ml_training.db import jobs
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
-from ml_training.local.redis_server import RedisServer, start_redis
 from ml_training.queue.celery_app import make_celery
 from tests.support.counter_stress import run_stress
 from tests.support.eventually import eventually
 from tests.support.jobs import store_job
 from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.redis_server import RedisServer, start_redis
 from tools.bench.feeding import record
 from tools.bench.filling import add_live, fill, fold, terminal_rows
 from tools.bench.fuzzing import fuzzed

@@ -21,22 +21,22 @@ from ml_training.db.heartbeats import database_now
 from ml_training.db.migrate import migrate
 from ml_training.domain.errors import Conflict
 from ml_training.domain.states import JobStatus
-from ml_training.local.redis_server import start_redis
 from ml_training.maintenance.verify import violations
 from ml_training.services import queries
 from ml_training.services.cancel import request_cancel
 from ml_training.services.submit import submit_job
 from tests.support.datasets import generated_csv, ready_sample, upload
 from tests.support.eventually import eventually
-from tests.support.fleet import Stack, running_stack
+from tests.support.fleet import RunningFleet, running_fleet
 from tests.support.postgres import postgres_server
+from tests.support.redis_server import start_redis
 from tools.bench.filling import fill_tests
 
 MIXED = 40
 HALF_A_MONTH = 15 * 86_400.0
 
 
-def train(stack: Stack, dataset_id: int, rounds: int) -> int:
+def train(stack: RunningFleet, dataset_id: int, rounds: int) -> int:
     """Submit a LightGBM job."""
     spec: dict[str, Any] = {
         "job_type": "TRAIN", "model_name": "million", "model_type": "lightgbm", "dataset_id": dataset_id,
@@ -51,7 +51,7 @@ def count(database: Database, query: str) -> int:
         return int(connection.execute(text(query)).scalar_one())
 
 
-def trouble(stack: Stack, small: int, large: int) -> tuple[list[int], list[float]]:
+def trouble(stack: RunningFleet, small: int, large: int) -> tuple[list[int], list[float]]:
     """Jobs of both sizes, two killed children and some cancels; the ids, and what each submission took."""
     ids, took = [], []
     for number in range(MIXED):
@@ -78,7 +78,7 @@ def run(kind: str, url: str, directory: Path, jobs: int) -> bool:
     database = open_database(url)
     migrate(database)
     long_ago = {"retention_seconds": str(HALF_A_MONTH), "sweep_seconds": "2", "retention_pause_seconds": "0.01"}
-    with running_stack(directory, database_url=url, broker_url=redis.url, **long_ago) as stack:
+    with running_fleet(directory, database_url=url, broker_url=redis.url, **long_ago) as stack:
         small, large = ready_sample(stack.resources).id, upload(stack.resources, generated_csv(100_000, 20)).id
         model = queries.wait_for_job(stack.resources, train(stack, small, 5), seconds=90)
         assert model.status is JobStatus.COMPLETED

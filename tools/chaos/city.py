@@ -14,12 +14,12 @@ import psutil
 from ml_training.db.engine import open_database
 from ml_training.db.migrate import migrate
 from ml_training.local.ports import free_port
-from ml_training.local.redis_server import RedisServer, start_redis
 from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
 from tests.support.fleet import SHORT_TIMES, Fleet
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.proxy import Proxy, proxy_to
+from tests.support.redis_server import RedisServer, start_redis
 
 WORKERS = ("worker-1", "worker-2")
 SLOTS = 2  # of each worker

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.upstack import UpStack, started
+from tests.support.stack_process import StackProcess, start_stack
 from tools.observe.prometheus_server import Prometheus, running_prometheus
 from tools.observe.workload import Workload
 
@@ -50,8 +50,8 @@ def find_programs() -> Programs | None:
 @contextmanager
 def observe_service(directory: Path, programs: Programs, *, seconds: float) -> Iterator[ObservedService]:
     """The service after `seconds` of work, still working; everything is stopped afterwards."""
-    with started(directory / "data", **SETTINGS) as stack:
-        stack.until_ready()
+    with start_stack(directory / "data", **SETTINGS) as stack:
+        stack.wait_until_ready()
         api_url, exporter_url = stack.urls
         with (
             running_prometheus(programs.prometheus, directory / "prometheus", exporter_url) as prometheus,
@@ -64,7 +64,7 @@ def observe_service(directory: Path, programs: Programs, *, seconds: float) -> I
             yield ObservedService(prometheus, exporter_url, programs.promtool, preferred, observed_seconds)
 
 
-def kill_children(stack: UpStack) -> None:
+def kill_children(stack: StackProcess) -> None:
     """Kill (SIGKILL) every child process of the worker that runs jobs."""
     for child in stack.part("worker").children(recursive=True):
         if "spawn_main" in " ".join(child.cmdline()):

@@ -1,4 +1,4 @@
-"""Signals as questions: the first one ends, a later one hurries."""
+"""Stop signals: the first requests a stop, a later one forces it."""
 
 import os
 import signal
@@ -6,61 +6,63 @@ from collections.abc import Iterator
 
 import pytest
 
-from ml_training.local.interrupts import SAME_SECONDS, StopRequested, interrupts
+from ml_training.local.interrupts import DUPLICATE_SECONDS, StopRequested, catch_interrupts
 from tests.support.eventually import eventually
 
 
 @pytest.fixture
-def hangup_heard() -> Iterator[None]:
-    """SIGHUP as a terminal leaves it, even where the tests themselves run under nohup."""
+def hangup_not_ignored() -> Iterator[None]:
+    """SIGHUP has its default handler, even when the tests run under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.usefixtures("hangup_heard")
+@pytest.mark.usefixtures("hangup_not_ignored")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_next_wait_and_raises_nothing_before(number: signal.Signals) -> None:
-    with interrupts() as asked:
-        asked.wait(0.0)
+def test_a_signal_ends_the_next_wait_and_raises_nothing_before_it(number: signal.Signals) -> None:
+    with catch_interrupts() as interrupts:
+        interrupts.wait(0.0)
         os.kill(os.getpid(), number)
-        eventually(lambda: asked.requested, what="the signal arrived")
+        eventually(lambda: interrupts.requested, what="the signal arrived")
         with pytest.raises(StopRequested):
-            asked.wait(60.0)
-        assert not asked.hurry()
+            interrupts.wait(60.0)
+        assert not interrupts.forced()
 
 
-def test_one_ctrl_c_that_arrives_twice_does_not_hurry_but_a_later_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_ctrl_c_that_arrives_twice_does_not_force_the_stop_but_a_later_one_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = [100.0]
     monkeypatch.setattr("ml_training.local.interrupts.time.monotonic", lambda: now[0])
-    with interrupts() as asked:
-        asked.note(signal.SIGINT)
-        asked.note(signal.SIGINT)
-        assert not asked.hurry()
-        now[0] += SAME_SECONDS * 2
-        asked.note(signal.SIGHUP)
-        assert not asked.hurry()
-        asked.note(signal.SIGINT)
-        assert asked.hurry()
+    with catch_interrupts() as interrupts:
+        interrupts.handle_signal(signal.SIGINT)
+        interrupts.handle_signal(signal.SIGINT)
+        assert not interrupts.forced()
+        now[0] += DUPLICATE_SECONDS * 2
+        interrupts.handle_signal(signal.SIGHUP)
+        assert not interrupts.forced()
+        interrupts.handle_signal(signal.SIGINT)
+        assert interrupts.forced()
 
 
-def test_a_stack_in_the_background_of_a_script_still_hears_sigint() -> None:
+def test_sigint_works_in_the_background_of_a_script() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interrupts() as asked:
+        with catch_interrupts() as interrupts:
             os.kill(os.getpid(), signal.SIGINT)
-            eventually(lambda: asked.requested, what="the signal arrived")
+            eventually(lambda: interrupts.requested, what="the signal arrived")
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def test_nohup_is_respected_and_afterwards_everything_is_as_before() -> None:
+def test_an_ignored_sighup_stays_ignored_and_all_handlers_are_restored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with interrupts() as asked:
+        with catch_interrupts() as interrupts:
             os.kill(os.getpid(), signal.SIGHUP)
-            asked.wait(0.05)
-            assert not asked.requested
+            interrupts.wait(0.05)
+            assert not interrupts.requested
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)

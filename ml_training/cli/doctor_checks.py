@@ -1,0 +1,160 @@
+"""The checks of `ml-training doctor`, one function for each part of the service; they change nothing.
+
+`start` is always the remedy for a part that does not run.
+"""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import redis
+
+from ml_training.db.engine import Database, open_database
+from ml_training.db.heartbeats import count_slots, list_heartbeats
+from ml_training.db.migrate import SchemaError, check_schema
+from ml_training.domain.errors import Unavailable
+from ml_training.local.openmp_runtime import INSTALL_HINT as INSTALL_OPENMP
+from ml_training.local.openmp_runtime import bundled_openmp, has_openmp
+from ml_training.local.readiness import NOTHING_LISTENS, describe_server, get_json
+from ml_training.local.redis_server import redis_client
+from ml_training.settings import PREFIX
+
+OLDEST_PYTHON = (3, 11)
+LEAST_FREE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorCheck:
+    """The result for one part; `remedy` says what to do when it is not ok."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+    def line(self) -> str:
+        """For people; further lines of the detail are indented to its first."""
+        detail = self.detail.replace("\n", f"\n{'':19}")
+        return f"{'OK  ' if self.ok else 'FAIL'}  {self.name:<13}{detail}"
+
+    def as_json(self) -> dict[str, object]:
+        """For programs; the key of the remedy is `mend`, which scripts already read."""
+        return {"name": self.name, "ok": self.ok, "detail": self.detail, "mend": self.remedy}
+
+
+def check_python() -> DoctorCheck:
+    """The Python version."""
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    wanted = ".".join(str(part) for part in OLDEST_PYTHON)
+    remedy = f"use Python {wanted} or newer: make PYTHON=python{wanted}"
+    return DoctorCheck("python", sys.version_info >= OLDEST_PYTHON, found, remedy)
+
+
+def check_disk(data_dir: Path) -> DoctorCheck:
+    """Free disk space for data sets and models."""
+    existing = next(path for path in (data_dir, *data_dir.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    remedy = f"free some space, or set {PREFIX}DATA_DIR to a larger disk"
+    return DoctorCheck("disk", free >= LEAST_FREE_BYTES, f"{free / (1 << 30):.1f} GiB free at {existing}", remedy)
+
+
+def check_database(url: str, *, start: str) -> DoctorCheck:
+    """The database answers and has the schema of this version."""
+    where = without_password(url)
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///").partition("?")[0])
+        where = f"SQLite, {path}"
+        if not path.exists():
+            return DoctorCheck("database", False, f"{where} does not exist yet", start)
+    try:
+        with _open_database(url) as database:
+            check_schema(database)
+    except SchemaError as error:
+        return DoctorCheck("database", False, str(error).partition(":")[0], "`ml-training migrate`")
+    except Unavailable as error:
+        remedy = f"start the database, or correct {PREFIX}DATABASE_URL"
+        return DoctorCheck("database", False, f"{where} does not answer: {driver_message(error)}", remedy)
+    return DoctorCheck("database", True, f"{where}; its schema is this version's")
+
+
+def check_broker(url: str, *, start: str) -> DoctorCheck:
+    """The broker answers and never evicts messages."""
+    where = without_password(url)
+    try:
+        with redis_client(url) as client:
+            client.ping()
+            policy = _eviction_policy(client)
+    except (redis.RedisError, OSError, ValueError) as error:
+        return DoctorCheck("broker", False, f"{where} does not answer: {error}", start)
+    if policy not in ("noeviction", "unknown"):
+        remedy = "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in the broker's configuration file"
+        return DoctorCheck("broker", False, f"{where} deletes messages when it is full (policy {policy})", remedy)
+    kept = "keeps every message" if policy == "noeviction" else "does not say whether it keeps every message"
+    return DoctorCheck("broker", True, f"{where} {kept}")
+
+
+def check_server(name: str, url: str, *, path: str, start: str) -> DoctorCheck:
+    """A server of the service answers: its health endpoint names its process."""
+    answer = get_json(f"{url}{path}")
+    if answer is not None and "pid" in answer:
+        return DoctorCheck(name, True, f"{url} answers, process {answer['pid']}")
+    seen = describe_server(url)
+    taken = f"another program holds the port: stop it, or set {PREFIX}{name.upper()}_PORT to a free one"
+    return DoctorCheck(name, False, f"{url}: {seen}", start if seen == NOTHING_LISTENS else taken)
+
+
+def check_workers(url: str, *, within_seconds: float, start: str) -> DoctorCheck:
+    """The slots of the workers that are alive."""
+    with _open_database(url) as database, database.read() as connection:
+        slots = count_slots(connection, within_seconds=within_seconds)
+    jobs = f"{slots} job{'s' if slots > 1 else ''} can run at a time"
+    return DoctorCheck("workers", slots > 0, jobs if slots else f"no heartbeat for {within_seconds:g} s", start)
+
+
+def check_maintenance(url: str, *, within_seconds: float, start: str) -> DoctorCheck:
+    """The maintenance process, which announces waiting jobs and requeues those of lost workers."""
+    with _open_database(url) as database, database.read() as connection:
+        found = len(list_heartbeats(connection, kind="maintenance", within_seconds=within_seconds))
+    return DoctorCheck("maintenance", found > 0, "runs" if found else f"no heartbeat for {within_seconds:g} s", start)
+
+
+def check_openmp() -> DoctorCheck:
+    """The OpenMP runtime, which LightGBM needs but does not contain."""
+    if has_openmp():
+        return DoctorCheck("openmp", True, "this system has it, for LightGBM")
+    if bundled_openmp() is not None:
+        return DoctorCheck("openmp", True, "scikit-learn's copy is used, for LightGBM")
+    return DoctorCheck("openmp", False, "not found: LightGBM cannot be loaded", INSTALL_OPENMP)
+
+
+def driver_message(error: Unavailable) -> str:
+    """The message of the database driver, in one line."""
+    cause = error.__cause__ or error
+    return str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
+
+
+def without_password(url: str) -> str:
+    """A URL without user, password and query, which may hold a password too."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+
+@contextmanager
+def _open_database(url: str) -> Iterator[Database]:
+    database = open_database(url, pool_size=1)
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
+def _eviction_policy(client: redis.Redis) -> str:
+    try:
+        answer = client.config_get("maxmemory-policy")
+    except redis.ResponseError:  # a hosted server may forbid CONFIG GET
+        return "unknown"
+    return str(answer.get("maxmemory-policy", "unknown")) if isinstance(answer, dict) else "unknown"

@@ -1,0 +1,81 @@
+"""`DATA_DIR/run.json`, with which other commands find the running stack, and the lock that allows only one stack."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ml_training.local.orphan_guard import GRACE_SECONDS
+from ml_training.local.private_file import write_private_file
+
+
+class AlreadyRunning(Exception):
+    """Another stack uses this data directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """The URLs of a running stack; `pid` is the process of `ml-training up`."""
+
+    api_url: str
+    exporter_url: str
+    broker_url: str
+    database_url: str
+    pid: int
+
+    def write(self, path: Path) -> None:
+        """Write the file; only its owner can read it, because the URLs hold passwords."""
+        write_private_file(path, json.dumps(asdict(self), indent=2) + "\n")
+
+
+def read_run_file(path: Path) -> RunInfo | None:
+    """The stack that `path` describes; None when there is no valid file, or when its process no longer runs."""
+    try:
+        info = RunInfo(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return info if _is_alive(info.pid) else None
+
+
+@contextmanager
+def lock_data_dir(data_dir: Path, *, wait_seconds: float = GRACE_SECONDS + 5.0) -> Iterator[int]:
+    """Lock `data_dir` within the context; yields the descriptor that holds the lock. Raises AlreadyRunning.
+
+    After a stack was killed, its guard ends the remaining processes and holds the lock until they are gone; this
+    function waits for that.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data_dir / "up.lock").open("a") as file:
+        deadline = time.monotonic() + wait_seconds
+        while not _try_lock(file.fileno()):
+            if (running := read_run_file(data_dir / "run.json")) is not None:
+                raise AlreadyRunning(
+                    f"process {running.pid} already runs a stack in {data_dir}, its API is {running.api_url}: "
+                    "use that one, stop it, or set ML_TRAINING_DATA_DIR to another directory"
+                )
+            if time.monotonic() > deadline:
+                raise AlreadyRunning(f"another stack starts or stops in {data_dir}: try again in a moment")
+            time.sleep(0.1)
+        yield file.fileno()
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,69 @@
+"""The command `ml-training up`: runs the stack, the sample run if asked for, and waits until somebody stops it."""
+
+from ml_training.local.api_client import ApiClient, ApiProblem, Unreachable
+from ml_training.local.console_output import CommandOutput
+from ml_training.local.foreground_group import own_foreground_group
+from ml_training.local.interrupts import Interrupts, StopRequested, catch_interrupts
+from ml_training.local.run_file import RunInfo
+from ml_training.local.sample_run import SampleFailed, SampleRun
+from ml_training.local.stack import Stack, running_stack
+from ml_training.settings import Settings
+
+FOREVER_SECONDS = 3600.0
+
+
+def run_stack(settings: Settings, *, output: CommandOutput, sample: bool, exit_after: bool) -> bool:
+    """Run the stack until a stop is requested; with `exit_after`, only until the start and the sample run have ended.
+
+    False only with `exit_after`: the sample run failed, or a stop was requested first. Raises what `running_stack`
+    raises, except StopRequested.
+    """
+    with own_foreground_group(), catch_interrupts() as interrupts:
+        try:
+            complete = _run(settings, output=output, interrupts=interrupts, sample=sample, exit_after=exit_after)
+        except StopRequested:
+            complete = not exit_after
+    output.message("stopped", "Everything is stopped")
+    return complete
+
+
+def _run(settings: Settings, *, output: CommandOutput, interrupts: Interrupts, sample: bool, exit_after: bool) -> bool:
+    complete = True
+    output.message("starting", f"Starting in {settings.data_dir}")
+    with running_stack(settings, output=output, interrupts=interrupts) as (stack, info):
+        try:
+            if sample:
+                complete = _run_sample(stack, info, output)
+            _print_urls(info, output, keeps_running=not exit_after)
+            while not exit_after:
+                stack.pause(FOREVER_SECONDS)
+        finally:
+            output.message("stopping", "Stopping; jobs that run are handed back")
+    return complete
+
+
+def _run_sample(stack: Stack, info: RunInfo, output: CommandOutput) -> bool:
+    with ApiClient(info.api_url) as client:
+        run = SampleRun(client, output=output, pause=stack.pause)
+        try:
+            if run.database_is_empty():
+                run.run()
+            else:
+                output.message("sample", "The database already holds data sets or jobs: the sample run is left out")
+        except (SampleFailed, ApiProblem, Unreachable) as error:
+            lines = error.text_lines() if isinstance(error, ApiProblem) else [str(error)]
+            output.message("sample_failed", "The sample run did not complete: " + "\n".join(lines))
+            return False
+    return True
+
+
+def _print_urls(info: RunInfo, output: CommandOutput, *, keeps_running: bool) -> None:
+    lines = [
+        f"API      {info.api_url}/api/v1",
+        f"Docs     {info.api_url}/docs",
+        f"Metrics  {info.exporter_url}/metrics",
+    ]
+    if keeps_running:
+        lines.append("Ctrl-C stops everything; jobs that run are handed back and continue with the next start")
+    # The other URLs hold passwords; they are in run.json, which only its owner can read.
+    output.message("ready", "\n".join(lines), api_url=info.api_url, exporter_url=info.exporter_url, pid=info.pid)
