@@ -15,13 +15,13 @@ from ml_training.api.counters import Counters
 from ml_training.api.datasets import datasets
 from ml_training.api.docs import docs_blueprint
 from ml_training.api.health import health
-from ml_training.api.hooks import install_hooks
 from ml_training.api.jobs import jobs
-from ml_training.api.lane import SlowLane
 from ml_training.api.model_types import model_types
 from ml_training.api.models import models
 from ml_training.api.problems import install_problems
-from ml_training.api.schemas import Problem
+from ml_training.api.request_hooks import install_hooks
+from ml_training.api.response_schemas import Problem
+from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.api.test_results import test_results
 from ml_training.services.core import build_core
 from ml_training.settings import Settings
@@ -58,7 +58,7 @@ def create_app(
     app.extensions[EXTENSION] = Context(
         # A pool may grow to twice its size: one connection for each thread and for the heartbeat.
         core=build_core(settings, pool_size=settings.api_threads // 2 + 1),
-        lane=SlowLane(threads=settings.api_threads, waits=settings.limits.waits),
+        slow_requests=SlowRequestLimiter(threads=settings.api_threads, waits=settings.limits.waits),
         counters=Counters(),
         master=master or Master(os.getpid(), time.time()),
         is_draining=is_draining,

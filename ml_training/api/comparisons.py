@@ -2,26 +2,26 @@
 
 from flask import Response
 
-from ml_training.api import render, schemas
+from ml_training.api import render, response_schemas
 from ml_training.api.context import core
-from ml_training.api.documented import blueprint, documented, problems
-from ml_training.api.queries import PageQuery
-from ml_training.api.respond import reply
+from ml_training.api.openapi_routes import blueprint, documented, problems
+from ml_training.api.request_parameters import PageParameters
+from ml_training.api.responses import json_response
 from ml_training.services import read
 
 comparisons = blueprint("comparisons", "Models ranked on the same rows")
 
 
-@comparisons.get("", responses={200: schemas.ComparisonPage})
-@documented(query=PageQuery)
-def list_all(query: PageQuery) -> Response:
+@comparisons.get("", responses={200: response_schemas.ComparisonPage})
+@documented(query=PageParameters)
+def list_all(query: PageParameters) -> Response:
     """Comparisons, newest first."""
     found = read.list_comparisons(core(), cursor=query.cursor, limit=query.limit)
-    return reply(render.page(found, render.comparison))
+    return json_response(render.page(found, render.comparison))
 
 
-@comparisons.get("/<id:comparison_id>", responses={200: schemas.Comparison, **problems(404)})
+@comparisons.get("/<id:comparison_id>", responses={200: response_schemas.Comparison, **problems(404)})
 @documented(path="comparison_id")
 def show(comparison_id: int) -> Response:
     """A comparison: ranking, winner, significance."""
-    return reply(render.comparison(read.get_comparison(core(), comparison_id)))
+    return json_response(render.comparison(read.get_comparison(core(), comparison_id)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from ml_training.api.counters import Counters
-from ml_training.api.lane import SlowLane
+from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.services.core import Core
 
 PREFIX = "/api/v1"
@@ -27,7 +27,7 @@ class Context:
     """The parts that handlers use."""
 
     core: Core
-    lane: SlowLane
+    slow_requests: SlowRequestLimiter
     counters: Counters
     master: Master
     is_draining: Callable[[], bool]  # a draining process ends its waits early

@@ -3,8 +3,8 @@
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
-from ml_training.api.body import too_large
-from ml_training.api.respond import problem
+from ml_training.api.request_body import too_large
+from ml_training.api.responses import problem
 from ml_training.domain.errors import FieldError, Invalid, ServiceError, TooMany, Unavailable
 from ml_training.logs import get_logger
 

@@ -10,10 +10,10 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from ml_training.api.app import create_app
-from ml_training.api.beat import start_heartbeat
 from ml_training.api.context import Master
+from ml_training.api.gunicorn_worker import ApiWorker
+from ml_training.api.heartbeat import start_heartbeat
 from ml_training.api.memory import limit_arenas
-from ml_training.api.worker import ApiWorker
 from ml_training.settings import Settings
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a RAM disk: gunicorn's liveness file must not wait for a disk

@@ -2,26 +2,26 @@
 
 from flask import Response
 
-from ml_training.api import render, schemas
+from ml_training.api import render, response_schemas
 from ml_training.api.context import core
-from ml_training.api.documented import blueprint, documented, problems
-from ml_training.api.queries import PageQuery
-from ml_training.api.respond import reply
+from ml_training.api.openapi_routes import blueprint, documented, problems
+from ml_training.api.request_parameters import PageParameters
+from ml_training.api.responses import json_response
 from ml_training.services import read
 
 test_results = blueprint("test-results", "Models evaluated on data sets")
 
 
-@test_results.get("", responses={200: schemas.TestResultPage})
-@documented(query=PageQuery)
-def list_all(query: PageQuery) -> Response:
+@test_results.get("", responses={200: response_schemas.TestResultPage})
+@documented(query=PageParameters)
+def list_all(query: PageParameters) -> Response:
     """Test results, newest first."""
     found = read.list_test_results(core(), cursor=query.cursor, limit=query.limit)
-    return reply(render.page(found, render.test_result_summary))
+    return json_response(render.page(found, render.test_result_summary))
 
 
-@test_results.get("/<id:test_result_id>", responses={200: schemas.TestResult, **problems(404)})
+@test_results.get("/<id:test_result_id>", responses={200: response_schemas.TestResult, **problems(404)})
 @documented(path="test_result_id")
 def show(test_result_id: int) -> Response:
     """A test result: scores, overlap with the training rows, degradation."""
-    return reply(render.test_result(read.get_test_result(core(), test_result_id)))
+    return json_response(render.test_result(read.get_test_result(core(), test_result_id)))

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import NEED_DATA, Data, Epilogue, Event, Field, File, MultipartDecoder
 
-from ml_training.api.body import too_large
-from ml_training.api.requests import UploadForm
+from ml_training.api.request_body import too_large
+from ml_training.api.request_schemas import UploadForm
 from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
 from ml_training.domain.pointers import field_errors
 from ml_training.storage.base import StoredObject

@@ -2,7 +2,7 @@
 
 from pydantic import Field, RootModel
 
-from ml_training.api.schemas import Schema
+from ml_training.api.response_schemas import Schema
 from ml_training.domain.fields import ColumnName, Name
 from ml_training.domain.specs import JobSpec
 

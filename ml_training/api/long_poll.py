@@ -7,7 +7,7 @@ from typing import TypeVar
 from flask import Response
 
 from ml_training.api.context import context
-from ml_training.api.lane import RETRY_AFTER_SECONDS
+from ml_training.api.slow_requests import RETRY_AFTER_SECONDS
 
 T = TypeVar("T")
 SLICE_SECONDS = 1.0  # how late a draining process may notice
@@ -20,12 +20,12 @@ def wait_or_not(
     found = wait(0.0)
     if seconds == 0 or has_ended(found):
         return render(found)
-    slot = context().lane.enter_wait()
-    if slot is None:
+    permit = context().slow_requests.try_acquire_wait()
+    if permit is None:
         response = render(found)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
-    with slot:
+    with permit:
         return render(_in_slices(seconds, wait, has_ended))
 
 

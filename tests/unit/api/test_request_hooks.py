@@ -7,8 +7,8 @@ import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 
-from ml_training.api.beat import beat_once
 from ml_training.api.context import context_of
+from ml_training.api.heartbeat import beat_once
 from ml_training.db.heartbeats import list_heartbeats
 from ml_training.services.core import Core
 from tests.support.api import ready_dataset, train_spec

@@ -11,9 +11,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from ml_training.api import stream
+from ml_training.api import event_stream
 from ml_training.api.context import EXTENSION, context_of
-from ml_training.api.stream import KEEP_ALIVE, Peer
+from ml_training.api.event_stream import KEEP_ALIVE, Peer
 from ml_training.db.events import EVENTS_CAP, append_events
 from ml_training.db.jobs import claim_next
 from ml_training.domain.errors import ErrorCode, JobFailed
@@ -174,23 +174,23 @@ def test_an_unknown_job_has_no_events_and_no_log(client: FlaskClient) -> None:
 def test_a_stream_beyond_the_places_is_503_and_every_end_gives_the_place_back(
     app: Flask, client: FlaskClient, core: Core, job_id: int
 ) -> None:
-    lane = context_of(app).lane  # one place
+    limiter = context_of(app).slow_requests  # one place
     with closing(client.get(f"{JOB}/events", buffered=False)):
         refused = client.get(f"{JOB}/events")
         assert (refused.status_code, refused.mimetype) == (503, "application/problem+json")
         assert refused.headers["Retry-After"] == "1"
         assert client.get(f"{JOB}?wait=60").headers["Retry-After"] == "1"
         assert client.get("/api/v1/health/live").status_code == 200
-    with lane.enter_stream():
+    with limiter.acquire_stream():
         assert client.get("/api/v1/jobs/2/events").status_code == 404
         assert client.get(f"{JOB}/events", headers={"Last-Event-ID": "x"}).status_code == 422
     with client.head(f"{JOB}/events") as head:
         assert (head.status_code, head.data) == (200, b"")
     with closing(client.get(f"{JOB}/events", buffered=False)) as response:
-        assert next(iter(response.iter_encoded())) == stream.RETRY
+        assert next(iter(response.iter_encoded())) == event_stream.RETRY
     request_cancel(core, job_id)
     assert stream_of(client)[-1].event == "end"
-    with lane.enter_stream():
+    with limiter.acquire_stream():
         pass
 
 
@@ -206,7 +206,7 @@ def live(client: FlaskClient) -> Iterator[bytes]:
 
 def test_progress_is_told_when_it_changes_and_only_then(client: FlaskClient, core: Core, job_id: int) -> None:
     pieces = live(client)
-    assert next(pieces) == stream.RETRY
+    assert next(pieces) == event_stream.RETRY
     assert events_of(next(pieces).decode())[0].data["status"] == "PENDING"
     with core.database.write() as connection:
         assert claim_next(connection, worker="w", lease_seconds=60)
@@ -218,17 +218,17 @@ def test_progress_is_told_when_it_changes_and_only_then(client: FlaskClient, cor
 
 
 def test_silence_is_filled_with_comments(client: FlaskClient, job_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(event_stream, "SILENCE_SECONDS", 0.3)
     pieces = live(client)
     assert b"progress" in next(pieces) + next(pieces)
     assert [next(pieces), next(pieces)] == [KEEP_ALIVE, KEEP_ALIVE]
-    assert stream.KEEP_ALIVE.startswith(b": ")
+    assert event_stream.KEEP_ALIVE.startswith(b": ")
 
 
 def test_an_outage_is_silence_and_the_stream_goes_on_after_it(
     client: FlaskClient, core: Core, settings: Any, job_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(event_stream, "SILENCE_SECONDS", 0.3)
     path = Path(settings.database_url.removeprefix("sqlite:///"))
     pieces = live(client)
     assert b"progress" in next(pieces) + next(pieces)

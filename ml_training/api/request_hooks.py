@@ -10,8 +10,8 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import Forbidden
 from werkzeug.routing import Rule
 
-from ml_training.api.body import bound_body
 from ml_training.api.context import context
+from ml_training.api.request_body import bound_body
 from ml_training.domain.rejections import rejection_of
 from ml_training.logs import get_logger
 

@@ -14,7 +14,7 @@ MOST_ERRORS = 1_000  # of one spec: a body of rubbish must not be answered with 
 PROBLEM_TYPE = "urn:ml-training:problem:"
 
 
-def reply(
+def json_response(
     body: object, status: int = 200, *, headers: Mapping[str, str] | None = None, mimetype: str = JSON
 ) -> Response:
     """A JSON answer; raises ValueError for NaN, which would not be JSON."""
@@ -39,7 +39,7 @@ def problem(
     """An RFC 9457 answer; `type` is made of the title."""
     body = problem_body(status, title, detail, errors=errors) | members
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return reply(body, status, headers=headers, mimetype=PROBLEM)
+    return json_response(body, status, headers=headers, mimetype=PROBLEM)
 
 
 def problem_body(status: int, title: str, detail: str, *, errors: Sequence[FieldError] = ()) -> dict[str, Any]:

@@ -9,7 +9,7 @@ FREE_THREADS = 2
 RETRY_AFTER_SECONDS = 1
 
 
-class Slot:
+class SlowRequestPermit:
     """A place in the lane; given back once, however often it is asked to."""
 
     def __init__(self, *taken: threading.Semaphore) -> None:
@@ -23,7 +23,7 @@ class Slot:
         for semaphore in taken:
             semaphore.release()
 
-    def __enter__(self) -> "Slot":
+    def __enter__(self) -> "SlowRequestPermit":
         return self
 
     def __exit__(
@@ -32,7 +32,7 @@ class Slot:
         self.release()
 
 
-class SlowLane:
+class SlowRequestLimiter:
     """At most `threads - 2` slow requests at a time (at least one), of them at most `waits` waits and streams."""
 
     def __init__(self, *, threads: int, waits: int) -> None:
@@ -40,26 +40,26 @@ class SlowLane:
         self._all = threading.Semaphore(places)
         self._waits = threading.Semaphore(min(waits, places))
 
-    def enter(self, what: str) -> Slot:
+    def acquire(self, what: str) -> SlowRequestPermit:
         """A place for a transfer; raises Unavailable when there is none."""
         if not self._all.acquire(blocking=False):
             detail = f"too many transfers and waits at once for another {what}: try again in a moment"
             raise Unavailable(detail, retry_after=RETRY_AFTER_SECONDS)
-        return Slot(self._all)
+        return SlowRequestPermit(self._all)
 
-    def enter_wait(self) -> Slot | None:
+    def try_acquire_wait(self) -> SlowRequestPermit | None:
         """A place for a wait, or None: then answer at once."""
         if not self._waits.acquire(blocking=False):
             return None
         if not self._all.acquire(blocking=False):
             self._waits.release()
             return None
-        return Slot(self._waits, self._all)
+        return SlowRequestPermit(self._waits, self._all)
 
-    def enter_stream(self) -> Slot:
+    def acquire_stream(self) -> SlowRequestPermit:
         """A place for a stream, of those for waits; raises Unavailable when there is none."""
-        slot = self.enter_wait()
-        if slot is None:
+        permit = self.try_acquire_wait()
+        if permit is None:
             detail = "too many waits and streams at once for another stream: try again in a moment, or ask for the job"
             raise Unavailable(detail, retry_after=RETRY_AFTER_SECONDS)
-        return slot
+        return permit

@@ -2,15 +2,15 @@
 
 import pytest
 
-from ml_training.api.inbox import BODY_BYTES, HEAD_BYTES, Arrival, Inbox
+from ml_training.api.request_buffer import BODY_BYTES, HEAD_BYTES, RequestBuffer, RequestState
 
 HEAD = b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\n"
 
 
-def arrive(data: bytes, step: int) -> tuple[list[Arrival], Inbox]:
-    """What an inbox says to each piece."""
-    inbox = Inbox()
-    return [inbox.add(data[start : start + step]) for start in range(0, len(data), step)], inbox
+def arrive(data: bytes, step: int) -> tuple[list[RequestState], RequestBuffer]:
+    """What a buffer says to each piece."""
+    buffer = RequestBuffer()
+    return [buffer.add(data[start : start + step]) for start in range(0, len(data), step)], buffer
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 1_000])
@@ -24,10 +24,10 @@ def arrive(data: bytes, step: int) -> tuple[list[Arrival], Inbox]:
     ],
 )
 def test_a_request_is_ready_with_its_last_byte(data: bytes, step: int) -> None:
-    said, inbox = arrive(data, step)
-    assert set(said[:-1]) <= {Arrival.PARTIAL}
-    assert said[-1] is Arrival.READY
-    assert inbox.take() == data
+    said, buffer = arrive(data, step)
+    assert set(said[:-1]) <= {RequestState.PARTIAL}
+    assert said[-1] is RequestState.READY
+    assert buffer.take() == data
 
 
 @pytest.mark.parametrize(
@@ -43,31 +43,31 @@ def test_a_request_is_ready_with_its_last_byte(data: bytes, step: int) -> None:
 )
 def test_a_body_that_is_not_collected_does_not_hold_up_the_head(lines: str) -> None:
     said, _ = arrive(HEAD + lines.encode() + b"\r\n", 10_000)
-    assert said == [Arrival.READY]
+    assert said == [RequestState.READY]
 
 
 def test_a_small_body_is_waited_for() -> None:
-    said, inbox = arrive(HEAD + b"Content-Length: %d\r\n\r\n" % BODY_BYTES + b"x" * (BODY_BYTES - 1), 100_000)
-    assert said == [Arrival.PARTIAL]
-    assert inbox.add(b"x") is Arrival.READY
+    said, buffer = arrive(HEAD + b"Content-Length: %d\r\n\r\n" % BODY_BYTES + b"x" * (BODY_BYTES - 1), 100_000)
+    assert said == [RequestState.PARTIAL]
+    assert buffer.add(b"x") is RequestState.READY
 
 
 def test_a_head_without_end_is_refused_early() -> None:
     said, _ = arrive(HEAD + b"X: " + b"x" * (2 * HEAD_BYTES), 1_000)
-    assert said.index(Arrival.TOO_LARGE) <= HEAD_BYTES // 1_000 + 1
+    assert said.index(RequestState.TOO_LARGE) <= HEAD_BYTES // 1_000 + 1
 
 
 def test_a_client_that_goes_before_the_end_of_the_head_gets_no_answer() -> None:
-    assert arrive(HEAD, 10)[1].end() is Arrival.BROKEN_OFF
-    assert Inbox().end() is Arrival.BROKEN_OFF
+    assert arrive(HEAD, 10)[1].end() is RequestState.DISCONNECTED
+    assert RequestBuffer().end() is RequestState.DISCONNECTED
 
 
 def test_a_client_that_goes_within_the_body_is_told() -> None:
-    assert arrive(HEAD + b"Content-Length: 5\r\n\r\nhel", 10)[1].end() is Arrival.READY
+    assert arrive(HEAD + b"Content-Length: 5\r\n\r\nhel", 10)[1].end() is RequestState.READY
 
 
 def test_what_follows_the_request_is_kept() -> None:
     both = HEAD + b"\r\n" + HEAD
-    said, inbox = arrive(both, 1_000)
-    assert said == [Arrival.READY]
-    assert inbox.take() == both
+    said, buffer = arrive(both, 1_000)
+    assert said == [RequestState.READY]
+    assert buffer.take() == both

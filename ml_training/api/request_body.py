@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from flask import g, request
 
 from ml_training.api.context import context
-from ml_training.api.inbox import BODY_BYTES
+from ml_training.api.request_buffer import BODY_BYTES
 from ml_training.domain.errors import BadRequest, TooLarge, WrongKind
 from ml_training.domain.limits import Limits
 from ml_training.domain.strict_json import parse
@@ -43,7 +43,7 @@ def _read() -> bytes:
     length = request.content_length
     # The worker class has collected a small body, unless its client waits to be asked for it.
     is_here = length is not None and length <= BODY_BYTES and "Expect" not in request.headers
-    with nullcontext() if is_here else context().lane.enter("large body"):
+    with nullcontext() if is_here else context().slow_requests.acquire("large body"):
         data = request.get_data(cache=False)
     if len(data) > g.body_limit:
         raise too_large()

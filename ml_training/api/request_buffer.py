@@ -10,35 +10,35 @@ CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n",
 EXPECT = re.compile(rb"\r\nexpect:", re.IGNORECASE)  # the client sends its body only after an answer
 
 
-class Arrival(Enum):
+class RequestState(Enum):
     """How far a request has come."""
 
     PARTIAL = auto()  # wait for more
     READY = auto()  # a thread would not have to wait for more
     TOO_LARGE = auto()  # its head is over the limit
-    BROKEN_OFF = auto()  # the client has gone
+    DISCONNECTED = auto()  # the client has gone
 
 
-class Inbox:
+class RequestBuffer:
     """Collects one request; holds at most a head, a small body and one read beyond them."""
 
     def __init__(self) -> None:
         self._data = bytearray()
         self._wanted: int | None = None  # bytes of head and small body, once the head is here
 
-    def add(self, data: bytes) -> Arrival:
+    def add(self, data: bytes) -> RequestState:
         """Take what has arrived."""
         searched = max(0, len(self._data) - len(END_OF_HEAD) + 1)
         self._data += data
         if self._wanted is None and (end := self._data.find(END_OF_HEAD, searched)) >= 0:
             self._wanted = _wanted(bytes(self._data[: end + 2]))
         if self._wanted is None:
-            return Arrival.TOO_LARGE if len(self._data) > HEAD_BYTES else Arrival.PARTIAL
-        return Arrival.READY if len(self._data) >= self._wanted else Arrival.PARTIAL
+            return RequestState.TOO_LARGE if len(self._data) > HEAD_BYTES else RequestState.PARTIAL
+        return RequestState.READY if len(self._data) >= self._wanted else RequestState.PARTIAL
 
-    def end(self) -> Arrival:
+    def end(self) -> RequestState:
         """Nothing more will come: a head without all of its body still gets an answer."""
-        return Arrival.BROKEN_OFF if self._wanted is None else Arrival.READY
+        return RequestState.DISCONNECTED if self._wanted is None else RequestState.READY
 
     def take(self) -> bytes:
         """All bytes so far."""

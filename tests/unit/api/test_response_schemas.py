@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ml_training.api import render, schemas
-from ml_training.api.respond import reply
+from ml_training.api import render, response_schemas
+from ml_training.api.responses import json_response
 from ml_training.domain import records
 from ml_training.domain.records import Comparison, Dataset, Job, JobError, JobEvent, Model
 from ml_training.domain.samples import SAMPLES
@@ -46,20 +46,22 @@ COMPARISON = Comparison(
 @pytest.mark.parametrize(
     ("shown", "schema"),
     [
-        (render.job(JOB), schemas.Job),
-        (render.dataset(DATASET), schemas.Dataset),
-        (render.dataset_summary(DATASET), schemas.DatasetSummary),
-        (render.model(MODEL), schemas.Model),
-        (render.model_summary(MODEL), schemas.ModelSummary),
-        (render.test_result(TEST_RESULT), schemas.TestResult),
-        (render.test_result_summary(TEST_RESULT), schemas.TestResultSummary),
-        (render.comparison(COMPARISON), schemas.Comparison),
-        (render.log_line(LINE), schemas.LogLine),
-        *((render.sample(sample), schemas.Sample) for sample in SAMPLES.values()),
+        (render.job(JOB), response_schemas.Job),
+        (render.dataset(DATASET), response_schemas.Dataset),
+        (render.dataset_summary(DATASET), response_schemas.DatasetSummary),
+        (render.model(MODEL), response_schemas.Model),
+        (render.model_summary(MODEL), response_schemas.ModelSummary),
+        (render.test_result(TEST_RESULT), response_schemas.TestResult),
+        (render.test_result_summary(TEST_RESULT), response_schemas.TestResultSummary),
+        (render.comparison(COMPARISON), response_schemas.Comparison),
+        (render.log_line(LINE), response_schemas.LogLine),
+        *((render.sample(sample), response_schemas.Sample) for sample in SAMPLES.values()),
     ],
 )
-def test_every_record_is_shown_exactly_as_documented(shown: dict[str, Any], schema: type[schemas.Schema]) -> None:
-    schema.model_validate_json(reply(shown).data)
+def test_every_record_is_shown_exactly_as_documented(
+    shown: dict[str, Any], schema: type[response_schemas.Schema]
+) -> None:
+    schema.model_validate_json(json_response(shown).data)
     assert set(shown) == set(schema.model_fields)
 
 
@@ -94,4 +96,4 @@ def test_times_are_rfc_3339_utc_with_microseconds() -> None:
 
 def test_what_is_not_json_is_never_sent() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        reply({"score": float("nan")})
+        json_response({"score": float("nan")})

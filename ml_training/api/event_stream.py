@@ -47,7 +47,7 @@ def stream_job(job_id: int, *, after: int) -> Response:
     parts = context()
     peer = Peer(request.environ.get("gunicorn.socket"))
     with ExitStack() as stack:
-        stack.enter_context(parts.lane.enter_stream())
+        stack.enter_context(parts.slow_requests.acquire_stream())
         messages = _messages(
             follow_job(parts.core, job_id, after=after), has_left=peer.has_left, is_draining=parts.is_draining
         )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from ml_training.api.documented import Query
+from ml_training.api.openapi_routes import QueryParameters
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.changes import Alias
 from ml_training.domain.fields import Name
@@ -31,14 +31,14 @@ MODEL_LABELS = [*(kind.value for kind in ModelType), "mixed", "none"]
 ModelLabel = Annotated[str, AfterValidator(_known_label), WithJsonSchema({"type": "string", "enum": MODEL_LABELS})]
 
 
-class PageQuery(Query):
+class PageParameters(QueryParameters):
     """Where in a list to read on, and how much."""
 
     limit: Annotated[Count, Field(ge=1)] | None = Field(None, description="how many items, at most the page limit")
     cursor: str | None = Field(None, description="next_cursor of the page before")
 
 
-class JobsQuery(PageQuery):
+class JobListParameters(PageParameters):
     """Filters of the job list."""
 
     status: JobStatus | None = None
@@ -46,7 +46,7 @@ class JobsQuery(PageQuery):
     model_type: ModelLabel | None = None
 
 
-class ModelsQuery(PageQuery):
+class ModelListParameters(PageParameters):
     """Filters of the model list."""
 
     name: Name | None = None
@@ -54,13 +54,13 @@ class ModelsQuery(PageQuery):
     model_type: ModelType | None = None
 
 
-class EventsQuery(Query):
+class EventsParameters(QueryParameters):
     """Where in a journal to read on."""
 
     after: Count = Field(0, description="only rows behind this id; the header Last-Event-ID goes before it")
 
 
-class WaitQuery(Query):
+class WaitParameters(QueryParameters):
     """How long to wait for the end."""
 
     wait: Annotated[Count, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = Field(
@@ -68,19 +68,19 @@ class WaitQuery(Query):
     )
 
 
-class PreviewQuery(Query):
+class PreviewParameters(QueryParameters):
     """How many rows to show."""
 
     limit: Annotated[Count, Field(ge=1, le=200)] = Field(20, description="how many rows")
 
 
-class LastEventHeader(BaseModel):
+class LastEventIdHeader(BaseModel):
     """The header by which a stream goes on where it broke off."""
 
     last_event_id: Count | None = Field(None, alias="Last-Event-ID", description="the id of the last event received")
 
 
-class IdempotencyHeader(BaseModel):
+class IdempotencyKeyHeader(BaseModel):
     """The header by which a request can be repeated safely."""
 
     key: Annotated[str, Field(min_length=1, max_length=128, pattern="^[ -~]+$")] | None = Field(

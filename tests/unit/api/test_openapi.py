@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
-from ml_training.api.hooks import template_of
-from ml_training.api.queries import MODEL_LABELS
+from ml_training.api.request_hooks import template_of
+from ml_training.api.request_parameters import MODEL_LABELS
 from ml_training.domain.errors import ErrorCode
 
 METHODS = {"get", "post", "put", "patch", "delete"}

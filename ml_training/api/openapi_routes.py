@@ -14,18 +14,18 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from ml_training.api.body import read_json
 from ml_training.api.context import PREFIX, core
-from ml_training.api.respond import PROBLEM
+from ml_training.api.request_body import read_json
+from ml_training.api.responses import PROBLEM
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.fields import Id
 from ml_training.domain.pointers import field_errors
 
-Handler = Callable[..., Response]
+ViewFunction = Callable[..., Response]
 Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
 
 
-class Query(BaseModel):
+class QueryParameters(BaseModel):
     """Base of all queries: closed. This one has no parameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,35 +49,35 @@ def problems(*codes: int) -> Responses:
 def documented(
     *,
     path: str | None = None,
-    query: type[Query] = Query,
+    query: type[QueryParameters] = QueryParameters,
     body: type[BaseModel] | None = None,
     header: type[BaseModel] | None = None,
-) -> Callable[[Handler], Handler]:
+) -> Callable[[ViewFunction], ViewFunction]:
     """Document a handler and parse for it.
 
     path: the name of the id in the route. query: always parsed, passed as `query` when the route has one. body: the
     documented model; the handler gets the strict JSON value as `body`. header: documented only.
     """
 
-    def decorate(handler: Handler) -> Handler:
+    def decorate(handler: ViewFunction) -> ViewFunction:
         @wraps(handler)
         def view(**arguments: Any) -> Response:
             parsed = read_query(query)
-            if query is not Query:
+            if query is not QueryParameters:
                 arguments["query"] = parsed
             if body is not None:
                 arguments["body"] = read_json(core().limits)
             return handler(**arguments)
 
         models = {"path": path and _path_model(path), "query": query, "body": body, "header": header}
-        view.__annotations__ = {name: model for name, model in models.items() if model and model is not Query}
+        view.__annotations__ = {name: model for name, model in models.items() if model and model is not QueryParameters}
         view.__delay_validate_request__ = True  # type: ignore[attr-defined]  # the library's own mark
         return view
 
     return decorate
 
 
-def read_query(model: type[Query]) -> Query:
+def read_query(model: type[QueryParameters]) -> QueryParameters:
     """The query of this request; raises Invalid for an unknown, repeated or wrong parameter."""
     repeated = tuple(
         FieldError(f"/{name}", "stands twice: keep one") for name, values in request.args.lists() if len(values) > 1

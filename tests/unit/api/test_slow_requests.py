@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from ml_training.api.context import EXTENSION, context_of
-from ml_training.api.lane import SlowLane
+from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.domain.errors import Unavailable
 from ml_training.services.core import Core
 from ml_training.services.execute import run_next
@@ -33,30 +33,30 @@ def places(take: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize(("threads", "transfers"), [(8, 6), (4, 2), (3, 1), (2, 1)])
 def test_two_threads_stay_free_for_short_requests(threads: int, transfers: int) -> None:
-    lane = SlowLane(threads=threads, waits=100)
-    assert places(lambda: lane.enter("upload")) == transfers
-    assert lane.enter_wait() is None
+    limiter = SlowRequestLimiter(threads=threads, waits=100)
+    assert places(lambda: limiter.acquire("upload")) == transfers
+    assert limiter.try_acquire_wait() is None
 
 
 def test_waits_are_fewer_than_places_so_that_uploads_find_one() -> None:
-    lane = SlowLane(threads=8, waits=4)
-    assert places(lane.enter_wait) == 4
-    assert places(lambda: lane.enter("upload")) == 2
+    limiter = SlowRequestLimiter(threads=8, waits=4)
+    assert places(limiter.try_acquire_wait) == 4
+    assert places(lambda: limiter.acquire("upload")) == 2
 
 
 def test_a_refused_wait_takes_no_place_away() -> None:
-    lane = SlowLane(threads=3, waits=1)
-    with lane.enter("upload"):
-        assert places(lane.enter_wait) == 0
-    assert places(lane.enter_wait) == 1
+    limiter = SlowRequestLimiter(threads=3, waits=1)
+    with limiter.acquire("upload"):
+        assert places(limiter.try_acquire_wait) == 0
+    assert places(limiter.try_acquire_wait) == 1
 
 
 def test_a_place_is_given_back_once() -> None:
-    lane = SlowLane(threads=4, waits=1)
-    slot = lane.enter("upload")
-    slot.release()
-    slot.release()
-    assert places(lambda: lane.enter("upload")) == 2
+    limiter = SlowRequestLimiter(threads=4, waits=1)
+    permit = limiter.acquire("upload")
+    permit.release()
+    permit.release()
+    assert places(lambda: limiter.acquire("upload")) == 2
 
 
 def new_job(client: FlaskClient, core: Core) -> int:
@@ -95,22 +95,22 @@ def test_one_wait_too_many_answers_at_once_and_says_when_to_come_back(
     waiting = in_thread(
         lambda: answers.append(app.test_client().get(f"/api/v1/jobs/{job_id}?wait=60").get_json()["status"])
     )
-    lane = context_of(app).lane
-    eventually(lambda: _is_full(lane), what="the first wait holds its place")
+    limiter = context_of(app).slow_requests
+    eventually(lambda: _is_full(limiter), what="the first wait holds its place")
     second = client.get(f"/api/v1/jobs/{job_id}?wait=60")
     assert (second.status_code, second.headers["Retry-After"]) == (200, "1")
     assert not answers
     request_cancel(core, job_id)
     waiting.join()
     assert answers == ["CANCELLED"]
-    assert not _is_full(lane)
+    assert not _is_full(limiter)
 
 
 def test_a_wait_for_what_has_ended_needs_no_place(app: Flask, client: FlaskClient, core: Core) -> None:
     job_id = new_job(client, core)
     request_cancel(core, job_id)
-    lane = context_of(app).lane
-    with lane.enter("upload"), lane.enter("upload"):
+    limiter = context_of(app).slow_requests
+    with limiter.acquire("upload"), limiter.acquire("upload"):
         assert "Retry-After" not in client.get(f"/api/v1/jobs/{job_id}?wait=60").headers
 
 
@@ -124,8 +124,8 @@ def test_transfers_beyond_the_places_are_503_and_come_through_afterwards(
     app: Flask, client: FlaskClient, core: Core
 ) -> None:
     model_id = stored_model(core, dataset_id=ready_dataset(core))
-    lane = context_of(app).lane
-    with lane.enter("upload"), lane.enter("upload"):
+    limiter = context_of(app).slow_requests
+    with limiter.acquire("upload"), limiter.acquire("upload"):
         response = client.get(f"/api/v1/models/{model_id}/download")
         assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
         assert client.post("/api/v1/datasets", **form_request({"name": "x"})).status_code == 503
@@ -133,11 +133,11 @@ def test_transfers_beyond_the_places_are_503_and_come_through_afterwards(
     for method in ("GET", "HEAD", "GET", "GET"):  # a place that leaked would be missed at the third
         with client.open(f"/api/v1/models/{model_id}/download", method=method) as download:
             assert download.status_code == 200
-    assert not _is_full(lane)
+    assert not _is_full(limiter)
 
 
-def _is_full(lane: SlowLane) -> bool:
-    slot = lane.enter_wait()
-    if slot is not None:
-        slot.release()
-    return slot is None
+def _is_full(limiter: SlowRequestLimiter) -> bool:
+    permit = limiter.try_acquire_wait()
+    if permit is not None:
+        permit.release()
+    return permit is None

@@ -21,8 +21,8 @@ from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
-from ml_training.api.inbox import BODY_BYTES, Arrival, Inbox
-from ml_training.api.respond import PROBLEM, problem_body
+from ml_training.api.request_buffer import BODY_BYTES, RequestBuffer, RequestState
+from ml_training.api.responses import PROBLEM, problem_body
 
 SILENCE_SECONDS = 30  # a thread waits this long for the next bytes, in or out
 LINGER_SECONDS = 2.0
@@ -51,10 +51,10 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             conn.init()
             for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                 conn.sock.setsockopt(socket.SOL_SOCKET, option, TIMEVAL)
-        conn.inbox = Inbox()
-        arrival = conn.inbox.add(conn.parser.unreader.take_buffered())
-        if arrival is not Arrival.PARTIAL:
-            self._settle(conn, arrival)
+        conn.request_buffer = RequestBuffer()
+        state = conn.request_buffer.add(conn.parser.unreader.take_buffered())
+        if state is not RequestState.PARTIAL:
+            self._settle(conn, state)
             return
         conn.sock.setblocking(False)
         conn.set_timeout()  # for all of the request: one byte now and then does not prolong it
@@ -74,7 +74,7 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         while self.pending_conns and self.pending_conns[0].timeout <= now:
             conn = self.pending_conns.popleft()
             self.poller.unregister(conn.sock)
-            if conn.inbox.take():
+            if conn.request_buffer.take():
                 self._answer(conn.sock, HTTPStatus.REQUEST_TIMEOUT)
             self._linger(conn)
         while self._lingering and self._lingering[0].timeout <= now:
@@ -92,18 +92,18 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def _receive(self, conn: Any, client: Any) -> None:
         data = _received(client)
-        arrival = conn.inbox.add(data) if data else conn.inbox.end()
-        if arrival is not Arrival.PARTIAL:
+        state = conn.request_buffer.add(data) if data else conn.request_buffer.end()
+        if state is not RequestState.PARTIAL:
             self.poller.unregister(client)
             self.pending_conns.remove(conn)
-            self._settle(conn, arrival)
+            self._settle(conn, state)
 
-    def _settle(self, conn: Any, arrival: Arrival) -> None:
-        if arrival is Arrival.READY:
-            conn.parser.unreader.unread(conn.inbox.take())
+    def _settle(self, conn: Any, state: RequestState) -> None:
+        if state is RequestState.READY:
+            conn.parser.unreader.unread(conn.request_buffer.take())
             super().enqueue_req(conn)
             return
-        if arrival is Arrival.TOO_LARGE:
+        if state is RequestState.TOO_LARGE:
             self._answer(conn.sock, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._linger(conn)
 
