@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from ml_training.api import render, response_schemas
+from ml_training.api import response_schemas
 from ml_training.api.context import core
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_parameters import PageParameters
@@ -17,11 +17,11 @@ comparisons = blueprint("comparisons", "Models ranked on the same rows")
 def list_all(query: PageParameters) -> Response:
     """Comparisons, newest first."""
     found = read.list_comparisons(core(), cursor=query.cursor, limit=query.limit)
-    return json_response(render.page(found, render.comparison))
+    return json_response(response_schemas.ComparisonPage.from_record(found))
 
 
 @comparisons.get("/<id:comparison_id>", responses={200: response_schemas.Comparison, **problems(404)})
 @documented(path="comparison_id")
 def show(comparison_id: int) -> Response:
     """A comparison: ranking, winner, significance."""
-    return json_response(render.comparison(read.get_comparison(core(), comparison_id)))
+    return json_response(response_schemas.Comparison.from_record(read.get_comparison(core(), comparison_id)))

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
-from ml_training.api import render, request_schemas, response_schemas
+from ml_training.api import request_schemas, response_schemas
 from ml_training.api.context import PREFIX, context, core
 from ml_training.api.long_poll import wait_or_not
 from ml_training.api.openapi_routes import blueprint, documented, problems
@@ -69,14 +69,14 @@ def create(query: WaitParameters) -> Response:
 def list_all(query: PageParameters) -> Response:
     """Data sets, newest first."""
     found = read.list_datasets(core(), cursor=query.cursor, limit=query.limit)
-    return json_response(render.page(found, render.dataset_summary))
+    return json_response(response_schemas.DatasetPage.from_record(found))
 
 
 @datasets.get("/samples", responses={200: response_schemas.Samples})
 @documented()
 def samples() -> Response:
     """Data sets that ship with the service."""
-    return json_response({"items": [render.sample(sample) for sample in SAMPLES.values()]})
+    return json_response(response_schemas.Samples.from_record({"items": list(SAMPLES.values())}))
 
 
 @datasets.get("/<id:dataset_id>", responses={200: response_schemas.Dataset, **problems(404)})
@@ -95,7 +95,7 @@ def show(dataset_id: int, query: WaitParameters) -> Response:
 @documented(path="dataset_id", query=PreviewParameters)
 def preview(dataset_id: int, query: PreviewParameters) -> Response:
     """The first rows of a READY data set."""
-    return json_response({"items": read.preview_dataset(core(), dataset_id, query.limit)})
+    return json_response(response_schemas.Preview(items=read.preview_dataset(core(), dataset_id, query.limit)))
 
 
 @datasets.delete("/<id:dataset_id>", responses={204: None, **problems(404, 409)})
@@ -133,4 +133,4 @@ def _is_decided(dataset: Dataset) -> bool:
 
 
 def _show(dataset: Dataset, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return json_response(render.dataset(dataset), status, headers=headers)
+    return json_response(response_schemas.Dataset.from_record(dataset), status, headers=headers)

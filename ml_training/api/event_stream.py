@@ -1,6 +1,5 @@
 """Server-sent events: a job followed on one connection, which keeps a place in the slow lane until it ends."""
 
-import json
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -8,10 +7,12 @@ from contextlib import ExitStack
 
 from flask import Response, request
 
-from ml_training.api import render
 from ml_training.api.context import context
+from ml_training.api.response_schemas import ResponseSchema, Time, rfc3339
+from ml_training.api.responses import json_text
 from ml_training.domain.records import JobEvent
-from ml_training.services.follow import News, follow_job
+from ml_training.domain.states import JobStatus
+from ml_training.services.follow import END, News, State, follow_job
 
 MIMETYPE = "text/event-stream"
 RETRY = b"retry: 2000\n\n"  # milliseconds until a client comes back after a stream that broke off
@@ -19,6 +20,24 @@ KEEP_ALIVE = b": keep-alive\n\n"
 SILENCE_SECONDS = 5.0
 VANISHED_MILLISECONDS = 30_000
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class ProgressEvent(ResponseSchema):
+    """The data of an event `progress`: how far the job is now."""
+
+    status: JobStatus
+    progress: float
+    progress_message: str
+    eta_seconds: float | None
+    attempt: int
+
+
+class EndEvent(ResponseSchema):
+    """The data of an event `end` that is not a row of the journal."""
+
+    status: JobStatus
+    attempt: int
+    at: Time
 
 
 class Peer:
@@ -74,8 +93,17 @@ def _messages(
 
 
 def _message(news: News) -> bytes:
-    kind, body = render.news(news)
-    data = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))  # one line: breaks are escaped
+    kind, body = _event(news)
+    data = json_text(body)  # one line: breaks are escaped
     # What is no row of the journal has no id, so that a client resumes behind the last row.
     seq = f"id: {news.seq}\n" if isinstance(news, JobEvent) else ""
     return f"{seq}event: {kind}\ndata: {data}\n\n".encode()
+
+
+def _event(news: News) -> tuple[str, object]:
+    """The kind of an event and its data."""
+    if isinstance(news, State):
+        return "progress", ProgressEvent.from_record(news)
+    if isinstance(news, JobEvent):
+        return news.kind, {**news.body, "attempt": news.attempt, "at": rfc3339(news.at)}
+    return END, EndEvent.from_record(news)

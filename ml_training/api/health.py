@@ -1,14 +1,11 @@
 """Health: live says that this process answers, ready that jobs can be accepted."""
 
-from dataclasses import asdict
-
 from flask import Response, g
 
 from ml_training import __version__
 from ml_training.api import response_schemas
 from ml_training.api.context import context, core, pid
 from ml_training.api.openapi_routes import blueprint, documented
-from ml_training.api.render import rfc3339
 from ml_training.api.responses import json_response, problem
 from ml_training.services.health import readiness
 
@@ -22,13 +19,9 @@ def live() -> Response:
     """This process answers; says which one it is. Asks nobody else."""
     master = context().master
     return json_response(
-        {
-            "status": "live",
-            "pid": pid(),
-            "master_pid": master.pid,
-            "started_at": rfc3339(master.started_at),
-            "version": __version__,
-        }
+        response_schemas.Live(
+            status="live", pid=pid(), master_pid=master.pid, started_at=master.started_at, version=__version__
+        )
     )
 
 
@@ -37,8 +30,9 @@ def live() -> Response:
 def ready() -> Response:
     """Jobs can be accepted; names each part. 503 when the database is away."""
     found = readiness(core())
-    parts = {name: asdict(part) for name, part in found.parts.items()}
+    parts = {name: response_schemas.PartHealth.from_record(part) for name, part in found.parts.items()}
     if found.ready:
-        return json_response({"status": "ready", "parts": parts})
+        return json_response(response_schemas.Ready(status="ready", parts=parts))
     detail = "; ".join(f"{name}: {part.detail}" for name, part in found.parts.items() if not part.ok)
-    return problem(503, "Not ready", detail, retry_after=RETRY_AFTER_SECONDS, request_id=g.request_id, parts=parts)
+    shown = {name: part.model_dump() for name, part in parts.items()}
+    return problem(503, "Not ready", detail, retry_after=RETRY_AFTER_SECONDS, request_id=g.request_id, parts=shown)

@@ -3,7 +3,7 @@
 from flask import Response, request
 from pydantic import ValidationError
 
-from ml_training.api import render, request_schemas, response_schemas
+from ml_training.api import request_schemas, response_schemas
 from ml_training.api.context import PREFIX, context, core
 from ml_training.api.event_stream import MIMETYPE, stream_job
 from ml_training.api.long_poll import wait_or_not
@@ -16,7 +16,7 @@ from ml_training.api.request_parameters import (
     PageParameters,
     WaitParameters,
 )
-from ml_training.api.responses import field_errors_json, json_response
+from ml_training.api.responses import json_response, pointed_errors
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.pointers import field_errors
 from ml_training.domain.records import Job
@@ -36,7 +36,7 @@ jobs = blueprint("jobs", "Train, test and compare models")
 def submit(body: object) -> Response:
     """Submit one job. A job that is accepted can run: it has been checked against the data."""
     job = submit_job(core(), body, idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
-    return json_response(render.job(job), 202, headers={"Location": f"{PREFIX}/jobs/{job.id}"})
+    return json_response(response_schemas.Job.from_record(job), 202, headers={"Location": f"{PREFIX}/jobs/{job.id}"})
 
 
 @jobs.post("/batch", responses={207: response_schemas.BatchAnswers, **problems(400, 409, 413, 415, 429)})
@@ -45,7 +45,9 @@ def submit_many(body: object) -> Response:
     """Submit many jobs: the valid ones are stored in one transaction, each other one is answered with its errors."""
     items = submit_batch(core(), _specs(body), idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
     context().counters.count_rejected(Rejection.INVALID, sum(item.job is None for item in items))
-    return json_response({"items": [_answer(number, item) for number, item in enumerate(items)]}, 207)
+    return json_response(
+        response_schemas.BatchAnswers(items=[_answer(number, item) for number, item in enumerate(items)]), 207
+    )
 
 
 @jobs.get("", responses={200: response_schemas.JobPage})
@@ -53,7 +55,7 @@ def submit_many(body: object) -> Response:
 def list_all(query: JobListParameters) -> Response:
     """Jobs, newest first."""
     found = read.list_jobs(core(), **query.model_dump())
-    return json_response(render.page(found, render.job))
+    return json_response(response_schemas.JobPage.from_record(found))
 
 
 @jobs.get("/<id:job_id>", responses={200: response_schemas.Job, **problems(404)})
@@ -82,14 +84,14 @@ def follow(job_id: int, query: EventsParameters) -> Response:
 def log_lines(job_id: int, query: PageParameters) -> Response:
     """The job's log, oldest first."""
     found = read.list_log(core(), job_id, cursor=query.cursor, limit=query.limit)
-    return json_response(render.page(found, render.log_line))
+    return json_response(response_schemas.LogPage.from_record(found))
 
 
 @jobs.post("/<id:job_id>/cancel", responses={202: response_schemas.Job, **problems(404, 409)})
 @documented(path="job_id")
 def cancel(job_id: int) -> Response:
     """Cancel a job: a PENDING one at once, a RUNNING one within seconds; also when it was asked for before."""
-    return json_response(render.job(request_cancel(core(), job_id)), 202)
+    return json_response(response_schemas.Job.from_record(request_cancel(core(), job_id)), 202)
 
 
 def _last_event_id() -> int | None:
@@ -114,14 +116,14 @@ def _specs(body: object) -> list[object]:
     return specs
 
 
-def _answer(number: int, item: BatchItem) -> dict[str, object]:
-    return {
-        "index": number,
-        "status": 422 if item.job is None else 202,
-        "job": item.job and render.job(item.job),
-        "errors": field_errors_json(item.errors),
-    }
+def _answer(number: int, item: BatchItem) -> response_schemas.BatchAnswer:
+    return response_schemas.BatchAnswer(
+        index=number,
+        status=422 if item.job is None else 202,
+        job=item.job and response_schemas.Job.from_record(item.job),
+        errors=pointed_errors(item.errors),
+    )
 
 
 def _show(job: Job) -> Response:
-    return json_response(render.job(job))
+    return json_response(response_schemas.Job.from_record(job))

@@ -14,4 +14,6 @@ model_types = blueprint("model-types", "What can be trained")
 @documented()
 def list_all() -> Response:
     """Each model type's parameters with type, range and default (JSON Schema)."""
-    return json_response({"items": [describe(model_type) for model_type in ModelType]})
+    return json_response(
+        response_schemas.ModelTypes.from_record({"items": [describe(model_type) for model_type in ModelType]})
+    )

@@ -7,7 +7,7 @@ from typing import IO
 
 from flask import Response, request
 
-from ml_training.api import render, response_schemas
+from ml_training.api import response_schemas
 from ml_training.api.context import context, core
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_parameters import ModelListParameters
@@ -27,14 +27,14 @@ FILE = {"content": {"application/zip": {"schema": {"type": "string", "format": "
 def list_all(query: ModelListParameters) -> Response:
     """Models, newest first."""
     found = read.list_models(core(), **query.model_dump())
-    return json_response(render.page(found, render.model_summary))
+    return json_response(response_schemas.ModelPage.from_record(found))
 
 
 @models.get("/<id:model_id>", responses={200: response_schemas.Model, **problems(404)})
 @documented(path="model_id")
 def show(model_id: int) -> Response:
     """A model: scores, importance, curves, and where it came from."""
-    return json_response(render.model(read.get_model(core(), model_id)))
+    return json_response(response_schemas.Model.from_record(read.get_model(core(), model_id)))
 
 
 @models.get("/<id:model_id>/spec", responses={200: TrainSpec, **problems(404)})
@@ -48,7 +48,7 @@ def spec(model_id: int) -> Response:
 @documented(path="model_id", body=ModelChanges)
 def change(model_id: int, body: object) -> Response:
     """Set description, tags or aliases; an alias that another version of the name holds moves to this one."""
-    return json_response(render.model(change_model(core(), model_id, body)))
+    return json_response(response_schemas.Model.from_record(change_model(core(), model_id, body)))
 
 
 @models.delete("/<id:model_id>", responses={204: None, **problems(404, 409)})

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response
+from pydantic import BaseModel
 
+from ml_training.api.response_schemas import PointedError
 from ml_training.domain.errors import FieldError
 
 JSON = "application/json"
@@ -18,8 +20,14 @@ def json_response(
     body: object, status: int = 200, *, headers: Mapping[str, str] | None = None, mimetype: str = JSON
 ) -> Response:
     """A JSON answer; raises ValueError for NaN, which would not be JSON."""
-    data = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(data.encode(), status, headers, mimetype=mimetype)
+    return Response(json_text(body).encode(), status, headers, mimetype=mimetype)
+
+
+def json_text(body: object) -> str:
+    """A value as JSON on one line. A schema shows what it was given: fields that are still unset are left out."""
+    if isinstance(body, BaseModel):
+        return body.model_dump_json(exclude_unset=True)
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def no_content() -> Response:
@@ -51,12 +59,12 @@ def problem_body(status: int, title: str, detail: str, *, errors: Sequence[Field
         "detail": detail,
     }
     if errors:
-        body["errors"] = field_errors_json(errors)
+        body["errors"] = [error.model_dump() for error in pointed_errors(errors)]
     if len(errors) > MOST_ERRORS:
         body["detail"] += f"; of {len(errors):,} reasons these are the first {MOST_ERRORS:,}"
     return body
 
 
-def field_errors_json(errors: Sequence[FieldError]) -> list[dict[str, str]]:
+def pointed_errors(errors: Sequence[FieldError]) -> list[PointedError]:
     """Field errors as they are shown, at most MOST_ERRORS of them."""
-    return [{"pointer": error.pointer, "detail": error.detail} for error in errors[:MOST_ERRORS]]
+    return [PointedError.from_record(error) for error in errors[:MOST_ERRORS]]

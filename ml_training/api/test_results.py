@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from ml_training.api import render, response_schemas
+from ml_training.api import response_schemas
 from ml_training.api.context import core
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_parameters import PageParameters
@@ -17,11 +17,11 @@ test_results = blueprint("test-results", "Models evaluated on data sets")
 def list_all(query: PageParameters) -> Response:
     """Test results, newest first."""
     found = read.list_test_results(core(), cursor=query.cursor, limit=query.limit)
-    return json_response(render.page(found, render.test_result_summary))
+    return json_response(response_schemas.TestResultPage.from_record(found))
 
 
 @test_results.get("/<id:test_result_id>", responses={200: response_schemas.TestResult, **problems(404)})
 @documented(path="test_result_id")
 def show(test_result_id: int) -> Response:
     """A test result: scores, overlap with the training rows, degradation."""
-    return json_response(render.test_result(read.get_test_result(core(), test_result_id)))
+    return json_response(response_schemas.TestResult.from_record(read.get_test_result(core(), test_result_id)))
