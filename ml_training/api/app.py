@@ -1,4 +1,4 @@
-"""The composition root of the API: settings in, a Flask app out; nothing is connected before the first request."""
+"""Builds the Flask app from the settings; it connects to nothing before the first request."""
 
 import os
 import time
@@ -26,7 +26,7 @@ from ml_training.api.test_results import test_results
 from ml_training.services.core import build_core
 from ml_training.settings import Settings
 
-NOUNS = (datasets, model_types, jobs, models, test_results, comparisons, health)
+BLUEPRINTS = (datasets, model_types, jobs, models, test_results, comparisons, health)
 INFO = Info(
     title="ML Training Service",
     version=__version__,
@@ -36,12 +36,12 @@ INFO = Info(
 
 
 class IdConverter(BaseConverter):
-    """An id in a path, in its one way to write it; anything else is no route, so 404."""
+    """An id in a path: a positive integer without leading zeros. Any other text matches no route: 404."""
 
     regex = "[1-9][0-9]{0,18}"
 
     def to_python(self, value: str) -> int:
-        """The id."""
+        """Return the id as a number."""
         return int(value)
 
 
@@ -63,8 +63,8 @@ def create_app(
         master=master or Master(os.getpid(), time.time()),
         is_draining=is_draining,
     )
-    for noun in NOUNS:
-        app.register_api(noun)
+    for blueprint in BLUEPRINTS:
+        app.register_api(blueprint)
     app.register_blueprint(docs_blueprint(app.api_doc))
     install_problems(app)
     install_hooks(app)

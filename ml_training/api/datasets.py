@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from ml_training.api import request_schemas, response_schemas
 from ml_training.api.context import PREFIX, context, core
-from ml_training.api.long_poll import wait_or_not
+from ml_training.api.long_poll import long_poll
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_body import FORM, JSON, boundary, read_json, refuse_encodings
 from ml_training.api.request_parameters import PageParameters, PreviewParameters, WaitParameters
@@ -56,11 +56,11 @@ def create(query: WaitParameters) -> Response:
         dataset = _sampled()
     else:
         raise WrongKind(f"send {FORM} with a file, or {JSON} with the name of a sample")
-    return wait_or_not(
+    return long_poll(
         query.wait,
         lambda seconds: read.wait_for_dataset(core(), dataset.id, seconds=seconds),
         has_ended=_is_decided,
-        render=partial(_show, status=201, headers={"Location": f"{PREFIX}/datasets/{dataset.id}"}),
+        respond=partial(_show, status=201, headers={"Location": f"{PREFIX}/datasets/{dataset.id}"}),
     )
 
 
@@ -83,11 +83,11 @@ def samples() -> Response:
 @documented(path="dataset_id", query=WaitParameters)
 def show(dataset_id: int, query: WaitParameters) -> Response:
     """A data set and its profile; with ?wait=, when it is READY or REJECTED."""
-    return wait_or_not(
+    return long_poll(
         query.wait,
         lambda seconds: read.wait_for_dataset(core(), dataset_id, seconds=seconds),
         has_ended=_is_decided,
-        render=_show,
+        respond=_show,
     )
 
 

@@ -1,4 +1,4 @@
-"""Server-sent events: a job followed on one connection, which keeps a place in the slow lane until it ends."""
+"""Server-sent events of one job; the stream holds a slow-request permit until it ends."""
 
 import socket
 import time
@@ -15,10 +15,10 @@ from ml_training.domain.states import JobStatus
 from ml_training.services.follow import END, News, State, follow_job
 
 MIMETYPE = "text/event-stream"
-RETRY = b"retry: 2000\n\n"  # milliseconds until a client comes back after a stream that broke off
+RETRY = b"retry: 2000\n\n"  # milliseconds until a client reconnects after a broken connection
 KEEP_ALIVE = b": keep-alive\n\n"
-SILENCE_SECONDS = 5.0
-VANISHED_MILLISECONDS = 30_000
+KEEP_ALIVE_SECONDS = 5.0
+TCP_TIMEOUT_MILLISECONDS = 30_000
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -41,16 +41,16 @@ class EndEvent(ResponseSchema):
 
 
 class Peer:
-    """The other end of a connection; None where the server does not show it."""
+    """The client of a connection; `connection` is None when the server does not give access to the socket."""
 
     def __init__(self, connection: socket.socket | None) -> None:
         self._connection = connection
         if connection is not None and connection.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
-            # A client that vanished without a word would otherwise keep its place for a quarter of an hour.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_MILLISECONDS)
+            # Without it a client that vanished, and never closed the connection, keeps its permit for 15 minutes.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_TIMEOUT_MILLISECONDS)
 
     def has_left(self) -> bool:
-        """Whether it has closed its side; perhaps only that one: writing tells."""
+        """Whether the client closed its sending side. It may still read: only a failed write proves that it left."""
         if self._connection is None:
             return False
         try:
@@ -62,7 +62,7 @@ class Peer:
 
 
 def stream_job(job_id: int, *, after: int) -> Response:
-    """The events of a job behind `after`, until its end or until this process drains; raises Unavailable."""
+    """The events of a job after the row `after`, until the job ends or this process drains; raises Unavailable."""
     parts = context()
     peer = Peer(request.environ.get("gunicorn.socket"))
     with ExitStack() as stack:
@@ -71,7 +71,7 @@ def stream_job(job_id: int, *, after: int) -> Response:
             follow_job(parts.core, job_id, after=after), has_left=peer.has_left, is_draining=parts.is_draining
         )
         response = Response(messages, mimetype=MIMETYPE, headers=HEADERS)
-        kept = stack.pop_all()  # until the last byte was sent, or could not be
+        kept = stack.pop_all()  # until the last byte was sent, or sending failed
         response.call_on_close(kept.close)
     return response
 
@@ -80,22 +80,22 @@ def _messages(
     looks: Iterable[list[News]], *, has_left: Callable[[], bool], is_draining: Callable[[], bool]
 ) -> Iterator[bytes]:
     yield RETRY
-    said = time.monotonic()
+    last_write = time.monotonic()
     for news in looks:
         text = b"".join(map(_message, news))
-        if not text and (has_left() or time.monotonic() - said >= SILENCE_SECONDS):
+        if not text and (has_left() or time.monotonic() - last_write >= KEEP_ALIVE_SECONDS):
             text = KEEP_ALIVE
         if text:
             yield text
-            said = time.monotonic()
+            last_write = time.monotonic()
         if is_draining():
             return
 
 
 def _message(news: News) -> bytes:
     kind, body = _event(news)
-    data = json_text(body)  # one line: breaks are escaped
-    # What is no row of the journal has no id, so that a client resumes behind the last row.
+    data = json_text(body)  # one line: line breaks are escaped
+    # Only rows of the journal have an id, so a client that reconnects resumes after the last row.
     seq = f"id: {news.seq}\n" if isinstance(news, JobEvent) else ""
     return f"{seq}event: {kind}\ndata: {data}\n\n".encode()
 

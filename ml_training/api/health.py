@@ -1,4 +1,4 @@
-"""Health: live says that this process answers, ready that jobs can be accepted."""
+"""Health routes: `live` says that this process answers, `ready` says that the service can accept jobs."""
 
 from flask import Response, g
 

@@ -1,4 +1,4 @@
-"""The heartbeat of an API process: says every few seconds that it lives, what it holds and what it served."""
+"""Writes the heartbeat of an API process every few seconds: process id, memory, request counts."""
 
 import threading
 
@@ -14,7 +14,7 @@ KIND = "api"
 
 
 def start_heartbeat(app: Flask, *, seconds: float) -> threading.Thread:
-    """Beat in a daemon thread, now and then every `seconds`, for as long as the process lives."""
+    """Write a heartbeat now and every `seconds`, in a daemon thread, until the process ends."""
     thread = threading.Thread(target=_beat_forever, args=(app, seconds), name="heartbeat", daemon=True)
     thread.start()
     return thread

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from ml_training.api import request_schemas, response_schemas
 from ml_training.api.context import PREFIX, context, core
 from ml_training.api.event_stream import MIMETYPE, stream_job
-from ml_training.api.long_poll import wait_or_not
+from ml_training.api.long_poll import long_poll
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_parameters import (
     EventsParameters,
@@ -62,11 +62,11 @@ def list_all(query: JobListParameters) -> Response:
 @documented(path="job_id", query=WaitParameters)
 def show(job_id: int, query: WaitParameters) -> Response:
     """A job as it is now; with ?wait=, when it has ended."""
-    return wait_or_not(
+    return long_poll(
         query.wait,
         lambda seconds: read.wait_for_job(core(), job_id, seconds=seconds),
         has_ended=lambda job: job.status.is_terminal,
-        render=_show,
+        respond=_show,
     )
 
 
@@ -104,7 +104,7 @@ def _last_event_id() -> int | None:
 
 
 def _specs(body: object) -> list[object]:
-    # The specs themselves are judged one by one; here only what holds them.
+    # Only the list is checked here; the specs are checked one by one later.
     if not isinstance(body, dict):
         raise Invalid("the batch is wrong", errors=(FieldError("", 'must be an object: {"jobs": [...]}'),))
     errors = [FieldError(f"/{name}", "unknown field") for name in body if name != "jobs"]

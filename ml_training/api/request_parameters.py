@@ -1,4 +1,4 @@
-"""The query parameters and headers that routes take, as they are documented and parsed."""
+"""Query parameters and request headers: each class documents them in OpenAPI and parses them."""
 
 from typing import Annotated
 
@@ -32,7 +32,7 @@ ModelLabel = Annotated[str, AfterValidator(_known_label), WithJsonSchema({"type"
 
 
 class PageParameters(QueryParameters):
-    """Where in a list to read on, and how much."""
+    """Where to continue in a list, and how many items to read."""
 
     limit: Annotated[Count, Field(ge=1)] | None = Field(None, description="how many items, at most the page limit")
     cursor: str | None = Field(None, description="next_cursor of the page before")
@@ -55,13 +55,13 @@ class ModelListParameters(PageParameters):
 
 
 class EventsParameters(QueryParameters):
-    """Where in a journal to read on."""
+    """Where to continue in a journal."""
 
     after: Count = Field(0, description="only rows behind this id; the header Last-Event-ID goes before it")
 
 
 class WaitParameters(QueryParameters):
-    """How long to wait for the end."""
+    """How long to wait until the job or data set is finished."""
 
     wait: Annotated[Count, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = Field(
         0, description="answer when it has ended, or after this many seconds"
@@ -75,13 +75,13 @@ class PreviewParameters(QueryParameters):
 
 
 class LastEventIdHeader(BaseModel):
-    """The header by which a stream goes on where it broke off."""
+    """The header that resumes a stream after a broken connection."""
 
     last_event_id: Count | None = Field(None, alias="Last-Event-ID", description="the id of the last event received")
 
 
 class IdempotencyKeyHeader(BaseModel):
-    """The header by which a request can be repeated safely."""
+    """The header that makes a request safe to repeat."""
 
     key: Annotated[str, Field(min_length=1, max_length=128, pattern="^[ -~]+$")] | None = Field(
         None, alias="Idempotency-Key", description="the same key and request give the jobs of the first request"

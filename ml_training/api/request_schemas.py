@@ -1,4 +1,4 @@
-"""Request bodies as they are documented; jobs are checked by their specs themselves."""
+"""The documented bodies of requests. Job specs are checked by the domain, not by these classes."""
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 

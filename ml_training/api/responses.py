@@ -1,4 +1,4 @@
-"""Answers: JSON bytes that are always JSON, and RFC 9457 problems."""
+"""Makes HTTP answers: strict JSON and RFC 9457 problems."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from ml_training.domain.errors import FieldError
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
-MOST_ERRORS = 1_000  # of one spec: a body of rubbish must not be answered with one many times its size
+MOST_ERRORS = 1_000  # of one spec: the answer to a bad body must not be many times larger than the body
 PROBLEM_TYPE = "urn:ml-training:problem:"
 
 
@@ -31,7 +31,7 @@ def json_text(body: object) -> str:
 
 
 def no_content() -> Response:
-    """204: done, nothing to say."""
+    """204 without a body."""
     return Response(b"", 204)
 
 
@@ -51,7 +51,7 @@ def problem(
 
 
 def problem_body(status: int, title: str, detail: str, *, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
-    """The members that every problem has, and `errors` when there are any."""
+    """The members that every problem has; `errors` only when there are some."""
     body: dict[str, Any] = {
         "type": PROBLEM_TYPE + title.lower().replace(" ", "-"),
         "title": title,

@@ -218,7 +218,7 @@ def test_progress_is_told_when_it_changes_and_only_then(client: FlaskClient, cor
 
 
 def test_silence_is_filled_with_comments(client: FlaskClient, job_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_stream, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 0.3)
     pieces = live(client)
     assert b"progress" in next(pieces) + next(pieces)
     assert [next(pieces), next(pieces)] == [KEEP_ALIVE, KEEP_ALIVE]
@@ -228,7 +228,7 @@ def test_silence_is_filled_with_comments(client: FlaskClient, job_id: int, monke
 def test_an_outage_is_silence_and_the_stream_goes_on_after_it(
     client: FlaskClient, core: Core, settings: Any, job_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 0.3)
     path = Path(settings.database_url.removeprefix("sqlite:///"))
     pieces = live(client)
     assert b"progress" in next(pieces) + next(pieces)

@@ -33,7 +33,7 @@ def test_a_request_is_ready_with_its_last_byte(data: bytes, step: int) -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        f"Content-Length: {BODY_BYTES + 1}\r\n",  # read by a thread of the slow lane
+        f"Content-Length: {BODY_BYTES + 1}\r\n",  # a thread reads it, with a slow-request permit
         "Content-Length: 9999999999\r\n",
         "Transfer-Encoding: chunked\r\n",
         "Content-Length: 5\r\nExpect: 100-continue\r\n",  # it comes only after an answer
