@@ -36,9 +36,12 @@ def blueprint(name: str, description: str, *, path: str | None = None) -> APIBlu
     """The blueprint of one resource, below /api/v1; every route may answer 422, 500 and 503."""
     tag = Tag(name=name, description=description)
     return APIBlueprint(
-        name.replace("-", "_"), __name__, url_prefix=f"{PREFIX}/{path or name}", abp_tags=[tag],
+        name.replace("-", "_"),
+        __name__,
+        url_prefix=f"{PREFIX}/{path or name}",
+        abp_tags=[tag],
         abp_responses=problems(422, 500, 503),
-    )  # fmt: skip
+    )
 
 
 def problems(*codes: int) -> Responses:

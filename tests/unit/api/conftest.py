@@ -51,7 +51,7 @@ def core(app: Flask) -> Core:
 
 @pytest.fixture
 def lose_database(settings: Settings, core: Core) -> Callable[[], None]:
-    """Makes the database impossible to open."""
+    """Make the database impossible to open."""
 
     def lose() -> None:
         core.database.dispose()

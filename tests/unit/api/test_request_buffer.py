@@ -24,9 +24,9 @@ def arrive(data: bytes, step: int) -> tuple[list[RequestState], RequestBuffer]:
     ],
 )
 def test_a_request_is_ready_with_its_last_byte(data: bytes, step: int) -> None:
-    said, buffer = arrive(data, step)
-    assert set(said[:-1]) <= {RequestState.PARTIAL}
-    assert said[-1] is RequestState.READY
+    states, buffer = arrive(data, step)
+    assert set(states[:-1]) <= {RequestState.PARTIAL}
+    assert states[-1] is RequestState.READY
     assert buffer.take() == data
 
 
@@ -41,33 +41,33 @@ def test_a_request_is_ready_with_its_last_byte(data: bytes, step: int) -> None:
         "Content-Length: -5\r\n",
     ],
 )
-def test_a_body_that_is_not_collected_does_not_hold_up_the_head(lines: str) -> None:
-    said, _ = arrive(HEAD + lines.encode() + b"\r\n", 10_000)
-    assert said == [RequestState.READY]
+def test_a_body_that_is_not_collected_does_not_delay_the_head(lines: str) -> None:
+    states, _ = arrive(HEAD + lines.encode() + b"\r\n", 10_000)
+    assert states == [RequestState.READY]
 
 
-def test_a_small_body_is_waited_for() -> None:
-    said, buffer = arrive(HEAD + b"Content-Length: %d\r\n\r\n" % BODY_BYTES + b"x" * (BODY_BYTES - 1), 100_000)
-    assert said == [RequestState.PARTIAL]
+def test_a_small_body_is_collected() -> None:
+    states, buffer = arrive(HEAD + b"Content-Length: %d\r\n\r\n" % BODY_BYTES + b"x" * (BODY_BYTES - 1), 100_000)
+    assert states == [RequestState.PARTIAL]
     assert buffer.add(b"x") is RequestState.READY
 
 
-def test_a_head_without_end_is_refused_early() -> None:
-    said, _ = arrive(HEAD + b"X: " + b"x" * (2 * HEAD_BYTES), 1_000)
-    assert said.index(RequestState.TOO_LARGE) <= HEAD_BYTES // 1_000 + 1
+def test_an_endless_head_is_rejected_early() -> None:
+    states, _ = arrive(HEAD + b"X: " + b"x" * (2 * HEAD_BYTES), 1_000)
+    assert states.index(RequestState.TOO_LARGE) <= HEAD_BYTES // 1_000 + 1
 
 
-def test_a_client_that_goes_before_the_end_of_the_head_gets_no_answer() -> None:
+def test_a_client_that_disconnects_within_the_head_gets_no_answer() -> None:
     assert arrive(HEAD, 10)[1].end() is RequestState.DISCONNECTED
     assert RequestBuffer().end() is RequestState.DISCONNECTED
 
 
-def test_a_client_that_goes_within_the_body_is_told() -> None:
+def test_a_client_that_disconnects_within_the_body_gets_an_answer() -> None:
     assert arrive(HEAD + b"Content-Length: 5\r\n\r\nhel", 10)[1].end() is RequestState.READY
 
 
-def test_what_follows_the_request_is_kept() -> None:
+def test_bytes_after_the_request_are_kept() -> None:
     both = HEAD + b"\r\n" + HEAD
-    said, buffer = arrive(both, 1_000)
-    assert said == [RequestState.READY]
+    states, buffer = arrive(both, 1_000)
+    assert states == [RequestState.READY]
     assert buffer.take() == both

@@ -159,7 +159,7 @@ def test_where_bytes_are_stored_is_never_shown(schema: type[ResponseSchema], rec
     assert not {"raw_key", "index_key", "artifact_key"} & set(body)
 
 
-def test_fields_that_records_call_otherwise_are_shown() -> None:
+def test_fields_with_another_name_in_the_record_are_shown() -> None:
     dataset = shown(response_schemas.Dataset, DATASET)
     assert (dataset["bytes"], dataset["sha256"]) == (DATASET.raw_bytes, DATASET.raw_sha256)
     assert shown(response_schemas.LogLine, LINE)["line"] == "a\nb"
