@@ -3,11 +3,11 @@
 from flask import Response
 
 from ml_training.api import response_schemas
-from ml_training.api.context import core
+from ml_training.api.context import resources
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_parameters import PageParameters
 from ml_training.api.responses import json_response
-from ml_training.services import read
+from ml_training.services import queries
 
 comparisons = blueprint("comparisons", "Models ranked on the same rows")
 
@@ -16,7 +16,7 @@ comparisons = blueprint("comparisons", "Models ranked on the same rows")
 @documented(query=PageParameters)
 def list_all(query: PageParameters) -> Response:
     """Comparisons, newest first."""
-    found = read.list_comparisons(core(), cursor=query.cursor, limit=query.limit)
+    found = queries.list_comparisons(resources(), cursor=query.cursor, limit=query.limit)
     return json_response(response_schemas.ComparisonPage.from_record(found))
 
 
@@ -24,4 +24,4 @@ def list_all(query: PageParameters) -> Response:
 @documented(path="comparison_id")
 def show(comparison_id: int) -> Response:
     """A comparison: ranking, winner, significance."""
-    return json_response(response_schemas.Comparison.from_record(read.get_comparison(core(), comparison_id)))
+    return json_response(response_schemas.Comparison.from_record(queries.get_comparison(resources(), comparison_id)))

@@ -12,7 +12,7 @@ from ml_training.api.response_schemas import ResponseSchema, Time, rfc3339
 from ml_training.api.responses import json_text
 from ml_training.domain.records import JobEvent
 from ml_training.domain.states import JobStatus
-from ml_training.services.follow import END, News, State, follow_job
+from ml_training.services.job_updates import END, JobUpdate, State, follow_job
 
 MIMETYPE = "text/event-stream"
 RETRY = b"retry: 2000\n\n"  # milliseconds until a client reconnects after a broken connection
@@ -68,7 +68,7 @@ def stream_job(job_id: int, *, after: int) -> Response:
     with ExitStack() as stack:
         stack.enter_context(parts.slow_requests.acquire_stream())
         messages = _messages(
-            follow_job(parts.core, job_id, after=after), has_left=peer.has_left, is_draining=parts.is_draining
+            follow_job(parts.resources, job_id, after=after), has_left=peer.has_left, is_draining=parts.is_draining
         )
         response = Response(messages, mimetype=MIMETYPE, headers=HEADERS)
         kept = stack.pop_all()  # until the last byte was sent, or sending failed
@@ -77,7 +77,7 @@ def stream_job(job_id: int, *, after: int) -> Response:
 
 
 def _messages(
-    looks: Iterable[list[News]], *, has_left: Callable[[], bool], is_draining: Callable[[], bool]
+    looks: Iterable[list[JobUpdate]], *, has_left: Callable[[], bool], is_draining: Callable[[], bool]
 ) -> Iterator[bytes]:
     yield RETRY
     last_write = time.monotonic()
@@ -92,7 +92,7 @@ def _messages(
             return
 
 
-def _message(news: News) -> bytes:
+def _message(news: JobUpdate) -> bytes:
     kind, body = _event(news)
     data = json_text(body)  # one line: line breaks are escaped
     # Only rows of the journal have an id, so a client that reconnects resumes after the last row.
@@ -100,7 +100,7 @@ def _message(news: News) -> bytes:
     return f"{seq}event: {kind}\ndata: {data}\n\n".encode()
 
 
-def _event(news: News) -> tuple[str, object]:
+def _event(news: JobUpdate) -> tuple[str, object]:
     """The kind of an event and its data."""
     if isinstance(news, State):
         return "progress", ProgressEvent.from_record(news)

@@ -4,7 +4,7 @@ from flask import Response, g
 
 from ml_training import __version__
 from ml_training.api import response_schemas
-from ml_training.api.context import context, core, pid
+from ml_training.api.context import context, pid, resources
 from ml_training.api.openapi_routes import blueprint, documented
 from ml_training.api.responses import json_response, problem
 from ml_training.services.health import readiness
@@ -29,7 +29,7 @@ def live() -> Response:
 @documented()
 def ready() -> Response:
     """Jobs can be accepted; names each part. 503 when the database is away."""
-    found = readiness(core())
+    found = readiness(resources())
     parts = {name: response_schemas.PartHealth.from_record(part) for name, part in found.parts.items()}
     if found.ready:
         return json_response(response_schemas.Ready(status="ready", parts=parts))

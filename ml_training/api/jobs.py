@@ -4,7 +4,7 @@ from flask import Response, request
 from pydantic import ValidationError
 
 from ml_training.api import request_schemas, response_schemas
-from ml_training.api.context import PREFIX, context, core
+from ml_training.api.context import PREFIX, context, resources
 from ml_training.api.event_stream import MIMETYPE, stream_job
 from ml_training.api.long_poll import long_poll
 from ml_training.api.openapi_routes import blueprint, documented, problems
@@ -18,11 +18,11 @@ from ml_training.api.request_parameters import (
 )
 from ml_training.api.responses import json_response, pointed_errors
 from ml_training.domain.errors import FieldError, Invalid
-from ml_training.domain.pointers import field_errors
+from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.records import Job
-from ml_training.domain.rejections import Rejection
-from ml_training.services import read
-from ml_training.services.lifecycle import request_cancel
+from ml_training.domain.rejection_reasons import RejectionReason
+from ml_training.services import queries
+from ml_training.services.cancel import request_cancel
 from ml_training.services.submit import BatchItem, submit_batch, submit_job
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -35,7 +35,7 @@ jobs = blueprint("jobs", "Train, test and compare models")
 @documented(body=request_schemas.JobRequest, header=IdempotencyKeyHeader)
 def submit(body: object) -> Response:
     """Submit one job. A job that is accepted can run: it has been checked against the data."""
-    job = submit_job(core(), body, idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
+    job = submit_job(resources(), body, idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
     return json_response(response_schemas.Job.from_record(job), 202, headers={"Location": f"{PREFIX}/jobs/{job.id}"})
 
 
@@ -43,8 +43,8 @@ def submit(body: object) -> Response:
 @documented(body=request_schemas.BatchRequest, header=IdempotencyKeyHeader)
 def submit_many(body: object) -> Response:
     """Submit many jobs: the valid ones are stored in one transaction, each other one is answered with its errors."""
-    items = submit_batch(core(), _specs(body), idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
-    context().counters.count_rejected(Rejection.INVALID, sum(item.job is None for item in items))
+    items = submit_batch(resources(), _specs(body), idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
+    context().counters.count_rejected(RejectionReason.INVALID, sum(item.job is None for item in items))
     return json_response(
         response_schemas.BatchAnswers(items=[_answer(number, item) for number, item in enumerate(items)]), 207
     )
@@ -54,7 +54,7 @@ def submit_many(body: object) -> Response:
 @documented(query=JobListParameters)
 def list_all(query: JobListParameters) -> Response:
     """Jobs, newest first."""
-    found = read.list_jobs(core(), **query.model_dump())
+    found = queries.list_jobs(resources(), **query.model_dump())
     return json_response(response_schemas.JobPage.from_record(found))
 
 
@@ -64,7 +64,7 @@ def show(job_id: int, query: WaitParameters) -> Response:
     """A job as it is now; with ?wait=, when it has ended."""
     return long_poll(
         query.wait,
-        lambda seconds: read.wait_for_job(core(), job_id, seconds=seconds),
+        lambda seconds: queries.wait_for_job(resources(), job_id, seconds=seconds),
         has_ended=lambda job: job.status.is_terminal,
         respond=_show,
     )
@@ -75,7 +75,7 @@ def show(job_id: int, query: WaitParameters) -> Response:
 def follow(job_id: int, query: EventsParameters) -> Response:
     """Server-sent events: progress, scores, log lines, and the end as the last one."""
     last = _last_event_id()
-    read.get_job(core(), job_id)
+    queries.get_job(resources(), job_id)
     return stream_job(job_id, after=query.after if last is None else last)
 
 
@@ -83,7 +83,7 @@ def follow(job_id: int, query: EventsParameters) -> Response:
 @documented(path="job_id", query=PageParameters)
 def log_lines(job_id: int, query: PageParameters) -> Response:
     """The job's log, oldest first."""
-    found = read.list_log(core(), job_id, cursor=query.cursor, limit=query.limit)
+    found = queries.list_log(resources(), job_id, cursor=query.cursor, limit=query.limit)
     return json_response(response_schemas.LogPage.from_record(found))
 
 
@@ -91,7 +91,7 @@ def log_lines(job_id: int, query: PageParameters) -> Response:
 @documented(path="job_id")
 def cancel(job_id: int) -> Response:
     """Cancel a job: a PENDING one at once, a RUNNING one within seconds; also when it was asked for before."""
-    return json_response(response_schemas.Job.from_record(request_cancel(core(), job_id)), 202)
+    return json_response(response_schemas.Job.from_record(request_cancel(resources(), job_id)), 202)
 
 
 def _last_event_id() -> int | None:

@@ -15,12 +15,12 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from ml_training.api.context import PREFIX, core
+from ml_training.api.context import PREFIX, resources
 from ml_training.api.request_body import read_json
 from ml_training.api.responses import PROBLEM
 from ml_training.domain.errors import FieldError, Invalid
-from ml_training.domain.fields import Id
-from ml_training.domain.pointers import field_errors
+from ml_training.domain.json_pointers import field_errors
+from ml_training.domain.spec_fields import Id
 
 ViewFunction = Callable[..., Response]
 Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
@@ -70,7 +70,7 @@ def documented(
             if query is not QueryParameters:
                 arguments["query"] = parsed
             if body is not None:
-                arguments["body"] = read_json(core().limits)
+                arguments["body"] = read_json(resources().limits)
             return function(**arguments)
 
         models = {"path": path and _path_model(path), "query": query, "body": body, "header": header}

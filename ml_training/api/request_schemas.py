@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from ml_training.domain.fields import ColumnName, Name
+from ml_training.domain.spec_fields import ColumnName, Name
 from ml_training.domain.specs import JobSpec
 
 

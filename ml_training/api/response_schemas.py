@@ -7,7 +7,8 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field, PlainSerializer, W
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode
-from ml_training.domain.states import DatasetStatus, JobStatus, JobType, TaskKind
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import DatasetStatus, JobStatus, TaskKind
 
 
 def rfc3339(seconds: float) -> str:

@@ -3,11 +3,11 @@
 from flask import Response
 
 from ml_training.api import response_schemas
-from ml_training.api.context import core
+from ml_training.api.context import resources
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_parameters import PageParameters
 from ml_training.api.responses import json_response
-from ml_training.services import read
+from ml_training.services import queries
 
 test_results = blueprint("test-results", "Models evaluated on data sets")
 
@@ -16,7 +16,7 @@ test_results = blueprint("test-results", "Models evaluated on data sets")
 @documented(query=PageParameters)
 def list_all(query: PageParameters) -> Response:
     """Test results, newest first."""
-    found = read.list_test_results(core(), cursor=query.cursor, limit=query.limit)
+    found = queries.list_test_results(resources(), cursor=query.cursor, limit=query.limit)
     return json_response(response_schemas.TestResultPage.from_record(found))
 
 
@@ -24,4 +24,4 @@ def list_all(query: PageParameters) -> Response:
 @documented(path="test_result_id")
 def show(test_result_id: int) -> Response:
     """A test result: scores, overlap with the training rows, degradation."""
-    return json_response(response_schemas.TestResult.from_record(read.get_test_result(core(), test_result_id)))
+    return json_response(response_schemas.TestResult.from_record(queries.get_test_result(resources(), test_result_id)))

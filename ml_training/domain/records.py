@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml_training.domain.job_results import RESULT_FIELDS
-from ml_training.domain.states import DatasetStatus, JobStatus, JobType
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import DatasetStatus, JobStatus
 
 Json = Mapping[str, Any]
 

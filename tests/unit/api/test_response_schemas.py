@@ -12,9 +12,10 @@ from ml_training.api.response_schemas import ResponseSchema, rfc3339
 from ml_training.api.responses import json_response, json_text
 from ml_training.domain import records
 from ml_training.domain.records import Comparison, Dataset, Job, JobError, JobEvent, Model
-from ml_training.domain.samples import SAMPLES
-from ml_training.domain.states import DatasetStatus, JobStatus, JobType
-from ml_training.services.read import Page
+from ml_training.domain.sample_datasets import SAMPLES
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import DatasetStatus, JobStatus
+from ml_training.services.queries import Page
 
 JOB = Job(
     id=7,
