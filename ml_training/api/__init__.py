@@ -1,1 +1,1 @@
-"""The HTTP API: parse, call one service, render."""
+"""The HTTP API: each route parses a request, calls one service and answers with a documented schema."""

@@ -1,4 +1,4 @@
-"""`python -m ml_training.api`: the API of one machine."""
+"""`python -m ml_training.api`: starts the API server of this machine."""
 
 import sys
 

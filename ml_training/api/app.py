@@ -1,4 +1,4 @@
-"""The composition root of the API: settings in, a Flask app out; nothing is connected before the first request."""
+"""Builds the Flask app from the settings; it connects to nothing before the first request."""
 
 import os
 import time
@@ -9,24 +9,23 @@ from flask_openapi3.openapi import OpenAPI
 from werkzeug.routing import BaseConverter
 
 from ml_training import __version__
-from ml_training.api.comparisons import comparisons
 from ml_training.api.context import EXTENSION, Context, Master
 from ml_training.api.counters import Counters
 from ml_training.api.datasets import datasets
 from ml_training.api.docs import docs_blueprint
 from ml_training.api.health import health
-from ml_training.api.hooks import install_hooks
 from ml_training.api.jobs import jobs
-from ml_training.api.lane import SlowLane
 from ml_training.api.model_types import model_types
 from ml_training.api.models import models
 from ml_training.api.problems import install_problems
-from ml_training.api.schemas import Problem
-from ml_training.api.test_results import test_results
+from ml_training.api.request_hooks import install_hooks
+from ml_training.api.response_schemas import Problem
+from ml_training.api.results import RESULT_BLUEPRINTS
+from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.services.resources import build_resources
 from ml_training.settings import Settings
 
-NOUNS = (datasets, model_types, jobs, models, test_results, comparisons, health)
+BLUEPRINTS = (datasets, model_types, jobs, models, *RESULT_BLUEPRINTS, health)
 INFO = Info(
     title="ML Training Service",
     version=__version__,
@@ -36,12 +35,12 @@ INFO = Info(
 
 
 class IdConverter(BaseConverter):
-    """An id in a path, in its one way to write it; anything else is no route, so 404."""
+    """An id in a path: a positive integer without leading zeros. Any other text matches no route: 404."""
 
     regex = "[1-9][0-9]{0,18}"
 
     def to_python(self, value: str) -> int:
-        """The id."""
+        """Return the id as a number."""
         return int(value)
 
 
@@ -58,13 +57,13 @@ def create_app(
     app.extensions[EXTENSION] = Context(
         # A pool may grow to twice its size: one connection for each thread and for the heartbeat.
         resources=build_resources(settings, pool_size=settings.api_threads // 2 + 1),
-        lane=SlowLane(threads=settings.api_threads, waits=settings.limits.waits),
+        slow_requests=SlowRequestLimiter(threads=settings.api_threads, waits=settings.limits.waits),
         counters=Counters(),
         master=master or Master(os.getpid(), time.time()),
         is_draining=is_draining,
     )
-    for noun in NOUNS:
-        app.register_api(noun)
+    for blueprint in BLUEPRINTS:
+        app.register_api(blueprint)
     app.register_blueprint(docs_blueprint(app.api_doc))
     install_problems(app)
     install_hooks(app)

@@ -1,4 +1,4 @@
-"""What every handler reaches: one value per app, made by `create_app` and never changed."""
+"""What every view function uses: one value per app, made by `create_app` and never changed."""
 
 import os
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from ml_training.api.counters import Counters
-from ml_training.api.lane import SlowLane
+from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.services.resources import Resources
 
 PREFIX = "/api/v1"
@@ -24,13 +24,13 @@ class Master:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parts that handlers use."""
+    """The shared parts of one API process."""
 
     resources: Resources
-    lane: SlowLane
+    slow_requests: SlowRequestLimiter
     counters: Counters
     master: Master
-    is_draining: Callable[[], bool]  # a draining process ends its waits early
+    is_draining: Callable[[], bool]  # a draining process ends long polls and streams early
 
 
 def context() -> Context:
@@ -50,5 +50,5 @@ def resources() -> Resources:
 
 
 def pid() -> int:
-    """This process, after the fork."""
+    """The id of this process, also after a fork."""
     return os.getpid()

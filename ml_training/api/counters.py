@@ -1,4 +1,4 @@
-"""What this process served and refused: plain counts in memory, carried by its heartbeat."""
+"""Counts of requests and rejected jobs of this process; its heartbeat stores them in the database."""
 
 import threading
 import time
@@ -9,14 +9,14 @@ from ml_training.domain.histogram_buckets import REQUEST_BUCKETS, bucket_of
 from ml_training.domain.rejection_reasons import RejectionReason
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-UNMATCHED = "unmatched"  # one label for all unknown paths: a label is never a user's text
+UNMATCHED = "unmatched"  # one label for all unknown paths: text of a user is never a label
 
 
 class Counters:
-    """Requests by route, method and status code, their durations by route, refused jobs by reason; thread-safe."""
+    """Requests by route, method and status code, their durations by route, rejected jobs by reason; thread-safe."""
 
     def __init__(self) -> None:
-        self._since = time.time()  # tells these counts from those of an earlier process of the same name
+        self._since = time.time()  # distinguishes these counts from those of an earlier process of the same name
         self._lock = threading.Lock()
         self._requests: Counter[str] = Counter()
         self._buckets: dict[str, list[int]] = {}
@@ -34,12 +34,12 @@ class Counters:
             buckets[bucket_of(seconds, REQUEST_BUCKETS)] += 1
 
     def count_rejected(self, reason: RejectionReason, jobs: int = 1) -> None:
-        """Count jobs that were refused at the door."""
+        """Count jobs that the API did not accept."""
         with self._lock:
             self._rejected[reason.value] += jobs
 
     def snapshot(self) -> dict[str, Any]:
-        """All counts as JSON; buckets are not cumulative, the last one is beyond every bound."""
+        """All counts as JSON; buckets are not cumulative, the last one counts what is above the highest bound."""
         with self._lock:
             return {
                 "counting_since": self._since,

@@ -7,14 +7,14 @@ from typing import Any
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
-from ml_training.api import render, requests, schemas
-from ml_training.api.body import FORM, JSON, boundary, read_json, refuse_encodings
+from ml_training.api import request_schemas, response_schemas
 from ml_training.api.context import PREFIX, context, resources
-from ml_training.api.documented import blueprint, documented, problems
-from ml_training.api.queries import PageQuery, PreviewQuery, WaitQuery
-from ml_training.api.respond import no_content, reply
+from ml_training.api.long_poll import long_poll
+from ml_training.api.openapi_routes import blueprint, documented, problems
+from ml_training.api.request_body import FORM, JSON, boundary, read_json, refuse_encodings
+from ml_training.api.request_parameters import PageParameters, PreviewParameters, WaitParameters
+from ml_training.api.responses import json_response, no_content
 from ml_training.api.uploads import read_upload
-from ml_training.api.waiting import wait_or_not
 from ml_training.domain.errors import Invalid, WrongKind
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.records import Dataset
@@ -36,19 +36,19 @@ FILE = {"type": "string", "format": "binary", "description": "a .csv, .csv.gz or
 TWO_KINDS = {
     "required": True,
     "content": {
-        FORM: {"schema": _schema(requests.UploadForm, file=FILE)},
-        JSON: {"schema": _schema(requests.SampleRequest)},
+        FORM: {"schema": _schema(request_schemas.UploadForm, file=FILE)},
+        JSON: {"schema": _schema(request_schemas.SampleRequest)},
     },
 }
 
 
 @datasets.post(
     "",
-    responses={201: schemas.Dataset, **problems(400, 413, 415, 429)},
+    responses={201: response_schemas.Dataset, **problems(400, 413, 415, 429)},
     openapi_extensions={"requestBody": TWO_KINDS},
 )
-@documented(query=WaitQuery)
-def create(query: WaitQuery) -> Response:
+@documented(query=WaitParameters)
+def create(query: WaitParameters) -> Response:
     """Take in a file or a sample; an INGEST job parses and profiles it, READY or REJECTED is its verdict."""
     if request.mimetype == FORM:
         dataset = _uploaded()
@@ -56,46 +56,46 @@ def create(query: WaitQuery) -> Response:
         dataset = _sampled()
     else:
         raise WrongKind(f"send {FORM} with a file, or {JSON} with the name of a sample")
-    return wait_or_not(
+    return long_poll(
         query.wait,
         lambda seconds: queries.wait_for_dataset(resources(), dataset.id, seconds=seconds),
         has_ended=_is_decided,
-        render=partial(_show, status=201, headers={"Location": f"{PREFIX}/datasets/{dataset.id}"}),
+        respond=partial(_show, status=201, headers={"Location": f"{PREFIX}/datasets/{dataset.id}"}),
     )
 
 
-@datasets.get("", responses={200: schemas.DatasetPage})
-@documented(query=PageQuery)
-def list_all(query: PageQuery) -> Response:
+@datasets.get("", responses={200: response_schemas.DatasetPage})
+@documented(query=PageParameters)
+def list_all(query: PageParameters) -> Response:
     """Data sets, newest first."""
     found = queries.list_datasets(resources(), cursor=query.cursor, limit=query.limit)
-    return reply(render.page(found, render.dataset_summary))
+    return json_response(response_schemas.DatasetPage.from_record(found))
 
 
-@datasets.get("/samples", responses={200: schemas.Samples})
+@datasets.get("/samples", responses={200: response_schemas.Samples})
 @documented()
 def samples() -> Response:
     """Data sets that ship with the service."""
-    return reply({"items": [render.sample(sample) for sample in SAMPLES.values()]})
+    return json_response(response_schemas.Samples.from_record({"items": list(SAMPLES.values())}))
 
 
-@datasets.get("/<id:dataset_id>", responses={200: schemas.Dataset, **problems(404)})
-@documented(path="dataset_id", query=WaitQuery)
-def show(dataset_id: int, query: WaitQuery) -> Response:
+@datasets.get("/<id:dataset_id>", responses={200: response_schemas.Dataset, **problems(404)})
+@documented(path="dataset_id", query=WaitParameters)
+def show(dataset_id: int, query: WaitParameters) -> Response:
     """A data set and its profile; with ?wait=, when it is READY or REJECTED."""
-    return wait_or_not(
+    return long_poll(
         query.wait,
         lambda seconds: queries.wait_for_dataset(resources(), dataset_id, seconds=seconds),
         has_ended=_is_decided,
-        render=_show,
+        respond=_show,
     )
 
 
-@datasets.get("/<id:dataset_id>/preview", responses={200: schemas.Preview, **problems(404, 409)})
-@documented(path="dataset_id", query=PreviewQuery)
-def preview(dataset_id: int, query: PreviewQuery) -> Response:
+@datasets.get("/<id:dataset_id>/preview", responses={200: response_schemas.Preview, **problems(404, 409)})
+@documented(path="dataset_id", query=PreviewParameters)
+def preview(dataset_id: int, query: PreviewParameters) -> Response:
     """The first rows of a READY data set."""
-    return reply({"items": queries.preview_dataset(resources(), dataset_id, query.limit)})
+    return json_response(response_schemas.Preview(items=queries.preview_dataset(resources(), dataset_id, query.limit)))
 
 
 @datasets.delete("/<id:dataset_id>", responses={204: None, **problems(404, 409)})
@@ -112,7 +112,7 @@ def _uploaded() -> Dataset:
     def store(file_format: str, chunks: Iterator[bytes]) -> StoredObject:
         return service.store_upload(resources(), file_format, chunks)
 
-    with context().lane.enter("upload"):
+    with context().slow_requests.acquire("upload"):
         upload = read_upload(request.stream, boundary(), store)
     return service.accept_upload(
         resources(), file_format=upload.file_format, stored=upload.stored, **upload.form.model_dump()
@@ -122,7 +122,7 @@ def _uploaded() -> Dataset:
 def _sampled() -> Dataset:
     body = read_json(resources().limits)
     try:
-        wanted = requests.SampleRequest.model_validate(body, strict=True)
+        wanted = request_schemas.SampleRequest.model_validate(body, strict=True)
     except ValidationError as error:
         raise Invalid("the request is wrong", errors=field_errors(error, body)) from None
     return service.accept_sample(resources(), name=wanted.name, sample=wanted.sample)
@@ -133,4 +133,4 @@ def _is_decided(dataset: Dataset) -> bool:
 
 
 def _show(dataset: Dataset, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return reply(render.dataset(dataset), status, headers=headers)
+    return json_response(response_schemas.Dataset.from_record(dataset), status, headers=headers)

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, send_from_directory
 
-from ml_training.api.respond import reply
+from ml_training.api.responses import json_response
 
 ASSETS = str(files("flask_openapi3_swagger") / "templates" / "swagger")
 POLICY = (
@@ -36,7 +36,7 @@ def docs_blueprint(document: dict[str, Any]) -> Blueprint:
     if not document["components"].get("securitySchemes"):
         document["components"].pop("securitySchemes", None)  # an empty list gives the page a button that does nothing
     docs = Blueprint("docs", __name__)
-    docs.add_url_rule("/openapi.json", "openapi", lambda: reply(document))
+    docs.add_url_rule("/openapi.json", "openapi", lambda: json_response(document))
     docs.add_url_rule("/docs", "page", _page)
     docs.add_url_rule("/docs/start.js", "start", lambda: Response(START, mimetype="text/javascript"))
     docs.add_url_rule("/docs/assets/<path:name>", "asset", lambda name: send_from_directory(ASSETS, name, max_age=3600))

@@ -3,13 +3,20 @@
 from flask import Response, request
 from pydantic import ValidationError
 
-from ml_training.api import render, requests, schemas
+from ml_training.api import request_schemas, response_schemas
 from ml_training.api.context import PREFIX, context, resources
-from ml_training.api.documented import blueprint, documented, problems
-from ml_training.api.queries import EventsQuery, IdempotencyHeader, JobsQuery, LastEventHeader, PageQuery, WaitQuery
-from ml_training.api.respond import field_errors_json, reply
-from ml_training.api.stream import MIMETYPE, stream_job
-from ml_training.api.waiting import wait_or_not
+from ml_training.api.event_stream import MIMETYPE, stream_job
+from ml_training.api.long_poll import long_poll
+from ml_training.api.openapi_routes import blueprint, documented, problems
+from ml_training.api.request_parameters import (
+    EventsParameters,
+    IdempotencyKeyHeader,
+    JobListParameters,
+    LastEventIdHeader,
+    PageParameters,
+    WaitParameters,
+)
+from ml_training.api.responses import json_response, pointed_errors
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.records import Job
@@ -24,78 +31,80 @@ STREAM = {"content": {MIMETYPE: {"schema": {"type": "string"}}}}
 jobs = blueprint("jobs", "Train, test and compare models")
 
 
-@jobs.post("", responses={202: schemas.Job, **problems(400, 409, 413, 415, 429)})
-@documented(body=requests.JobRequest, header=IdempotencyHeader)
+@jobs.post("", responses={202: response_schemas.Job, **problems(400, 409, 413, 415, 429)})
+@documented(body=request_schemas.JobRequest, header=IdempotencyKeyHeader)
 def submit(body: object) -> Response:
     """Submit one job. A job that is accepted can run: it has been checked against the data."""
     job = submit_job(resources(), body, idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
-    return reply(render.job(job), 202, headers={"Location": f"{PREFIX}/jobs/{job.id}"})
+    return json_response(response_schemas.Job.from_record(job), 202, headers={"Location": f"{PREFIX}/jobs/{job.id}"})
 
 
-@jobs.post("/batch", responses={207: schemas.BatchAnswers, **problems(400, 409, 413, 415, 429)})
-@documented(body=requests.BatchRequest, header=IdempotencyHeader)
+@jobs.post("/batch", responses={207: response_schemas.BatchAnswers, **problems(400, 409, 413, 415, 429)})
+@documented(body=request_schemas.BatchRequest, header=IdempotencyKeyHeader)
 def submit_many(body: object) -> Response:
     """Submit many jobs: the valid ones are stored in one transaction, each other one is answered with its errors."""
     items = submit_batch(resources(), _specs(body), idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
     context().counters.count_rejected(RejectionReason.INVALID, sum(item.job is None for item in items))
-    return reply({"items": [_answer(number, item) for number, item in enumerate(items)]}, 207)
+    return json_response(
+        response_schemas.BatchAnswers(items=[_answer(number, item) for number, item in enumerate(items)]), 207
+    )
 
 
-@jobs.get("", responses={200: schemas.JobPage})
-@documented(query=JobsQuery)
-def list_all(query: JobsQuery) -> Response:
+@jobs.get("", responses={200: response_schemas.JobPage})
+@documented(query=JobListParameters)
+def list_all(query: JobListParameters) -> Response:
     """Jobs, newest first."""
     found = queries.list_jobs(resources(), **query.model_dump())
-    return reply(render.page(found, render.job))
+    return json_response(response_schemas.JobPage.from_record(found))
 
 
-@jobs.get("/<id:job_id>", responses={200: schemas.Job, **problems(404)})
-@documented(path="job_id", query=WaitQuery)
-def show(job_id: int, query: WaitQuery) -> Response:
+@jobs.get("/<id:job_id>", responses={200: response_schemas.Job, **problems(404)})
+@documented(path="job_id", query=WaitParameters)
+def show(job_id: int, query: WaitParameters) -> Response:
     """A job as it is now; with ?wait=, when it has ended."""
-    return wait_or_not(
+    return long_poll(
         query.wait,
         lambda seconds: queries.wait_for_job(resources(), job_id, seconds=seconds),
         has_ended=lambda job: job.status.is_terminal,
-        render=_show,
+        respond=_show,
     )
 
 
 @jobs.get("/<id:job_id>/events", responses={200: STREAM, **problems(404)})
-@documented(path="job_id", query=EventsQuery, header=LastEventHeader)
-def follow(job_id: int, query: EventsQuery) -> Response:
+@documented(path="job_id", query=EventsParameters, header=LastEventIdHeader)
+def follow(job_id: int, query: EventsParameters) -> Response:
     """Server-sent events: progress, scores, log lines, and the end as the last one."""
     last = _last_event_id()
     queries.get_job(resources(), job_id)
     return stream_job(job_id, after=query.after if last is None else last)
 
 
-@jobs.get("/<id:job_id>/logs", responses={200: schemas.LogPage, **problems(404)})
-@documented(path="job_id", query=PageQuery)
-def log_lines(job_id: int, query: PageQuery) -> Response:
+@jobs.get("/<id:job_id>/logs", responses={200: response_schemas.LogPage, **problems(404)})
+@documented(path="job_id", query=PageParameters)
+def log_lines(job_id: int, query: PageParameters) -> Response:
     """The job's log, oldest first."""
     found = queries.list_log(resources(), job_id, cursor=query.cursor, limit=query.limit)
-    return reply(render.page(found, render.log_line))
+    return json_response(response_schemas.LogPage.from_record(found))
 
 
-@jobs.post("/<id:job_id>/cancel", responses={202: schemas.Job, **problems(404, 409)})
+@jobs.post("/<id:job_id>/cancel", responses={202: response_schemas.Job, **problems(404, 409)})
 @documented(path="job_id")
 def cancel(job_id: int) -> Response:
     """Cancel a job: a PENDING one at once, a RUNNING one within seconds; also when it was asked for before."""
-    return reply(render.job(request_cancel(resources(), job_id)), 202)
+    return json_response(response_schemas.Job.from_record(request_cancel(resources(), job_id)), 202)
 
 
 def _last_event_id() -> int | None:
     value = request.headers.get(LAST_EVENT_ID)
     given = {} if value is None else {LAST_EVENT_ID: value}
     try:
-        return LastEventHeader.model_validate(given).last_event_id
+        return LastEventIdHeader.model_validate(given).last_event_id
     except ValidationError as error:
         raise Invalid("wrong header", errors=field_errors(error, given)) from None
 
 
 def _specs(body: object) -> list[object]:
-    # The specs themselves are judged one by one; here only what holds them.
+    # Only the list is checked here; the specs are checked one by one later.
     if not isinstance(body, dict):
         raise Invalid("the batch is wrong", errors=(FieldError("", 'must be an object: {"jobs": [...]}'),))
     errors = [FieldError(f"/{name}", "unknown field") for name in body if name != "jobs"]
@@ -107,14 +116,14 @@ def _specs(body: object) -> list[object]:
     return specs
 
 
-def _answer(number: int, item: BatchItem) -> dict[str, object]:
-    return {
-        "index": number,
-        "status": 422 if item.job is None else 202,
-        "job": item.job and render.job(item.job),
-        "errors": field_errors_json(item.errors),
-    }
+def _answer(number: int, item: BatchItem) -> response_schemas.BatchAnswer:
+    return response_schemas.BatchAnswer(
+        index=number,
+        status=422 if item.job is None else 202,
+        job=item.job and response_schemas.Job.from_record(item.job),
+        errors=pointed_errors(item.errors),
+    )
 
 
 def _show(job: Job) -> Response:
-    return reply(render.job(job))
+    return json_response(response_schemas.Job.from_record(job))

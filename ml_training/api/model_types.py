@@ -2,16 +2,18 @@
 
 from flask import Response
 
-from ml_training.api import schemas
-from ml_training.api.documented import blueprint, documented
-from ml_training.api.respond import reply
+from ml_training.api import response_schemas
+from ml_training.api.openapi_routes import blueprint, documented
+from ml_training.api.responses import json_response
 from ml_training.domain.algorithms import ModelType, describe
 
 model_types = blueprint("model-types", "What can be trained")
 
 
-@model_types.get("", responses={200: schemas.ModelTypes})
+@model_types.get("", responses={200: response_schemas.ModelTypes})
 @documented()
 def list_all() -> Response:
     """Each model type's parameters with type, range and default (JSON Schema)."""
-    return reply({"items": [describe(model_type) for model_type in ModelType]})
+    return json_response(
+        response_schemas.ModelTypes.from_record({"items": [describe(model_type) for model_type in ModelType]})
+    )

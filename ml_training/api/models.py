@@ -7,11 +7,11 @@ from typing import IO
 
 from flask import Response, request
 
-from ml_training.api import render, schemas
+from ml_training.api import response_schemas
 from ml_training.api.context import context, resources
-from ml_training.api.documented import blueprint, documented, problems
-from ml_training.api.queries import ModelsQuery
-from ml_training.api.respond import no_content, reply
+from ml_training.api.openapi_routes import blueprint, documented, problems
+from ml_training.api.request_parameters import ModelListParameters
+from ml_training.api.responses import json_response, no_content
 from ml_training.domain.model_changes import ModelChanges
 from ml_training.domain.specs import TrainSpec
 from ml_training.services import queries
@@ -22,33 +22,33 @@ CHUNK_BYTES = 64 << 10
 FILE = {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@models.get("", responses={200: schemas.ModelPage})
-@documented(query=ModelsQuery)
-def list_all(query: ModelsQuery) -> Response:
+@models.get("", responses={200: response_schemas.ModelPage})
+@documented(query=ModelListParameters)
+def list_all(query: ModelListParameters) -> Response:
     """Models, newest first."""
     found = queries.list_models(resources(), **query.model_dump())
-    return reply(render.page(found, render.model_summary))
+    return json_response(response_schemas.ModelPage.from_record(found))
 
 
-@models.get("/<id:model_id>", responses={200: schemas.Model, **problems(404)})
+@models.get("/<id:model_id>", responses={200: response_schemas.Model, **problems(404)})
 @documented(path="model_id")
 def show(model_id: int) -> Response:
     """A model: scores, importance, curves, and where it came from."""
-    return reply(render.model(queries.get_model(resources(), model_id)))
+    return json_response(response_schemas.Model.from_record(queries.get_model(resources(), model_id)))
 
 
 @models.get("/<id:model_id>/spec", responses={200: TrainSpec, **problems(404)})
 @documented(path="model_id")
 def spec(model_id: int) -> Response:
     """The spec that trained the model; as a new job it trains the same model."""
-    return reply(train_spec(resources(), model_id))
+    return json_response(train_spec(resources(), model_id))
 
 
-@models.patch("/<id:model_id>", responses={200: schemas.Model, **problems(400, 404, 413, 415)})
+@models.patch("/<id:model_id>", responses={200: response_schemas.Model, **problems(400, 404, 413, 415)})
 @documented(path="model_id", body=ModelChanges)
 def change(model_id: int, body: object) -> Response:
     """Set description, tags or aliases; an alias that another version of the name holds moves to this one."""
-    return reply(render.model(change_model(resources(), model_id, body)))
+    return json_response(response_schemas.Model.from_record(change_model(resources(), model_id, body)))
 
 
 @models.delete("/<id:model_id>", responses={204: None, **problems(404, 409)})
@@ -64,7 +64,7 @@ def delete(model_id: int) -> Response:
 def download(model_id: int) -> Response:
     """The model's file, with its SHA-256 as ETag and Content-Digest."""
     with ExitStack() as stack:
-        stack.enter_context(context().lane.enter("download"))
+        stack.enter_context(context().slow_requests.acquire("download"))
         artifact = open_artifact(resources(), model_id)
         file = stack.enter_context(artifact.file)
         response = _stream(artifact, file)

@@ -1,10 +1,10 @@
-"""Every error becomes an RFC 9457 problem; what is inside the process stays inside and goes to the log."""
+"""Error handlers: every error becomes an RFC 9457 problem; internal details go only to the log."""
 
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
-from ml_training.api.body import too_large
-from ml_training.api.respond import problem
+from ml_training.api.request_body import too_large
+from ml_training.api.responses import problem
 from ml_training.domain.errors import FieldError, Invalid, ServiceError, TooMany, Unavailable
 from ml_training.logs import get_logger
 
@@ -43,12 +43,12 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _storage_error(error: OSError) -> Response:
-    log.error("storage_away", exc_info=error)
-    detail = "the storage is full or away: try again later"
+    log.error("storage_unavailable", exc_info=error)
+    detail = "the storage is full or unavailable: try again later"
     return _service_error(Unavailable(detail, retry_after=RETRY_AFTER_SECONDS))
 
 
 def _unexpected(error: Exception) -> Response:
     log.error("request_failed", exc_info=error)
-    detail = f"something went wrong inside the service; its log knows more about request {g.request_id}"
+    detail = f"the service has a defect: its log has the details of request {g.request_id}"
     return problem(500, ServiceError.title, detail, request_id=g.request_id)

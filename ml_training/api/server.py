@@ -1,4 +1,4 @@
-"""gunicorn, started by program: one master, `api_workers` processes of `api_threads` threads each."""
+"""Runs gunicorn: one master and `api_workers` processes with `api_threads` threads each."""
 
 import os
 import time
@@ -10,9 +10,9 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from ml_training.api.app import create_app
-from ml_training.api.beat import make_heartbeat
 from ml_training.api.context import Master
-from ml_training.api.worker import ApiWorker
+from ml_training.api.gunicorn_worker import ApiWorker
+from ml_training.api.heartbeat import make_heartbeat
 from ml_training.process.malloc import limit_arenas
 from ml_training.settings import Settings
 
@@ -22,10 +22,10 @@ MALLOC_ARENAS = 2  # with a heap a thread, eight threads held 15 MB more after 1
 
 
 class RootLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
-    """gunicorn's log lines by way of the root logger, so that they look like all others."""
+    """Sends gunicorn's log lines through the root logger, so that they look like all others."""
 
     def setup(self, cfg: Any) -> None:
-        """Hand over instead of formatting."""
+        """Remove gunicorn's own handlers."""
         super().setup(cfg)
         self.error_log.handlers[:] = []
         self.error_log.propagate = True
@@ -41,7 +41,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         super().__init__()
 
     def load_config(self) -> None:
-        """Tell gunicorn how to run."""
+        """Set gunicorn's options."""
         for name, value in options(self._settings).items():
             self.cfg.set(name, value)
         self.cfg.set("post_worker_init", self._after_start)
@@ -70,7 +70,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
         "logger_class": RootLogger,
         "preload_app": False,  # connections are opened after the fork
-        "control_socket_disable": True,  # nobody commands a running server by a file
+        "control_socket_disable": True,  # no commands to a running server through a socket file
         "accesslog": None,
         "timeout": 30,
         "graceful_timeout": GRACEFUL_SECONDS,

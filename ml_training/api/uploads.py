@@ -1,4 +1,4 @@
-"""Multipart uploads, streamed: the file goes from the socket to the storage, never into memory or a second file."""
+"""Streams multipart uploads from the socket to the storage, without a copy in memory or in a temporary file."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import NEED_DATA, Data, Epilogue, Event, Field, File, MultipartDecoder
 
-from ml_training.api.body import too_large
-from ml_training.api.requests import UploadForm
+from ml_training.api.request_body import too_large
+from ml_training.api.request_schemas import UploadForm
 from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
 from ml_training.domain.json_pointers import field_errors
 from ml_training.storage.base import StoredObject
@@ -48,11 +48,11 @@ def read_upload(stream: IO[bytes], boundary: bytes, store: Store) -> Upload:
     """Read a form of one file and small fields, in any order; `store(file_format, chunks)` takes the file's bytes.
 
     Raises BadRequest (not a form), TooLarge, WrongKind (a suffix that is not known), Invalid with every reason. After
-    a wrong field the file is read but not stored, so that the fields behind it are judged too.
+    a wrong field the file is read but not stored, so that the fields after it are checked too.
     """
     parts = _Parts()
     events = _events(stream, boundary)
-    for event in events:  # among them the bytes of files that nobody stored
+    for event in events:  # these include the bytes of files that are not stored
         if isinstance(event, File):
             _take_file(parts, event, _data(events), store)
         elif isinstance(event, Field):
@@ -65,7 +65,7 @@ def read_upload(stream: IO[bytes], boundary: bytes, store: Store) -> Upload:
 
 
 def format_of(filename: str) -> str:
-    """The format that the file's name says; raises WrongKind for any other."""
+    """The format by the suffix of the file name; raises WrongKind for an unknown suffix."""
     for suffix, file_format in FORMATS.items():
         if filename.lower().endswith(suffix):
             return file_format
@@ -85,7 +85,7 @@ def _take_file(parts: _Parts, event: File, chunks: Iterator[bytes], store: Store
 def _store_file(parts: _Parts, file_format: str, chunks: Iterator[bytes], store: Store) -> None:
     try:
         parts.file = file_format, store(file_format, chunks)
-    except Invalid as error:  # the file's first bytes are wrong: go on to judge the fields behind it
+    except Invalid as error:  # the first bytes of the file are wrong: check the fields after it too
         parts.errors += error.errors
 
 
@@ -98,7 +98,7 @@ def _take_field(parts: _Parts, event: Field, chunks: Iterator[bytes]) -> None:
         parts.has_file = True
         parts.errors.append(FieldError(pointer, "must be a file with a filename"))
     elif event.name in parts.fields:
-        parts.errors.append(FieldError(pointer, "stands twice: keep one"))
+        parts.errors.append(FieldError(pointer, "is given twice: keep one"))
     elif len(value) > FIELD_BYTES:
         parts.errors.append(FieldError(pointer, f"is larger than {FIELD_BYTES:,} bytes"))
     else:
@@ -111,12 +111,12 @@ def _text(value: bytes, pointer: str) -> str:
     except UnicodeDecodeError:
         raise BadRequest(f"{pointer} is not UTF-8") from None
     if "\0" in text:
-        raise BadRequest(f"{pointer} holds a NUL character: remove it")
+        raise BadRequest(f"{pointer} contains a NUL character: remove it")
     return text
 
 
 def _form(parts: _Parts) -> tuple[UploadForm | None, tuple[FieldError, ...]]:
-    """The form, or every reason why it is none."""
+    """The form, and every error; the form is None when its fields are wrong."""
     errors = tuple(parts.errors)
     if not parts.has_file:
         errors += (FieldError("/file", "is missing: send the data as a file"),)
@@ -127,13 +127,13 @@ def _form(parts: _Parts) -> tuple[UploadForm | None, tuple[FieldError, ...]]:
 
 
 def _is_wrong_already(parts: _Parts) -> bool:
-    """Whether a field read so far is wrong; what is missing may still come."""
+    """Whether a field read so far is wrong; a missing field may still come."""
     _, errors = _form(parts)
     return bool(parts.errors) or any(error.pointer.removeprefix("/") in parts.fields for error in errors)
 
 
 def _data(events: Iterator[Event]) -> Iterator[bytes]:
-    """The bytes of the part that has just begun."""
+    """The bytes of the current part."""
     for event in events:
         if not isinstance(event, Data):
             raise BadRequest("the form is broken")
@@ -163,24 +163,24 @@ def _feed(decoder: MultipartDecoder, piece: bytes | None) -> None:
     try:
         decoder.receive_data(piece)
     except RequestEntityTooLarge:
-        raise BadRequest("the form holds too much text outside its parts") from None
+        raise BadRequest("the form has too much text outside its parts") from None
 
 
 def _pieces(stream: IO[bytes], line_bytes: int) -> Iterator[bytes]:
     """The stream, cut so that no piece ends inside a boundary line, which has at most `line_bytes` bytes.
 
-    werkzeug 3.1 gives out the line break in front of a boundary as data when it sees the boundary and one byte more.
+    werkzeug 3.1 returns the line break before a boundary as data when it gets the boundary and one byte more.
     """
-    held = b""
+    buffered = b""
     while chunk := _read(stream):
-        held += chunk
-        line = LINE_BREAK.search(held, max(0, len(held) - line_bytes))
-        cut = len(held) if line is None else line.start()
+        buffered += chunk
+        line = LINE_BREAK.search(buffered, max(0, len(buffered) - line_bytes))
+        cut = len(buffered) if line is None else line.start()
         if cut:
-            yield held[:cut]
-        held = held[cut:]
-    if held:
-        yield held
+            yield buffered[:cut]
+        buffered = buffered[cut:]
+    if buffered:
+        yield buffered
 
 
 def _read(stream: IO[bytes]) -> bytes:

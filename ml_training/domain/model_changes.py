@@ -24,7 +24,7 @@ Aliases = Annotated[list[Alias], Field(max_length=10, json_schema_extra=UNIQUE),
 
 
 class ModelChanges(BaseModel):
-    """Sets what is given and leaves the rest; an alias of another version of the name moves to this one."""
+    """Sets what is given, and leaves the rest; an alias that another version of the name holds moves here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"minProperties": 1})
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ml_training.domain.specs import JobType
+from ml_training.domain.specs import SPECS, JobType
 from ml_training.domain.states import DatasetStatus, JobStatus
 
 Json = Mapping[str, Any]
@@ -52,6 +52,11 @@ class Job:
     def queue_wait_seconds(self) -> float | None:
         """From acceptance to the first start; None before."""
         return None if self.started_at is None else max(0.0, self.started_at - self.created_at)
+
+    @property
+    def result(self) -> Mapping[str, int | None] | None:
+        """The id of what a COMPLETED job made, under the name for its job type: {"model_id": 7}; None before."""
+        return {SPECS[self.job_type].result_field: self.result_id} if self.status is JobStatus.COMPLETED else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ LOWER_IS_BETTER = frozenset({"log_loss", "fpr", "fnr", "rmse", "mae", "mape"})
 
 
 class JobType(StrEnum):
-    """What a job does. INGEST is created with a data set and cannot be submitted."""
+    """What a user asked for; INGEST is created with a data set, never submitted by itself."""
 
     TRAIN = "TRAIN"
     TEST = "TEST"

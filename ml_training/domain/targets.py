@@ -56,7 +56,7 @@ class RuleTarget(Spec):
 
 
 class HorizonTarget(Spec):
-    """The target is true where the column changes by `min_percent_change` percent within the horizon.
+    """The target is true where the column moves by `min_percent_change` within the horizon.
 
     Compared is the last value of the row's group at or before time + horizon. A row is covered when its group has a
     row at or after that moment; rows that are not covered, and those whose own value is missing or 0, are dropped.

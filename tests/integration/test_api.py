@@ -19,7 +19,7 @@ from ml_training.domain.records import Heartbeat
 from ml_training.execution.run_job import run_next
 from ml_training.services.cancel import request_cancel
 from tests.support.api import ready_dataset, stored_model, train_spec
-from tests.support.api_process import LIVE, Api, answer_of, live, running_api
+from tests.support.api_process import LIVE, Api, live, read_response, running_api
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.jobs import train_at_once
@@ -30,7 +30,7 @@ MEMORY_LIMIT = 120_000_000
 
 
 @pytest.fixture
-def both(tmp_path: Path, database_url: str, broker_url: str) -> Iterator[Api]:
+def fresh_api(tmp_path: Path, database_url: str, broker_url: str) -> Iterator[Api]:
     """Two processes, on each kind of database."""
     with running_api(tmp_path, database_url, broker_url) as api:
         yield api
@@ -38,51 +38,51 @@ def both(tmp_path: Path, database_url: str, broker_url: str) -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes, redis_server: RedisServer) -> Iterator[Api]:
-    """One process of 8 threads on SQLite; whatever one test does to it, it must serve the next."""
+    """One process of 8 threads on SQLite; it must serve the next test after anything that a test does."""
     directory = tmp_path_factory.mktemp("api")
     (directory / "jobs.db").write_bytes(sqlite_template)
     with running_api(directory, f"sqlite:///{directory / 'jobs.db'}", redis_server.url, api_workers="1") as api:
         yield api
 
 
-def test_every_process_beats_and_says_who_it_is(both: Api) -> None:
+def test_every_process_writes_its_heartbeat(fresh_api: Api) -> None:
     def rows() -> list[Heartbeat]:
-        with both.resources.database.read() as connection:
+        with fresh_api.resources.database.read() as connection:
             return list_heartbeats(connection, kind="api", within_seconds=30)
 
     def all_beat() -> bool:
-        children = {child.pid for child in both.master.children()}
+        children = {child.pid for child in fresh_api.master.children()}
         return len(children) == 2 and {row.body["pid"] for row in rows()} == children
 
     eventually(all_beat, what="both processes beat")
     (started,) = {row.body["master_started_at"] for row in rows()}
-    assert abs(both.master.create_time() - started) < 30
-    assert both.client.get("/api/v1/health/ready").json()["parts"]["database"] == {"ok": True, "detail": "answers"}
+    assert abs(fresh_api.master.create_time() - started) < 30
+    assert fresh_api.client.get("/api/v1/health/ready").json()["parts"]["database"] == {"ok": True, "detail": "answers"}
 
 
-def test_nobody_commands_the_server_by_a_file(api: Api) -> None:
+def test_the_server_has_no_control_socket(api: Api) -> None:
     assert [connection for connection in api.master.net_connections(kind="unix") if connection.laddr] == []
 
 
-def test_a_wait_over_http_ends_with_the_job(both: Api, tmp_path: Path) -> None:
-    job = both.client.post("/api/v1/jobs", json=train_spec(ready_dataset(both.resources))).json()
+def test_a_wait_over_http_ends_with_the_job(fresh_api: Api, tmp_path: Path) -> None:
+    job = fresh_api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(fresh_api.resources))).json()
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(both.client.get, f"/api/v1/jobs/{job['id']}?wait=60")
-        assert run_next(make_worker_context(both.resources.database, tmp_path / "store", train_at_once))
+        waiting = pool.submit(fresh_api.client.get, f"/api/v1/jobs/{job['id']}?wait=60")
+        assert run_next(make_worker_context(fresh_api.resources.database, tmp_path / "store", train_at_once))
         assert waiting.result().json()["result"] == {"model_id": 1}
 
 
-def test_fifty_equal_requests_at_once_make_one_job(both: Api) -> None:
-    spec = train_spec(ready_dataset(both.resources))
+def test_fifty_equal_requests_at_once_make_one_job(fresh_api: Api) -> None:
+    spec = train_spec(ready_dataset(fresh_api.resources))
 
     def submit(_: int) -> httpx.Response:
-        return both.client.post("/api/v1/jobs", json=spec, headers={"Idempotency-Key": "once"})
+        return fresh_api.client.post("/api/v1/jobs", json=spec, headers={"Idempotency-Key": "once"})
 
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(submit, range(50)))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["id"] for answer in answers}) == 1
-    assert len(both.client.get("/api/v1/jobs").json()["items"]) == 1
+    assert len(fresh_api.client.get("/api/v1/jobs").json()["items"]) == 1
 
 
 def test_the_database_gone_is_503_and_the_process_lives(
@@ -132,7 +132,7 @@ FORM = b"POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/fo
     ],
     ids=["silent", "head", "body", "large body", "chunked", "expect", "upload", "unread body", "garbage"],
 )
-def test_three_hundred_clients_that_never_finish_keep_nobody_out(api: Api, data: bytes) -> None:
+def test_three_hundred_clients_that_never_finish_do_not_block_others(api: Api, data: bytes) -> None:
     with ExitStack() as stack:
         for _ in range(300):
             stack.enter_context(api.raw(data))
@@ -144,15 +144,15 @@ def _seconds(api: Api, path: str) -> float:
     start = time.monotonic()
     with socket.create_connection(("127.0.0.1", api.port), timeout=20) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-        status, _, _ = answer_of(connection)
+        status, _, _ = read_response(connection)
     assert status == 200
     return time.monotonic() - start
 
 
 @pytest.mark.slow
-def test_a_request_that_does_not_arrive_is_told_so_after_ten_seconds(api: Api) -> None:
+def test_a_request_that_does_not_arrive_is_408_after_ten_seconds(api: Api) -> None:
     with api.raw(HEAD) as connection, api.raw(HEAD + b"Content-Length: 9\r\n\r\n{") as other, api.raw(b"") as silent:
-        assert [answer_of(connection)[0], answer_of(other)[0]] == [408, 408]
+        assert [read_response(connection)[0], read_response(other)[0]] == [408, 408]
         assert silent.recv(10) == b""
 
 
@@ -173,9 +173,9 @@ def test_a_request_that_does_not_arrive_is_told_so_after_ten_seconds(api: Api) -
         (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 50_000, 431),
     ],
 )
-def test_what_is_not_http_is_a_problem_too(api: Api, data: bytes, status: int) -> None:
+def test_a_request_that_is_not_http_is_answered_with_a_problem(api: Api, data: bytes, status: int) -> None:
     with api.raw(data) as connection:
-        code, headers, body = answer_of(connection)
+        code, headers, body = read_response(connection)
     assert (code, headers["content-type"]) == (status, "application/problem+json")
     problem = json.loads(body)
     assert (problem["status"], problem["request_id"]) == (status, headers["x-request-id"])
@@ -185,7 +185,7 @@ def test_a_body_that_ends_early_is_400(api: Api) -> None:
     for length in (5, 50_000):
         with api.raw(HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n{}  " % length) as connection:
             connection.shutdown(socket.SHUT_WR)
-            assert answer_of(connection)[0] in (400, 422)
+            assert read_response(connection)[0] in (400, 422)
 
 
 def test_requests_in_one_packet_and_in_pieces_are_answered_in_order(api: Api) -> None:
@@ -210,9 +210,9 @@ def test_a_connection_survives_an_error_whose_body_was_read(api: Api) -> None:
         assert "Request Count: 3" in repr(pool.connections[0])
 
 
-def test_an_upload_over_the_limit_is_told_so_before_it_is_sent(api: Api) -> None:
+def test_an_upload_over_the_limit_is_413_before_it_is_sent(api: Api) -> None:
     with api.raw(FORM + b"Content-Length: 3000000000\r\n\r\n--b\r\n") as connection:
-        status, headers, body = answer_of(connection)
+        status, headers, body = read_response(connection)
     assert (status, headers["content-type"]) == (413, "application/problem+json")
     assert "2,147,549,184 bytes" in json.loads(body)["detail"]
 
@@ -257,18 +257,18 @@ def test_a_process_stays_small_after_a_thousand_mixed_requests(api: Api) -> None
     ]
     with ThreadPoolExecutor(8) as pool:
         statuses = [answer.status_code for answer in pool.map(lambda number: calls[number % 10](), range(1_000))]
-    assert {status for status in statuses if status >= 500} <= {503}  # the slow lane may be full for a moment
+    assert {status for status in statuses if status >= 500} <= {503}  # all permits may be taken
     assert statuses.count(503) < 100
     assert max(api.memory()) < MEMORY_LIMIT
 
 
-def test_a_stop_answers_those_who_wait_and_ends_well(tmp_path: Path, new_sqlite: Any, broker_url: str) -> None:
+def test_a_stop_answers_waiting_clients_and_ends_with_code_0(tmp_path: Path, new_sqlite: Any, broker_url: str) -> None:
     with running_api(tmp_path, new_sqlite(), broker_url, api_workers="1", limits__waits="1") as api:
         job_id = api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.resources))).json()["id"]
         path = f"/api/v1/jobs/{job_id}?wait="
 
         def wait_a_minute() -> Any:
-            """Again while the one who looks below has the only place: then the answer comes at once."""
+            """Repeat while the check below has the only permit: then the answer comes at once."""
             while True:
                 started = time.monotonic()
                 answer = api.client.get(f"{path}60")
@@ -277,7 +277,7 @@ def test_a_stop_answers_those_who_wait_and_ends_well(tmp_path: Path, new_sqlite:
 
         with ThreadPoolExecutor() as pool:
             waiting = pool.submit(wait_a_minute)
-            eventually(lambda: "Retry-After" in api.client.get(f"{path}1").headers, what="the only place is taken")
+            eventually(lambda: "Retry-After" in api.client.get(f"{path}1").headers, what="the only permit is taken")
             api.fleet.processes["api"].terminate()
             assert waiting.result().json()["status"] == "PENDING"
         assert api.fleet.stop("api", within=15) == 0
@@ -288,7 +288,7 @@ def test_a_stop_answers_those_who_wait_and_ends_well(tmp_path: Path, new_sqlite:
 def test_settings_that_cannot_be_used_are_all_named_at_once(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path, {"ML_TRAINING_API_PORT": "99999", "ML_TRAINING_API_THREADS": "1"})
     assert fleet.start("api", "ml_training.api").wait(30) == 1
-    said = fleet.log("api")
-    assert "ML_TRAINING_API_PORT" in said
-    assert "ML_TRAINING_API_THREADS" in said
-    assert "Traceback" not in said
+    log = fleet.log("api")
+    assert "ML_TRAINING_API_PORT" in log
+    assert "ML_TRAINING_API_THREADS" in log
+    assert "Traceback" not in log

@@ -1,4 +1,4 @@
-"""Streams over real connections: no gap, no duplicate, an end, a place in the lane only while somebody listens."""
+"""Streams over real connections: no gap, no duplicate, an end, and a permit only while a client listens."""
 
 import socket
 import sqlite3
@@ -24,14 +24,14 @@ from tests.support.api_process import LIVE, Api, running_api
 from tests.support.eventually import eventually
 from tests.support.jobs import a_model, read_job
 from tests.support.redis_server import RedisServer
-from tests.support.sse import Sent, events_in
+from tests.support.sse import SseEvent, read_events
 from tests.support.wiring import make_worker_context
 
 LINES = 60
 
 
 @pytest.fixture
-def both(tmp_path: Path, database_url: str, broker_url: str) -> Iterator[Api]:
+def fresh_api(tmp_path: Path, database_url: str, broker_url: str) -> Iterator[Api]:
     """One process, on each kind of database."""
     with running_api(tmp_path, database_url, broker_url, api_workers="1") as api:
         yield api
@@ -39,7 +39,7 @@ def both(tmp_path: Path, database_url: str, broker_url: str) -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes, redis_server: RedisServer) -> Iterator[Api]:
-    """One process on SQLite; whatever one test does to it, it must serve the next."""
+    """One process on SQLite; it must serve the next test after anything that a test does."""
     directory = tmp_path_factory.mktemp("streams")
     (directory / "jobs.db").write_bytes(sqlite_template)
     with running_api(directory, f"sqlite:///{directory / 'jobs.db'}", redis_server.url, api_workers="1") as api:
@@ -57,19 +57,19 @@ def listen(api: Api, job_id: int, *, last: int | None = None) -> Any:
     return api.client.stream("GET", f"/api/v1/jobs/{job_id}/events", headers=headers)
 
 
-def sits(api: Api, job_id: int, room: ExitStack, *, last: int | None = None) -> httpx.Response | None:
-    """A stream, if there is a place for it; it keeps the place as long as the room lasts."""
+def try_stream(api: Api, job_id: int, streams: ExitStack, *, last: int | None = None) -> httpx.Response | None:
+    """A stream, or None without a permit for it; the stream stays open until `streams` closes."""
     with ExitStack() as stack:
         response: httpx.Response = stack.enter_context(listen(api, job_id, last=last))
         if response.status_code == 503:
             return None
         assert response.status_code == 200
-        room.enter_context(stack.pop_all())
+        streams.enter_context(stack.pop_all())
     return response
 
 
 class Worker(threading.Thread):
-    """Runs a job that tells its lines one by one, each after the test has said so, or as fast as it can."""
+    """Runs a job that writes a log line for each release of `go_on`."""
 
     def __init__(self, api: Api, directory: Path) -> None:
         super().__init__(daemon=True)
@@ -89,21 +89,21 @@ class Worker(threading.Thread):
         return a_model(job)
 
 
-def test_a_client_that_comes_back_again_and_again_misses_nothing_and_hears_nothing_twice(
-    both: Api, tmp_path: Path
-) -> None:
-    job_id = new_job(both)
-    worker = Worker(both, tmp_path / "store")
+def test_a_client_that_reconnects_often_gets_every_event_once(fresh_api: Api, tmp_path: Path) -> None:
+    job_id = new_job(fresh_api)
+    worker = Worker(fresh_api, tmp_path / "store")
     worker.start()
-    journal: list[Sent] = []
+    journal: list[SseEvent] = []
     progress: list[float] = []
     breaks = 0
     while not (journal and journal[-1].event == "end"):
-        with ExitStack() as room:
+        with ExitStack() as streams:
             last = journal[-1].id if journal else None
-            response = eventually(lambda last=last, room=room: sits(both, job_id, room, last=last), what="a place")
+            response = eventually(
+                lambda last=last, streams=streams: try_stream(fresh_api, job_id, streams, last=last), what="a permit"
+            )
             first = None
-            for sent in events_in(response.iter_lines()):
+            for sent in read_events(response.iter_lines()):
                 first = first or sent
                 worker.go_on.release(4)
                 if sent.event == "progress":
@@ -112,7 +112,7 @@ def test_a_client_that_comes_back_again_and_again_misses_nothing_and_hears_nothi
                 journal.append(sent)
                 if len(journal) % 7 == 0:
                     breaks += 1
-                    break  # the client breaks the stream off, in the middle of a batch
+                    break  # the client closes the stream in the middle of a batch
             assert first is not None
             assert first.event == "progress"
     worker.join(30)
@@ -123,54 +123,56 @@ def test_a_client_that_comes_back_again_and_again_misses_nothing_and_hears_nothi
     assert breaks >= 10
 
 
-def test_a_stream_lasts_through_a_lost_attempt_until_the_end(both: Api) -> None:
-    job_id = new_job(both)
-    with listen(both, job_id) as response:
-        told = events_in(response.iter_lines())
-        assert next(told).data["status"] == "PENDING"
+def test_a_stream_continues_after_a_lost_attempt_until_the_end(fresh_api: Api) -> None:
+    job_id = new_job(fresh_api)
+    with listen(fresh_api, job_id) as response:
+        events = read_events(response.iter_lines())
+        assert next(events).data["status"] == "PENDING"
         for attempt in (1, 2):
-            with both.resources.database.write() as connection:
+            with fresh_api.resources.database.write() as connection:
                 job = jobs.claim_next(connection, worker="w", lease_seconds=60)
                 assert job is not None
-            assert next(told).data["attempt"] == attempt
+            assert next(events).data["attempt"] == attempt
             moved = JobProgress(fraction=0.5, message="half", eta_seconds=None, features_count=None)
-            with both.resources.database.write() as connection:
+            with fresh_api.resources.database.write() as connection:
                 jobs.renew(connection, job_id=job_id, attempt=attempt, lease_seconds=60, progress=moved)
                 append_events(connection, job_id=job_id, attempt=attempt, events=[("log", {"line": "half"})])
-            assert next(told).data["progress"] == 0.5
-            assert (found := next(told)).data["attempt"] == found.id == attempt
+            assert next(events).data["progress"] == 0.5
+            assert (found := next(events)).data["attempt"] == found.id == attempt
             if attempt == 1:
-                with both.resources.database.write() as connection:
+                with fresh_api.resources.database.write() as connection:
                     jobs.hand_back(connection, job_id=job_id, attempt=1, delay=0.0, message="waiting: worker_lost")
-                back = next(told).data
+                back = next(events).data
                 assert (back["status"], back["progress"]) == ("PENDING", 0.0)
-        with both.resources.database.write() as connection:
+        with fresh_api.resources.database.write() as connection:
             assert cancel(connection, AttemptFence.of(job))
-        assert [(sent.event, sent.id, sent.data["status"]) for sent in told] == [
+        assert [(sent.event, sent.id, sent.data["status"]) for sent in events] == [
             ("progress", None, "CANCELLED"),
             ("end", 3, "CANCELLED"),
         ]
 
 
-def test_a_pending_job_that_is_cancelled_ends_its_streams(both: Api) -> None:
-    job_id = new_job(both)
-    with listen(both, job_id) as response:
-        told = events_in(response.iter_lines())
-        assert next(told).data["status"] == "PENDING"
-        request_cancel(both.resources, job_id)
-        assert [(sent.event, sent.id) for sent in told] == [("progress", None), ("end", None)]
+def test_a_pending_job_that_is_cancelled_ends_its_streams(fresh_api: Api) -> None:
+    job_id = new_job(fresh_api)
+    with listen(fresh_api, job_id) as response:
+        events = read_events(response.iter_lines())
+        assert next(events).data["status"] == "PENDING"
+        request_cancel(fresh_api.resources, job_id)
+        assert [(sent.event, sent.id) for sent in events] == [("progress", None), ("end", None)]
 
 
-def test_a_listener_keeps_no_transaction_open(both: Api) -> None:
-    job_id = new_job(both)
-    with listen(both, job_id) as response:
-        told = events_in(response.iter_lines())
-        assert next(told).event == "progress"
-        with both.resources.database.write() as connection:
+def test_a_listener_keeps_no_transaction_open(fresh_api: Api) -> None:
+    job_id = new_job(fresh_api)
+    with listen(fresh_api, job_id) as response:
+        events = read_events(response.iter_lines())
+        assert next(events).event == "progress"
+        with fresh_api.resources.database.write() as connection:
             append_events(connection, job_id=job_id, attempt=1, events=[("log", {"line": "x"})])
-        assert next(told).event == "log"
+        assert next(events).event == "log"
         found: list[bool] = []
-        eventually(lambda: found.append(somebody_reads(both)) or len(found) == 100, every=0.02, what="several looks")
+        eventually(
+            lambda: found.append(somebody_reads(fresh_api)) or len(found) == 100, every=0.02, what="several looks"
+        )
     assert sum(found) < len(found) / 4, "a look takes a hundredth of the time between two looks"
 
 
@@ -187,19 +189,19 @@ def somebody_reads(api: Api) -> bool:
         return bool(is_busy)
 
 
-def test_the_fifth_listener_is_503_while_health_answers_and_gets_the_place_of_one_who_leaves(api: Api) -> None:
+def test_the_fifth_stream_is_503_until_another_client_leaves(api: Api) -> None:
     job_id = new_job(api)
-    with ExitStack() as room, ExitStack() as early:
-        assert sits(api, job_id, early)
-        assert all(sits(api, job_id, room) for _ in range(3))
+    with ExitStack() as streams, ExitStack() as early:
+        assert try_stream(api, job_id, early)
+        assert all(try_stream(api, job_id, streams) for _ in range(3))
         with listen(api, job_id) as refused:
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
             assert refused.headers["Content-Type"] == "application/problem+json"
         assert api.client.get(LIVE).status_code == 200
         assert api.client.get(f"/api/v1/jobs/{job_id}?wait=60").headers["Retry-After"] == "1"
         early.close()
-        eventually(lambda: sits(api, job_id, room), within=3, what="the place of the one who left")
-        assert not sits(api, job_id, room)
+        eventually(lambda: try_stream(api, job_id, streams), within=3, what="the permit of the client that left")
+        assert not try_stream(api, job_id, streams)
 
 
 REQUEST = b"GET /api/v1/jobs/%d/events HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -207,23 +209,23 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close throws away and resets
 
 
 @pytest.mark.parametrize("leave", ["at once", "after the head", "with a reset", "half"])
-def test_who_goes_away_at_any_moment_leaves_no_place_behind(api: Api, leave: str) -> None:
+def test_a_client_that_leaves_at_any_moment_releases_its_permit(api: Api, leave: str) -> None:
     job_id = new_job(api)
     for _ in range(8):
-        with eventually(lambda: comes_in(api, job_id, leave), within=5, what="a place") as connection:
+        with eventually(lambda: try_connect(api, job_id, leave), within=5, what="a permit") as connection:
             if leave == "with a reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             if leave == "half":
                 connection.shutdown(socket.SHUT_WR)
                 eventually(lambda connection=connection: b"keep-alive" in connection.recv(1_000), within=5)
-    with ExitStack() as room:
-        eventually(lambda: sits(api, job_id, room), within=5)
+    with ExitStack() as streams:
+        eventually(lambda: try_stream(api, job_id, streams), within=5)
         for _ in range(3):
-            eventually(lambda: sits(api, job_id, room), within=5, what="four places again")
+            eventually(lambda: try_stream(api, job_id, streams), within=5, what="four permits again")
 
 
-def comes_in(api: Api, job_id: int, leave: str) -> socket.socket | None:
-    """A connection whose stream has begun, or whose client does not look."""
+def try_connect(api: Api, job_id: int, leave: str) -> socket.socket | None:
+    """A connection whose stream has begun, or whose client does not read the answer."""
     connection = api.raw(REQUEST % job_id)
     if leave == "at once" or connection.recv(12) == b"HTTP/1.1 200":
         return connection
@@ -237,20 +239,20 @@ def test_a_stop_ends_the_streams_and_a_client_can_come_back(tmp_path: Path, new_
         with listen(api, job_id) as response:
             lines = response.iter_lines()
             assert next(lines) == "retry: 2000"
-            told = events_in(lines)
-            assert next(told).event == "progress"
+            events = read_events(lines)
+            assert next(events).event == "progress"
             api.fleet.processes["api"].terminate()
-            assert list(told) == []  # a whole answer, not one that was cut off
+            assert list(events) == []  # a whole answer, not one that was cut off
         assert api.fleet.stop("api", within=15) == 0
         assert read_job(api.resources.database, job_id).status.value == "PENDING"
 
 
-def test_many_streams_one_after_the_other_leave_nothing_behind(api: Api) -> None:
+def test_many_streams_one_after_the_other_release_everything(api: Api) -> None:
     job_id = new_job(api)
     request_cancel(api.resources, job_id)
     with httpx.Client(base_url=api.client.base_url, trust_env=False) as client:
         path = f"/api/v1/jobs/{job_id}/events"
-        eventually(lambda: client.get(path).status_code == 200, what="those before have left")
+        eventually(lambda: client.get(path).status_code == 200, what="the clients before have left")
         for _ in range(50):
             assert client.get(path).text.count("event: end") == 1
         assert len(client._transport._pool.connections) == 1  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Data sets and models for tests of the API, made without a worker, and answers held against the document."""
+"""Data sets and models for tests of the API, made without a worker; checks answers against the OpenAPI document."""
 
 from typing import Any
 
@@ -34,13 +34,26 @@ def ready_dataset(resources: Resources, *, name: str = "data") -> int:
         stored = resources.storage.put_directory(ObjectKind.INDEX, directory)
     with resources.database.write() as connection:
         dataset_id = datasets.insert_dataset(
-            connection, name=name, file_format="csv", raw_key="uploads/none", raw_sha256="0" * 64, raw_bytes=0,
-            time_column=None, phase_column=None, group_column=None,
-        )  # fmt: skip
+            connection,
+            name=name,
+            file_format="csv",
+            raw_key="uploads/none",
+            raw_sha256="0" * 64,
+            raw_bytes=0,
+            time_column=None,
+            phase_column=None,
+            group_column=None,
+        )
         datasets.mark_ready(
-            connection, dataset_id, index_key=stored.key, index_sha256=stored.sha256, index_bytes=stored.size,
-            rows=ROWS, columns=len(columns), profile=PROFILE,
-        )  # fmt: skip
+            connection,
+            dataset_id,
+            index_key=stored.key,
+            index_sha256=stored.sha256,
+            index_bytes=stored.size,
+            rows=ROWS,
+            columns=len(columns),
+            profile=PROFILE,
+        )
     return dataset_id
 
 
@@ -50,11 +63,23 @@ def stored_model(
     """A model with these bytes as its artifact."""
     stored = resources.storage.put_bytes(ObjectKind.ARTIFACT, artifact)
     row = {
-        "name": "model", "model_type": "lightgbm", "task": "binary", "job_id": job_id, "attempt": 1,
-        "dataset_id": dataset_id, "dataset_sha256": "0" * 64, "artifact_key": stored.key,
-        "artifact_sha256": stored.sha256, "artifact_bytes": stored.size, "scores": {"train": {"accuracy": 1.0}},
-        "details": {"features": ["a"]}, "lineage": {"seed": 42}, "train_accuracy": 1.0, "test_accuracy": None, **values,
-    }  # fmt: skip
+        "name": "model",
+        "model_type": "lightgbm",
+        "task": "binary",
+        "job_id": job_id,
+        "attempt": 1,
+        "dataset_id": dataset_id,
+        "dataset_sha256": "0" * 64,
+        "artifact_key": stored.key,
+        "artifact_sha256": stored.sha256,
+        "artifact_bytes": stored.size,
+        "scores": {"train": {"accuracy": 1.0}},
+        "details": {"features": ["a"]},
+        "lineage": {"seed": 42},
+        "train_accuracy": 1.0,
+        "test_accuracy": None,
+        **values,
+    }
     with resources.database.write() as connection:
         return results.insert_model(connection, **row)
 
@@ -71,23 +96,40 @@ def stored_test_result(resources: Resources, *, model_id: int, dataset_id: int, 
     """A test result."""
     with resources.database.write() as connection:
         return results.insert_result(
-            connection, TestResult, job_id=job_id, attempt=1, model_id=model_id, dataset_id=dataset_id, rows=ROWS,
-            scores={"accuracy": 0.5}, overlap=False, degradation={"accuracy": 0.5}, overfitted=True, accuracy=0.5,
+            connection,
+            TestResult,
+            job_id=job_id,
+            attempt=1,
+            model_id=model_id,
+            dataset_id=dataset_id,
+            rows=ROWS,
+            scores={"accuracy": 0.5},
+            overlap=False,
+            degradation={"accuracy": 0.5},
+            overfitted=True,
+            accuracy=0.5,
             details={},
-        )  # fmt: skip
+        )
 
 
 def stored_comparison(resources: Resources, *, dataset_id: int, winner_model_id: int | None, job_id: int = 1) -> int:
     """A comparison."""
     with resources.database.write() as connection:
         return results.insert_result(
-            connection, Comparison, job_id=job_id, attempt=1, dataset_id=dataset_id, metric="f1", rows=ROWS,
-            winner_model_id=winner_model_id, ranking=[{"model_id": winner_model_id, "score": 1.0}],
+            connection,
+            Comparison,
+            job_id=job_id,
+            attempt=1,
+            dataset_id=dataset_id,
+            metric="f1",
+            rows=ROWS,
+            winner_model_id=winner_model_id,
+            ranking=[{"model_id": winner_model_id, "score": 1.0}],
             significance={"p": 0.01},
-        )  # fmt: skip
+        )
 
 
-def checked(client: FlaskClient, path: str, response: TestResponse, method: str = "get") -> Any:
+def documented_body(client: FlaskClient, path: str, response: TestResponse, method: str = "get") -> Any:
     """The body of an answer that is as documented for the template `path`."""
     document = client.get("/openapi.json").get_json()
     answer = document["paths"][f"/api/v1{path}"][method]["responses"][str(response.status_code)]
@@ -99,6 +141,10 @@ def checked(client: FlaskClient, path: str, response: TestResponse, method: str 
 def train_spec(dataset_id: int, **values: Any) -> dict[str, Any]:
     """A TRAIN spec that the data of `ready_dataset` can carry."""
     return {
-        "job_type": "TRAIN", "model_name": "model", "model_type": "lightgbm", "dataset_id": dataset_id,
-        "target": {"column": "target"}, **values,
-    }  # fmt: skip
+        "job_type": "TRAIN",
+        "model_name": "model",
+        "model_type": "lightgbm",
+        "dataset_id": dataset_id,
+        "target": {"column": "target"},
+        **values,
+    }

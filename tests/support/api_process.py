@@ -49,9 +49,13 @@ def running_api(directory: Path, database_url: str, broker_url: str, **settings:
     """The API on a free port; everything is killed at the end."""
     port = free_port("127.0.0.1")
     values = {
-        "database_url": database_url, "broker_url": broker_url, "data_dir": str(directory / "data"),
-        "api_port": str(port), "heartbeat_seconds": "0.2", **settings,
-    }  # fmt: skip
+        "database_url": database_url,
+        "broker_url": broker_url,
+        "data_dir": str(directory / "data"),
+        "api_port": str(port),
+        "heartbeat_seconds": "0.2",
+        **settings,
+    }
     fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()})
     resources = build_resources(
         Settings.model_validate({name: value for name, value in values.items() if "__" not in name})
@@ -74,7 +78,7 @@ def live(client: httpx.Client) -> dict[str, Any]:
     return found
 
 
-def answer_of(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+def read_response(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of the answer on a connection that the server then closes."""
     data = b""
     while chunk := connection.recv(65_536):

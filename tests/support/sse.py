@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SseEvent:
     """One event; `id` is None without one."""
 
     id: int | None
@@ -15,8 +15,8 @@ class Sent:
     data: dict[str, Any]
 
 
-def events_in(lines: Iterable[str]) -> Iterator[Sent]:
-    """The events among the lines of a stream; comments and `retry` are passed over, anything unknown fails."""
+def read_events(lines: Iterable[str]) -> Iterator[SseEvent]:
+    """The events among the lines of a stream; comments and `retry` are skipped, anything unknown fails."""
     fields: dict[str, str] = {}
     for line in lines:
         if line.startswith(":"):
@@ -24,17 +24,17 @@ def events_in(lines: Iterable[str]) -> Iterator[Sent]:
         if line:
             name, _, value = line.partition(": ")
             assert name in {"id", "event", "data", "retry"}, line
-            assert name not in fields, f"{name} stands twice in one event"
+            assert name not in fields, f"{name} is given twice in one event"
             fields[name] = value
         elif fields.keys() - {"retry"}:
             number = fields.get("id")
-            yield Sent(None if number is None else int(number), fields["event"], json.loads(fields["data"]))
+            yield SseEvent(None if number is None else int(number), fields["event"], json.loads(fields["data"]))
             fields = {}
         else:
             fields = {}
 
 
-def events_of(body: str) -> list[Sent]:
-    """Every event of a whole stream, which must end at the end of an event."""
+def parse_stream(body: str) -> list[SseEvent]:
+    """Every event of a complete stream, which must end at the end of an event."""
     assert body.endswith("\n\n")
-    return list(events_in(body.split("\n")))
+    return list(read_events(body.split("\n")))

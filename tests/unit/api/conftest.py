@@ -51,7 +51,7 @@ def resources(app: Flask) -> Resources:
 
 @pytest.fixture
 def lose_database(settings: Settings, resources: Resources) -> Callable[[], None]:
-    """Makes the database impossible to open."""
+    """Make the database impossible to open."""
 
     def lose() -> None:
         resources.database.dispose()

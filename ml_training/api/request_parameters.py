@@ -1,10 +1,10 @@
-"""The query parameters and headers that routes take, as they are documented and parsed."""
+"""Query parameters and request headers: each class documents them in OpenAPI and parses them."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from ml_training.api.documented import Query
+from ml_training.api.openapi_routes import QueryParameters
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.model_changes import Alias
 from ml_training.domain.spec_fields import Name
@@ -32,14 +32,14 @@ MODEL_LABELS = [*(kind.value for kind in ModelType), "mixed", "none"]
 ModelLabel = Annotated[str, AfterValidator(_known_label), WithJsonSchema({"type": "string", "enum": MODEL_LABELS})]
 
 
-class PageQuery(Query):
-    """Where in a list to read on, and how much."""
+class PageParameters(QueryParameters):
+    """Where to continue in a list, and how many items to read."""
 
     limit: Annotated[Count, Field(ge=1)] | None = Field(None, description="how many items, at most the page limit")
     cursor: str | None = Field(None, description="next_cursor of the page before")
 
 
-class JobsQuery(PageQuery):
+class JobListParameters(PageParameters):
     """Filters of the job list."""
 
     status: JobStatus | None = None
@@ -47,7 +47,7 @@ class JobsQuery(PageQuery):
     model_type: ModelLabel | None = None
 
 
-class ModelsQuery(PageQuery):
+class ModelListParameters(PageParameters):
     """Filters of the model list."""
 
     name: Name | None = None
@@ -55,34 +55,34 @@ class ModelsQuery(PageQuery):
     model_type: ModelType | None = None
 
 
-class EventsQuery(Query):
-    """Where in a journal to read on."""
+class EventsParameters(QueryParameters):
+    """Where to continue in a journal."""
 
     after: Count = Field(0, description="only rows behind this id; the header Last-Event-ID goes before it")
 
 
-class WaitQuery(Query):
-    """How long to wait for the end."""
+class WaitParameters(QueryParameters):
+    """How long to wait until the job or data set is finished."""
 
     wait: Annotated[Count, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = Field(
         0, description="answer when it has ended, or after this many seconds"
     )
 
 
-class PreviewQuery(Query):
+class PreviewParameters(QueryParameters):
     """How many rows to show."""
 
     limit: Annotated[Count, Field(ge=1, le=200)] = Field(20, description="how many rows")
 
 
-class LastEventHeader(BaseModel):
-    """The header by which a stream goes on where it broke off."""
+class LastEventIdHeader(BaseModel):
+    """The header that resumes a stream after a broken connection."""
 
     last_event_id: Count | None = Field(None, alias="Last-Event-ID", description="the id of the last event received")
 
 
-class IdempotencyHeader(BaseModel):
-    """The header by which a request can be repeated safely."""
+class IdempotencyKeyHeader(BaseModel):
+    """The header that makes a request safe to repeat."""
 
     key: Annotated[str, Field(min_length=1, max_length=128, pattern="^[ -~]+$")] | None = Field(
         None, alias="Idempotency-Key", description="the same key and request give the jobs of the first request"

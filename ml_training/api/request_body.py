@@ -1,11 +1,11 @@
-"""Request bodies: how large they may be, what kind they must be, and JSON read strictly."""
+"""Reads request bodies: checks their size and content type, and parses JSON strictly."""
 
 from contextlib import nullcontext
 
 from flask import g, request
 
 from ml_training.api.context import context
-from ml_training.api.inbox import BODY_BYTES
+from ml_training.api.request_buffer import BODY_BYTES
 from ml_training.domain.errors import BadRequest, TooLarge, WrongKind
 from ml_training.domain.limits import Limits
 from ml_training.domain.strict_json import parse
@@ -15,18 +15,18 @@ FORM = "multipart/form-data"
 FORM_OVERHEAD_BYTES = 64 << 10  # boundaries, part headers and small fields around an uploaded file
 
 
-def bound_body(limits: Limits, *, takes_files: bool) -> None:
-    """Set how much of this request's body may be read; raises TooLarge at once when it says that it is larger."""
+def limit_body(limits: Limits, *, takes_files: bool) -> None:
+    """Limit the body of this request; raises TooLarge at once when its Content-Length is over the limit."""
     is_upload = takes_files and request.mimetype == FORM
     g.body_limit = limits.upload_bytes + FORM_OVERHEAD_BYTES if is_upload else limits.json_body_bytes
-    # werkzeug cuts a body of unknown length off at this size without a word: one byte more shows that it did.
+    # werkzeug silently cuts a body of unknown length at this size: one byte more shows that it did.
     request.max_content_length = g.body_limit + 1
     if request.content_length is not None and request.content_length > g.body_limit:
         raise too_large()
 
 
 def too_large() -> TooLarge:
-    """The body is over the limit of this request."""
+    """The error for a body over the limit of this request."""
     return TooLarge(f"the body is larger than the limit of {g.body_limit:,} bytes")
 
 
@@ -41,9 +41,9 @@ def read_json(limits: Limits) -> object:
 
 def _read() -> bytes:
     length = request.content_length
-    # The worker class has collected a small body, unless its client waits to be asked for it.
+    # The worker class has collected a small body, unless the client waits for "100 Continue".
     is_here = length is not None and length <= BODY_BYTES and "Expect" not in request.headers
-    with nullcontext() if is_here else context().lane.enter("large body"):
+    with nullcontext() if is_here else context().slow_requests.acquire("large body"):
         data = request.get_data(cache=False)
     if len(data) > g.body_limit:
         raise too_large()
@@ -51,7 +51,7 @@ def _read() -> bytes:
 
 
 def refuse_encodings() -> None:
-    """Raise WrongKind for a compressed body: what it unpacks to could not be bounded."""
+    """Raise WrongKind for a compressed body: its unpacked size could not be limited."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise WrongKind("send the body without Content-Encoding")
 

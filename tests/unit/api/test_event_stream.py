@@ -11,9 +11,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from ml_training.api import stream
+from ml_training.api import event_stream
 from ml_training.api.context import EXTENSION, context_of
-from ml_training.api.stream import KEEP_ALIVE, Peer
+from ml_training.api.event_stream import KEEP_ALIVE, Peer
 from ml_training.db.job_events import EVENTS_CAP, append_events
 from ml_training.db.jobs import claim_next
 from ml_training.domain.errors import ErrorCode, JobFailed
@@ -21,9 +21,9 @@ from ml_training.execution.run_job import run_next
 from ml_training.services.cancel import request_cancel
 from ml_training.services.job_updates import EVENTS_PER_POLL
 from ml_training.services.resources import Resources
-from tests.support.api import checked, ready_dataset, train_spec
+from tests.support.api import documented_body, ready_dataset, train_spec
 from tests.support.jobs import a_model
-from tests.support.sse import Sent, events_of
+from tests.support.sse import SseEvent, parse_stream
 from tests.support.wiring import make_worker_context
 
 JOB = "/api/v1/jobs/1"
@@ -37,7 +37,7 @@ def job_id(client: FlaskClient, resources: Resources) -> int:
 
 @pytest.fixture
 def finished(resources: Resources, job_id: int, tmp_path: Path) -> int:
-    """A COMPLETED job that told two scores and two lines."""
+    """A COMPLETED job that reported two scores and two log lines."""
 
     def work(context: Any, job: Any, reporter: Any) -> Any:
         reporter.log("reads\ndata: x\r\n\r\nid: 9")
@@ -50,23 +50,28 @@ def finished(resources: Resources, job_id: int, tmp_path: Path) -> int:
     return job_id
 
 
-def stream_of(client: FlaskClient, query: str = "", **headers: str) -> list[Sent]:
+def stream_of(client: FlaskClient, query: str = "", **headers: str) -> list[SseEvent]:
     """Every event of a stream that ends."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     with client.get(f"{JOB}/events{query}", headers=named) as response:
         assert (response.status_code, response.mimetype) == (200, "text/event-stream")
-        return events_of(response.text)
+        return parse_stream(response.text)
 
 
-def test_a_stream_tells_the_state_the_journal_and_at_last_the_end(client: FlaskClient, finished: int) -> None:
+def test_a_stream_sends_the_state_then_the_journal_then_the_end(client: FlaskClient, finished: int) -> None:
     state, *journal = stream_of(client)
-    assert state == Sent(
-        None, "progress",
+    assert state == SseEvent(
+        None,
+        "progress",
         {"status": "COMPLETED", "progress": 1.0, "progress_message": "done", "eta_seconds": None, "attempt": 1},
-    )  # fmt: skip
+    )
     assert [(sent.id, sent.event) for sent in journal] == [
-        (1, "log"), (2, "scores"), (3, "scores"), (4, "log"), (5, "end"),
-    ]  # fmt: skip
+        (1, "log"),
+        (2, "scores"),
+        (3, "scores"),
+        (4, "log"),
+        (5, "end"),
+    ]
     assert journal[0].data["line"] == "reads\ndata: x\r\n\r\nid: 9"
     assert journal[3].data["line"] == "schließt \u2028 ab"
     assert (journal[2].data["iteration"], journal[2].data["train_logloss"]) == (2, 0.25)
@@ -77,9 +82,7 @@ def test_a_stream_tells_the_state_the_journal_and_at_last_the_end(client: FlaskC
         assert sent.data["at"].endswith("Z")
 
 
-def test_a_stream_is_not_kept_by_anybody_on_the_way_and_says_when_to_come_back(
-    client: FlaskClient, finished: int
-) -> None:
+def test_a_stream_is_not_cached_and_names_the_reconnect_time(client: FlaskClient, finished: int) -> None:
     with client.get(f"{JOB}/events") as response:
         assert response.headers["Cache-Control"] == "no-store"
         assert response.headers["X-Accel-Buffering"] == "no"
@@ -95,7 +98,7 @@ def test_a_stream_is_not_kept_by_anybody_on_the_way_and_says_when_to_come_back(
         ("?after=0", {}, [1, 2, 3, 4, 5]),
     ],
 )
-def test_a_stream_goes_on_behind_the_last_event_received(
+def test_a_stream_resumes_after_the_last_event_received(
     client: FlaskClient, finished: int, query: str, headers: dict[str, str], ids: list[int]
 ) -> None:
     sent = stream_of(client, query, **headers)
@@ -104,7 +107,7 @@ def test_a_stream_goes_on_behind_the_last_event_received(
 
 
 @pytest.mark.parametrize("last", [5, 7, 999_999_999])
-def test_who_has_read_everything_is_told_the_end_again_without_an_id(
+def test_a_client_that_has_read_everything_gets_the_end_again_without_an_id(
     client: FlaskClient, finished: int, last: int
 ) -> None:
     sent = stream_of(client, Last_Event_ID=str(last))
@@ -136,8 +139,9 @@ def test_a_failed_job_says_so_at_the_end(
 
     run_next(make_worker_context(resources.database, tmp_path, fail))
     assert [(sent.event, sent.data["status"]) for sent in stream_of(client)] == [
-        ("progress", "FAILED"), ("end", "FAILED"),
-    ]  # fmt: skip
+        ("progress", "FAILED"),
+        ("end", "FAILED"),
+    ]
 
 
 def write_lines(resources: Resources, job_id: int, count: int, *, attempt: int = 1) -> None:
@@ -148,7 +152,7 @@ def write_lines(resources: Resources, job_id: int, count: int, *, attempt: int =
 
 
 @pytest.mark.parametrize("lines", [EVENTS_PER_POLL - 1, EVENTS_PER_POLL, 2 * EVENTS_PER_POLL + 7, EVENTS_CAP + 5])
-def test_a_long_journal_comes_whole_with_one_end(
+def test_a_long_journal_arrives_complete_with_one_end(
     client: FlaskClient, resources: Resources, job_id: int, tmp_path: Path, lines: int
 ) -> None:
     write_lines(resources, job_id, lines)
@@ -165,7 +169,7 @@ def test_a_lost_attempt_stays_in_the_journal(client: FlaskClient, resources: Res
     write_lines(resources, job_id, 1, attempt=2)
     request_cancel(resources, job_id)
     assert [(sent.id, sent.data["attempt"]) for sent in stream_of(client)[1:-1]] == [(1, 1), (2, 1), (3, 2)]
-    lines = checked(client, "/jobs/{job_id}/logs", client.get(f"{JOB}/logs"))["items"]
+    lines = documented_body(client, "/jobs/{job_id}/logs", client.get(f"{JOB}/logs"))["items"]
     assert [(line["seq"], line["attempt"]) for line in lines] == [(1, 1), (2, 1), (3, 2)]
 
 
@@ -174,26 +178,26 @@ def test_an_unknown_job_has_no_events_and_no_log(client: FlaskClient) -> None:
     assert client.get(f"{JOB}/logs").status_code == 404
 
 
-def test_a_stream_beyond_the_places_is_503_and_every_end_gives_the_place_back(
+def test_a_stream_without_a_permit_is_503_and_every_end_releases_the_permit(
     app: Flask, client: FlaskClient, resources: Resources, job_id: int
 ) -> None:
-    lane = context_of(app).lane  # one place
+    limiter = context_of(app).slow_requests  # one permit
     with closing(client.get(f"{JOB}/events", buffered=False)):
         refused = client.get(f"{JOB}/events")
         assert (refused.status_code, refused.mimetype) == (503, "application/problem+json")
         assert refused.headers["Retry-After"] == "1"
         assert client.get(f"{JOB}?wait=60").headers["Retry-After"] == "1"
         assert client.get("/api/v1/health/live").status_code == 200
-    with lane.enter_stream():
+    with limiter.acquire_stream():
         assert client.get("/api/v1/jobs/2/events").status_code == 404
         assert client.get(f"{JOB}/events", headers={"Last-Event-ID": "x"}).status_code == 422
     with client.head(f"{JOB}/events") as head:
         assert (head.status_code, head.data) == (200, b"")
     with closing(client.get(f"{JOB}/events", buffered=False)) as response:
-        assert next(iter(response.iter_encoded())) == stream.RETRY
+        assert next(iter(response.iter_encoded())) == event_stream.RETRY
     request_cancel(resources, job_id)
     assert stream_of(client)[-1].event == "end"
-    with lane.enter_stream():
+    with limiter.acquire_stream():
         pass
 
 
@@ -207,31 +211,33 @@ def live(client: FlaskClient) -> Iterator[bytes]:
     return iter(client.get(f"{JOB}/events", buffered=False).iter_encoded())
 
 
-def test_progress_is_told_when_it_changes_and_only_then(client: FlaskClient, resources: Resources, job_id: int) -> None:
+def test_progress_is_sent_only_when_it_changes(client: FlaskClient, resources: Resources, job_id: int) -> None:
     pieces = live(client)
-    assert next(pieces) == stream.RETRY
-    assert events_of(next(pieces).decode())[0].data["status"] == "PENDING"
+    assert next(pieces) == event_stream.RETRY
+    assert parse_stream(next(pieces).decode())[0].data["status"] == "PENDING"
     with resources.database.write() as connection:
         assert claim_next(connection, worker="w", lease_seconds=60)
-    [running] = events_of(next(pieces).decode())
+    [running] = parse_stream(next(pieces).decode())
     assert (running.id, running.data["status"], running.data["attempt"]) == (None, "RUNNING", 1)
     write_lines(resources, job_id, 1)
-    [line] = events_of(next(pieces).decode())
+    [line] = parse_stream(next(pieces).decode())
     assert (line.id, line.event) == (1, "log")
 
 
-def test_silence_is_filled_with_comments(client: FlaskClient, job_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "SILENCE_SECONDS", 0.3)
+def test_a_silent_stream_sends_keep_alive_comments(
+    client: FlaskClient, job_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 0.3)
     pieces = live(client)
     assert b"progress" in next(pieces) + next(pieces)
     assert [next(pieces), next(pieces)] == [KEEP_ALIVE, KEEP_ALIVE]
-    assert stream.KEEP_ALIVE.startswith(b": ")
+    assert event_stream.KEEP_ALIVE.startswith(b": ")
 
 
-def test_an_outage_is_silence_and_the_stream_goes_on_after_it(
+def test_a_stream_is_silent_during_an_outage_and_continues_after_it(
     client: FlaskClient, resources: Resources, settings: Any, job_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 0.3)
     path = Path(settings.database_url.removeprefix("sqlite:///"))
     pieces = live(client)
     assert b"progress" in next(pieces) + next(pieces)
@@ -242,8 +248,8 @@ def test_an_outage_is_silence_and_the_stream_goes_on_after_it(
     path.rmdir()
     away.rename(path)
     request_cancel(resources, job_id)
-    told = [piece for piece in pieces if piece != KEEP_ALIVE]
-    assert [sent.event for sent in events_of(b"".join(told).decode())] == ["progress", "end"]
+    sent = [piece for piece in pieces if piece != KEEP_ALIVE]
+    assert [sent.event for sent in parse_stream(b"".join(sent).decode())] == ["progress", "end"]
 
 
 def test_a_removed_job_ends_its_stream(client: FlaskClient, resources: Resources, job_id: int) -> None:
@@ -271,8 +277,8 @@ def test_a_peer_that_closed_its_side_has_left() -> None:
     assert not Peer(None).has_left()
 
 
-def test_the_log_is_paged_from_the_oldest_line_on(client: FlaskClient, resources: Resources, finished: int) -> None:
-    first = checked(client, "/jobs/{job_id}/logs", client.get(f"{JOB}/logs?limit=1"))
+def test_the_log_is_paged_from_the_oldest_line(client: FlaskClient, resources: Resources, finished: int) -> None:
+    first = documented_body(client, "/jobs/{job_id}/logs", client.get(f"{JOB}/logs?limit=1"))
     assert [(line["seq"], line["line"]) for line in first["items"]] == [(1, "reads\ndata: x\r\n\r\nid: 9")]
     second = client.get(f"{JOB}/logs?limit=1&cursor={first['next_cursor']}").get_json()
     assert [line["seq"] for line in second["items"]] == [4]

@@ -6,8 +6,8 @@ import pytest
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
-
 from ml_training.api.beat import make_heartbeat
+
 from ml_training.api.context import context_of
 from ml_training.db.heartbeats import list_heartbeats
 from ml_training.services.resources import Resources
@@ -28,7 +28,7 @@ def test_an_id_that_could_do_harm_is_replaced(client: FlaskClient, wanted: str) 
     assert wanted not in ids
 
 
-def test_the_id_is_bound_to_the_log_of_the_request_and_of_no_other(app: Flask, client: FlaskClient) -> None:
+def test_the_id_is_bound_to_the_log_of_its_request_only(app: Flask, client: FlaskClient) -> None:
     seen: list[dict[str, Any]] = []
     app.before_request(lambda: seen.append(structlog.contextvars.get_contextvars()))
     client.get(LIVE, headers={"X-Request-Id": "mine"})
@@ -92,7 +92,7 @@ def test_requests_are_counted_by_template_never_by_path(app: Flask, client: Flas
     }
 
 
-def test_jobs_refused_at_the_door_are_counted_by_reason(app: Flask, client: FlaskClient, resources: Resources) -> None:
+def test_rejected_jobs_are_counted_by_reason(app: Flask, client: FlaskClient, resources: Resources) -> None:
     dataset_id = ready_dataset(resources)
     client.post("/api/v1/jobs", json={})
     client.post("/api/v1/jobs", data=b"{", content_type="application/json")

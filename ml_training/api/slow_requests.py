@@ -1,4 +1,4 @@
-"""The slow lane: transfers, waits and streams may hold only so many threads, so that health always has one."""
+"""Limits how many threads transfers, long polls and streams may occupy, so that health checks always find one."""
 
 import threading
 from types import TracebackType
@@ -9,21 +9,21 @@ FREE_THREADS = 2
 RETRY_AFTER_SECONDS = 1
 
 
-class Slot:
-    """A place in the lane; given back once, however often it is asked to."""
+class SlowRequestPermit:
+    """The right to occupy one thread for long; a context manager. Only the first release has an effect."""
 
     def __init__(self, *taken: threading.Semaphore) -> None:
         self._taken = taken
         self._lock = threading.Lock()
 
     def release(self) -> None:
-        """Give the place back; later calls do nothing."""
+        """Give the permit back; later calls do nothing."""
         with self._lock:
             taken, self._taken = self._taken, ()
         for semaphore in taken:
             semaphore.release()
 
-    def __enter__(self) -> "Slot":
+    def __enter__(self) -> "SlowRequestPermit":
         return self
 
     def __exit__(
@@ -32,34 +32,34 @@ class Slot:
         self.release()
 
 
-class SlowLane:
-    """At most `threads - 2` slow requests at a time (at least one), of them at most `waits` waits and streams."""
+class SlowRequestLimiter:
+    """At most `threads - 2` slow requests at a time (at least one), of which `waits` may be long polls or streams."""
 
     def __init__(self, *, threads: int, waits: int) -> None:
-        places = max(1, threads - FREE_THREADS)
-        self._all = threading.Semaphore(places)
-        self._waits = threading.Semaphore(min(waits, places))
+        permits = max(1, threads - FREE_THREADS)
+        self._all = threading.Semaphore(permits)
+        self._waits = threading.Semaphore(min(waits, permits))
 
-    def enter(self, what: str) -> Slot:
-        """A place for a transfer; raises Unavailable when there is none."""
+    def acquire(self, what: str) -> SlowRequestPermit:
+        """A permit for a transfer; raises Unavailable when there is none."""
         if not self._all.acquire(blocking=False):
             detail = f"too many transfers and waits at once for another {what}: try again in a moment"
             raise Unavailable(detail, retry_after=RETRY_AFTER_SECONDS)
-        return Slot(self._all)
+        return SlowRequestPermit(self._all)
 
-    def enter_wait(self) -> Slot | None:
-        """A place for a wait, or None: then answer at once."""
+    def try_acquire_wait(self) -> SlowRequestPermit | None:
+        """A permit for a long poll; None when there is none: then answer at once."""
         if not self._waits.acquire(blocking=False):
             return None
         if not self._all.acquire(blocking=False):
             self._waits.release()
             return None
-        return Slot(self._waits, self._all)
+        return SlowRequestPermit(self._waits, self._all)
 
-    def enter_stream(self) -> Slot:
-        """A place for a stream, of those for waits; raises Unavailable when there is none."""
-        slot = self.enter_wait()
-        if slot is None:
+    def acquire_stream(self) -> SlowRequestPermit:
+        """A permit for a stream, counted with the long polls; raises Unavailable when there is none."""
+        permit = self.try_acquire_wait()
+        if permit is None:
             detail = "too many waits and streams at once for another stream: try again in a moment, or ask for the job"
             raise Unavailable(detail, retry_after=RETRY_AFTER_SECONDS)
-        return slot
+        return permit

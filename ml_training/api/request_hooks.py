@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its size, whose page sent it, headers, counts and one log line."""
+"""Runs before and after every request: request id, size limit, check of the origin, headers, counts, one log line."""
 
 import re
 import time
@@ -10,8 +10,8 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import Forbidden
 from werkzeug.routing import Rule
 
-from ml_training.api.body import bound_body
 from ml_training.api.context import context
+from ml_training.api.request_body import limit_body
 from ml_training.domain.rejection_reasons import rejection_reason
 from ml_training.logs import get_logger
 
@@ -34,13 +34,13 @@ def install_hooks(app: Flask) -> None:
     """Run the hooks of this module around every request of `app`."""
     app.before_request(_begin)
     app.before_request(_refuse_foreign_pages)
-    app.before_request(_bound)
+    app.before_request(_limit_body)
     app.after_request(_finish)
     app.teardown_request(_forget)
 
 
 def template_of(rule: Rule | None) -> str | None:
-    """The route as it is documented: /api/v1/jobs/{job_id}."""
+    """The route as documented, such as /api/v1/jobs/{job_id}."""
     return None if rule is None else ARGUMENT.sub(r"{\1}", rule.rule)
 
 
@@ -52,13 +52,13 @@ def _begin() -> None:
 
 
 def _refuse_foreign_pages() -> None:
-    # A form or a script of a foreign page may send uploads and cancels without asking first (CORS "simple" requests).
+    # A form or script of a foreign page can send uploads and cancels without a preflight (CORS "simple" requests).
     if request.method in SAFE_METHODS:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     is_foreign = site not in ("same-origin", "none") if site else origin and _host_of(origin) != request.host
     if is_foreign:
-        raise Forbidden("a page of another origin sent this: only pages of this service and programs may")
+        raise Forbidden("a web page of another origin sent this: only programs and pages of this service may")
 
 
 def _host_of(origin: str) -> str:
@@ -68,8 +68,8 @@ def _host_of(origin: str) -> str:
         return ""
 
 
-def _bound() -> None:
-    bound_body(context().resources.limits, takes_files=request.endpoint == "datasets.create")
+def _limit_body() -> None:
+    limit_body(context().resources.limits, takes_files=request.endpoint == "datasets.create")
 
 
 def _finish(response: Response) -> Response:

@@ -37,13 +37,28 @@ def submit(client: FlaskClient, data: bytes | str, **headers: str) -> TestRespon
 @pytest.mark.parametrize(
     "path",
     [
-        "/", "/nothing", "/api/v1", "/api/v1/nothing", "/api/v1/jobs/", "/api/v1//jobs", "/api/v1/jobs/0",
-        "/api/v1/jobs/-1", "/api/v1/jobs/01", "/api/v1/jobs/1.0", "/api/v1/jobs/abc",
-        "/api/v1/jobs/7%0A", "/api/v1/jobs/\u0663", "/api/v1/jobs/1' OR '1'='1",
-        "/api/v1/jobs/%2e%2e/%2e%2e/etc/passwd", "/.git/config", "/.env", "/static/x", "/metrics",
+        "/",
+        "/nothing",
+        "/api/v1",
+        "/api/v1/nothing",
+        "/api/v1/jobs/",
+        "/api/v1//jobs",
+        "/api/v1/jobs/0",
+        "/api/v1/jobs/-1",
+        "/api/v1/jobs/01",
+        "/api/v1/jobs/1.0",
+        "/api/v1/jobs/abc",
+        "/api/v1/jobs/7%0A",
+        "/api/v1/jobs/\u0663",
+        "/api/v1/jobs/1' OR '1'='1",
+        "/api/v1/jobs/%2e%2e/%2e%2e/etc/passwd",
+        "/.git/config",
+        "/.env",
+        "/static/x",
+        "/metrics",
         "/api/v1/jobs/" + "9" * 3_000,
     ],
-)  # fmt: skip
+)
 def test_an_unknown_path_or_an_impossible_id_is_404(client: FlaskClient, path: str) -> None:
     assert "no such route" in problem_of(client.get(path), 404)["detail"]
 
@@ -64,10 +79,16 @@ def test_a_method_that_the_route_does_not_know_is_405_with_those_it_knows(client
 @pytest.mark.parametrize(
     "kind",
     [
-        None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx",
-        "application/json; charset=utf-16", "application/json; charset=latin-1", "application/problem+json",
+        None,
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonx",
+        "application/json; charset=utf-16",
+        "application/json; charset=latin-1",
+        "application/problem+json",
     ],
-)  # fmt: skip
+)
 def test_another_content_type_is_415_with_the_remedy(client: FlaskClient, kind: str | None) -> None:
     response = client.post("/api/v1/jobs", data=b"{}", headers={} if kind is None else {"Content-Type": kind})
     assert "application/json" in problem_of(response, 415)["detail"]
@@ -122,14 +143,14 @@ def test_every_reason_against_a_spec_comes_at_once_with_pointers(client: FlaskCl
     assert sorted(error["pointer"] for error in errors) == ["/colour", "/params/max_depth", "/params/n_jobs"]
 
 
-def test_a_body_of_rubbish_is_not_answered_with_a_larger_one(client: FlaskClient, resources: Resources) -> None:
+def test_the_answer_to_a_bad_body_is_not_larger_than_the_body(client: FlaskClient, resources: Resources) -> None:
     spec = train_spec(ready_dataset(resources), features=[0] * 1_500)
     body = problem_of(submit(client, json.dumps(spec, separators=(",", ":"))), 422)
     assert len(body["errors"]) == 1_000
     assert "of 1,501 reasons these are the first 1,000" in body["detail"]
 
 
-def test_a_job_that_the_data_cannot_carry_is_refused_at_the_door(client: FlaskClient, resources: Resources) -> None:
+def test_a_job_that_does_not_fit_the_data_is_rejected(client: FlaskClient, resources: Resources) -> None:
     spec = train_spec(ready_dataset(resources), target={"column": "nothing"}, features=["a", "nowhere"])
     errors = problem_of(submit(client, json.dumps(spec)), 422)["errors"]
     assert sorted(error["pointer"] for error in errors) == ["/features/1", "/target/column"]
@@ -163,7 +184,7 @@ def test_a_wrong_query_is_422_and_names_the_parameters(client: FlaskClient, quer
 @pytest.mark.parametrize(
     "path", ["/api/v1/health/live", "/api/v1/model-types", "/api/v1/datasets/samples", "/api/v1/models/1"]
 )
-def test_a_query_where_none_is_read_is_an_error_too(client: FlaskClient, path: str) -> None:
+def test_a_query_on_a_route_without_parameters_is_an_error(client: FlaskClient, path: str) -> None:
     problem_of(client.get(f"{path}?wait=1"), 422)
 
 
@@ -201,7 +222,7 @@ def test_a_full_disk_is_503(app: Flask, client: FlaskClient, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("testing", [True, False])
-def test_a_defect_is_500_without_anything_of_the_inside(
+def test_a_defect_is_500_without_internal_details(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, testing: bool
 ) -> None:
     def broken(*_: object, **__: object) -> None:

@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
-from ml_training.api.hooks import template_of
-from ml_training.api.queries import MODEL_LABELS
+from ml_training.api.request_hooks import template_of
+from ml_training.api.request_parameters import MODEL_LABELS
 from ml_training.domain.errors import ErrorCode
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -55,11 +55,11 @@ def test_every_route_is_documented_and_every_documented_route_exists(app: Flask,
     assert set(operations_of(document)) == routes_of(app)
 
 
-def test_all_routes_but_the_documentation_stand_below_api_v1(app: Flask) -> None:
+def test_all_routes_except_the_documentation_are_below_api_v1(app: Flask) -> None:
     assert all(path.startswith("/api/v1/") for _, path in routes_of(app))
 
 
-def test_every_route_stands_in_the_api_page(app: Flask) -> None:
+def test_the_api_page_lists_every_route(app: Flask) -> None:
     page = API_PAGE.read_text(encoding="utf-8")
     missing = [f"{method} {path}" for method, path in sorted(routes_of(app)) if f"`{method} {path}`" not in page]
     assert missing == []
@@ -70,7 +70,7 @@ def test_the_api_page_names_no_route_that_does_not_exist(app: Flask) -> None:
     assert named <= routes_of(app)
 
 
-def test_every_error_code_of_a_job_stands_in_the_api_page() -> None:
+def test_the_api_page_lists_every_error_code_of_a_job() -> None:
     page = API_PAGE.read_text(encoding="utf-8")
     assert [code.value for code in ErrorCode if f"`{code.value}`" not in page] == []
 

@@ -1,4 +1,4 @@
-"""What lasts may hold only so many threads, and a wait ends when there is nothing to wait for."""
+"""Slow requests occupy a limited number of threads, and a wait ends when the job ends."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from ml_training.api.context import EXTENSION, context_of
-from ml_training.api.lane import SlowLane
+from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.domain.errors import Unavailable
 from ml_training.execution.run_job import run_next
 from ml_training.services.cancel import request_cancel
@@ -23,7 +23,7 @@ from tests.support.jobs import train_at_once
 from tests.support.wiring import make_worker_context
 
 
-def places(take: Callable[[], object]) -> int:
+def permits(take: Callable[[], object]) -> int:
     """How often something can be taken."""
     taken = 0
     with suppress(Unavailable):
@@ -34,30 +34,30 @@ def places(take: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize(("threads", "transfers"), [(8, 6), (4, 2), (3, 1), (2, 1)])
 def test_two_threads_stay_free_for_short_requests(threads: int, transfers: int) -> None:
-    lane = SlowLane(threads=threads, waits=100)
-    assert places(lambda: lane.enter("upload")) == transfers
-    assert lane.enter_wait() is None
+    limiter = SlowRequestLimiter(threads=threads, waits=100)
+    assert permits(lambda: limiter.acquire("upload")) == transfers
+    assert limiter.try_acquire_wait() is None
 
 
-def test_waits_are_fewer_than_places_so_that_uploads_find_one() -> None:
-    lane = SlowLane(threads=8, waits=4)
-    assert places(lane.enter_wait) == 4
-    assert places(lambda: lane.enter("upload")) == 2
+def test_waits_are_fewer_than_permits_so_that_uploads_find_one() -> None:
+    limiter = SlowRequestLimiter(threads=8, waits=4)
+    assert permits(limiter.try_acquire_wait) == 4
+    assert permits(lambda: limiter.acquire("upload")) == 2
 
 
-def test_a_refused_wait_takes_no_place_away() -> None:
-    lane = SlowLane(threads=3, waits=1)
-    with lane.enter("upload"):
-        assert places(lane.enter_wait) == 0
-    assert places(lane.enter_wait) == 1
+def test_a_refused_wait_takes_no_permit() -> None:
+    limiter = SlowRequestLimiter(threads=3, waits=1)
+    with limiter.acquire("upload"):
+        assert permits(limiter.try_acquire_wait) == 0
+    assert permits(limiter.try_acquire_wait) == 1
 
 
-def test_a_place_is_given_back_once() -> None:
-    lane = SlowLane(threads=4, waits=1)
-    slot = lane.enter("upload")
-    slot.release()
-    slot.release()
-    assert places(lambda: lane.enter("upload")) == 2
+def test_a_permit_is_released_once() -> None:
+    limiter = SlowRequestLimiter(threads=4, waits=1)
+    permit = limiter.acquire("upload")
+    permit.release()
+    permit.release()
+    assert permits(lambda: limiter.acquire("upload")) == 2
 
 
 def new_job(client: FlaskClient, resources: Resources) -> int:
@@ -83,12 +83,12 @@ def test_a_wait_answers_when_the_job_ends(client: FlaskClient, resources: Resour
     assert "Retry-After" not in response.headers
 
 
-def test_a_wait_that_is_over_answers_with_what_is_there(client: FlaskClient, resources: Resources) -> None:
+def test_a_wait_that_times_out_answers_with_the_current_state(client: FlaskClient, resources: Resources) -> None:
     response = client.get(f"/api/v1/jobs/{new_job(client, resources)}?wait=1")
     assert (response.status_code, response.get_json()["status"]) == (200, "PENDING")
 
 
-def test_one_wait_too_many_answers_at_once_and_says_when_to_come_back(
+def test_one_wait_too_many_answers_at_once_with_retry_after(
     app: Flask, client: FlaskClient, resources: Resources
 ) -> None:
     job_id = new_job(client, resources)
@@ -96,22 +96,22 @@ def test_one_wait_too_many_answers_at_once_and_says_when_to_come_back(
     waiting = in_thread(
         lambda: answers.append(app.test_client().get(f"/api/v1/jobs/{job_id}?wait=60").get_json()["status"])
     )
-    lane = context_of(app).lane
-    eventually(lambda: _is_full(lane), what="the first wait holds its place")
+    limiter = context_of(app).slow_requests
+    eventually(lambda: _is_full(limiter), what="the first wait has its permit")
     second = client.get(f"/api/v1/jobs/{job_id}?wait=60")
     assert (second.status_code, second.headers["Retry-After"]) == (200, "1")
     assert not answers
     request_cancel(resources, job_id)
     waiting.join()
     assert answers == ["CANCELLED"]
-    assert not _is_full(lane)
+    assert not _is_full(limiter)
 
 
-def test_a_wait_for_what_has_ended_needs_no_place(app: Flask, client: FlaskClient, resources: Resources) -> None:
+def test_a_wait_for_an_ended_job_needs_no_permit(app: Flask, client: FlaskClient, resources: Resources) -> None:
     job_id = new_job(client, resources)
     request_cancel(resources, job_id)
-    lane = context_of(app).lane
-    with lane.enter("upload"), lane.enter("upload"):
+    limiter = context_of(app).slow_requests
+    with limiter.acquire("upload"), limiter.acquire("upload"):
         assert "Retry-After" not in client.get(f"/api/v1/jobs/{job_id}?wait=60").headers
 
 
@@ -121,24 +121,24 @@ def test_a_draining_process_ends_its_waits(app: Flask, client: FlaskClient, reso
     assert client.get(f"/api/v1/jobs/{job_id}?wait=60").get_json()["status"] == "PENDING"
 
 
-def test_transfers_beyond_the_places_are_503_and_come_through_afterwards(
+def test_transfers_without_a_permit_are_503_and_succeed_afterwards(
     app: Flask, client: FlaskClient, resources: Resources
 ) -> None:
     model_id = stored_model(resources, dataset_id=ready_dataset(resources))
-    lane = context_of(app).lane
-    with lane.enter("upload"), lane.enter("upload"):
+    limiter = context_of(app).slow_requests
+    with limiter.acquire("upload"), limiter.acquire("upload"):
         response = client.get(f"/api/v1/models/{model_id}/download")
         assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
         assert client.post("/api/v1/datasets", **form_request({"name": "x"})).status_code == 503
         assert client.get("/api/v1/health/live").status_code == 200
-    for method in ("GET", "HEAD", "GET", "GET"):  # a place that leaked would be missed at the third
+    for method in ("GET", "HEAD", "GET", "GET"):  # a leaked permit would make the third one fail
         with client.open(f"/api/v1/models/{model_id}/download", method=method) as download:
             assert download.status_code == 200
-    assert not _is_full(lane)
+    assert not _is_full(limiter)
 
 
-def _is_full(lane: SlowLane) -> bool:
-    slot = lane.enter_wait()
-    if slot is not None:
-        slot.release()
-    return slot is None
+def _is_full(limiter: SlowRequestLimiter) -> bool:
+    permit = limiter.try_acquire_wait()
+    if permit is not None:
+        permit.release()
+    return permit is None

@@ -1,4 +1,4 @@
-"""Each noun through its routes, answers held against the published document."""
+"""Every resource through its routes; answers are checked against the OpenAPI document."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ from ml_training.services.resources import Resources
 from tests.support.api import (
     PROFILE,
     ROWS,
-    checked,
+    documented_body,
     ready_dataset,
     stored_comparison,
     stored_model,
@@ -45,7 +45,7 @@ def submit(client: FlaskClient, dataset_id: int, *, key: str | None = None, **va
 
 def test_a_job_is_accepted_with_a_location_though_the_broker_is_away(client: FlaskClient, dataset_id: int) -> None:
     response = submit(client, dataset_id)
-    job = checked(client, "/jobs", response, "post")
+    job = documented_body(client, "/jobs", response, "post")
     assert (response.status_code, response.headers["Location"]) == (202, f"/api/v1/jobs/{job['id']}")
     assert (job["status"], job["progress"], job["result"], job["error"]) == ("PENDING", 0.0, None, None)
     assert job["spec"]["params"]["num_leaves"] == 31
@@ -61,7 +61,9 @@ def test_a_completed_job_names_its_model_and_a_failed_one_its_reason(
     for handler in (train_at_once, fail):
         submit(client, dataset_id)
         run_next(make_worker_context(resources.database, tmp_path, handler))
-    done, failed = (checked(client, "/jobs/{job_id}", client.get(f"/api/v1/jobs/{job_id}")) for job_id in (1, 2))
+    done, failed = (
+        documented_body(client, "/jobs/{job_id}", client.get(f"/api/v1/jobs/{job_id}")) for job_id in (1, 2)
+    )
     assert (done["status"], done["result"], done["progress"]) == ("COMPLETED", {"model_id": 1}, 1.0)
     assert done["started_at"] >= done["created_at"]
     assert failed["error"] == {"code": "training_error", "message": "no", "hint": "try another"}
@@ -79,11 +81,14 @@ def test_the_same_key_gives_the_same_job_and_another_request_conflicts(client: F
 def test_a_batch_stores_the_valid_and_answers_the_others(client: FlaskClient, dataset_id: int) -> None:
     specs = [train_spec(dataset_id), train_spec(dataset_id, colour="red"), 7, train_spec(dataset_id, priority=1)]
     response = client.post("/api/v1/jobs/batch", json={"jobs": specs})
-    items = checked(client, "/jobs/batch", response, "post")["items"]
+    items = documented_body(client, "/jobs/batch", response, "post")["items"]
     assert response.status_code == 207
     assert [(item["index"], item["status"], item["job"] is None) for item in items] == [
-        (0, 202, False), (1, 422, True), (2, 422, True), (3, 202, False),
-    ]  # fmt: skip
+        (0, 202, False),
+        (1, 422, True),
+        (2, 422, True),
+        (3, 202, False),
+    ]
     assert items[1]["errors"][0]["pointer"] == "/colour"
     assert len(client.get("/api/v1/jobs").get_json()["items"]) == 2
 
@@ -91,10 +96,14 @@ def test_a_batch_stores_the_valid_and_answers_the_others(client: FlaskClient, da
 @pytest.mark.parametrize(
     ("body", "pointers"),
     [
-        ([], [""]), ({}, ["/jobs"]), ({"jobs": {}}, ["/jobs"]), ({"jobs": [], "colour": 1}, ["/colour"]),
-        ({"jobs": []}, []), ({"jobs": [1] * 6}, []),
+        ([], [""]),
+        ({}, ["/jobs"]),
+        ({"jobs": {}}, ["/jobs"]),
+        ({"jobs": [], "colour": 1}, ["/colour"]),
+        ({"jobs": []}, []),
+        ({"jobs": [1] * 6}, []),
     ],
-)  # fmt: skip
+)
 def test_a_batch_that_is_wrong_as_a_whole_stores_nothing(
     client: FlaskClient, body: object, pointers: list[str]
 ) -> None:
@@ -111,16 +120,16 @@ def test_a_full_queue_is_429_with_retry_after(client: FlaskClient, dataset_id: i
     assert int(response.headers["Retry-After"]) > 0
 
 
-def test_a_cancel_is_accepted_as_often_as_it_is_asked_for(client: FlaskClient, dataset_id: int) -> None:
+def test_a_repeated_cancel_is_accepted(client: FlaskClient, dataset_id: int) -> None:
     job_id = submit(client, dataset_id).get_json()["id"]
     for _ in range(2):
         response = client.post(f"/api/v1/jobs/{job_id}/cancel")
-        assert checked(client, "/jobs/{job_id}/cancel", response, "post")["status"] == "CANCELLED"
+        assert documented_body(client, "/jobs/{job_id}/cancel", response, "post")["status"] == "CANCELLED"
         assert response.status_code == 202
     assert client.post("/api/v1/jobs/999/cancel").status_code == 404
 
 
-def test_what_has_ended_cannot_be_cancelled(
+def test_a_job_that_has_ended_cannot_be_cancelled(
     client: FlaskClient, resources: Resources, dataset_id: int, tmp_path: Any
 ) -> None:
     job_id = submit(client, dataset_id).get_json()["id"]
@@ -133,7 +142,7 @@ def test_pages_lead_from_the_newest_to_the_oldest(client: FlaskClient, dataset_i
     seen: list[int] = []
     query: dict[str, Any] = {"limit": 2}
     while True:
-        page = checked(client, "/jobs", client.get("/api/v1/jobs", query_string=query))
+        page = documented_body(client, "/jobs", client.get("/api/v1/jobs", query_string=query))
         seen += [job["id"] for job in page["items"]]
         assert len(page["items"]) <= 2
         if page["next_cursor"] is None:
@@ -156,14 +165,14 @@ def test_jobs_are_filtered_by_what_they_are(client: FlaskClient, dataset_id: int
 
 
 def test_a_data_set_shows_its_profile_alone_but_not_in_the_list(client: FlaskClient, dataset_id: int) -> None:
-    page = checked(client, "/datasets", client.get("/api/v1/datasets"))
-    shown = checked(client, "/datasets/{dataset_id}", client.get(f"/api/v1/datasets/{dataset_id}"))
+    page = documented_body(client, "/datasets", client.get("/api/v1/datasets"))
+    shown = documented_body(client, "/datasets/{dataset_id}", client.get(f"/api/v1/datasets/{dataset_id}"))
     assert shown == page["items"][0] | {"profile": PROFILE}
 
 
 def test_a_preview_shows_the_first_rows(client: FlaskClient, dataset_id: int) -> None:
     response = client.get(f"/api/v1/datasets/{dataset_id}/preview?limit=2")
-    assert checked(client, "/datasets/{dataset_id}/preview", response)["items"] == [
+    assert documented_body(client, "/datasets/{dataset_id}/preview", response)["items"] == [
         {"a": 0.0, "b": ROWS - 1, "c": "no", "target": True},
         {"a": 1.0, "b": ROWS - 2, "c": "yes", "target": False},
     ]
@@ -189,8 +198,8 @@ def test_a_model_shows_details_alone_but_not_in_the_list(
     client: FlaskClient, resources: Resources, dataset_id: int
 ) -> None:
     model_id = stored_model(resources, dataset_id=dataset_id)
-    page = checked(client, "/models", client.get("/api/v1/models"))
-    shown = checked(client, "/models/{model_id}", client.get(f"/api/v1/models/{model_id}"))
+    page = documented_body(client, "/models", client.get("/api/v1/models"))
+    shown = documented_body(client, "/models/{model_id}", client.get(f"/api/v1/models/{model_id}"))
     assert shown == page["items"][0] | {"details": {"features": ["a"]}, "lineage": {"seed": 42}}
 
 
@@ -216,7 +225,7 @@ def test_a_download_that_the_client_has_is_304(client: FlaskClient, resources: R
         assert (head.status_code, head.data, head.headers["Content-Length"]) == (200, b"", "5")
 
 
-def test_a_damaged_file_is_not_handed_out(client: FlaskClient, resources: Resources, dataset_id: int) -> None:
+def test_a_damaged_file_is_not_sent(client: FlaskClient, resources: Resources, dataset_id: int) -> None:
     model_id = stored_model(resources, dataset_id=dataset_id)
     for key, _ in list(resources.storage.list_keys()):
         if key.startswith("artifacts/"):
@@ -238,22 +247,24 @@ def test_results_are_shown(client: FlaskClient, resources: Resources, dataset_id
     stored_test_result(resources, model_id=model_id, dataset_id=dataset_id)
     stored_comparison(resources, dataset_id=dataset_id, winner_model_id=model_id)
     for noun, name in (("test-results", "test_result_id"), ("comparisons", "comparison_id")):
-        assert len(checked(client, f"/{noun}", client.get(f"/api/v1/{noun}"))["items"]) == 1
-        checked(client, f"/{noun}/{{{name}}}", client.get(f"/api/v1/{noun}/1"))
+        assert len(documented_body(client, f"/{noun}", client.get(f"/api/v1/{noun}"))["items"]) == 1
+        documented_body(client, f"/{noun}/{{{name}}}", client.get(f"/api/v1/{noun}/1"))
 
 
 def test_every_model_type_is_described(client: FlaskClient) -> None:
-    items = checked(client, "/model-types", client.get("/api/v1/model-types"))["items"]
+    items = documented_body(client, "/model-types", client.get("/api/v1/model-types"))["items"]
     assert [item["model_type"] for item in items] == [kind.value for kind in ModelType]
 
 
 def test_ready_names_each_part_and_needs_only_the_database(
     client: FlaskClient, lose_database: Callable[[], None]
 ) -> None:
-    ready = checked(client, "/health/ready", client.get("/api/v1/health/ready"))
+    ready = documented_body(client, "/health/ready", client.get("/api/v1/health/ready"))
     assert {name: part["ok"] for name, part in ready["parts"].items()} == {
-        "database": True, "broker": False, "workers": False,
-    }  # fmt: skip
+        "database": True,
+        "broker": False,
+        "workers": False,
+    }
     lose_database()
     away = client.get("/api/v1/health/ready")
     assert (away.status_code, away.mimetype) == (503, "application/problem+json")
@@ -261,5 +272,5 @@ def test_ready_names_each_part_and_needs_only_the_database(
 
 
 def test_live_says_which_process_answers(client: FlaskClient) -> None:
-    live = checked(client, "/health/live", client.get("/api/v1/health/live"))
+    live = documented_body(client, "/health/live", client.get("/api/v1/health/live"))
     assert live["pid"] == live["master_pid"] > 0

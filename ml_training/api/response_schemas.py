@@ -1,25 +1,39 @@
-"""Answers as they are documented; a test holds every rendered answer against them."""
+"""The bodies of answers: each schema documents an answer in OpenAPI and makes it from a record of the database."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, create_model
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode
-from ml_training.domain.specs import JobType
+from ml_training.domain.specs import SPECS, JobType
 from ml_training.domain.states import DatasetStatus, JobStatus, TaskKind
 
+
+def rfc3339(seconds: float) -> str:
+    """Unix seconds as UTC text with microseconds: 2026-01-31T12:00:00.000000Z."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+Time = Annotated[  # Unix seconds in records, RFC 3339 in answers
+    float, PlainSerializer(rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 Cursor = Annotated[str | None, Field(description="for ?cursor= of the next page; null on the last one")]
 
 
-class Schema(BaseModel):
-    """Base of all: closed, so that an undocumented member fails the tests."""
+class ResponseSchema(BaseModel):
+    """Base of all: an answer has the fields of its schema and no others. NaN and infinity are errors: not JSON."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def from_record(cls, record: object) -> Self:
+        """The answer that shows a record. It reads the attributes that are fields here: a new column is not shown."""
+        return cls.model_validate(record, from_attributes=True)
 
 
-class PointedError(Schema):
+class PointedError(ResponseSchema):
     """One thing that is wrong."""
 
     pointer: str = Field(description="JSON pointer into the body; of a query parameter or form field: / and its name")
@@ -37,7 +51,7 @@ class Problem(BaseModel):
     request_id: str = Field(description="the X-Request-Id of the answer; the log knows more about it")
 
 
-class JobFailure(Schema):
+class JobFailure(ResponseSchema):
     """Why a job is FAILED."""
 
     code: ErrorCode
@@ -45,16 +59,16 @@ class JobFailure(Schema):
     hint: str
 
 
-class JobResult(Schema):
-    """What a COMPLETED job made: one id, named by the job type."""
+_RESULT_IDS: dict[str, Any] = {spec.result_field: (int | None, None) for spec in SPECS.values()}
+JobResult = create_model(
+    "JobResult",
+    __base__=ResponseSchema,
+    __doc__="What a COMPLETED job made: one id, named by the job type.",
+    **_RESULT_IDS,
+)
 
-    model_id: int | None = None
-    test_result_id: int | None = None
-    comparison_id: int | None = None
-    dataset_id: int | None = None
 
-
-class Job(Schema):
+class Job(ResponseSchema):
     """A job as it is now."""
 
     id: int
@@ -72,39 +86,39 @@ class Job(Schema):
     features_count: int | None
     phases_count: int
     queue_wait_seconds: float | None
-    created_at: datetime
-    started_at: datetime | None = Field(description="start of the first attempt")
-    finished_at: datetime | None
+    created_at: Time
+    started_at: Time | None = Field(description="start of the first attempt")
+    finished_at: Time | None
     worker: str | None
     result: JobResult | None
     error: JobFailure | None
     spec: dict[str, Any] = Field(description="the request with every default filled in")
 
 
-class JobPage(Schema):
+class JobPage(ResponseSchema):
     """Jobs, newest first."""
 
     items: list[Job]
     next_cursor: Cursor
 
 
-class LogLine(Schema):
+class LogLine(ResponseSchema):
     """A line of a job's log."""
 
     seq: int = Field(description="its place in the journal; as ?cursor= it leads to the lines behind it")
     attempt: int
-    at: datetime
-    line: str
+    at: Time
+    line: str = Field(validation_alias=AliasPath("body", "line"))
 
 
-class LogPage(Schema):
+class LogPage(ResponseSchema):
     """Log lines, oldest first."""
 
     items: list[LogLine]
     next_cursor: Annotated[str | None, Field(description="for ?cursor= of the next page; null when that is all now")]
 
 
-class BatchAnswer(Schema):
+class BatchAnswer(ResponseSchema):
     """The answer to one spec of a batch."""
 
     index: int
@@ -113,13 +127,13 @@ class BatchAnswer(Schema):
     errors: list[PointedError]
 
 
-class BatchAnswers(Schema):
+class BatchAnswers(ResponseSchema):
     """The answers to all specs of a batch, in their order."""
 
     items: list[BatchAnswer]
 
 
-class Reason(Schema):
+class Reason(ResponseSchema):
     """Why a file was rejected, and where in it."""
 
     row: int | None
@@ -127,7 +141,7 @@ class Reason(Schema):
     detail: str
 
 
-class DatasetSummary(Schema):
+class DatasetSummary(ResponseSchema):
     """A data set in a list."""
 
     id: int
@@ -138,13 +152,13 @@ class DatasetSummary(Schema):
     time_column: str | None
     phase_column: str | None
     group_column: str | None
-    bytes: int
-    sha256: str
+    bytes: int = Field(validation_alias="raw_bytes")
+    sha256: str = Field(validation_alias="raw_sha256")
     rows: int | None
     columns: int | None
     reasons: list[Reason]
     job_id: int | None
-    created_at: datetime
+    created_at: Time
 
 
 class Dataset(DatasetSummary):
@@ -153,23 +167,23 @@ class Dataset(DatasetSummary):
     profile: dict[str, Any] | None
 
 
-class DatasetPage(Schema):
+class DatasetPage(ResponseSchema):
     """Data sets, newest first."""
 
     items: list[DatasetSummary]
     next_cursor: Cursor
 
 
-class Preview(Schema):
+class Preview(ResponseSchema):
     """The first rows of a data set."""
 
     items: list[dict[str, Any]]
 
 
-class Sample(Schema):
+class Sample(ResponseSchema):
     """A data set that ships with the service."""
 
-    sample: str = Field(description="its name in POST /datasets")
+    sample: str = Field(validation_alias="name", description="its name in POST /datasets")
     description: str
     rows: int
     columns: int = Field(description="with the target")
@@ -177,13 +191,13 @@ class Sample(Schema):
     target: str
 
 
-class Samples(Schema):
+class Samples(ResponseSchema):
     """All samples."""
 
     items: list[Sample]
 
 
-class ModelTypeInfo(Schema):
+class ModelTypeInfo(ResponseSchema):
     """A model type and its parameters as JSON Schema."""
 
     model_type: ModelType
@@ -193,13 +207,13 @@ class ModelTypeInfo(Schema):
     parameters: dict[str, Any]
 
 
-class ModelTypes(Schema):
+class ModelTypes(ResponseSchema):
     """All model types."""
 
     items: list[ModelTypeInfo]
 
 
-class ModelSummary(Schema):
+class ModelSummary(ResponseSchema):
     """A trained model in a list."""
 
     id: int
@@ -218,7 +232,7 @@ class ModelSummary(Schema):
     description: str
     tags: list[str]
     aliases: list[str] = Field(description="each points to one version of the name")
-    created_at: datetime
+    created_at: Time
 
 
 class Model(ModelSummary):
@@ -228,68 +242,14 @@ class Model(ModelSummary):
     lineage: dict[str, Any] = Field(description="spec, seed, library versions, code revision")
 
 
-class ModelPage(Schema):
+class ModelPage(ResponseSchema):
     """Models, newest first."""
 
     items: list[ModelSummary]
     next_cursor: Cursor
 
 
-class TestResultSummary(Schema):
-    """A model evaluated on a data set, in a list."""
-
-    __test__ = False  # not a test class, whatever its name
-
-    id: int
-    job_id: int
-    model_id: int
-    dataset_id: int
-    rows: int
-    scores: dict[str, Any]
-    overlap: bool = Field(description="some of these rows were trained on")
-    degradation: dict[str, Any]
-    overfitted: bool | None
-    accuracy: float | None
-    created_at: datetime
-
-
-class TestResult(TestResultSummary):
-    """A model evaluated on a data set."""
-
-    details: dict[str, Any] = Field(description="rows, confusion matrix, curves")
-
-
-class TestResultPage(Schema):
-    """Test results, newest first."""
-
-    __test__ = False
-
-    items: list[TestResultSummary]
-    next_cursor: Cursor
-
-
-class Comparison(Schema):
-    """Models ranked on the same rows."""
-
-    id: int
-    job_id: int
-    dataset_id: int
-    metric: str
-    rows: int
-    winner_model_id: int | None = Field(description="null is a tie")
-    ranking: list[dict[str, Any]]
-    significance: dict[str, Any]
-    created_at: datetime
-
-
-class ComparisonPage(Schema):
-    """Comparisons, newest first."""
-
-    items: list[Comparison]
-    next_cursor: Cursor
-
-
-class Live(Schema):
+class Live(ResponseSchema):
     """A living process."""
 
     status: str
@@ -299,14 +259,14 @@ class Live(Schema):
     version: str
 
 
-class PartHealth(Schema):
+class PartHealth(ResponseSchema):
     """One part of the service."""
 
     ok: bool
     detail: str
 
 
-class Ready(Schema):
+class Ready(ResponseSchema):
     """Whether jobs can be accepted, and how each part is."""
 
     status: str

@@ -98,7 +98,7 @@ def test_any_bytes_come_out_as_they_went_in(data: bytes, step: int) -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 300), st.integers(1, 50))
-def test_a_form_damaged_anywhere_is_refused_and_never_a_defect(junk: bytes, at: int, step: int) -> None:
+def test_a_damaged_form_is_rejected_and_never_a_defect(junk: bytes, at: int, step: int) -> None:
     whole = form(NAME, FILE)
     with suppress(BadRequest, WrongKind, Invalid):
         upload(whole[:at] + junk + whole[at:], step=step)
@@ -114,9 +114,13 @@ def test_a_form_that_ends_early_is_refused(cut: int) -> None:
 def test_every_reason_is_given_at_once_and_nothing_is_stored() -> None:
     store = Store()
     wrong = form(
-        part("name", b"../x"), part("colour", b"red"), FILE, part("time_column", b"c" * 257), part("name", b"y"),
+        part("name", b"../x"),
+        part("colour", b"red"),
+        FILE,
+        part("time_column", b"c" * 257),
+        part("name", b"y"),
         part("group_column", b"x" * (FIELD_BYTES + 1)),
-    )  # fmt: skip
+    )
     assert pointers(wrong, store) == ["/colour", "/group_column", "/name", "/name", "/time_column"]
     assert store.files == []
 
@@ -139,7 +143,7 @@ def test_a_file_of_the_wrong_kind_does_not_hide_the_other_reasons() -> None:
         ([NAME, FILE, part("time_column", b"")], ["/time_column"]),
     ],
 )
-def test_what_is_missing_or_too_much_is_named(parts: list[bytes], expected: list[str]) -> None:
+def test_missing_and_unknown_parts_are_named(parts: list[bytes], expected: list[str]) -> None:
     assert pointers(form(*parts)) == expected
 
 
@@ -261,7 +265,9 @@ def test_a_wrong_sample_request_names_its_fields(client: FlaskClient, body: obje
     assert sorted(error["pointer"] for error in response.get_json()["errors"]) == expected
 
 
-def test_a_file_over_the_limit_is_413_whatever_its_form_says(client: FlaskClient, resources: Resources) -> None:
+def test_a_file_over_the_limit_is_413_with_and_without_content_length(
+    client: FlaskClient, resources: Resources
+) -> None:
     announced = send(client, file=(io.BytesIO(b"a,b\n" * 60_000), "x.csv"), name="mine")
     body = form(NAME, part("file", b"a,b\n" * 25_100, filename="x.csv"))
     for response in (
@@ -277,11 +283,14 @@ def test_a_file_over_the_limit_is_413_whatever_its_form_says(client: FlaskClient
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
-        ("multipart/form-data", 400), ("multipart/form-data; boundary=", 400),
-        ("multipart/form-data; boundary=\u00e9", 400), ("multipart/form-data; boundary=" + "b" * 71, 400),
-        ("multipart/mixed; boundary=x", 415), ("text/csv", 415),
+        ("multipart/form-data", 400),
+        ("multipart/form-data; boundary=", 400),
+        ("multipart/form-data; boundary=\u00e9", 400),
+        ("multipart/form-data; boundary=" + "b" * 71, 400),
+        ("multipart/mixed; boundary=x", 415),
+        ("text/csv", 415),
     ],
-)  # fmt: skip
-def test_what_is_no_form_is_refused(client: FlaskClient, kind: str, status: int) -> None:
+)
+def test_a_body_that_is_not_a_form_is_rejected(client: FlaskClient, kind: str, status: int) -> None:
     response = client.post("/api/v1/datasets", data=b"x", content_type=kind)
     assert (response.status_code, response.mimetype) == (status, "application/problem+json")

@@ -1,4 +1,4 @@
-"""`?wait=`: hold a request until something has ended, within bounds."""
+"""Long polling: `?wait=` holds a request until a job or a data set is finished, within limits."""
 
 import time
 from collections.abc import Callable
@@ -7,26 +7,26 @@ from typing import TypeVar
 from flask import Response
 
 from ml_training.api.context import context
-from ml_training.api.lane import RETRY_AFTER_SECONDS
+from ml_training.api.slow_requests import RETRY_AFTER_SECONDS
 
 T = TypeVar("T")
-SLICE_SECONDS = 1.0  # how late a draining process may notice
+SLICE_SECONDS = 1.0  # a draining process notices after at most this time
 
 
-def wait_or_not(
-    seconds: int, wait: Callable[[float], T], *, has_ended: Callable[[T], bool], render: Callable[[T], Response]
+def long_poll(
+    seconds: int, wait: Callable[[float], T], *, has_ended: Callable[[T], bool], respond: Callable[[T], Response]
 ) -> Response:
-    """Render what `wait(seconds)` returns; at once, with Retry-After, when too many wait already."""
+    """Answer with what `wait(seconds)` returns; when too many requests wait, at once and with Retry-After."""
     found = wait(0.0)
     if seconds == 0 or has_ended(found):
-        return render(found)
-    slot = context().lane.enter_wait()
-    if slot is None:
-        response = render(found)
+        return respond(found)
+    permit = context().slow_requests.try_acquire_wait()
+    if permit is None:
+        response = respond(found)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
-    with slot:
-        return render(_in_slices(seconds, wait, has_ended))
+    with permit:
+        return respond(_in_slices(seconds, wait, has_ended))
 
 
 def _in_slices(seconds: int, wait: Callable[[float], T], has_ended: Callable[[T], bool]) -> T:

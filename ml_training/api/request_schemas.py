@@ -1,30 +1,35 @@
-"""Request bodies as they are documented; jobs are checked by their specs themselves."""
+"""The documented bodies of requests. Job specs are checked by the domain, not by these classes."""
 
-from pydantic import Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from ml_training.api.schemas import Schema
 from ml_training.domain.spec_fields import ColumnName, Name
 from ml_training.domain.specs import JobSpec
+
+
+class RequestSchema(BaseModel):
+    """Base of closed bodies: an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class JobRequest(RootModel[JobSpec]):
     """A job spec, by its job_type."""
 
 
-class BatchRequest(Schema):
+class BatchRequest(RequestSchema):
     """Many job specs."""
 
     jobs: list[JobSpec] = Field(min_length=1, max_length=1_000)
 
 
-class SampleRequest(Schema):
+class SampleRequest(RequestSchema):
     """A data set that ships with the service."""
 
     name: Name
     sample: str = Field(min_length=1, max_length=64, description="one of GET /datasets/samples")
 
 
-class UploadForm(Schema):
+class UploadForm(RequestSchema):
     """The small fields around an uploaded file."""
 
     name: Name

@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from ml_training.domain.specs import parse_spec, spec_json
 from ml_training.services.resources import Resources
-from tests.support.api import checked, ready_dataset, stored_model, train_spec, usable_model
+from tests.support.api import documented_body, ready_dataset, stored_model, train_spec, usable_model
 
 
 @pytest.fixture
@@ -27,14 +27,14 @@ def patch(client: FlaskClient, model_id: int, **changes: Any) -> TestResponse:
     return client.patch(f"/api/v1/models/{model_id}", json=changes)
 
 
-def test_a_change_answers_with_the_model_as_it_is_then(client: FlaskClient, models: list[int]) -> None:
+def test_a_change_answers_with_the_changed_model(client: FlaskClient, models: list[int]) -> None:
     first, second, _ = models
     response = patch(client, first, description="for the EU", tags=["eu"], aliases=["champion"])
-    changed = checked(client, "/models/{model_id}", response, "patch")
+    changed = documented_body(client, "/models/{model_id}", response, "patch")
     assert (changed["description"], changed["tags"], changed["aliases"]) == ("for the EU", ["eu"], ["champion"])
     assert client.get(f"/api/v1/models/{first}").get_json() == changed
     assert patch(client, second, aliases=["champion"]).get_json()["aliases"] == ["champion"]
-    shown = checked(client, "/models", client.get("/api/v1/models"))["items"]
+    shown = documented_body(client, "/models", client.get("/api/v1/models"))["items"]
     assert [model["aliases"] for model in shown] == [[], ["champion"], []]
     assert [model["tags"] for model in shown] == [[], [], ["eu"]]
 
@@ -55,7 +55,7 @@ def test_a_wrong_change_is_422_with_every_reason(
     assert sorted(error["pointer"] for error in response.get_json()["errors"]) == pointers
 
 
-def test_what_is_not_json_or_not_there_is_refused(client: FlaskClient, models: list[int]) -> None:
+def test_a_change_that_is_not_json_or_of_an_unknown_model_is_rejected(client: FlaskClient, models: list[int]) -> None:
     path = f"/api/v1/models/{models[0]}"
     assert client.patch(path, data=b"{", content_type="application/json").status_code == 400
     assert client.patch(path, data=b"{}", content_type="application/merge-patch+json").status_code == 415
@@ -101,7 +101,7 @@ def test_the_spec_of_a_model_is_a_job_spec(client: FlaskClient, resources: Resou
     spec, _ = parse_spec(train_spec(1, train_start=None, random_state=7), max_runtime_seconds=60)
     assert spec is not None
     model_id = stored_model(resources, dataset_id=1, job_id=104, lineage={"spec": spec_json(spec)})
-    shown = checked(client, "/models/{model_id}/spec", client.get(f"/api/v1/models/{model_id}/spec"))
+    shown = documented_body(client, "/models/{model_id}/spec", client.get(f"/api/v1/models/{model_id}/spec"))
     submitted = client.post("/api/v1/jobs", json=shown)
     assert submitted.status_code == 202
     assert submitted.get_json()["spec"] == shown
