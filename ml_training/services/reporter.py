@@ -15,7 +15,7 @@ Event = tuple[str, dict[str, Any]]
 
 
 class JobReporter:
-    """The engine's `Reporter` for one attempt; called by the training thread, read by the lease thread."""
+    """The engine's `TrainingReporter` for one attempt; called by the training thread, read by the lease thread."""
 
     def __init__(self, announce: Callable[[float, str], None], checkpoints: JobCheckpoints) -> None:
         self._announce = announce  # tells the event thread; must never block

@@ -27,6 +27,7 @@ from ml_training.storage.base import Kind
 from ml_training.training import engine
 
 SpecT = TypeVar("SpecT", TrainSpec, TestSpec, CompareSpec)
+EvaluationSpecT = TypeVar("EvaluationSpecT", TestSpec, CompareSpec)
 
 
 def run_train(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
@@ -36,9 +37,7 @@ def run_train(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     with unchanged(place.storage, dataset):
         plan = _train_plan(spec, index)
         trained = engine.train(
-            spec,
-            index,
-            plan=plan,
+            plan,
             reporter=reporter,
             threads=place.threads,
             checkpoint=load_checkpoint(place.database, place.storage, job.id) if job.attempt > 1 else None,
@@ -47,7 +46,7 @@ def run_train(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     values = {
         "name": spec.model_name,
         "model_type": spec.model_type.value,
-        "task": plan.task.value,
+        "task": plan.labels.task.value,
         "dataset_id": dataset.id,
         "dataset_sha256": dataset.raw_sha256,
         "artifact_key": stored.key,
@@ -63,7 +62,7 @@ def run_train(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     def store(connection: Connection, held: Held) -> int:
         return registry.insert_model(connection, job_id=held.job_id, attempt=held.attempt, **values)
 
-    return Verdict(store=store, rows_used=len(plan.rows))
+    return Verdict(store=store, rows_used=len(plan.labels.rows))
 
 
 def run_test(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
@@ -75,8 +74,7 @@ def run_test(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
         plan = _test_plan(spec, index, [model])
         outcome = engine.test(
             _loaded(place, model),
-            index,
-            plan=plan,
+            plan,
             model_scores=model.scores,
             overlap=_overlaps(place, model, dataset, plan),
             reporter=reporter,
@@ -87,7 +85,7 @@ def run_test(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     def store(connection: Connection, held: Held) -> int:
         return registry.insert_test_result(connection, job_id=held.job_id, attempt=held.attempt, **values)
 
-    return Verdict(store=store, rows_used=len(plan.rows))
+    return Verdict(store=store, rows_used=len(plan.labels.rows))
 
 
 def run_compare(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
@@ -99,10 +97,7 @@ def run_compare(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
         plan = _test_plan(spec, index, models)
         outcome = engine.compare(
             [_loaded(place, model) for model in models],
-            index,
-            plan=plan,
-            metric=spec.metric,
-            seed=spec.random_state,
+            plan,
             reporter=reporter,
             threads=place.threads,
         )
@@ -111,7 +106,7 @@ def run_compare(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
     def store(connection: Connection, held: Held) -> int:
         return registry.insert_comparison(connection, job_id=held.job_id, attempt=held.attempt, **values)
 
-    return Verdict(store=store, rows_used=len(plan.rows))
+    return Verdict(store=store, rows_used=len(plan.labels.rows))
 
 
 def _spec_as(kind: type[SpecT], job: Job) -> SpecT:
@@ -138,7 +133,7 @@ def _train_plan(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:
         raise JobFailed(ErrorCode.BAD_SPEC, _told(error)) from error
 
 
-def _test_plan(spec: TestSpec | CompareSpec, index: SelectionIndex, models: list[Model]) -> TestPlan:
+def _test_plan(spec: EvaluationSpecT, index: SelectionIndex, models: list[Model]) -> TestPlan[EvaluationSpecT]:
     try:
         return plan_test(spec, index, [schema_of(model) for model in models])
     except Invalid as error:
@@ -149,7 +144,7 @@ def _told(error: Invalid) -> str:
     return "; ".join([error.detail, *(f"{item.pointer}: {item.detail}" for item in error.errors)])
 
 
-def _overlaps(place: Workplace, model: Model, dataset: Dataset, plan: TestPlan) -> bool:
+def _overlaps(place: Workplace, model: Model, dataset: Dataset, plan: TestPlan[TestSpec]) -> bool:
     """Whether any row tested is a row that the model was fitted on: same bytes, same position.
 
     What it was fitted on is planned again on the model's own data set, whose roles of columns may be others.
@@ -160,8 +155,8 @@ def _overlaps(place: Workplace, model: Model, dataset: Dataset, plan: TestPlan) 
     own = load_dataset(place.database, model.dataset_id, deleted_too=True)
     index = load_index(place.storage, own)
     trained = _train_plan(spec, index)
-    fitted = trained.rows[trained.draw(spec, index).final.train]
-    return bool(np.isin(fitted, plan.rows, assume_unique=True).any())
+    fitted = trained.labels.rows[trained.draw_folds().final.train]
+    return bool(np.isin(fitted, plan.labels.rows, assume_unique=True).any())
 
 
 def _lineage(spec: TrainSpec, dataset: Dataset) -> dict[str, object]:

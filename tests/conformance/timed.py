@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import EARLY_STOPPING, ModelType
 from ml_training.selection.history import write_history
-from ml_training.selection.index import Column as IndexColumn
-from ml_training.selection.index import ColumnKind, SelectionIndex, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
 from tests.unit.training.data import category, integer, number
 
 ROWS = 360

@@ -19,7 +19,7 @@ from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
 from ml_training.local.redis_server import start_redis
 from ml_training.queue.permits import Permits, open_permits
-from ml_training.selection.index import Column, ColumnKind, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, write_index
 from ml_training.services import read, submit
 from ml_training.services.answers import Answers
 from ml_training.services.core import Core
@@ -41,9 +41,9 @@ def dataset_id(core: Core) -> int:
     random = np.random.default_rng(0)
     with core.storage.scratch() as directory:
         columns = [
-            Column("x", ColumnKind.NUMBER, random.normal(size=100)),
-            Column("y", ColumnKind.INTEGER, np.arange(100, dtype=np.int64) % 2),
-            Column("one", ColumnKind.INTEGER, np.ones(100, dtype=np.int64)),
+            IndexColumn("x", ColumnKind.NUMBER, random.normal(size=100)),
+            IndexColumn("y", ColumnKind.INTEGER, np.arange(100, dtype=np.int64) % 2),
+            IndexColumn("one", ColumnKind.INTEGER, np.ones(100, dtype=np.int64)),
         ]
         index = core.storage.put_directory(Kind.INDEX, write_index(directory, columns, rows=100).directory)
     with core.database.write() as connection:

@@ -125,7 +125,7 @@ def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_l
 
 
 def _workplace(url: str, root: str) -> Workplace:
-    checkpoint.MOST_SHARE = float("inf")  # a checkpoint after every round, whatever it costs
+    checkpoint.MAX_TIME_SHARE = float("inf")  # a checkpoint after every round, whatever it costs
     return Workplace(
         database=open_database(url, pool_size=2),
         storage=LocalStorage(Path(root)),

@@ -40,10 +40,10 @@ def test_labels_are_codes_of_the_models_classes(
 ) -> None:  # fmt: skip
     index = make_index({"x": [1.0, 2.0, 3.0, 4.0], "y": target})
     plan = plan_test(testing_spec(), index, [model(*classes)])
-    assert plan.y.tolist() == codes
-    assert plan.classes == (classes or None)
-    assert plan.rows.tolist() == [row for row, value in enumerate(target) if value is not None]
-    assert plan.dropped == 4 - len(plan.rows)
+    assert plan.labels.y.tolist() == codes
+    assert plan.labels.classes == (classes or None)
+    assert plan.labels.rows.tolist() == [row for row, value in enumerate(target) if value is not None]
+    assert plan.dropped == 4 - len(plan.labels.rows)
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_an_unseen_class_outside_the_window_does_no_harm(
     make_index: MakeIndex, testing_spec: Callable[..., Any]
 ) -> None:
     index = make_index({"x": [1.0, 2.0, 3.0], "y": ["no", "yes", "new"], "p": [1, 1, 2]}, phase_column="p")
-    assert plan_test(testing_spec(phases=[1]), index, [model("no", "yes")]).rows.tolist() == [0, 1]
+    assert plan_test(testing_spec(phases=[1]), index, [model("no", "yes")]).labels.rows.tolist() == [0, 1]
 
 
 def test_features_must_be_there_in_their_kind_and_whole_numbers_are_numbers(
     make_index: MakeIndex, testing_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]]
 ) -> None:
     index = make_index({"x": [1, 2, 3], "c": [1.0, 2.0, 3.0], "y": [0, 1, 0]})
-    assert len(plan_test(testing_spec(), index, [model(0, 1)]).rows) == 3
+    assert len(plan_test(testing_spec(), index, [model(0, 1)]).labels.rows) == 3
     gone = FeatureSchema("gone", ColumnKind.NUMBER)
     assert (
         "number here, and category"
@@ -93,7 +93,7 @@ def test_a_category_that_the_model_never_saw_is_no_reason_against(
     make_index: MakeIndex, testing_spec: Callable[..., Any]
 ) -> None:
     index = make_index({"c": ["a", "z", "b"], "y": [0, 1, 0]})
-    assert len(plan_test(testing_spec(), index, [model(0, 1, features=(C,))]).rows) == 3
+    assert len(plan_test(testing_spec(), index, [model(0, 1, features=(C,))]).labels.rows) == 3
 
 
 def test_compared_models_must_mean_the_same(
@@ -101,7 +101,7 @@ def test_compared_models_must_mean_the_same(
 ) -> None:
     index = make_index({"x": [1.0, 2.0, 3.0], "y": [0, 1, 0]})
     first = model(0, 1)
-    assert plan_test(comparing_spec(), index, [first, model(0, 1, model_id=8)]).positive == 1
+    assert plan_test(comparing_spec(), index, [first, model(0, 1, model_id=8)]).labels.positive == 1
     for other in (
         model(0, 1, 2, model_id=8),
         model(model_id=8),

@@ -38,19 +38,19 @@ def market(make_index: MakeIndex) -> SelectionIndex:
 
 
 def labels(plan: Any) -> dict[int, bool]:
-    assert plan.classes == (False, True)
-    return {int(row): bool(code) for row, code in zip(plan.rows, plan.y, strict=True)}
+    assert plan.labels.classes == (False, True)
+    return {int(row): bool(code) for row, code in zip(plan.labels.rows, plan.labels.y, strict=True)}
 
 
 def test_a_horizon_compares_with_the_last_value_at_its_end_within_the_group(
     market: SelectionIndex, training_spec: Callable[..., Any]
 ) -> None:
     plan = plan_train(training_spec(target=UP, features=["x"], validation={"test_size": 0.5}), market)
-    assert (plan.task, plan.positive) == (TaskKind.BINARY, 1)
+    assert (plan.labels.task, plan.labels.positive) == (TaskKind.BINARY, 1)
     # b: 5 -> 5.4 no; 0 is undefined; 5.4 -> 7 yes; 5.6 -> 7 yes; the last two minutes are not covered.
     # a: 10 -> 12 yes; 10.5 -> 12 (minute 3 has no price) yes; 12 -> 9 no; minute 3 has no price.
     assert labels(plan) == {0: False, 4: True, 6: True, 1: True, 3: True, 5: False}
-    assert (plan.dropped, plan.not_covered) == (6, 6)
+    assert (plan.dropped, plan.labels.not_covered) == (6, 6)
     down = plan_train(
         training_spec(target={**UP, "direction": "down"}, features=["x"], validation={"test_size": 0.5}), market
     )
@@ -114,7 +114,7 @@ def test_a_horizon_is_what_a_loop_over_all_rows_says(
     )
     plan = plan_test(testing_spec(), index, [schema])
     assert labels(plan) == expected
-    assert plan.not_covered == len(rows) - len(expected)
+    assert plan.labels.not_covered == len(rows) - len(expected)
 
 
 def _by_loop(rows: Rows, horizon: int, change: float, up: bool) -> dict[int, bool]:
@@ -232,7 +232,7 @@ def test_many_groups_far_apart_in_time_are_searched_one_by_one(
     }  # fmt: skip
     index = make_index(rows, time_column="when", group_column="who")
     together = labels(plan_train(spec, index))
-    monkeypatch.setattr("ml_training.selection.history.ROOM", 1)
+    monkeypatch.setattr("ml_training.selection.history.MAX_KEY", 1)
     assert labels(plan_train(spec, index)) == together
 
 
