@@ -2,7 +2,7 @@
 
 Only some models end with the same bytes after a resume: LightGBM without sampling of rows or columns, and the forests,
 whose trees do not depend on each other. Every other model starts again from round 0. A checkpoint is immutable and
-names the spec, the data and the versions that it belongs to.
+holds the spec and the versions of the libraries that it belongs to.
 """
 
 import io

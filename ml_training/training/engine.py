@@ -78,7 +78,7 @@ def _checkpoints(
     origin = {"spec": spec_json(spec), "versions": versions()}
     resume_from = None if stored is None else open_checkpoint(stored, origin)
     if resume_from is not None:
-        reporter.log(f"going on from a checkpoint after {resume_from.done} rounds")
+        reporter.log(f"resuming from a checkpoint after {resume_from.done} rounds")
     elif stored is not None:
         reporter.log("the checkpoint is of other versions or damaged: starting again")
     return new_checkpoint_writer(reporter, origin), resume_from

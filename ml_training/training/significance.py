@@ -22,7 +22,7 @@ from ml_training.training.stage_progress import StageProgress, slices
 RESAMPLES = 1_000
 BLOCKS = 10_000
 CELLS = 2_000_000  # blocks times columns kept per model
-AT_ONCE = 100  # resamples whose weights are in memory together
+RESAMPLES_PER_BATCH = 100  # their weights are in memory together
 Array = NDArray[np.float64]
 
 
@@ -58,7 +58,7 @@ def paired_bootstrap(
     first, second = (statistic(metric, y, predicted, blocks=blocks) for predicted in pair)
     even = np.full(count, 1.0 / count)
     found = []
-    for part in slices(RESAMPLES, size=AT_ONCE):
+    for part in slices(RESAMPLES, size=RESAMPLES_PER_BATCH):
         weights = random.multinomial(count, even, size=part.stop - part.start).astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             found.append(first.evaluate(weights @ first.sums) - second.evaluate(weights @ second.sums))

@@ -34,7 +34,7 @@ def describe_rows(plan: TrainPlan, folds: Folds) -> str:
     parts = f"{len(first.train):,} to learn from, {len(first.held_out):,} held out"
     if len(folds.splits) > 1:
         parts = f"{len(folds.splits)} splits, then a fit on all of them"
-    left_out = f"; {plan.dropped:,} dropped for want of a target" if plan.dropped else ""
+    left_out = f"; {plan.dropped:,} left out because they have no target" if plan.dropped else ""
     return f"{plan.labels.task}: {len(plan.features)} features of {len(plan.labels.rows):,} rows: {parts}{left_out}"
 
 

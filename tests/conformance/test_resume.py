@@ -55,7 +55,7 @@ def test_going_on_from_a_checkpoint_ends_with_the_same_model(tmp_path: Path, cas
     for done in {kept[0], kept[len(kept) // 2], kept[-1]}:
         again = Recorder()
         resumed = engine.train(plan, reporter=again, threads=2, checkpoint=recorder.checkpoints[done])
-        assert f"going on from a checkpoint after {done} rounds" in again.lines
+        assert f"resuming from a checkpoint after {done} rounds" in again.lines
         assert resumed.artifact == whole.artifact
         assert (resumed.scores, resumed.details) == (whole.scores, whole.details)
         reported = [iteration for iteration, _ in again.iterations]

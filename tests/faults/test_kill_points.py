@@ -78,7 +78,7 @@ def test_killed_at_any_point_a_job_ends_with_the_model_of_an_undisturbed_run(
     job, found = get_job(core, job_id), models(core)[job_id]
     assert (job.status, job.attempt, found.attempt) == (JobStatus.COMPLETED, attempts, attempts)
     assert (found.artifact_sha256, found.scores) == (whole.artifact_sha256, whole.scores)
-    assert ("going on from a checkpoint after" in log_of(core, job_id)) is (kept and attempts == 2)
+    assert ("resuming from a checkpoint after" in log_of(core, job_id)) is (kept and attempts == 2)
     check(core)
 
 

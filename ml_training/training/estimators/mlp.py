@@ -168,7 +168,7 @@ def _diverged(error: ValueError) -> Exception:
     """JobFailed for scikit-learn's ValueError about weights that are not finite; any other error as it is."""
     if "non-finite" not in str(error):
         return error
-    message = "the network's weights grew beyond all bounds"
+    message = "the weights of the network are no longer finite numbers"
     return JobFailed(ErrorCode.TRAINING_ERROR, message, hint="lower learning_rate_init, or use fewer hidden layers")
 
 

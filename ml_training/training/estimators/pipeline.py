@@ -25,7 +25,7 @@ class PipelineModel:
         self._importance = importance
 
     def predict(self, x: Matrix, *, threads: int) -> NDArray[Any]:
-        # One inputs: a forest's threads would add its trees' votes in another order each time.
+        # One joblib job: the threads of a forest would add the votes of its trees in another order each time.
         with limit_threads(threads, jobs=1):
             values: NDArray[Any]
             if self._task is TaskKind.REGRESSION:
