@@ -147,8 +147,13 @@ def test_published_scores_are_those_of_the_real_rows_held_out(tmp_path: Path, mo
     held_out = plan.draw_folds().final.held_out
     loaded = engine.load_model(model.artifact)
     said = loaded.predict(MatrixReader(index, loaded.schema.features).read(plan.labels.rows[held_out]))
-    assert model.details["rows"] == {"train": START, "held_out": ROWS - START, "dropped": 0, "not_covered": 0,
-                                     "purged": 0}  # fmt: skip
+    assert model.details["rows"] == {
+        "train": START,
+        "held_out": ROWS - START,
+        "dropped": 0,
+        "not_covered": 0,
+        "purged": 0,
+    }
     published = model.scores["held_out"]
     assert published["accuracy"] == pytest.approx(accuracy_score(plan.labels.y[held_out], said))
     assert published["f1"] == pytest.approx(

@@ -140,9 +140,7 @@ def test_scores_are_those_of_a_plain_script(tmp_path: Path, model_type: str, dat
     index, x, y = real(tmp_path, data)
     features = [f"x{number}" for number in range(x.shape[1])]
     task = "regression" if data == "diabetes" else "classification"
-    spec = job(
-        model_type, params=PARAMS[model_type], features=features, validation=VALIDATIONS[validation], task=task
-    )  # fmt: skip
+    spec = job(model_type, params=PARAMS[model_type], features=features, validation=VALIDATIONS[validation], task=task)
     scores = trained(spec, index).scores
     by_split = scores.get("splits", [scores])
     for ours, (train, held_out) in zip(by_split, splits_of(spec, index), strict=True):

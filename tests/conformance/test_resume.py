@@ -65,11 +65,13 @@ def test_going_on_from_a_checkpoint_ends_with_the_same_model(tmp_path: Path, cas
 @pytest.mark.parametrize(
     "params",
     [
-        {"subsample": 0.8, "subsample_freq": 1}, {"colsample_bytree": 0.5}, {"extra_trees": True},
+        {"subsample": 0.8, "subsample_freq": 1},
+        {"colsample_bytree": 0.5},
+        {"extra_trees": True},
         {"boosting_type": "dart"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_could_not_go_on_the_same_keeps_nothing(tmp_path: Path, params: dict[str, Any]) -> None:
     index, recorder = mixed(tmp_path, TaskKind.BINARY), Recorder(keeps=True)
     spec = job("lightgbm", params={"n_estimators": 5, **params})

@@ -124,9 +124,11 @@ def test_a_late_class_may_stand_among_the_rows_that_watch_for_the_end(
     hours: SelectionIndex, training_spec: Callable[..., Any]
 ) -> None:
     spec = training_spec(
-        target="three", train_end="2026-01-03T04:00:00Z", early_stopping_rounds=3,
+        target="three",
+        train_end="2026-01-03T04:00:00Z",
+        early_stopping_rounds=3,
         validation={"method": "time_series", "test_size": 0.02},
-    )  # fmt: skip
+    )
     plan, folds = drawn(hours, spec)
     lone = TIMES.index(START + 50 * HOUR)  # the only late row before the held-out one, among the last tenth
     assert lone in plan.labels.rows
@@ -153,31 +155,47 @@ def test_rows_whose_horizon_reaches_into_the_held_out_time_are_left_out(
         ({"when": [START] * 20}, {"validation": {"method": "time_series"}}, "/validation/method", "same time"),
         (
             {"when": [START + HOUR * (row // 10) for row in range(20)]},
-            {"validation": {"method": "time_series", "splits": 3}}, "/validation/splits", "too few different times",
+            {"validation": {"method": "time_series", "splits": 3}},
+            "/validation/splits",
+            "too few different times",
         ),
         (
-            {"y": [0, 0, 1, 1] * 5}, {"validation": {"method": "cross_validation", "splits": 20}, "phases": [1]},
-            "/validation/splits", "too few",
+            {"y": [0, 0, 1, 1] * 5},
+            {"validation": {"method": "cross_validation", "splits": 20}, "phases": [1]},
+            "/validation/splits",
+            "too few",
         ),
         (
             {"when": [START + HOUR * row for row in range(20)], "y": [0] * 15 + [1] * 5},
-            {"validation": {"method": "time_series", "test_size": 0.3}}, "/validation", "one class only, 0",
+            {"validation": {"method": "time_series", "test_size": 0.3}},
+            "/validation",
+            "one class only, 0",
         ),
         (
-            {"y": [0] * 19 + [1]}, {"validation": {"method": "cross_validation"}}, "/validation", "one class only, 0",
+            {"y": [0] * 19 + [1]},
+            {"validation": {"method": "cross_validation"}},
+            "/validation",
+            "one class only, 0",
         ),
         ({"y": [0] * 19 + [1]}, {"class_balance": "smote"}, "/class_balance", "one row of 1"),
         ({"y": [n / 3 for n in range(20)]}, {"class_balance": "weights"}, "/class_balance", "quantity"),
         (
             {"when": [START + HOUR * (row // 19) for row in range(20)]},
-            {"validation": {"method": "time_series"}, "early_stopping_rounds": 2}, "/early_stopping_rounds", "too few",
+            {"validation": {"method": "time_series"}, "early_stopping_rounds": 2},
+            "/early_stopping_rounds",
+            "too few",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_could_not_be_trained_is_refused_by_name(
-    make_index: MakeIndex, training_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]],
-    columns: dict[str, Any], fields: dict[str, Any], pointer: str, word: str,
-) -> None:  # fmt: skip
+    make_index: MakeIndex,
+    training_spec: Callable[..., Any],
+    reasons: Callable[..., dict[str, str]],
+    columns: dict[str, Any],
+    fields: dict[str, Any],
+    pointer: str,
+    word: str,
+) -> None:
     rows = {"x": [float(n) for n in range(20)], "phase": [1, 2] * 10, "y": [0, 1] * 10, **columns}
     index = make_index(rows, time_column="when" if "when" in columns else None, phase_column="phase")
     found = reasons(plan_train, training_spec(**fields), index)

@@ -35,9 +35,12 @@ def model(*classes: Any, model_id: int = 7, features: tuple[FeatureSchema, ...] 
     ],
 )
 def test_labels_are_codes_of_the_models_classes(
-    make_index: MakeIndex, testing_spec: Callable[..., Any], classes: tuple[Any, ...], target: list[Any],
+    make_index: MakeIndex,
+    testing_spec: Callable[..., Any],
+    classes: tuple[Any, ...],
+    target: list[Any],
     codes: list[Any],
-) -> None:  # fmt: skip
+) -> None:
     index = make_index({"x": [1.0, 2.0, 3.0, 4.0], "y": target})
     plan = plan_test(testing_spec(), index, [model(*classes)])
     assert plan.labels.y.tolist() == codes
@@ -61,9 +64,13 @@ def test_labels_are_codes_of_the_models_classes(
     ],
 )
 def test_labels_that_the_model_does_not_know_are_refused(
-    make_index: MakeIndex, testing_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]],
-    classes: tuple[Any, ...], target: Any, word: str,
-) -> None:  # fmt: skip
+    make_index: MakeIndex,
+    testing_spec: Callable[..., Any],
+    reasons: Callable[..., dict[str, str]],
+    classes: tuple[Any, ...],
+    target: Any,
+    word: str,
+) -> None:
     index = make_index({"x": [1.0, 2.0, 3.0], "y": target})
     found = reasons(plan_test, testing_spec(), index, [model(*classes)])
     assert word in found["/model_id"]

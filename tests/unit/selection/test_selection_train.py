@@ -75,9 +75,14 @@ def feature_names(plan: TrainPlan) -> tuple[str, ...]:
     ],
 )
 def test_the_task_follows_from_the_target_unless_it_is_forced(
-    make_index: MakeIndex, training_spec: Callable[..., Any], target: list[Any], forced: str | None,
-    task: TaskKind, classes: tuple[Any, ...] | None, positive: int | None,
-) -> None:  # fmt: skip
+    make_index: MakeIndex,
+    training_spec: Callable[..., Any],
+    target: list[Any],
+    forced: str | None,
+    task: TaskKind,
+    classes: tuple[Any, ...] | None,
+    positive: int | None,
+) -> None:
     index = make_index({"x": [float(n) for n in range(len(target))], "y": target})
     plan = plan_of(index, training_spec, task=forced)
     labels = plan.labels
@@ -127,12 +132,23 @@ def test_auto_takes_what_varies_and_can_be_learnt_from(
 ) -> None:
     index = make_index(
         {
-            "b": X, "when": [START + day * DAY for day in range(10)], "born": [START - day * DAY for day in range(10)],
-            "who": BINARY, "phase": [1, 2] * 5, "note": ColumnKind.TEXT, "empty": ColumnKind.NUMBER,
-            "constant": [3] * 10, "one": ["k", None] * 5, "y": BINARY, "a": ["u", "v"] * 5, "flag": [True, False] * 5,
+            "b": X,
+            "when": [START + day * DAY for day in range(10)],
+            "born": [START - day * DAY for day in range(10)],
+            "who": BINARY,
+            "phase": [1, 2] * 5,
+            "note": ColumnKind.TEXT,
+            "empty": ColumnKind.NUMBER,
+            "constant": [3] * 10,
+            "one": ["k", None] * 5,
+            "y": BINARY,
+            "a": ["u", "v"] * 5,
+            "flag": [True, False] * 5,
         },
-        time_column="when", phase_column="phase", group_column="who",
-    )  # fmt: skip
+        time_column="when",
+        phase_column="phase",
+        group_column="who",
+    )
     assert feature_names(plan_of(index, training_spec)) == ("b", "phase", "a", "flag")
     assert feature_names(plan_of(index, training_spec, phases=[1, 2])) == ("b", "phase", "a", "flag")
     assert feature_names(plan_of(index, training_spec, exclude_features=["a", "b"])) == ("phase", "flag")
@@ -163,9 +179,15 @@ def test_every_reason_is_given_at_once(
     )
     found = reasons(plan_train, spec, history)
     assert set(found) == {
-        "/target/column", "/features/1", "/features/2", "/features/3", "/exclude_features/1",
-        "/phases/1", "/phases/2", "/train_start",
-    }  # fmt: skip
+        "/target/column",
+        "/features/1",
+        "/features/2",
+        "/features/3",
+        "/exclude_features/1",
+        "/phases/1",
+        "/phases/2",
+        "/train_start",
+    }
     assert "1, 2, 3" in found["/phases/1"]
     assert '"1"' in found["/phases/2"]
 
@@ -192,16 +214,27 @@ def test_every_reason_is_given_at_once(
     ],
 )
 def test_what_the_data_cannot_carry_is_refused(
-    make_index: MakeIndex, training_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]],
-    fields: dict[str, Any], pointer: str, word: str,
-) -> None:  # fmt: skip
+    make_index: MakeIndex,
+    training_spec: Callable[..., Any],
+    reasons: Callable[..., dict[str, str]],
+    fields: dict[str, Any],
+    pointer: str,
+    word: str,
+) -> None:
     index = make_index(
         {
-            "x": [number + 0.5 for number in X], "y": BINARY, "note": ColumnKind.TEXT, "empty": ColumnKind.NUMBER,
-            "constant": [3] * 10, "fixed": [2.5] * 10, "name": ["a", "b"] * 5, "flag": [True, False] * 5,
-            "unique": [chr(97 + n) for n in range(10)], "when": [START] * 10,
+            "x": [number + 0.5 for number in X],
+            "y": BINARY,
+            "note": ColumnKind.TEXT,
+            "empty": ColumnKind.NUMBER,
+            "constant": [3] * 10,
+            "fixed": [2.5] * 10,
+            "name": ["a", "b"] * 5,
+            "flag": [True, False] * 5,
+            "unique": [chr(97 + n) for n in range(10)],
+            "when": [START] * 10,
         }
-    )  # fmt: skip
+    )
     found = reasons(plan_train, training_spec(**fields), index)
     assert list(found) == [pointer]
     assert word in found[pointer]
@@ -215,9 +248,11 @@ def test_filters_that_leave_nothing_together_are_refused(
 
 
 def test_a_phase_is_named_as_the_data_has_it(
-    history: SelectionIndex, make_index: MakeIndex, training_spec: Callable[..., Any],
+    history: SelectionIndex,
+    make_index: MakeIndex,
+    training_spec: Callable[..., Any],
     reasons: Callable[..., dict[str, str]],
-) -> None:  # fmt: skip
+) -> None:
     texts = make_index({"x": X, "y": [0, 0, 1, 1, 0] * 2, "p": ["1", "2"] * 5}, phase_column="p")
     assert len(plan_of(texts, training_spec, phases=["2"]).labels.rows) == 5
     assert '"1", "2"' in reasons(plan_train, training_spec(phases=[1]), texts)["/phases/0"]

@@ -102,9 +102,12 @@ def test_held_out_and_watching_rows_are_never_made_nor_learnt_from(
         tmp_path, number("value", value), category("c", ["a", "b", "c"] * 30), integer("y", [0, 0, 0, 0, 1] * 18)
     )
     spec = job(
-        "lightgbm", class_balance="smote", validation=validation, early_stopping_rounds=3,
+        "lightgbm",
+        class_balance="smote",
+        validation=validation,
+        early_stopping_rounds=3,
         params={"n_estimators": 3, "min_child_samples": 2},
-    )  # fmt: skip
+    )
     model = trained(spec, index)
     assert len(seen) == (1 if validation["method"] == "holdout" else 4)
     for fold in seen:
