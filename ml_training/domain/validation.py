@@ -64,7 +64,6 @@ def _method(value: Any) -> Any:
     return value.get("method", "holdout") if isinstance(value, dict) else getattr(value, "method", "holdout")
 
 
-AnyValidation = Holdout | TimeSeries | CrossValidation
 Validation = Annotated[
     Annotated[Holdout, Tag("holdout")]
     | Annotated[TimeSeries, Tag("time_series")]

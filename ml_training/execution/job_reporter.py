@@ -15,7 +15,7 @@ Event = tuple[str, dict[str, Any]]
 
 
 class JobReporter:
-    """The engine's reporter for one attempt; the training thread calls it, the lease thread reads it."""
+    """The engine's `TrainingReporter` for one attempt; called by the training thread, read by the lease thread."""
 
     def __init__(self, send_progress: Callable[[float, str], None], checkpoints: JobCheckpoints) -> None:
         self._send_progress = send_progress  # to the event thread; must never block

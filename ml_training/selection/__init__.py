@@ -1,1 +1,1 @@
-"""Rows, labels and splits: the one implementation that the API checks with and the engine trains from (numpy only)."""
+"""Rows, labels, features and splits of jobs; the API checks with it and the engine trains from it (numpy only)."""

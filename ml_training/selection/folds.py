@@ -1,4 +1,12 @@
-"""Which rows a model is fitted on and judged by: the splits of a TRAIN job."""
+"""Draws the splits of a TRAIN job: which rows a model is fitted on, and which rows measure it.
+
+Holdout and cross-validation draw at random, stratified by class (Kohavi, "A study of cross-validation and bootstrap
+for accuracy estimation and model selection", IJCAI 1995). Time series with `splits` are forward chaining: each part is
+predicted from all rows before it (Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 3rd edition,
+section 5.10, "Time series cross-validation"; scikit-learn's TimeSeriesSplit). Under a horizon the training rows whose
+label depends on held-out times are left out: purging (López de Prado, "Advances in Financial Machine Learning", 2018,
+section 7.4.1, "Purging the training set").
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +20,7 @@ from ml_training.domain.validation import CrossValidation, Holdout, TimeSeries
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.labels import Labels
 from ml_training.selection.rows import MICROSECOND
-from ml_training.selection.split import Positions, holdout, parts
+from ml_training.selection.split import Positions, assign_parts, holdout
 from ml_training.selection.timeline import Timeline
 
 EARLY_STOPPING_SHARE = 0.1
@@ -21,10 +29,10 @@ EARLY_STOPPING_STREAM = 1  # its own random stream, so that the cut is independe
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fold:
-    """One fit: ascending, disjoint positions into the plan's rows.
+    """One fit: ascending, disjoint positions into the labelled rows of the plan.
 
-    fit: learnt from; stop: 10 % of the training part that watch for the end, empty without early stopping;
-    held_out: judged by, empty when the fit is the last one, on all rows.
+    fit: the rows to learn from; stop: 10 % of the training part, whose loss ends the training, empty without early
+    stopping; held_out: the rows that measure the model, empty in the last fit, which is on all rows.
     """
 
     fit: Positions
@@ -33,14 +41,17 @@ class Fold:
 
     @property
     def train(self) -> Positions:
-        """The training part: fit and stop, ascending."""
+        """The training part: `fit` and `stop` together, ascending."""
         return np.sort(np.concatenate([self.fit, self.stop])) if len(self.stop) else self.fit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Folds:
-    """The splits, the fit whose model is stored (the only split's, or one on all rows), and how many rows of the
-    training parts were left out because their horizon reaches into held-out times."""
+    """All fits of a job.
+
+    final: the fit whose model is stored, that of the only split or one on all rows; purged: how many rows of the
+    training parts are left out because their horizon reaches into held-out times.
+    """
 
     splits: tuple[Fold, ...]
     final: Fold
@@ -54,7 +65,7 @@ def draw_folds(spec: TrainSpec, index: SelectionIndex, labels: Labels) -> Folds:
     parted = list(_splits(spec, labels, line))
     trains, purged = [train for train, _ in parted], 0
     if isinstance(spec.target, HorizonTarget) and times is not None:
-        trains = [train[times[train] < known_before(spec, int(times[held].min()))] for train, held in parted]
+        trains = [train[times[train] < training_end(spec, int(times[held].min()))] for train, held in parted]
         purged = sum(len(train) - len(kept) for (train, _), kept in zip(parted, trains, strict=True))
     splits = tuple(
         _fold(spec, labels, times, train, held_out) for train, (_, held_out) in zip(trains, parted, strict=True)
@@ -66,20 +77,26 @@ def draw_folds(spec: TrainSpec, index: SelectionIndex, labels: Labels) -> Folds:
 
 
 def timeline_of(spec: TrainSpec, index: SelectionIndex, labels: Labels) -> Timeline | None:
-    """The times of the labelled rows, where the validation goes by them."""
+    """The times of the labelled rows; None when the validation does not depend on time."""
     if not isinstance(spec.validation, TimeSeries):
         return None
     times = index.values(str(index.time_column))
     return Timeline.of(times if len(labels.rows) == index.rows else times[labels.rows])
 
 
-def known_before(spec: TrainSpec, cut: int) -> int:
-    """The time before which a row must lie for its label to be known before the time `cut`."""
+def training_end(spec: TrainSpec, cut: int) -> int:
+    """The time before which training rows lie when the held-out rows begin at `cut`.
+
+    A label under a horizon is known one horizon later, so the rows of the last horizon before `cut` are purged.
+    """
     return cut - spec.target.length // MICROSECOND if isinstance(spec.target, HorizonTarget) else cut
 
 
 def cuts_of(validation: TimeSeries, line: Timeline) -> list[int]:
-    """The times at which the held-out parts begin; too few, or not ascending, where too few times differ."""
+    """The times at which the held-out parts begin.
+
+    Empty when all times are equal; not strictly ascending when there are too few different times.
+    """
     if validation.splits is None:
         cut = line.last_part(validation.share)
         return [] if cut is None else [cut]
@@ -88,12 +105,12 @@ def cuts_of(validation: TimeSeries, line: Timeline) -> list[int]:
 
 
 def _splits(spec: TrainSpec, labels: Labels, line: Timeline | None) -> Iterator[tuple[Positions, Positions]]:
-    """(train, held out) of each split."""
+    """The pair (train, held out) of each split, before purging."""
     validation, seed, stratified = spec.validation, spec.random_state, labels.task.is_classification
     if isinstance(validation, Holdout):
         yield holdout(labels.y, share=validation.test_size, stratified=stratified, seed=seed)
     elif isinstance(validation, CrossValidation):
-        part = parts(labels.y, count=validation.splits, stratified=stratified, seed=seed)
+        part = assign_parts(labels.y, count=validation.splits, stratified=stratified, seed=seed)
         for number in range(validation.splits):
             yield np.flatnonzero(part != number), np.flatnonzero(part == number)
     elif line is not None:
@@ -108,11 +125,11 @@ def _fold(
 ) -> Fold:
     fit, stop = train, train[:0]
     if spec.early_stopping_rounds is not None:
-        fit, stop = _cut(spec, labels, times, train)
+        fit, stop = _cut_stop_rows(spec, labels, times, train)
     return Fold(fit, stop, held_out)
 
 
-def _cut(
+def _cut_stop_rows(
     spec: TrainSpec, labels: Labels, times: NDArray[np.int64] | None, train: Positions
 ) -> tuple[Positions, Positions]:
     if times is not None:

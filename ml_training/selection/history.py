@@ -1,7 +1,7 @@
-"""The histories of a data set: its rows by group, then time, then row number; horizons and windows walk along them.
+"""The histories of a data set: its rows ordered by group, then time, then row number.
 
-Rows without a time or a group have no place in a history. The order is made once, at ingest, and stored beside the
-columns, so that a look at the future of a million rows needs no sort.
+Horizons look ahead along a history, windows look back. Rows without a time or a group are in no history. The order is
+computed once, at ingest, and stored beside the columns, so that no job has to sort a million rows.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
 
 ORDER, STARTS, TIMES = "order.npy", "group_starts.npy", "ordered_times.npy"
-ROOM = 2**62  # of 64-bit keys
+MAX_KEY = 2**62  # of 64-bit sort keys
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """`order`: rows by group, time, row number; `starts`: where each group begins in it, and its end; `times`: of
-    the rows in `order`, microseconds."""
+    """The ordered rows of a data set.
+
+    order: rows by group, time, row number; starts: the position in `order` where each group begins, and the end;
+    times: the times of the rows in `order`, in microseconds.
+    """
 
     order: NDArray[np.int32]
     starts: NDArray[np.int32]
@@ -33,18 +36,18 @@ class History:
 
     @property
     def first(self) -> NDArray[np.int64]:
-        """For each place in `order`, where its group begins."""
+        """For each position in `order`, where its group begins."""
         return np.repeat(self.starts[:-1], np.diff(self.starts)).astype(np.int64)
 
     @property
     def last_times(self) -> NDArray[np.int64]:
-        """For each place in `order`, the latest time of its group."""
+        """For each position in `order`, the latest time of its group."""
         return np.repeat(self.times[self.starts[1:] - 1], np.diff(self.starts))
 
     def at_or_before(self, moments: NDArray[np.int64]) -> NDArray[np.int64]:
-        """For each place in `order`, the last place of its group whose time is at or before the moment given for it.
+        """For each position in `order`, the last position of its group whose time is at or before its moment.
 
-        `moments` ascend within each group and are not before the place's own time.
+        `moments` ascend within each group and are not before the position's own time.
         """
         if not len(self.order):
             return np.zeros(0, dtype=np.int64)
@@ -53,7 +56,7 @@ class History:
         halves[0] = self.times
         np.minimum(moments, self.times.max(), out=halves[1])
         span = int(self.times.max() - self.times.min()) + 1
-        if span * len(self.starts) < ROOM:
+        if span * len(self.starts) < MAX_KEY:
             # One merge of all groups: each is shifted beyond the latest moment of the one before.
             halves += np.repeat(np.arange(len(sizes)) * span, sizes)
             return _last_at_or_before(halves)
@@ -62,7 +65,10 @@ class History:
 
 
 def _last_at_or_before(halves: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each moment in the second row, the place of the last time in the first at or before it; both rows ascend."""
+    """For each moment in the second row, the position of the last time in the first row at or before it.
+
+    Both rows ascend.
+    """
     # A stable sort merges two ascending runs: half the time of a million binary searches.
     merged = np.argsort(halves.ravel(), kind="stable")
     found: NDArray[np.int64] = np.flatnonzero(merged >= halves.shape[1])
@@ -71,15 +77,15 @@ def _last_at_or_before(halves: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def write_history(index: SelectionIndex) -> None:
-    """Write the order beside the columns; nothing to do without a time column."""
+    """Write the order beside the columns; does nothing without a time column."""
     if index.time_column is None:
         return
     times = index.values(index.time_column)
-    placed = ~is_missing(times, ColumnKind.TIME)
+    has_history = ~is_missing(times, ColumnKind.TIME)
     groups = np.zeros(index.rows, dtype=np.int8) if index.group_column is None else index.values(index.group_column)
     if index.group_column is not None:
-        placed &= ~is_missing(groups, index.kind(index.group_column))
-    order, starts = _ordered(np.flatnonzero(placed), times, groups)
+        has_history &= ~is_missing(groups, index.kind(index.group_column))
+    order, starts = _ordered(np.flatnonzero(has_history), times, groups)
     np.save(index.directory / ORDER, order, allow_pickle=False)
     np.save(index.directory / STARTS, starts, allow_pickle=False)
     np.save(index.directory / TIMES, times[order], allow_pickle=False)

@@ -1,4 +1,4 @@
-"""The selection index: one directory of memory-mapped arrays that is the data set for the API and the engine alike.
+"""The selection index: a data set as one directory of memory-mapped arrays, read by the API and the engine.
 
 | kind | array | missing |
 |---|---|---|
@@ -48,8 +48,8 @@ DTYPES: dict[ColumnKind, np.dtype[Any]] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Column:
-    """A column on its way into an index; `values` is None for text only."""
+class IndexColumn:
+    """A column to write into an index; `values` is None for text only."""
 
     name: str
     kind: ColumnKind
@@ -59,7 +59,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
-    """What the manifest says of a column; `varies`: at least two distinct values, not counting missing ones."""
+    """What the manifest says about a column; `varies`: at least two distinct values, missing ones not counted."""
 
     name: str
     kind: ColumnKind
@@ -83,7 +83,7 @@ class SelectionIndex:
 
     @classmethod
     def open(cls, directory: Path) -> "SelectionIndex":
-        """The index that `write_index` left there; raises OSError when it is gone."""
+        """Open the index that `write_index` made in this directory; raises OSError when it is gone."""
         manifest = json.loads((directory / MANIFEST).read_bytes())
         if manifest["version"] != FORMAT_VERSION:
             raise ValueError(f"index format {manifest['version']} is not known to this version of the service")
@@ -122,7 +122,7 @@ class SelectionIndex:
 
 
 def is_missing(values: NDArray[Any], kind: ColumnKind) -> NDArray[np.bool_]:
-    """Where a column of this kind has no value."""
+    """True where a column of this kind has no value."""
     missing: NDArray[np.bool_]
     if kind is ColumnKind.NUMBER:
         missing = np.isnan(values)
@@ -136,7 +136,7 @@ def is_missing(values: NDArray[Any], kind: ColumnKind) -> NDArray[np.bool_]:
 
 
 def recode(codes: NDArray[Any], source: tuple[str, ...], target: tuple[str, ...]) -> NDArray[np.int32]:
-    """Codes into `source` as codes into `target`; -1 for missing and for categories that `target` does not know."""
+    """Codes into `source` as codes into `target`; -1 for missing values and for categories not in `target`."""
     known = {category: code for code, category in enumerate(target)}
     table = np.array([*(known.get(category, -1) for category in source), -1], dtype=np.int32)
     recoded: NDArray[np.int32] = table[codes]  # code -1 picks the last entry, which is -1
@@ -145,7 +145,7 @@ def recode(codes: NDArray[Any], source: tuple[str, ...], target: tuple[str, ...]
 
 def write_index(
     directory: Path,
-    columns: Iterable[Column],
+    columns: Iterable[IndexColumn],
     *,
     rows: int,
     time_column: str | None = None,
@@ -154,7 +154,7 @@ def write_index(
 ) -> SelectionIndex:
     """Write an index into an existing empty directory, one column in memory at a time, the manifest last.
 
-    `rows` is at least 1. Raises ValueError when a column has another length, dtype or name than it should.
+    `rows` is at least 1. Raises ValueError when the length, dtype or name of a column is wrong.
     """
     items: dict[str, dict[str, object]] = {}
     for number, column in enumerate(columns):
@@ -173,7 +173,7 @@ def write_index(
     return SelectionIndex.open(directory)
 
 
-def _write_column(directory: Path, column: Column, *, number: int, rows: int) -> dict[str, object]:
+def _write_column(directory: Path, column: IndexColumn, *, number: int, rows: int) -> dict[str, object]:
     item: dict[str, object] = {"name": column.name, "kind": column.kind.value, "nulls": 0, "varies": True}
     if column.values is None:
         if column.kind is not ColumnKind.TEXT:
@@ -191,7 +191,7 @@ def _write_column(directory: Path, column: Column, *, number: int, rows: int) ->
     return item
 
 
-def _checked(column: Column, rows: int) -> NDArray[Any]:
+def _checked(column: IndexColumn, rows: int) -> NDArray[Any]:
     if column.kind is ColumnKind.TEXT or column.values is None or column.values.shape != (rows,):
         raise ValueError(f"column {column.name!r} needs exactly one value for each of {rows} rows, text none")
     values = np.ascontiguousarray(column.values)

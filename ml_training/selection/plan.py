@@ -1,18 +1,18 @@
-"""What a job will run on: which rows, labels, features and split; the API asks before 202, the engine asks again.
+"""Plans what a job runs on: rows, labels, features and splits.
 
-Both ask the same functions of the same index, so that what was checked is what is trained. Everything here is
-deterministic: equal spec and index give equal plans.
+The API plans before it accepts a job, and the engine plans again before it trains: both call the same functions on the
+same index, so what was checked is what is trained. Planning is deterministic: equal spec and index give equal plans.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY
-from ml_training.domain.errors import FieldError, Invalid
+from ml_training.domain.problems import Problems
 from ml_training.domain.specs import (
     CLASSIFICATION_METRICS,
     REGRESSION_METRICS,
@@ -23,14 +23,13 @@ from ml_training.domain.specs import (
 )
 from ml_training.domain.states import TaskKind
 from ml_training.domain.validation import TimeSeries
-from ml_training.selection.features import choose_features, missing_features
+from ml_training.selection.features import check_features, choose_features
 from ml_training.selection.fold_counts import count_folds
 from ml_training.selection.folds import Fold, Folds, draw_folds
 from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
-from ml_training.selection.labels import Labels, known_labels, learn_labels
+from ml_training.selection.labels import Labels, evaluation_labels, training_labels
 from ml_training.selection.rows import select_rows
-from ml_training.selection.schema import ClassLabel, FeatureSchema, ModelSchema, positive_class
-from ml_training.selection.split import Positions
+from ml_training.selection.schema import ClassLabel, FeatureSchema, ModelSchema
 
 __all__ = [
     "ClassLabel",
@@ -45,49 +44,44 @@ __all__ = [
     "plan_train",
 ]
 
+REFUSED = "the job cannot run on this data set"
+EvaluationSpec = TestSpec | CompareSpec
+SpecT = TypeVar("SpecT", bound=EvaluationSpec)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainPlan:
-    """Rows, labels and features of a TRAIN job; `draw` gives its folds.
+    """A TRAIN job with everything that it is trained on.
 
-    rows: ascending positions in the data set; y: aligned with rows, int32 class codes or float64;
-    classes: sorted, what the codes mean, None for regression; positive: the code of the positive class, binary only;
-    features: without categories; dropped: selected rows without a target, or without a time where one is needed;
-    not_covered: those of them whose horizon the data do not cover; largest_fit: how many rows, made ones too, the
-    largest fit learns from.
+    features: without categories; dropped: how many selected rows are left out because they have no target, or no time
+    where the validation needs one; largest_fit: the most rows that one fit learns from, those made by SMOTE included.
     """
 
-    rows: Positions
-    task: TaskKind
-    classes: tuple[ClassLabel, ...] | None
-    positive: int | None
-    y: NDArray[Any]
+    spec: TrainSpec
+    index: SelectionIndex
+    labels: Labels
     features: tuple[FeatureSchema, ...]
     dropped: int
-    not_covered: int
     largest_fit: int
 
-    def draw(self, spec: TrainSpec, index: SelectionIndex) -> Folds:
-        """Which rows are fitted on and held out; of the spec and the index that the plan was made from."""
-        return draw_folds(spec, index, Labels(self.rows, self.y, self.task, self.classes, self.not_covered))
+    def draw_folds(self) -> Folds:
+        """Which rows are fitted on and held out."""
+        return draw_folds(self.spec, self.index, self.labels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TestPlan:
-    """Rows and labels of a TEST or COMPARE job, the labels in the models' own classes; fields as in TrainPlan."""
+class TestPlan(Generic[SpecT]):
+    """A TEST or COMPARE job with the rows to predict, labelled in the models' own classes; fields as in TrainPlan."""
 
-    __test__ = False  # not a test class, whatever its name
+    __test__ = False  # pytest would take it for a class of tests
 
-    rows: Positions
-    task: TaskKind
-    classes: tuple[ClassLabel, ...] | None
-    positive: int | None
-    y: NDArray[Any]
+    spec: SpecT
+    index: SelectionIndex
+    labels: Labels
     dropped: int
-    not_covered: int
 
 
-def plan_job(spec: JobSpec, index: SelectionIndex, models: Sequence[ModelSchema]) -> TrainPlan | TestPlan:
+def plan_job(spec: JobSpec, index: SelectionIndex, models: Sequence[ModelSchema]) -> TrainPlan | TestPlan[Any]:
     """The plan of any submitted job; models: the schemas of the models that the spec names, in its order.
 
     Raises Invalid with every error: the API calls this before it accepts a job.
@@ -96,97 +90,83 @@ def plan_job(spec: JobSpec, index: SelectionIndex, models: Sequence[ModelSchema]
 
 
 def plan_train(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:
-    """The plan of a TRAIN job; raises Invalid with every reason why the data cannot carry it."""
-    errors: list[FieldError] = []
-    mask = select_rows(
-        index, part="train", phases=spec.phases, start=spec.train_start, end=spec.train_end, errors=errors
+    """The plan of a TRAIN job; raises Invalid with every reason why it cannot be trained on these data."""
+    problems = Problems()
+    selected = select_rows(
+        index, part="train", phases=spec.phases, start=spec.train_start, end=spec.train_end, problems=problems
     )
-    # With a wrong window or phase the target is still looked at, over all rows: one answer tells everything.
-    chosen = np.ones(index.rows, dtype=np.bool_) if mask is None else mask
-    labels = learn_labels(index, spec.target, mask=_placed(spec, index, chosen, errors), task=spec.task, errors=errors)
-    features = choose_features(spec, index, errors)
-    if labels is None or errors:
-        raise _invalid(errors)
-    _check_task(spec, labels, errors)
-    counts = count_folds(spec, index, labels, errors)
-    if errors:
-        raise _invalid(errors)
+    timed = _rows_with_time(spec, index, selected, problems)
+    with problems.gather():
+        labels = training_labels(index, spec.target, mask=timed, task=spec.task)
+    features = choose_features(spec, index, problems)
+    problems.raise_if_any(REFUSED)
+    _check_task(spec, labels, problems)
+    counts = count_folds(spec, index, labels, problems)
+    problems.raise_if_any(REFUSED)
     return TrainPlan(
-        rows=labels.rows,
-        task=labels.task,
-        classes=labels.classes,
-        positive=positive_class(labels.task, labels.classes),
-        y=labels.y,
+        spec=spec,
+        index=index,
+        labels=labels,
         features=features,
-        dropped=int(np.count_nonzero(chosen)) - len(labels.rows),
-        not_covered=labels.not_covered,
+        dropped=int(np.count_nonzero(selected)) - len(labels.rows),
         largest_fit=max(count.rows(smote=spec.class_balance == "smote") for count in counts),
     )
 
 
-def _placed(
-    spec: TrainSpec, index: SelectionIndex, mask: NDArray[np.bool_], errors: list[FieldError]
+def _rows_with_time(
+    spec: TrainSpec, index: SelectionIndex, mask: NDArray[np.bool_], problems: Problems
 ) -> NDArray[np.bool_]:
-    """The rows that have a place in time, where the validation asks for one."""
+    """The masked rows that have a time, where the validation needs one."""
     if not isinstance(spec.validation, TimeSeries):
         return mask
     if index.time_column is None:
         detail = "the data set has no time column: choose another method, or add the data set again with time_column"
-        errors.append(FieldError("/validation/method", detail))
+        problems.add("/validation/method", detail)
         return mask
     return mask & ~is_missing(index.values(index.time_column), ColumnKind.TIME)
 
 
-def plan_test(spec: TestSpec | CompareSpec, index: SelectionIndex, models: Sequence[ModelSchema]) -> TestPlan:
+def plan_test(spec: SpecT, index: SelectionIndex, models: Sequence[ModelSchema]) -> TestPlan[SpecT]:
     """The plan of a TEST (one model) or COMPARE job (in the order of `model_ids`); raises Invalid with every reason."""
-    errors: list[FieldError] = []
-    mask = select_rows(index, part="test", phases=spec.phases, start=spec.test_start, end=spec.test_end, errors=errors)
-    chosen = np.ones(index.rows, dtype=np.bool_) if mask is None else mask
+    problems = Problems()
+    selected = select_rows(
+        index, part="test", phases=spec.phases, start=spec.test_start, end=spec.test_end, problems=problems
+    )
     for number, model in enumerate(models):
-        missing_features(model, index, pointer=_pointer(spec, number), errors=errors)
-    errors += _differences(spec, models)
-    labels = known_labels(index, models[0], mask=chosen, pointer=_pointer(spec, 0), errors=errors)
-    if labels is None or errors:
-        raise _invalid(errors)
+        check_features(model, index, pointer=_model_pointer(spec, number), problems=problems)
+    _check_same_target(spec, models, problems)
+    with problems.gather():
+        labels = evaluation_labels(index, models[0], mask=selected, pointer=_model_pointer(spec, 0))
+    problems.raise_if_any(REFUSED)
     return TestPlan(
-        rows=labels.rows,
-        task=labels.task,
-        classes=labels.classes,
-        positive=positive_class(labels.task, labels.classes),
-        y=labels.y,
-        dropped=int(np.count_nonzero(chosen)) - len(labels.rows),
-        not_covered=labels.not_covered,
+        spec=spec,
+        index=index,
+        labels=labels,
+        dropped=int(np.count_nonzero(selected)) - len(labels.rows),
     )
 
 
-def _check_task(spec: TrainSpec, labels: Labels, errors: list[FieldError]) -> None:
+def _check_task(spec: TrainSpec, labels: Labels, problems: Problems) -> None:
     if labels.task is not TaskKind.REGRESSION:
         return
     what = f"column {spec.target.column!r} is a quantity"
     if spec.model_type in CLASSIFICATION_ONLY:
-        errors.append(FieldError("/model_type", f"{spec.model_type} does classification only, and {what}"))
+        problems.add("/model_type", f"{spec.model_type} does classification only, and {what}")
     if spec.class_balance != "none":
-        errors.append(FieldError("/class_balance", f"balances classes, and {what}: leave it out"))
+        problems.add("/class_balance", f"balances classes, and {what}: leave it out")
 
 
-def _differences(spec: TestSpec | CompareSpec, models: Sequence[ModelSchema]) -> list[FieldError]:
-    """Why the models cannot be compared on the same labels and metric."""
+def _check_same_target(spec: EvaluationSpec, models: Sequence[ModelSchema], problems: Problems) -> None:
+    """The models must predict the same labels, and the metric must fit their task."""
     first = models[0]
-    errors = [
-        FieldError(_pointer(spec, number), f"model {model.model_id} predicts something else than {first.model_id}")
-        for number, model in enumerate(models)
-        if (model.task, model.target, model.classes) != (first.task, first.target, first.classes)
-    ]
+    for number, model in enumerate(models):
+        if (model.task, model.target, model.classes) != (first.task, first.target, first.classes):
+            detail = f"model {model.model_id} predicts something else than {first.model_id}"
+            problems.add(_model_pointer(spec, number), detail)
     fitting = CLASSIFICATION_METRICS if first.task.is_classification else REGRESSION_METRICS
     if isinstance(spec, CompareSpec) and spec.metric not in fitting:
-        detail = f"{spec.metric} does not fit {first.task} models: one of {', '.join(fitting)}"
-        errors.append(FieldError("/metric", detail))
-    return errors
+        problems.add("/metric", f"{spec.metric} does not fit {first.task} models: one of {', '.join(fitting)}")
 
 
-def _pointer(spec: TestSpec | CompareSpec, number: int) -> str:
+def _model_pointer(spec: EvaluationSpec, number: int) -> str:
     return f"/model_ids/{number}" if isinstance(spec, CompareSpec) else "/model_id"
-
-
-def _invalid(errors: list[FieldError]) -> Invalid:
-    return Invalid("the job cannot run on this data set", errors=tuple(errors))

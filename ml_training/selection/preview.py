@@ -1,4 +1,4 @@
-"""The first rows of a data set as JSON values, read from its index."""
+"""Reads the first rows of a data set as JSON values."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,17 +10,17 @@ from ml_training.selection.rows import EPOCH
 
 
 def preview(index: SelectionIndex, limit: int) -> list[dict[str, Any]]:
-    """At most `limit` first rows; a missing value is None, times are RFC 3339, text columns are left out."""
+    """The first rows, at most `limit`; a missing value is None, times are RFC 3339, text columns are left out."""
     names = [name for name in index.names if index.kind(name) is not ColumnKind.TEXT]
     columns = [_json_values(index, name, limit) for name in names]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def rfc3339(micros: int) -> str | None:
+def rfc3339(microseconds: int) -> str | None:
     """Microseconds since the epoch as UTC text; None for a missing time."""
-    if micros == TIME_MISSING:
+    if microseconds == TIME_MISSING:
         return None
-    return (EPOCH + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
+    return (EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
 
 
 def _json_values(index: SelectionIndex, name: str, limit: int) -> list[Any]:
@@ -37,4 +37,4 @@ def _json_values(index: SelectionIndex, name: str, limit: int) -> list[Any]:
 
 
 def _none_where_missing(plain: list[Any], values: NDArray[Any], kind: ColumnKind) -> list[Any]:
-    return [None if gone else value for value, gone in zip(plain, is_missing(values, kind), strict=True)]
+    return [None if missing else value for value, missing in zip(plain, is_missing(values, kind), strict=True)]

@@ -1,4 +1,4 @@
-"""Which rows of a data set a job asks for: its time window and its phases."""
+"""Selects the rows of a data set that a job asks for: its time window and its phases."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.domain.errors import FieldError
+from ml_training.domain.problems import Problems
 from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,31 +24,36 @@ def select_rows(
     phases: Sequence[Phase] | None,
     start: datetime | None,
     end: datetime | None,
-    errors: list[FieldError],
-) -> NDArray[np.bool_] | None:
-    """One True per row with start <= time < end and a wanted phase, or None and the reasons appended to `errors`.
+    problems: Problems,
+) -> NDArray[np.bool_]:
+    """One True per row with start <= time < end and a wanted phase.
 
     `part` is "train" or "test": the prefix of the window's fields. A row without a time is in no window, a row
-    without a phase in no phase.
+    without a phase is in no phase. When a filter is wrong, a problem is added and every row is selected, so that the
+    target can still be checked: one answer names everything.
     """
-    before = len(errors)
+    before = len(problems)
     mask = np.ones(index.rows, dtype=np.bool_)
     if start is not None or end is not None:
-        mask &= _window(index, part=part, start=start, end=end, errors=errors)
+        mask &= _window(index, part=part, start=start, end=end, problems=problems)
     if phases is not None:
-        mask &= _in_phases(index, phases, errors)
-    if len(errors) == before and not mask.any():
-        errors.append(FieldError(_first_filter(part, phases, start), "no row of the data set is left by the filters"))
-    return mask if len(errors) == before else None
+        mask &= _in_phases(index, phases, problems)
+    if len(problems) == before and not mask.any():
+        problems.add(_first_filter(part, phases, start), "no row of the data set is left by the filters")
+    return mask if len(problems) == before else np.ones(index.rows, dtype=np.bool_)
 
 
-def micros(moment: datetime) -> int:
+def to_microseconds(moment: datetime) -> int:
     """Microseconds since the epoch, exactly."""
     return (moment - EPOCH) // MICROSECOND
 
 
-def listed(values: Sequence[object]) -> str:
-    """The first values as JSON, for a message: text is quoted, numbers are not."""
+def list_as_json(values: Sequence[object]) -> str:
+    """The first values as JSON, for a message.
+
+    >>> list_as_json(["1", 1, True])
+    '"1", 1, true'
+    """
     shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:SHOWN])
     return shown + (f" and {len(values) - SHOWN} more" if len(values) > SHOWN else "")
 
@@ -64,29 +69,30 @@ def distinct_phases(index: SelectionIndex, column: str) -> list[Phase]:
 
 
 def _window(
-    index: SelectionIndex, *, part: str, start: datetime | None, end: datetime | None, errors: list[FieldError]
+    index: SelectionIndex, *, part: str, start: datetime | None, end: datetime | None, problems: Problems
 ) -> NDArray[np.bool_]:
     if index.time_column is None:
         pointers = [f"/{part}_{name}" for name, moment in (("start", start), ("end", end)) if moment is not None]
         detail = "the data set has no time column: leave it out, or add the data set again with time_column"
-        errors += [FieldError(pointer, detail) for pointer in pointers]
+        for pointer in pointers:
+            problems.add(pointer, detail)
         return np.ones(index.rows, dtype=np.bool_)
     times = index.values(index.time_column)
     mask = ~is_missing(times, ColumnKind.TIME)
     if start is not None:
-        mask &= times >= micros(start)
+        mask &= times >= to_microseconds(start)
     if end is not None:
-        mask &= times < micros(end)
+        mask &= times < to_microseconds(end)
     if not mask.any():
-        errors.append(FieldError(_first_filter(part, None, start), "the time window holds no row of the data set"))
+        problems.add(_first_filter(part, None, start), "the time window holds no row of the data set")
     return mask
 
 
-def _in_phases(index: SelectionIndex, phases: Sequence[Phase], errors: list[FieldError]) -> NDArray[np.bool_]:
+def _in_phases(index: SelectionIndex, phases: Sequence[Phase], problems: Problems) -> NDArray[np.bool_]:
     column = index.phase_column
     if column is None:
         detail = "the data set has no phase column: leave it out, or add the data set again with phase_column"
-        errors.append(FieldError("/phases", detail))
+        problems.add("/phases", detail)
         return np.ones(index.rows, dtype=np.bool_)
     values = index.values(column)
     codes = _phase_codes(index, column)
@@ -99,23 +105,22 @@ def _in_phases(index: SelectionIndex, phases: Sequence[Phase], errors: list[Fiel
         else:
             unknown.append((number, phase))
     if unknown:
-        known = listed(distinct_phases(index, column))
-        errors += [
-            FieldError(f"/phases/{number}", f"phase {listed([phase])} does not occur in column {column!r}: {known}")
-            for number, phase in unknown
-        ]
+        known = list_as_json(distinct_phases(index, column))
+        for number, phase in unknown:
+            detail = f"phase {list_as_json([phase])} does not occur in column {column!r}: {known}"
+            problems.add(f"/phases/{number}", detail)
     return mask
 
 
 def _phase_codes(index: SelectionIndex, column: str) -> dict[str, int] | None:
-    """Category -> code; None when the column holds integers."""
+    """The code of each category; None when the column holds integers."""
     if index.kind(column) is not ColumnKind.CATEGORY:
         return None
     return {category: code for code, category in enumerate(index.categories(column))}
 
 
 def _equal(values: NDArray[Any], codes: dict[str, int] | None, phase: Phase) -> NDArray[np.bool_]:
-    # "1" is not 1: a phase is named as the data set's profile shows it.
+    # "1" is not 1: a phase is written as the profile of the data set shows it.
     wanted = codes.get(phase) if codes is not None and isinstance(phase, str) else phase
     if wanted is None or isinstance(wanted, str) or (codes is not None and isinstance(phase, int)):
         return np.zeros(values.shape, dtype=np.bool_)

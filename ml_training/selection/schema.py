@@ -1,4 +1,4 @@
-"""What a stored model says of the data it needs: its task, target, classes and features."""
+"""What a model needs from a data set: its task, target, classes and features; stored with the model."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ ClassLabel = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rolling statistic of the column `source` over `rows` rows: a row and those before it in its history."""
+    """A rolling statistic of the column `source` over `rows` rows: a row and the rows before it in its history."""
 
     source: str
     rows: int
@@ -23,24 +23,25 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class FeatureSchema:
-    """A feature as the model saw it in training; `categories` are those that its codes point into."""
+    """A feature as it was in training; `categories`: the sorted texts that its codes point into."""
 
     name: str
     kind: ColumnKind
     categories: tuple[str, ...] = ()
-    window: Window | None = None  # made from a column; None: a column of the data set
+    window: Window | None = None  # None: a column of the data set as it is
 
     @property
     def column(self) -> str:
-        """The column of the data set that it is read from."""
+        """The column of the data set that the feature is read from."""
         return self.name if self.window is None else self.window.source
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSchema:
-    """What a model predicts and from what; `classes` is None for regression, else sorted.
+    """What a model predicts and from which features.
 
-    grouped: whether its windows ran along the groups of a group column.
+    classes: sorted, None for regression; grouped: whether its windows were computed within the groups of a group
+    column.
     """
 
     model_id: int
@@ -57,11 +58,11 @@ class ModelSchema:
 
     @property
     def has_windows(self) -> bool:
-        """Whether any feature is made from a row's history."""
+        """Whether any feature is computed from the history of a row."""
         return any(feature.window is not None for feature in self.features)
 
     def to_json(self) -> dict[str, Any]:
-        """The schema as it is stored with the model; the id is the row's."""
+        """The schema as it is stored with the model, without the id, which belongs to the row."""
         return {
             "task": self.task.value,
             "target": self.target.model_dump(mode="json"),

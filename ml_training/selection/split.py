@@ -1,4 +1,4 @@
-"""Splits of rows at random; equal input and seed give equal splits on every machine."""
+"""Splits rows at random; equal input and seed give equal splits on every machine."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ Positions = NDArray[np.int64]
 def holdout(
     y: NDArray[Any], *, share: float, stratified: bool, seed: int | tuple[int, ...]
 ) -> tuple[Positions, Positions]:
-    """Positions into `y` that stay and that are held out, each ascending.
+    """Positions into `y` of the rows that stay and of the rows that are held out, each ascending.
 
     Plain: round(share * n) rows, at least 1 and at most n - 1, are drawn without replacement.
     Stratified (`y` holds class codes from 0): the same total is divided over the classes in proportion to their
-    rows by largest remainder (ties: the lower class first), and never takes the last row of a class, so that every
-    class stays in training and a class of one row is not held out at all; then each class draws, in class order.
-    Nothing is held out when no class has two rows, or when there is but one row.
+    rows by the largest remainder method (ties: the lower class first). It never takes the last row of a class, so
+    every class stays in training and a class of one row is not held out. Then each class draws, in class order.
+    Nothing is held out when no class has two rows, or when there is only one row.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     out = np.zeros(len(y), dtype=np.bool_)
@@ -31,21 +31,21 @@ def holdout(
 
 def held_out_counts(counts: NDArray[np.int64], *, share: float) -> NDArray[np.int64]:
     """How many rows of each class are held out (see `holdout`)."""
-    room = np.maximum(counts - 1, 0)
-    total = min(max(1, rounded(float(counts.sum()) * share)), int(room.sum()))
+    available = np.maximum(counts - 1, 0)
+    total = min(max(1, round_half_up(float(counts.sum()) * share)), int(available.sum()))
     ideal = counts * share
-    take: NDArray[np.int64] = np.minimum(np.floor(ideal).astype(np.int64), room)
+    take: NDArray[np.int64] = np.minimum(np.floor(ideal).astype(np.int64), available)
     while (rest := total - int(take.sum())) > 0:
         largest_remainder_first = np.argsort(take - ideal, kind="stable")
-        with_room = largest_remainder_first[(take < room)[largest_remainder_first]]
-        take[with_room[:rest]] += 1
+        may_take_more = largest_remainder_first[(take < available)[largest_remainder_first]]
+        take[may_take_more[:rest]] += 1
     return take
 
 
-def parts(y: NDArray[Any], *, count: int, stratified: bool, seed: int | tuple[int, ...]) -> NDArray[np.int64]:
-    """Which of `count` parts each row of `y` belongs to, drawn at random; their sizes differ by one at most.
+def assign_parts(y: NDArray[Any], *, count: int, stratified: bool, seed: int | tuple[int, ...]) -> NDArray[np.int64]:
+    """The number of the part, of `count`, for each row of `y`, drawn at random; part sizes differ by at most one.
 
-    Stratified (`y` holds class codes): so do the rows of each class in them.
+    Stratified (`y` holds class codes): the rows of each class are divided as evenly.
     """
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(y))
     if stratified:
@@ -56,7 +56,7 @@ def parts(y: NDArray[Any], *, count: int, stratified: bool, seed: int | tuple[in
 
 
 def part_counts(counts: NDArray[np.int64], *, count: int) -> NDArray[np.int64]:
-    """How many rows of each class (second axis) belong to each part (first axis) of `parts`, whatever the seed."""
+    """How many rows of each class (second axis) belong to each part (first axis), for any seed."""
     ends = np.cumsum(counts)
     number = np.arange(count)[:, None]
     return (ends - number + count - 1) // count - (ends - counts - number + count - 1) // count
@@ -76,6 +76,6 @@ def _draw_by_class(y: NDArray[Any], rng: np.random.Generator, *, share: float) -
     return drawn
 
 
-def rounded(value: float) -> int:
-    """Half up, not to even: 2.5 rows are 3."""
+def round_half_up(value: float) -> int:
+    """Round half up, not to even: 2.5 rows are 3."""
     return int(value + 0.5)

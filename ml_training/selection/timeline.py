@@ -1,4 +1,4 @@
-"""The times of some rows, asked where parts of them begin and end; quick where the rows come in time order."""
+"""Finds where parts of rows begin and end in time; fast when the rows are in time order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.selection.split import rounded
+from ml_training.selection.split import round_half_up
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timeline:
-    """At least one time, microseconds; `ascending`: whether the rows come in time order, as most files do."""
+    """At least one time, in microseconds; `ascending`: whether the rows are in time order, as in most files."""
 
     times: NDArray[np.int64]
     ascending: bool
 
     @classmethod
     def of(cls, times: NDArray[np.int64]) -> "Timeline":
-        """The timeline of these times."""
+        """The timeline of these times; looks whether they ascend."""
         return cls(times, bool((times[1:] >= times[:-1]).all()))
 
     @property
@@ -33,7 +33,7 @@ class Timeline:
         return int(self.times[-1] if self.ascending else self.times.max())
 
     def at(self, ranks: Sequence[int]) -> list[int]:
-        """The times at these ranks from the earliest, 0: what lies before one is earlier, whatever repeats."""
+        """The times at these ranks, counted from 0 for the earliest; equal times have ranks of their own."""
         ordered = self.times if self.ascending else np.partition(self.times, ranks)
         return [int(ordered[rank]) for rank in ranks]
 
@@ -43,11 +43,11 @@ class Timeline:
         return Timeline(kept, self.ascending) if len(kept) else None
 
     def last_part(self, share: float) -> int | None:
-        """The time from which on about `share` of the rows lie, later than the first one; None when all are equal.
+        """The time at which the last part begins, about `share` of the rows; None when all times are equal.
 
-        Rows of equal time are never torn apart: the last part may be larger than asked for.
+        It is later than the first time. Rows of equal time stay together, so the part may be larger than `share`.
         """
-        take = min(max(1, rounded(len(self.times) * share)), len(self.times) - 1)
+        take = min(max(1, round_half_up(len(self.times) * share)), len(self.times) - 1)
         [cut] = self.at([len(self.times) - take]) if take else [self.first]
         if cut > self.first:
             return cut

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from ml_training.selection.index import Column, ColumnKind
+from ml_training.selection.index import ColumnKind, IndexColumn
 from ml_training.tabular.times import parse_times, to_micros
 
 NO_VALUE = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "none")
@@ -28,7 +28,7 @@ LONGEST_CATEGORY = 1_024
 class Converted:
     """A column, how many `infinite` numbers became missing, and of text, which is not kept, what was seen of it."""
 
-    column: Column
+    column: IndexColumn
     infinite: int = 0
     text_nulls: int = 0
     text_distinct: int | None = None
@@ -60,11 +60,11 @@ def from_typed(name: str, values: Any, *, keep: bool = False) -> Converted:
         return no_values(name, len(values))
     if pt.is_boolean(kind):
         flags = values.cast(pa.int8()).fill_null(-1).to_numpy()
-        return Converted(Column(name, ColumnKind.BOOLEAN, flags))
+        return Converted(IndexColumn(name, ColumnKind.BOOLEAN, flags))
     if pt.is_date(kind) or pt.is_timestamp(kind):
-        return Converted(Column(name, ColumnKind.TIME, to_micros(values)))
+        return Converted(IndexColumn(name, ColumnKind.TIME, to_micros(values)))
     if pt.is_integer(kind) and not values.null_count and _fits_int64(values):
-        return Converted(Column(name, ColumnKind.INTEGER, values.cast(pa.int64()).to_numpy()))
+        return Converted(IndexColumn(name, ColumnKind.INTEGER, values.cast(pa.int64()).to_numpy()))
     if pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind):
         return _numbers(name, values.cast(pa.float64(), safe=False).to_numpy())
     return _categories(name, values, keep=keep)
@@ -72,7 +72,7 @@ def from_typed(name: str, values: Any, *, keep: bool = False) -> Converted:
 
 def no_values(name: str, rows: int) -> Converted:
     """A column in which every value is missing."""
-    return Converted(Column(name, ColumnKind.NUMBER, np.full(rows, np.nan)))
+    return Converted(IndexColumn(name, ColumnKind.NUMBER, np.full(rows, np.nan)))
 
 
 def _fits_int64(values: Any) -> bool:
@@ -83,13 +83,13 @@ def _numbers(name: str, values: NDArray[np.float64]) -> Converted:
     infinite = np.isinf(values)
     if infinite.any():
         values = np.where(infinite, np.nan, values)
-    return Converted(Column(name, ColumnKind.NUMBER, values), infinite=int(np.count_nonzero(infinite)))
+    return Converted(IndexColumn(name, ColumnKind.NUMBER, values), infinite=int(np.count_nonzero(infinite)))
 
 
 def _categories(name: str, values: Any, *, keep: bool) -> Converted:
     encoded = _encoded(values)
     if encoded is None or len(encoded.dictionary) > MOST_CATEGORIES:
-        return Converted(Column(name, ColumnKind.TEXT, None), text_nulls=values.null_count)
+        return Converted(IndexColumn(name, ColumnKind.TEXT, None), text_nulls=values.null_count)
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     words = encoded.dictionary.to_pylist()
     # A dictionary of a Parquet file may hold entries that no row uses, and one text twice.
@@ -97,13 +97,13 @@ def _categories(name: str, values: Any, *, keep: bool) -> Converted:
     categories = sorted({word for word, occurs in zip(words, used, strict=True) if occurs and word is not None})
     present = len(codes) - int(np.count_nonzero(codes < 0))
     if _is_free_text(categories, present, keep=keep):
-        free_text = Column(name, ColumnKind.TEXT, None)
+        free_text = IndexColumn(name, ColumnKind.TEXT, None)
         return Converted(free_text, text_nulls=len(codes) - present, text_distinct=len(categories))
     if not categories:
         return no_values(name, len(codes))
     position = {category: code for code, category in enumerate(categories)}
     table = np.array([*(position.get(word, -1) for word in words), -1], dtype=np.int32)
-    return Converted(Column(name, ColumnKind.CATEGORY, table[codes], tuple(categories)))
+    return Converted(IndexColumn(name, ColumnKind.CATEGORY, table[codes], tuple(categories)))
 
 
 def _encoded(values: Any) -> Any | None:

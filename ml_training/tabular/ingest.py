@@ -13,7 +13,7 @@ import pyarrow.types as pt
 
 from ml_training.domain.limits import MAX_PHASES, Limits
 from ml_training.selection.history import write_history
-from ml_training.selection.index import Column, ColumnKind, is_missing, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, is_missing, write_index
 from ml_training.tabular import times
 from ml_training.tabular.convert import Converted, clean, from_text, from_typed, no_values
 from ml_training.tabular.csv_file import open_csv
@@ -100,7 +100,7 @@ def _open(
 
 def _columns(
     table: Table, roles: Roles, *, reasons: list[Reason], profiles: list[dict[str, Any]], progress: Progress
-) -> Iterator[Column]:
+) -> Iterator[IndexColumn]:
     for number, name in enumerate(table.names):
         progress(PARSED + (1 - PARSED) * number / len(table.names), "reading the columns")
         try:
@@ -159,7 +159,7 @@ def _time_reasons(table: Table, name: str, text: Any) -> list[Reason]:
     ]
 
 
-def _phase_reasons(column: Column) -> list[Reason]:
+def _phase_reasons(column: IndexColumn) -> list[Reason]:
     reasons = _code_reasons(column, "phase")
     if not reasons and column.values is not None:
         present = column.values[~is_missing(column.values, column.kind)]
@@ -168,7 +168,7 @@ def _phase_reasons(column: Column) -> list[Reason]:
     return reasons
 
 
-def _code_reasons(column: Column, role: str) -> list[Reason]:
+def _code_reasons(column: IndexColumn, role: str) -> list[Reason]:
     """Why a column cannot tell phases or groups apart: it needs whole numbers or text, and values."""
     wrong = column.kind not in (ColumnKind.INTEGER, ColumnKind.CATEGORY, ColumnKind.NUMBER)
     if wrong or column.values is None:

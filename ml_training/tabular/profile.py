@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.selection.index import Column, ColumnKind, SelectionIndex, is_missing
+from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, is_missing
 from ml_training.selection.preview import rfc3339
 from ml_training.tabular.convert import Converted
 
@@ -45,7 +45,7 @@ def _distinct(present: NDArray[Any]) -> int | None:
     return count
 
 
-def _json_value(column: Column, value: Any) -> Any:
+def _json_value(column: IndexColumn, value: Any) -> Any:
     if value is None:
         return None
     if column.kind is ColumnKind.CATEGORY:

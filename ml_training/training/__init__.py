@@ -1,1 +1,1 @@
-"""The engine: fits, stores, loads and evaluates models; it knows no web, queue or database."""
+"""The training engine: fits, scores, stores and loads models."""

@@ -1,4 +1,4 @@
-"""The one file that a model is: a canonical zip of manifest.json and the library's own form of the model."""
+"""Stores a model in one file and loads it: a canonical zip of manifest.json and the library's own format."""
 
 import io
 import json
@@ -19,90 +19,94 @@ from ml_training.selection.split import Positions
 from ml_training.training.canonical import archive
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Predictor
-from ml_training.training.estimators.known import spread, task_of
+from ml_training.training.estimators.known_classes import task_for, to_all_classes
 from ml_training.training.matrix import Matrix, MatrixReader
-from ml_training.training.reporter import Progress, slices
-from ml_training.training.schema import UNSAVED
-from ml_training.training.scores import Predicted
-from ml_training.training.target import TargetScale
+from ml_training.training.scores import Predictions
+from ml_training.training.stage_progress import StageProgress, slices
+from ml_training.training.target_scaling import TargetScale
+from ml_training.training.training_schema import UNSAVED
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 FILES = {"lightgbm-text": "model.txt", "skops": "model.skops"}
-ROWS_AT_ONCE = 50_000
+ROWS_PER_BATCH = 50_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
-    """A model ready to predict; `positive` and the order of classes are the schema's."""
+    """A model ready to predict; the schema holds the order of the classes and the positive class."""
 
     schema: ModelSchema
     model_type: ModelType
     predictor: Predictor
     scale: TargetScale
-    known: tuple[int, ...] = ()  # the codes of the classes that it was fitted on
+    known_classes: tuple[int, ...] = ()  # the codes of the classes that it was fitted on
 
     def predict(self, x: Matrix, *, threads: int = 1) -> NDArray[Any]:
-        """Class codes, or numbers, of shape (rows,) for a model matrix."""
-        predicted = self.predicted(x, threads=threads)
+        """Class codes, or numbers, of shape (rows,)."""
+        predicted = self.predictions(x, threads=threads)
         return predicted.labels if self.schema.task.is_classification else predicted.values
 
     def predict_proba(self, x: Matrix, *, threads: int = 1) -> NDArray[np.float64] | None:
         """Probabilities of shape (rows, classes); None when the model has none."""
-        predicted = self.predicted(x, threads=threads)
+        predicted = self.predictions(x, threads=threads)
         return predicted.values if predicted.probabilistic else None
 
-    def predicted(self, x: Matrix, *, threads: int) -> Predicted:
-        """What the scores are computed from."""
+    def predictions(self, x: Matrix, *, threads: int) -> Predictions:
+        """The predictions that scores are computed from."""
         raw = np.asarray(self.predictor.predict(x, threads=threads), dtype=np.float64)
-        return Predicted(self.schema.task, self.schema.positive, self._values(raw), self.predictor.probabilistic)
+        return Predictions(self.schema.task, self.schema.positive, self._values(raw), self.predictor.probabilistic)
 
     def _values(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.schema.classes is None:
-            return self.scale.original(raw)
+            return self.scale.to_data_units(raw)
         probabilistic = self.predictor.probabilistic
-        return spread(raw, self.known, classes=len(self.schema.classes), probabilistic=probabilistic)
+        return to_all_classes(raw, self.known_classes, classes=len(self.schema.classes), probabilistic=probabilistic)
 
-    def predict_rows(self, index: SelectionIndex, rows: Positions, *, threads: int, progress: Progress) -> Predicted:
-        """Predictions for rows of a data set, some thousands at a time; raises Interrupted."""
-        parts = slices(len(rows), of=ROWS_AT_ONCE)
+    def predict_rows(
+        self, index: SelectionIndex, rows: Positions, *, threads: int, progress: StageProgress
+    ) -> Predictions:
+        """Predictions for rows of a data set, in batches; raises Interrupted."""
+        parts = slices(len(rows), size=ROWS_PER_BATCH)
         reader = MatrixReader(index, self.schema.features)
         matrices = (reader.read(rows[part]) for part in parts)
-        return self._all(matrices, rows=len(rows), threads=threads, progress=progress)
+        return self._in_batches(matrices, rows=len(rows), threads=threads, progress=progress)
 
-    def predict_matrix(self, x: Matrix, *, threads: int, progress: Progress) -> Predicted:
-        """Predictions for a model matrix, some thousands of rows at a time; raises Interrupted."""
-        parts = slices(len(x), of=ROWS_AT_ONCE)
-        return self._all((x[part] for part in parts), rows=len(x), threads=threads, progress=progress)
+    def predict_matrix(self, x: Matrix, *, threads: int, progress: StageProgress) -> Predictions:
+        """Predictions for a model matrix, in batches; raises Interrupted."""
+        parts = slices(len(x), size=ROWS_PER_BATCH)
+        return self._in_batches((x[part] for part in parts), rows=len(x), threads=threads, progress=progress)
 
-    def _all(self, matrices: Iterable[Matrix], *, rows: int, threads: int, progress: Progress) -> Predicted:
+    def _in_batches(
+        self, matrices: Iterable[Matrix], *, rows: int, threads: int, progress: StageProgress
+    ) -> Predictions:
         found: list[NDArray[np.float64]] = []
         for number, x in enumerate(matrices, start=1):
-            found.append(self.predicted(x, threads=threads).values)
-            done = min(number * ROWS_AT_ONCE, rows)
+            found.append(self.predictions(x, threads=threads).values)
+            done = min(number * ROWS_PER_BATCH, rows)
             progress.step(done, rows, f"{done} of {rows} rows predicted")
-        return Predicted(self.schema.task, self.schema.positive, np.concatenate(found), self.predictor.probabilistic)
+        return Predictions(self.schema.task, self.schema.positive, np.concatenate(found), self.predictor.probabilistic)
 
 
 def pack(model: LoadedModel) -> bytes:
-    """The artifact; equal models give equal bytes."""
-    form = FAMILIES[model.model_type].artifact_format
+    """The artifact of a model; equal models give equal bytes."""
+    artifact_format = FAMILIES[model.model_type].artifact_format
     manifest = {
         "format_version": FORMAT_VERSION,
-        "artifact_format": form,
+        "artifact_format": artifact_format,
         "model_type": model.model_type.value,
         "schema": model.schema.to_json(),
         "target_scale": model.scale.to_json(),
-        "known_classes": list(model.known),
+        "known_classes": list(model.known_classes),
     }
     text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return archive({MANIFEST: text.encode(), FILES[form]: model.predictor.dump()})
+    return archive({MANIFEST: text.encode(), FILES[artifact_format]: model.predictor.dump()})
 
 
 def load_model(artifact: bytes, *, model_id: int = UNSAVED) -> LoadedModel:
-    """The model of an artifact whose SHA-256 the caller has checked; raises JobFailed (integrity) when it is no model.
+    """The model of an artifact; raises JobFailed (integrity) when the bytes are not a model.
 
-    The check is not optional: neither LightGBM nor scikit-learn survives a forged tree.
+    The caller must have checked the SHA-256 of the bytes: a forged tree can crash LightGBM and scikit-learn.
     """
     try:
         return _unpack(artifact, model_id)
@@ -124,7 +128,7 @@ def _unpack(artifact: bytes, model_id: int) -> LoadedModel:
     return LoadedModel(
         schema=schema,
         model_type=model_type,
-        predictor=FAMILIES[model_type].load(payload, task_of(schema.task, known)),
+        predictor=FAMILIES[model_type].load(payload, task_for(schema.task, known)),
         scale=TargetScale.from_json(manifest["target_scale"]),
-        known=known,
+        known_classes=known,
     )

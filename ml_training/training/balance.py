@@ -1,4 +1,4 @@
-"""Classes of unequal size: weights, or made-up rows of the smaller ones (SMOTE); of the rows fitted only."""
+"""Balances classes of unequal size with weights or with synthetic rows (SMOTE); only for the rows to learn from."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,42 +9,44 @@ from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
 
-from ml_training.training.estimators.base import Part
+from ml_training.training.estimators.base import LabelledRows
 from ml_training.training.matrix import Matrix
-from ml_training.training.threads import limited
+from ml_training.training.threads import limit_threads
 
-NEIGHBOURS = 5  # of Chawla et al. 2002; fewer where the smallest class has fewer rows
+NEIGHBOURS = 5  # as in the paper; fewer where the smallest class has fewer rows
 
 
-def balanced(part: Part, how: str, *, categories: Sequence[int], random_state: int) -> Part:
-    """The rows to learn from. `how`: none, weights or smote; every class of `part.y` (codes from 0) occurs in it.
+def balanced(rows: LabelledRows, how: str, *, categories: Sequence[int], random_state: int) -> LabelledRows:
+    """The rows to learn from, balanced; every class (codes from 0) must occur in `rows.y`.
 
-    weights: n / (classes * rows of the class), as scikit-learn's "balanced". smote: rows between neighbours of the
-    same class until all classes are as large as the largest; a missing value of a row that is made stands for the
-    median, or the most frequent category. `categories`: the columns that hold codes.
+    how: "none"; "weights": n / (classes * rows of the class), as scikit-learn's "balanced"; "smote": synthetic rows
+    between neighbours of the same class, until all classes are as large as the largest (Chawla, Bowyer, Hall and
+    Kegelmeyer, "SMOTE: Synthetic minority over-sampling technique", JAIR 16, 2002; SMOTE-NC, section 6.1, where there
+    are categories). Synthetic rows are made from values in which the median, or the most frequent category, replaces
+    a missing one. categories: the columns that hold codes.
     """
     if how == "weights":
-        return replace(part, weights=class_weights(part.y))
+        return replace(rows, weights=class_weights(rows.y))
     if how == "smote":
-        return _oversampled(part, list(categories), random_state)
-    return part
+        return _oversampled(rows, list(categories), random_state)
+    return rows
 
 
 def class_weights(y: NDArray[Any]) -> NDArray[np.float64]:
-    """One weight a row; their sum is the number of rows."""
+    """One weight for each row; their sum is the number of rows."""
     counts = np.bincount(y)
     weights: NDArray[np.float64] = len(y) / (len(counts) * counts[y])
     return weights
 
 
-def _oversampled(part: Part, categories: list[int], random_state: int) -> Part:
-    neighbours = min(NEIGHBOURS, int(np.bincount(part.y).min()) - 1)
-    complete = _complete(part.x, categories)
+def _oversampled(rows: LabelledRows, categories: list[int], random_state: int) -> LabelledRows:
+    neighbours = min(NEIGHBOURS, int(np.bincount(rows.y).min()) - 1)
+    complete = _complete(rows.x, categories)
     sampler = _sampler(complete.shape[1], categories, k_neighbors=neighbours, random_state=random_state)
-    with limited(1):  # which of equally near neighbours comes first depends on the number of threads
-        x, y = sampler.fit_resample(complete, part.y)
-    made = np.asarray(x[len(part.y) :], dtype=np.float64)  # the real rows come first; they keep what is missing
-    return Part(np.asfortranarray(np.concatenate([part.x, made])), y)
+    with limit_threads(1):  # the order of equally near neighbours depends on the number of threads
+        x, y = sampler.fit_resample(complete, rows.y)
+    synthetic = np.asarray(x[len(rows.y) :], dtype=np.float64)  # the real rows come first and keep their missing values
+    return LabelledRows(np.asfortranarray(np.concatenate([rows.x, synthetic])), y)
 
 
 def _sampler(columns: int, categories: list[int], **settings: int) -> Any:

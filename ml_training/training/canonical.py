@@ -1,4 +1,4 @@
-"""One form for equal content: archives whose bytes depend on what is inside and on nothing else."""
+"""Writes archives and models in a canonical form: equal content gives equal bytes."""
 
 import io
 import json
@@ -13,8 +13,8 @@ import skops.io  # its import registers how each type is written
 from skops.io._protocol import PROTOCOL
 from skops.io._utils import SaveContext, get_state
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that the format knows
-LEVEL = 1  # trees shrink to a quarter; more effort gains a tenth and costs three times as long
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip file
+LEVEL = 1  # trees shrink to a quarter; higher levels save another tenth and take three times as long
 SCHEMA = "schema.json"
 PARAMETERS = re.compile(r"\nparameters:.*?\nend of parameters\n", re.DOTALL)
 
@@ -25,14 +25,14 @@ def archive(members: Mapping[str, bytes]) -> bytes:
     with ZipFile(buffer, "w") as target:
         for name, body in members.items():
             info = ZipInfo(name, EPOCH)
-            info.create_system = 3  # Unix, wherever it is written
+            info.create_system = 3  # Unix, on every system
             info.external_attr = 0o600 << 16
             target.writestr(info, body, compress_type=ZIP_DEFLATED, compresslevel=LEVEL)
     return buffer.getvalue()
 
 
 class _Members(dict[str, bytes]):
-    """As much of a zip file as skops writes to, in memory and with a name list that is quick to search."""
+    """The part of ZipFile that skops writes to, in memory, with a name list that is fast to search."""
 
     def namelist(self) -> "_Members":
         """The names of the members."""
@@ -44,7 +44,7 @@ class _Members(dict[str, bytes]):
 
 
 def _without_gaps(array: bytes) -> bytes:
-    """An array file with zeros between the fields of its records: tree nodes leave there what was in memory."""
+    """An array file with zeros between the fields of its records; tree nodes leave random memory there."""
     values = np.load(io.BytesIO(array), allow_pickle=False)
     if values.dtype.names is None:
         return array
@@ -57,10 +57,10 @@ def _without_gaps(array: bytes) -> bytes:
 
 
 def canonical_skops(model: object) -> bytes:
-    """A skops archive, as `skops.io.dumps` makes one, without traces of the process that wrote it.
+    """A skops archive, as `skops.io.dumps` makes it, but independent of the process that writes it.
 
     skops names objects and files after memory addresses; here they are numbered in the order of their first use. Its
-    own writer also looks every name up in a list and indents the schema: 24 s for 5,000 trees, against 2 s here.
+    own writer also searches a list for every name and indents the schema: 24 s for 5,000 trees instead of 2 s here.
     """
     written = _Members()
     schema = get_state(model, SaveContext(zip_file=written))
@@ -73,7 +73,7 @@ def canonical_skops(model: object) -> bytes:
 
 
 def canonical_lightgbm(text: str) -> bytes:
-    """LightGBM's text without its block of parameters: the number of threads stands there, and nothing needs it."""
+    """LightGBM's text without its block of parameters, which holds the number of threads and is not needed."""
     return PARAMETERS.sub("\n", text, count=1).encode()
 
 
@@ -90,7 +90,7 @@ def _renumber(node: Any, numbers: dict[int, int], files: dict[str, str]) -> None
 
 def _rename(node: dict[str, Any], numbers: dict[int, int], files: dict[str, str]) -> None:
     if node.get("__loader__") in {"JsonNode", "TypeNode"}:
-        del node["__id__"]  # constants: whether two of them are one object is the interpreter's affair
+        del node["__id__"]  # constants: the interpreter decides whether two equal ones are one object
     else:
         node["__id__"] = numbers.setdefault(node["__id__"], len(numbers) + 1)
     if isinstance(node.get("file"), str):

@@ -1,7 +1,8 @@
-"""Where a training stood: kept now and then, so that another worker can go on and end with the very same model.
+"""Checkpoints of a training: written now and then, so that another attempt can resume and end with the same model.
 
-Only where that holds: LightGBM without any sampling of rows or columns, and the forests, whose trees do not depend on
-each other. Everything else starts again from round 0. A checkpoint is immutable and says itself what it is of.
+Only some models end with the same bytes after a resume: LightGBM without sampling of rows or columns, and the forests,
+whose trees do not depend on each other. Every other model starts again from round 0. A checkpoint is immutable and
+holds the spec and the versions of the libraries that it belongs to.
 """
 
 import io
@@ -13,18 +14,19 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from ml_training.training.canonical import archive
-from ml_training.training.reporter import Reporter
+from ml_training.training.reporter import TrainingReporter
 
 FORMAT_VERSION = 1
 MANIFEST, STATE = "manifest.json", "state"
-MOST_SHARE = 0.05  # of the time may go into keeping
+MAX_TIME_SHARE = 0.05  # of the training time may be spent on writing checkpoints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """What a family needs to go on after `done` rounds or trees.
+    """What a family needs to resume after `done` rounds or trees.
 
-    state: the library's own form; losses: the learning curve so far; best: iteration and loss of early stopping.
+    state: the model in the library's own format; losses: the learning curve so far; best: iteration and loss of early
+    stopping.
     """
 
     done: int
@@ -33,7 +35,7 @@ class Checkpoint:
     best: tuple[int, float] | None = None
 
     def pack(self, origin: Mapping[str, Any]) -> bytes:
-        """One file; `origin` says of what: the spec, the data and the versions of the libraries."""
+        """The checkpoint as one file; `origin`: what it belongs to, the spec and the versions of the libraries."""
         manifest = {
             "format_version": FORMAT_VERSION,
             "origin": origin,
@@ -45,7 +47,7 @@ class Checkpoint:
 
 
 def open_checkpoint(data: bytes, origin: Mapping[str, Any]) -> Checkpoint | None:
-    """The checkpoint, or None when it is of something else, such as another version of a library, or no checkpoint."""
+    """The checkpoint; None when the file is damaged or of another origin, such as another version of a library."""
     try:
         with ZipFile(io.BytesIO(data)) as source:
             manifest, state = json.loads(source.read(MANIFEST)), source.read(STATE)
@@ -57,33 +59,33 @@ def open_checkpoint(data: bytes, origin: Mapping[str, Any]) -> Checkpoint | None
     return Checkpoint(manifest["done"], state, manifest["losses"], best)
 
 
-class Keeper:
-    """Keeps checkpoints of one fit, when the reporter wants one and as rarely as their cost demands."""
+class CheckpointWriter:
+    """Writes the checkpoints of one fit when the reporter wants one; spends at most `MAX_TIME_SHARE` of the time."""
 
-    def __init__(self, reporter: Reporter, origin: Mapping[str, Any], *, clock: Callable[[], float]) -> None:
+    def __init__(self, reporter: TrainingReporter, origin: Mapping[str, Any], *, clock: Callable[[], float]) -> None:
         self._reporter = reporter
         self._origin = origin
         self._clock = clock
         self._not_before = clock()
 
-    def offer(self, make: Callable[[], Checkpoint]) -> None:
-        """After a round: keep what `make` gives, if it is time; before the job is handed back it always is."""
+    def write_if_due(self, make: Callable[[], Checkpoint]) -> None:
+        """Called after a round: write the checkpoint that `make` returns, if the reporter wants one now."""
         if not self._reporter.wants_checkpoint(affordable=self._clock() >= self._not_before):
             return
         started = self._clock()
         checkpoint = make()
         self._reporter.keep_checkpoint(checkpoint.pack(self._origin), done=checkpoint.done)
         ended = self._clock()
-        self._not_before = ended + (ended - started) / MOST_SHARE
+        self._not_before = ended + (ended - started) / MAX_TIME_SHARE
 
 
-class NoKeeper:
-    """Keeps nothing: of a fit that could not go on and end the same."""
+class NoCheckpointWriter:
+    """Writes nothing: for a fit that would not end with the same model after a resume."""
 
-    def offer(self, make: Callable[[], Checkpoint]) -> None:
-        """Nothing."""
+    def write_if_due(self, make: Callable[[], Checkpoint]) -> None:
+        """Do nothing."""
 
 
-def new_keeper(reporter: Reporter, origin: Mapping[str, Any]) -> Keeper:
-    """A keeper by the monotonic clock."""
-    return Keeper(reporter, origin, clock=time.monotonic)
+def new_checkpoint_writer(reporter: TrainingReporter, origin: Mapping[str, Any]) -> CheckpointWriter:
+    """A writer that measures with the monotonic clock."""
+    return CheckpointWriter(reporter, origin, clock=time.monotonic)

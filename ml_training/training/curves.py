@@ -1,4 +1,4 @@
-"""Curves that fit on a screen: ROC, precision over recall, and the loss per iteration."""
+"""Curves with few enough points to plot: ROC, precision-recall, and the loss after each iteration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from ml_training.training.reporter import Reporter
-from ml_training.training.scores import Predicted
+from ml_training.training.reporter import TrainingReporter
+from ml_training.training.scores import Predictions
 
 POINTS = 200
 ITERATIONS = 1_000
@@ -16,35 +16,35 @@ Curve = dict[str, Any]
 
 
 class LearningCurve:
-    """The loss after each iteration, on the rows fitted and on rows that were not; reported as it grows."""
+    """The loss after each iteration, on the rows to learn from and on others; reports each new point."""
 
-    def __init__(self, metric: str, reporter: Reporter, *, unit: float = 1.0, split: int | None = None) -> None:
+    def __init__(self, metric: str, reporter: TrainingReporter, *, unit: float = 1.0, split: int | None = None) -> None:
         self.metric = metric
         self._reporter = reporter
-        self._where = {} if split is None else {"split": float(split)}  # counted from 1
-        self._unit = unit  # what one unit of the model's target is in the data's
+        self._split = {} if split is None else {"split": float(split)}  # counted from 1
+        self._unit = unit  # one unit of the model's target in the units of the data
         self._losses: dict[str, list[float | None]] = {}
 
     @property
     def losses(self) -> dict[str, list[float | None]]:
-        """What was recorded so far, in the units of the data."""
+        """The losses so far by part, in the units of the data; None where a loss was not finite."""
         return self._losses
 
-    def go_on(self, losses: Mapping[str, Sequence[float | None]]) -> None:
-        """Begin where an earlier attempt stood; these iterations are not reported again."""
+    def resume(self, losses: Mapping[str, Sequence[float | None]]) -> None:
+        """Continue the curve of an earlier attempt; its iterations are not reported again."""
         self._losses = {part: list(values) for part, values in losses.items()}
 
     def record(self, iteration: int, **losses: float) -> None:
-        """One more iteration, counted from 1; the same parts every time."""
+        """Add an iteration, counted from 1, with one loss for each part; the parts are the same every time."""
         scaled = {part: loss * self._unit for part, loss in losses.items()}
         known = {part: loss for part, loss in scaled.items() if np.isfinite(loss)}
         for part, loss in scaled.items():
             self._losses.setdefault(part, []).append(float(loss) if part in known else None)
-        told = {f"{part}_{self.metric}": float(loss) for part, loss in known.items()}
-        self._reporter.scores(iteration, self._where | told)
+        reported = {f"{part}_{self.metric}": float(loss) for part, loss in known.items()}
+        self._reporter.scores(iteration, self._split | reported)
 
     def to_json(self, *, at_most: int = ITERATIONS) -> Curve | None:
-        """At most so many iterations, evenly spaced, first and last included; None when there are none."""
+        """At most `at_most` iterations, evenly spaced, first and last included; None when there are none."""
         if not self._losses:
             return None
         count = len(next(iter(self._losses.values())))
@@ -53,8 +53,8 @@ class LearningCurve:
         return {"metric": self.metric, "iteration": [int(at) + 1 for at in kept], **losses}
 
 
-def classification_curves(y: NDArray[Any], predicted: Predicted) -> dict[str, Curve]:
-    """ROC and precision-recall of the positive class; nothing without one, or when `y` holds one class only."""
+def classification_curves(y: NDArray[Any], predicted: Predictions) -> dict[str, Curve]:
+    """ROC and precision-recall of the positive class; empty without one, or when `y` holds one class only."""
     if predicted.positive is None:
         return {}
     truth, ranking = y == predicted.positive, predicted.values[:, predicted.positive]

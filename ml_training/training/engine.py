@@ -1,19 +1,25 @@
-"""The engine's door: train a model, test one, compare some; nothing is kept between calls."""
+"""The public functions of the engine: train a model, test one, compare several; no state is kept between calls."""
 
 from ml_training.domain.algorithms import PARAMS
 from ml_training.domain.specs import TrainSpec, spec_json
-from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import Folds, TrainPlan
 from ml_training.training.artifact import LoadedModel, load_model, pack
-from ml_training.training.checkpoint import Checkpoint, Keeper, NoKeeper, new_keeper, open_checkpoint
-from ml_training.training.details import model_details, versions
+from ml_training.training.checkpoint import (
+    Checkpoint,
+    CheckpointWriter,
+    NoCheckpointWriter,
+    new_checkpoint_writer,
+    open_checkpoint,
+)
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.evaluation import compare, test
 from ml_training.training.fitting import FittedFold, FoldFitter
-from ml_training.training.outcome import ComparisonOutcome, TestOutcome, TrainedModel
-from ml_training.training.reporter import Progress, Reporter
-from ml_training.training.summary import rows_told, scores_told, split_scores
-from ml_training.training.warm import warm_up
+from ml_training.training.model_details import model_details, versions
+from ml_training.training.reporter import TrainingReporter
+from ml_training.training.results import ComparisonOutcome, TestOutcome, TrainedModel
+from ml_training.training.stage_progress import StageProgress
+from ml_training.training.summary import describe_rows, describe_scores, split_scores
+from ml_training.training.warm_up import warm_up
 from ml_training.training.warnings_log import warnings_logged
 
 __all__ = [
@@ -28,33 +34,27 @@ __all__ = [
     "warm_up",
 ]
 
-PACKED = 0.97  # the share of the job that is done when the model is packed
+FITTED = 0.97  # the share of the job that is done when all models are fitted and scored
 
 
 def train(
-    spec: TrainSpec,
-    index: SelectionIndex,
-    *,
-    plan: TrainPlan,
-    reporter: Reporter,
-    threads: int,
-    checkpoint: bytes | None = None,
+    plan: TrainPlan, *, reporter: TrainingReporter, threads: int, checkpoint: bytes | None = None
 ) -> TrainedModel:
-    """Fit, score and pack one model; `plan` is `plan_train(spec, index)`, `checkpoint` one that the job kept before.
+    """Fit, score and pack one model; `checkpoint` is one that an earlier attempt of the job has written.
 
-    Equal spec, data, versions and seed give equal artifact bytes, with any number of threads. Raises Interrupted when
-    the reporter says stop, JobFailed when the spec cannot succeed on this data; any other exception is a crash.
+    Equal plan, versions and seed give equal artifact bytes, with any number of threads. Raises Interrupted when the
+    reporter says stop, JobFailed when the spec cannot succeed on these data; any other exception is a defect.
     """
-    progress = Progress(reporter)
+    spec, progress = plan.spec, StageProgress(reporter)
     reporter.features(len(plan.features))
     with warnings_logged(reporter):
-        folds = plan.draw(spec, index)
-        reporter.log(rows_told(plan, folds))
-        keeper, resume = _checkpoints(spec, reporter, checkpoint)
-        splits, final = _fit_all(FoldFitter(spec, index, plan, progress, threads, keeper, resume), folds, progress)
+        folds = plan.draw_folds()
+        reporter.log(describe_rows(plan, folds))
+        writer, resume_from = _checkpoints(spec, reporter, checkpoint)
+        splits, final = _fit_all(FoldFitter(plan, progress, threads, writer, resume_from), folds, progress)
         progress.stage("packing", until=1.0)
         scores = split_scores(plan, folds, splits)
-        reporter.log(scores_told(scores))
+        reporter.log(describe_scores(scores))
         details = model_details(plan, folds, splits=splits, final=final)
         artifact = pack(final.model)
     progress.finish("trained")
@@ -69,33 +69,33 @@ def train(
 
 
 def _checkpoints(
-    spec: TrainSpec, reporter: Reporter, kept: bytes | None
-) -> tuple[Keeper | NoKeeper, Checkpoint | None]:
-    """Who keeps checkpoints, and where to go on; a job of several fits starts again from the first."""
+    spec: TrainSpec, reporter: TrainingReporter, stored: bytes | None
+) -> tuple[CheckpointWriter | NoCheckpointWriter, Checkpoint | None]:
+    """The writer of checkpoints, and the checkpoint to resume from; a job of several fits starts from the first."""
     params = PARAMS[spec.model_type].model_validate(spec.params)
     if spec.validation.is_refitted or not FAMILIES[spec.model_type].can_resume(params):
-        return NoKeeper(), None
+        return NoCheckpointWriter(), None
     origin = {"spec": spec_json(spec), "versions": versions()}
-    resume = None if kept is None else open_checkpoint(kept, origin)
-    if resume is not None:
-        reporter.log(f"going on from a checkpoint after {resume.done} rounds")
-    elif kept is not None:
+    resume_from = None if stored is None else open_checkpoint(stored, origin)
+    if resume_from is not None:
+        reporter.log(f"resuming from a checkpoint after {resume_from.done} rounds")
+    elif stored is not None:
         reporter.log("the checkpoint is of other versions or damaged: starting again")
-    return new_keeper(reporter, origin), resume
+    return new_checkpoint_writer(reporter, origin), resume_from
 
 
-def _fit_all(fitter: FoldFitter, folds: Folds, progress: Progress) -> tuple[list[FittedFold], FittedFold]:
-    """The splits and the fit whose model is stored; how long each takes goes by its rows."""
+def _fit_all(fitter: FoldFitter, folds: Folds, progress: StageProgress) -> tuple[list[FittedFold], FittedFold]:
+    """The fits of the splits and the fit whose model is stored; each has a share of the progress by its rows."""
     if folds.final is folds.splits[0]:
-        only = fitter.fit(folds.final, split=None, until=PACKED)
+        only = fitter.fit(folds.final, split=None, until=FITTED)
         return [only], only
     total = sum(len(fold.train) for fold in (*folds.splits, folds.final))
     done, splits = 0, []
     for number, fold in enumerate(folds.splits, start=1):
-        progress.within(f"split {number} of {len(folds.splits)}")
+        progress.set_prefix(f"split {number} of {len(folds.splits)}")
         done += len(fold.train)
-        splits.append(fitter.fit(fold, split=number, until=PACKED * done / total))
-    progress.within("all rows")
-    final = fitter.fit(folds.final, split=None, until=PACKED)
-    progress.within("")
+        splits.append(fitter.fit(fold, split=number, until=FITTED * done / total))
+    progress.set_prefix("all rows")
+    final = fitter.fit(folds.final, split=None, until=FITTED)
+    progress.set_prefix("")
     return splits, final

@@ -1,56 +1,59 @@
-"""TEST and COMPARE: stored models asked about rows of a data set; the caller loads them and checks their bytes."""
+"""Runs TEST and COMPARE: stored models predict rows of a data set, and the predictions are scored."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
 
-from ml_training.domain.specs import LOWER_IS_BETTER
+from ml_training.domain.specs import LOWER_IS_BETTER, CompareSpec, TestSpec
 from ml_training.domain.states import TaskKind
-from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import TestPlan
 from ml_training.training.artifact import LoadedModel
 from ml_training.training.curves import classification_curves
-from ml_training.training.outcome import ComparisonOutcome, TestOutcome
-from ml_training.training.reporter import Progress, Reporter
-from ml_training.training.scores import Predicted, Scores, confusion, finite, score
+from ml_training.training.reporter import TrainingReporter
+from ml_training.training.results import ComparisonOutcome, TestOutcome
+from ml_training.training.scores import Predictions, Scores, confusion, finite, score
 from ml_training.training.significance import RESAMPLES, paired_bootstrap
+from ml_training.training.stage_progress import StageProgress
 from ml_training.training.warnings_log import warnings_logged
 
 OVERFITTED_BY = 0.1  # training accuracy (regression: r2) above the one measured here
-CONFUSION_CLASSES = 100  # more than that nobody reads, and it would not fit into a row
-DIGITS = 12  # scores that agree to so many significant digits are equal
+MAX_CONFUSION_CLASSES = 100  # a larger matrix is not readable, and does not fit into a row
+EQUAL_DIGITS = 12  # scores that agree to this many significant digits are equal
 
 
 def test(
     model: LoadedModel,
-    index: SelectionIndex,
+    plan: TestPlan[TestSpec],
     *,
-    plan: TestPlan,
     model_scores: Mapping[str, Mapping[str, float | None]],
     overlap: bool,
-    reporter: Reporter,
+    reporter: TrainingReporter,
     threads: int,
 ) -> TestOutcome:
-    """Score one model on the rows of the plan; `model_scores` are those of its training. Raises Interrupted."""
-    progress = Progress(reporter)
+    """Score one model on the rows of the plan; raises Interrupted.
+
+    model_scores: the scores of its training; overlap: whether it was fitted on any of the rows, passed through.
+    """
+    labels = plan.labels
+    progress = StageProgress(reporter)
     reporter.features(len(model.schema.features))
     with warnings_logged(reporter):
-        progress.stage(f"predicting {len(plan.rows)} rows", until=0.9)
-        predicted = model.predict_rows(index, plan.rows, threads=threads, progress=progress)
+        progress.stage(f"predicting {len(labels.rows)} rows", until=0.9)
+        predicted = model.predict_rows(plan.index, labels.rows, threads=threads, progress=progress)
         progress.stage("scoring", until=1.0)
-        scores = score(plan.y, predicted)
+        scores = score(labels.y, predicted)
         outcome = TestOutcome(
-            rows=len(plan.rows),
+            rows=len(labels.rows),
             scores=scores,
             overlap=overlap,
             degradation={name: _minus(model_scores["held_out"].get(name), value) for name, value in scores.items()},
-            overfitted=overfitted(model_scores["train"], scores, task=plan.task),
+            overfitted=overfitted(model_scores["train"], scores, task=labels.task),
             accuracy=scores.get("accuracy"),
             details={
-                "rows": {"test": len(plan.rows), "dropped": plan.dropped, "not_covered": plan.not_covered},
-                "confusion_matrix": confusion_details(plan.y, predicted, classes=plan.classes),
-                "curves": classification_curves(plan.y, predicted),
+                "rows": {"test": len(labels.rows), "dropped": plan.dropped, "not_covered": labels.not_covered},
+                "confusion_matrix": confusion_details(labels.y, predicted, classes=labels.classes),
+                "curves": classification_curves(labels.y, predicted),
             },
         )
     progress.finish("tested")
@@ -58,48 +61,47 @@ def test(
 
 
 def compare(
-    models: Sequence[LoadedModel],
-    index: SelectionIndex,
-    *,
-    plan: TestPlan,
-    metric: str,
-    seed: int,
-    reporter: Reporter,
-    threads: int,
+    models: Sequence[LoadedModel], plan: TestPlan[CompareSpec], *, reporter: TrainingReporter, threads: int
 ) -> ComparisonOutcome:
-    """Rank models (told apart by `schema.model_id`) on the rows of the plan. Raises Interrupted."""
-    progress = Progress(reporter)
+    """Rank models by the metric of the spec on the rows of the plan; raises Interrupted.
+
+    `schema.model_id` identifies each model.
+    """
+    labels, metric, seed = plan.labels, plan.spec.metric, plan.spec.random_state
+    progress = StageProgress(reporter)
     predicted, scores = [], []
     with warnings_logged(reporter):
         for number, model in enumerate(models, start=1):
             progress.stage(f"model {number} of {len(models)}", until=0.8 * number / len(models))
-            predicted.append(model.predict_rows(index, plan.rows, threads=threads, progress=progress))
-            scores.append(score(plan.y, predicted[-1]))
+            predicted.append(model.predict_rows(plan.index, labels.rows, threads=threads, progress=progress))
+            scores.append(score(labels.y, predicted[-1]))
         order = sorted(range(len(models)), key=lambda at: _better_first(scores[at][metric], metric))
         ranking = _ranking([(models[at].schema.model_id, scores[at]) for at in order], metric)
         progress.stage("comparing first and second", until=1.0)
         best = (predicted[order[0]], predicted[order[1]])
         outcome = ComparisonOutcome(
             metric=metric,
-            rows=len(plan.rows),
+            rows=len(labels.rows),
             winner_model_id=_winner(ranking),
             ranking=tuple(ranking),
-            significance=_significance(metric, plan.y, best, ranking=ranking, seed=seed, progress=progress),
+            significance=_significance(metric, labels.y, best, ranking=ranking, seed=seed, progress=progress),
         )
     progress.finish("compared")
     return outcome
 
 
 def overfitted(train: Mapping[str, float | None], here: Scores, *, task: TaskKind) -> bool | None:
-    """Whether the model did better in training by more than `OVERFITTED_BY`; None when that cannot be said."""
+    """Whether the training score is better by more than `OVERFITTED_BY`; None when one of the scores is undefined."""
     name = "accuracy" if task.is_classification else "r2"
     lead = _minus(train.get(name), here.get(name))
     return None if lead is None else lead > OVERFITTED_BY
 
 
-def confusion_details(y: NDArray[Any], predicted: Predicted, *, classes: Sequence[Any] | None) -> dict[str, Any] | None:
-    """Counts by true class (rows) and predicted class (columns); None for regression and for very many classes."""
-    if classes is None or len(classes) > CONFUSION_CLASSES:
+def confusion_details(
+    y: NDArray[Any], predicted: Predictions, *, classes: Sequence[Any] | None
+) -> dict[str, Any] | None:
+    """Counts by true class (rows) and predicted class (columns); None for regression and for too many classes."""
+    if classes is None or len(classes) > MAX_CONFUSION_CLASSES:
         return None
     return {"labels": list(classes), "counts": confusion(y, predicted).tolist()}
 
@@ -113,11 +115,11 @@ def _better_first(value: float | None, metric: str) -> tuple[bool, float]:
 
 
 def _ranking(scored: list[tuple[int, Scores]], metric: str) -> list[dict[str, Any]]:
-    """Equal values share the better rank, as in sport."""
+    """Ranks from 1; equal values share the better rank, as in sport (1, 1, 3)."""
     ranking: list[dict[str, Any]] = []
-    for place, (model_id, scores) in enumerate(scored, start=1):
-        tied = place > 1 and _rounded(scores[metric]) == _rounded(ranking[-1]["value"])
-        rank = ranking[-1]["rank"] if tied else place
+    for position, (model_id, scores) in enumerate(scored, start=1):
+        is_tied = position > 1 and _rounded(scores[metric]) == _rounded(ranking[-1]["value"])
+        rank = ranking[-1]["rank"] if is_tied else position
         ranking.append({"rank": rank, "model_id": model_id, "value": scores[metric], "scores": scores})
     return ranking
 
@@ -130,17 +132,17 @@ def _winner(ranking: Sequence[Mapping[str, Any]]) -> int | None:
 
 
 def _rounded(value: float | None) -> str | None:
-    return None if value is None else f"{value + 0.0:.{DIGITS}g}"
+    return None if value is None else f"{value + 0.0:.{EQUAL_DIGITS}g}"
 
 
 def _significance(
     metric: str,
     y: NDArray[Any],
-    pair: tuple[Predicted, Predicted],
+    pair: tuple[Predictions, Predictions],
     *,
     ranking: Sequence[Mapping[str, Any]],
     seed: int,
-    progress: Progress,
+    progress: StageProgress,
 ) -> dict[str, Any]:
     first, second = ranking[0], ranking[1]
     found: dict[str, Any] = {

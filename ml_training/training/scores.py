@@ -1,7 +1,8 @@
-"""The scores that are published, computed by scikit-learn; one that is undefined on the rows at hand is None.
+"""Computes the published scores with scikit-learn; a score that is undefined on the given rows is None.
 
-Many classes: f1, precision, recall, fpr and fnr are means over the classes for which they are defined, roc_auc is
-the mean of one class against the rest. An undefined score never warns and never fails.
+Several classes: f1, precision, recall, fpr and fnr are means over the classes for which they are defined (macro
+average), roc_auc is the mean of each class against the rest, mcc is Gorodkin's generalisation (Computational Biology
+and Chemistry 28, 2004). An undefined score never warns and never fails.
 """
 
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ Scores = dict[str, float | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Predicted:
-    """What a model says of some rows.
+class Predictions:
+    """The predictions of a model for some rows.
 
-    values: regression (rows,); classification (rows, classes), the larger the likelier, and when `probabilistic`
-    the probabilities; positive: the code of the positive class, binary only.
+    values: regression (rows,); classification (rows, classes), the larger the likelier, probabilities when
+    `probabilistic`; positive: the code of the positive class, binary only.
     """
 
     task: TaskKind
@@ -42,21 +43,25 @@ class Predicted:
         return int(self.values.shape[1])
 
 
-def score(y: NDArray[Any], predicted: Predicted) -> Scores:
-    """Every score of the task, by name; `y` is aligned with the rows and holds class codes or numbers."""
+def score(y: NDArray[Any], predicted: Predictions) -> Scores:
+    """Every score of the task, by name; `y`: class codes or numbers, aligned with the rows."""
     if predicted.task is TaskKind.REGRESSION:
         return _regression(y, predicted.values)
     return _classification(y, predicted)
 
 
-def confusion(y: NDArray[Any], predicted: Predicted) -> NDArray[np.int64]:
+def confusion(y: NDArray[Any], predicted: Predictions) -> NDArray[np.int64]:
     """Rows by true class (first axis) and predicted class (second axis)."""
     matrix: NDArray[np.int64] = metrics.confusion_matrix(y, predicted.labels, labels=np.arange(predicted.classes))
     return matrix
 
 
-def roc_auc(y: NDArray[Any], predicted: Predicted) -> list[float | None]:
-    """The area under the ROC curve of each class against the rest; binary: of the positive class only."""
+def roc_auc(y: NDArray[Any], predicted: Predictions) -> list[float | None]:
+    """The area under the ROC curve of each class against the rest; binary: of the positive class only.
+
+    It is the share of pairs, one row of the class and one of the rest, that are ranked correctly: the Mann-Whitney
+    rank statistic (Hanley and McNeil, Radiology 143, 1982).
+    """
     codes = range(predicted.classes) if predicted.positive is None else [predicted.positive]
     return [_one_roc_auc(y == code, predicted.values[:, code]) for code in codes]
 
@@ -66,7 +71,7 @@ def finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _classification(y: NDArray[Any], predicted: Predicted) -> Scores:
+def _classification(y: NDArray[Any], predicted: Predictions) -> Scores:
     labels = predicted.labels
     counts = confusion(y, predicted)
     average: dict[str, Any] = {"average": "macro", "labels": np.arange(predicted.classes)}
@@ -102,21 +107,21 @@ def _one_roc_auc(y: NDArray[np.bool_], ranking: NDArray[np.float64]) -> float | 
 
 
 def _mcc(y: NDArray[Any], labels: NDArray[np.int64]) -> float:
-    # Zero by zero when either side holds one class only; scikit-learn says 0 there, which would look like chance.
+    # 0 / 0 when either side holds one class only; scikit-learn returns 0 there, which would look like chance.
     if (y == y[0]).all() or (labels == labels[0]).all():
         return float("nan")
     return float(metrics.matthews_corrcoef(y, labels))
 
 
-def _log_loss(y: NDArray[Any], predicted: Predicted) -> float:
+def _log_loss(y: NDArray[Any], predicted: Predictions) -> float:
     if not predicted.probabilistic:
         return float("nan")
     return float(metrics.log_loss(y, predicted.values, labels=np.arange(predicted.classes)))
 
 
 def _rates(counts: NDArray[np.int64], positive: int | None) -> dict[str, float]:
-    hits, true, said = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    fpr = ratio(said - hits, counts.sum() - true)
+    hits, true, claimed = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    fpr = ratio(claimed - hits, counts.sum() - true)
     fnr = ratio(true - hits, true)
     if positive is not None:
         return {"fpr": float(fpr[positive]), "fnr": float(fnr[positive])}
@@ -124,12 +129,12 @@ def _rates(counts: NDArray[np.int64], positive: int | None) -> dict[str, float]:
 
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    """part / whole, NaN where the whole is nothing."""
+    """part / whole; NaN where the whole is 0."""
     result: NDArray[np.float64] = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
     return result
 
 
 def mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean over the last axis without the NaN; NaN where nothing is left."""
+    """The mean over the last axis without NaN values; NaN where no value is left."""
     defined = ~np.isnan(values)
     return ratio(np.where(defined, values, 0.0).sum(axis=-1), np.asarray(defined.sum(axis=-1)))

@@ -1,9 +1,11 @@
-"""Whether two models differ on the same rows by more than chance: a paired bootstrap of any score.
+"""Tests whether two models differ on the same rows by more than chance: a paired bootstrap of any score.
 
-Every score is a function of sums over rows, so a resample is a vector of row weights and a thousand of them are one
-matrix product. Beyond `BLOCKS` rows, whole random blocks of rows are drawn instead of rows: the same spread of the
-sums, in bounded memory. The area under the ROC curve enters by its placement values (as in DeLong's test), whose
-means have the area's spread.
+The percentile bootstrap is that of Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13; it is
+paired because both models are scored on the same resample of rows. Every score is a function of sums over rows, so a
+resample is a vector of row weights, and a thousand resamples are one matrix product. With more than `BLOCKS` rows,
+whole random blocks of rows are drawn instead of rows: the sums have the same spread, in bounded memory. The area under
+the ROC curve is computed from placement values, whose means have the spread of the area (DeLong, DeLong and
+Clarke-Pearson, Biometrics 44, 1988).
 """
 
 from collections.abc import Callable
@@ -14,19 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_training.domain.states import TaskKind
-from ml_training.training.reporter import Progress, slices
-from ml_training.training.scores import Predicted, mean_of_defined, ratio
+from ml_training.training.scores import Predictions, mean_of_defined, ratio
+from ml_training.training.stage_progress import StageProgress, slices
 
 RESAMPLES = 1_000
 BLOCKS = 10_000
 CELLS = 2_000_000  # blocks times columns kept per model
-AT_ONCE = 100  # resamples whose weights are in memory together
+RESAMPLES_PER_BATCH = 100  # their weights are in memory together
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """First minus second model, with the 95 % interval over the resamples; None where it is undefined."""
+    """Score of the first minus score of the second model, with its 95 % interval; None where it is undefined."""
 
     value: float | None
     low: float | None
@@ -40,14 +42,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistic:
-    """One score of one model: `sums` (blocks, columns) and what to make of their totals, over the last axis."""
+    """One score of one model: `sums` (blocks, columns), and how to compute the score from totals (last axis)."""
 
     sums: Array
     evaluate: Callable[[Array], Array]
 
 
 def paired_bootstrap(
-    metric: str, y: NDArray[Any], pair: tuple[Predicted, Predicted], *, seed: int, progress: Progress
+    metric: str, y: NDArray[Any], pair: tuple[Predictions, Predictions], *, seed: int, progress: StageProgress
 ) -> Difference:
     """Compare two models by one score on the rows of `y`; equal input and seed give equal results."""
     random = np.random.default_rng(seed)
@@ -56,7 +58,7 @@ def paired_bootstrap(
     first, second = (statistic(metric, y, predicted, blocks=blocks) for predicted in pair)
     even = np.full(count, 1.0 / count)
     found = []
-    for part in slices(RESAMPLES, of=AT_ONCE):
+    for part in slices(RESAMPLES, size=RESAMPLES_PER_BATCH):
         weights = random.multinomial(count, even, size=part.stop - part.start).astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             found.append(first.evaluate(weights @ first.sums) - second.evaluate(weights @ second.sums))
@@ -64,8 +66,8 @@ def paired_bootstrap(
     return _interval(np.concatenate(found), _total(first) - _total(second))
 
 
-def statistic(metric: str, y: NDArray[Any], predicted: Predicted, *, blocks: NDArray[np.int64]) -> Statistic:
-    """The score as a function of sums over blocks; `blocks` says for each row in which one it is."""
+def statistic(metric: str, y: NDArray[Any], predicted: Predictions, *, blocks: NDArray[np.int64]) -> Statistic:
+    """The score as a function of sums over blocks; `blocks`: the number of the block of each row."""
     if predicted.task is TaskKind.REGRESSION or metric == "log_loss":
         return _of_means(metric, y, predicted, blocks)
     if metric == "roc_auc":
@@ -78,7 +80,7 @@ def _blocks(rows: int, random: np.random.Generator, *, columns: int) -> NDArray[
     return np.arange(rows) if rows <= count else random.permutation(rows) * count // rows
 
 
-def _columns(metric: str, predicted: Predicted) -> int:
+def _columns(metric: str, predicted: Predictions) -> int:
     return 6 if predicted.task is TaskKind.REGRESSION or metric == "log_loss" else 4 * predicted.classes
 
 
@@ -98,7 +100,7 @@ def _sums(blocks: NDArray[np.int64], *columns: NDArray[Any]) -> Array:
     return np.column_stack([np.bincount(blocks, weights=column) for column in columns])
 
 
-def _of_means(metric: str, y: NDArray[Any], predicted: Predicted, blocks: NDArray[np.int64]) -> Statistic:
+def _of_means(metric: str, y: NDArray[Any], predicted: Predictions, blocks: NDArray[np.int64]) -> Statistic:
     ones = np.ones(len(y))
     if metric == "log_loss":
         chosen = predicted.values[np.arange(len(y)), y]
@@ -130,7 +132,7 @@ def _r2(totals: Array) -> Array:
     return 1.0 - ratio(squares, total_squares - total**2 / rows)
 
 
-def _of_areas(y: NDArray[Any], predicted: Predicted, blocks: NDArray[np.int64]) -> Statistic:
+def _of_areas(y: NDArray[Any], predicted: Predictions, blocks: NDArray[np.int64]) -> Statistic:
     codes = range(predicted.classes) if predicted.positive is None else [predicted.positive]
     areas, sums = [], [np.zeros((int(blocks.max()) + 1, 0))]
     for code in codes:
@@ -143,7 +145,7 @@ def _of_areas(y: NDArray[Any], predicted: Predicted, blocks: NDArray[np.int64]) 
 
 
 def _placements(positive: NDArray[np.bool_], ranking: Array) -> Array:
-    """For a positive row the share of negative rows ranked below it, for a negative one of positive rows above."""
+    """For a positive row the share of negative rows ranked below it; for a negative row, of positive rows above it."""
     below, above = np.sort(ranking[~positive]), np.sort(ranking[positive])
     share = np.empty(len(ranking))
     share[positive] = _rank(below, ranking[positive]) / len(below)
@@ -161,7 +163,7 @@ def _area(totals: Array, areas: Array) -> Array:
     return mean_of_defined(shares)
 
 
-def _of_counts(metric: str, y: NDArray[Any], predicted: Predicted, blocks: NDArray[np.int64]) -> Statistic:
+def _of_counts(metric: str, y: NDArray[Any], predicted: Predictions, blocks: NDArray[np.int64]) -> Statistic:
     classes, labels = predicted.classes, predicted.labels
     hits = _per_class(blocks[y == labels], y[y == labels], blocks=int(blocks.max()) + 1, classes=classes)
     size = {"blocks": int(blocks.max()) + 1, "classes": classes}
@@ -175,19 +177,19 @@ def _per_class(where: NDArray[np.int64], codes: NDArray[Any], *, blocks: int, cl
     return np.bincount(where * classes + codes, minlength=blocks * classes).reshape(blocks, classes).astype(np.float64)
 
 
-def _count_score(metric: str, cells: Array, predicted: Predicted) -> Array:
-    hits, said, true = (cells[..., row, :] for row in range(3))
+def _count_score(metric: str, cells: Array, predicted: Predictions) -> Array:
+    hits, claimed, true = (cells[..., row, :] for row in range(3))
     rows = true.sum(axis=-1)
     if metric == "accuracy":
         return ratio(hits.sum(axis=-1), rows)
     if metric == "mcc":
-        spread = (rows**2 - (said**2).sum(axis=-1)) * (rows**2 - (true**2).sum(axis=-1))
-        return ratio(hits.sum(axis=-1) * rows - (said * true).sum(axis=-1), np.sqrt(spread))
+        spread = (rows**2 - (claimed**2).sum(axis=-1)) * (rows**2 - (true**2).sum(axis=-1))
+        return ratio(hits.sum(axis=-1) * rows - (claimed * true).sum(axis=-1), np.sqrt(spread))
     by_class = {
-        "precision": lambda: ratio(hits, said),
+        "precision": lambda: ratio(hits, claimed),
         "recall": lambda: ratio(hits, true),
-        "f1": lambda: ratio(2 * hits, said + true),
-        "fpr": lambda: ratio(said - hits, rows[..., None] - true),
+        "f1": lambda: ratio(2 * hits, claimed + true),
+        "fpr": lambda: ratio(claimed - hits, rows[..., None] - true),
         "fnr": lambda: ratio(true - hits, true),
     }[metric]()
     return mean_of_defined(by_class) if predicted.positive is None else by_class[..., predicted.positive]

@@ -1,4 +1,4 @@
-"""The scores of a TRAIN job: those of its only split, or the mean and spread over several."""
+"""Summarises the scores of a TRAIN job: those of its only split, or the mean and spread over several splits."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -8,15 +8,18 @@ import numpy as np
 
 from ml_training.selection.plan import Fold, Folds, TrainPlan
 from ml_training.training.fitting import FittedFold
-from ml_training.training.scores import Predicted, Scores, finite, score
+from ml_training.training.scores import Predictions, Scores, finite, score
 
 PARTS = ("train", "held_out")
 
 
 def split_scores(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> dict[str, Any]:
-    """{"train": scores, "held_out": scores}; with several splits these are means, and beside them stand "spread", the
-    sample standard deviation of each, and "splits", the scores of each one. A score that is undefined in a split is
-    null there, and the mean and the spread are those of the others."""
+    """{"train": scores, "held_out": scores} of the only split.
+
+    With several splits these are means, and two keys are added: "spread", the sample standard deviation of each score,
+    and "splits", the scores of each split. A score that is undefined in a split is None there, and the mean and the
+    spread are those of the other splits.
+    """
     each = [_scores(plan, fold, split) for fold, split in zip(folds.splits, splits, strict=True)]
     if len(each) == 1:
         return each[0]
@@ -25,33 +28,34 @@ def split_scores(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) ->
     return {**means, "spread": spread, "splits": each}
 
 
-def rows_told(plan: TrainPlan, folds: Folds) -> str:
-    """What is trained on, as a line of the job's log."""
+def describe_rows(plan: TrainPlan, folds: Folds) -> str:
+    """The rows and features of the job, as a line of its log."""
     first = folds.splits[0]
     parts = f"{len(first.train):,} to learn from, {len(first.held_out):,} held out"
     if len(folds.splits) > 1:
         parts = f"{len(folds.splits)} splits, then a fit on all of them"
-    left_out = f"; {plan.dropped:,} dropped for want of a target" if plan.dropped else ""
-    return f"{plan.task}: {len(plan.features)} features of {len(plan.rows):,} rows: {parts}{left_out}"
+    left_out = f"; {plan.dropped:,} left out because they have no target" if plan.dropped else ""
+    return f"{plan.labels.task}: {len(plan.features)} features of {len(plan.labels.rows):,} rows: {parts}{left_out}"
 
 
-def scores_told(scores: Mapping[str, Any]) -> str:
-    """How good the model is on held-out rows, as a line of the job's log."""
-    told = [f"{name} {value:.4g}" for name, value in scores["held_out"].items() if value is not None]
-    return f"held out: {', '.join(told) or 'no score is defined'}"
+def describe_scores(scores: Mapping[str, Any]) -> str:
+    """The scores on held-out rows, as a line of the job's log."""
+    known = [f"{name} {value:.4g}" for name, value in scores["held_out"].items() if value is not None]
+    return f"held out: {', '.join(known) or 'no score is defined'}"
 
 
-def pooled(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> tuple[Any, Predicted]:
-    """The labels of all held-out rows, split by split, and what the split's model said of them."""
-    y = np.concatenate([plan.y[fold.held_out] for fold in folds.splits])
-    said = [split.on_held_out for split in splits if split.on_held_out is not None]
-    values = np.concatenate([one.values for one in said])
-    return y, Predicted(said[0].task, said[0].positive, values, said[0].probabilistic)
+def pooled(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> tuple[Any, Predictions]:
+    """The labels of all held-out rows, split by split, and the predictions of the split's model for them."""
+    y = np.concatenate([plan.labels.y[fold.held_out] for fold in folds.splits])
+    predictions = [split.on_held_out for split in splits if split.on_held_out is not None]
+    values = np.concatenate([one.values for one in predictions])
+    first = predictions[0]
+    return y, Predictions(first.task, first.positive, values, first.probabilistic)
 
 
 def _scores(plan: TrainPlan, fold: Fold, split: FittedFold) -> dict[str, Scores]:
     both = zip(PARTS, (fold.train, fold.held_out), (split.on_train, split.on_held_out), strict=True)
-    return {part: score(plan.y[rows], said) for part, rows, said in both if said is not None}
+    return {part: score(plan.labels.y[rows], predicted) for part, rows, predicted in both if predicted is not None}
 
 
 def _over(scores: Sequence[Scores], statistic: Any) -> Scores:
@@ -67,7 +71,7 @@ def _std(values: Sequence[float]) -> float | None:
 
 
 def _scaled(statistic: Callable[[Any], Any], values: Sequence[float]) -> float | None:
-    """The statistic, also where sums or squares of the values would overflow: errors of huge targets are huge."""
+    """The statistic, computed so that sums and squares of huge values (errors of huge targets) do not overflow."""
     largest = max(abs(value) for value in values)
     unit = 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0  # exact to divide by
     return finite(float(statistic(np.divide(values, unit))) * float(unit))

@@ -1,4 +1,4 @@
-"""How many threads the numeric libraries may use while a model is fitted or asked."""
+"""Limits the threads of the numeric libraries while a model is fitted or predicts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +8,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 
 @contextmanager
-def limited(threads: int, *, jobs: int | None = None) -> Iterator[None]:
-    """OpenMP with `threads`, joblib with as many (or `jobs`) and in threads, as a worker's child may have no processes
-    of its own, and BLAS with one.
+def limit_threads(threads: int, *, jobs: int | None = None) -> Iterator[None]:
+    """Run the block with `threads` OpenMP threads, `jobs` (or as many) joblib threads, and one BLAS thread.
 
-    A BLAS that shares one product among threads adds in another order: with one thread, the same model comes out
-    on every machine shape.
+    joblib uses threads, because a worker's child process may not start processes of its own. A BLAS that divides one
+    product among threads adds in another order: with one thread, the model is the same on every machine.
     """
     with (
         parallel_config(backend="threading", n_jobs=jobs or threads),

@@ -1,22 +1,22 @@
-"""The libraries' warnings as lines of the job's log: news for the user, never a failure."""
+"""Turns the warnings of the libraries into lines of the job's log; a warning never fails the job."""
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ml_training.training.reporter import Reporter
+from ml_training.training.reporter import TrainingReporter
 
-SHOWN = 20
+MAX_LINES = 20
 
 
 @contextmanager
-def warnings_logged(reporter: Reporter) -> Iterator[None]:
-    """Collect the warnings of the block and log each different one once, also when the block is left by an error."""
+def warnings_logged(reporter: TrainingReporter) -> Iterator[None]:
+    """Collect the warnings of the block and log each different one once, also when the block raises."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             yield
         finally:
             lines = dict.fromkeys(f"{item.category.__name__}: {str(item.message).strip()}" for item in caught)
-            for line in list(lines)[:SHOWN]:
+            for line in list(lines)[:MAX_LINES]:
                 reporter.log(line)

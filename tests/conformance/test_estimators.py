@@ -19,7 +19,7 @@ from ml_training.domain.states import TaskKind
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
-from ml_training.training.matrix import model_matrix
+from ml_training.training.matrix import MatrixReader
 from tests.unit.training.data import Recorder, job, mixed, trained
 
 CASES = [
@@ -66,12 +66,12 @@ def test_a_stored_model_predicts_what_the_fresh_one_did(tables: Tables, model_ty
     model, _ = tables.trained(model_type, task)
     index = tables.index(task)
     plan = plan_train(job(model_type), index)
-    held_out = plan.draw(job(model_type), index).final.held_out
+    held_out = plan.draw_folds().final.held_out
     loaded = engine.load_model(model.artifact, model_id=7)
     assert loaded.schema.to_json() == model.schema
     assert loaded.schema.model_id == 7
-    x = model_matrix(index, loaded.schema.features, plan.rows[held_out])
-    y = plan.y[held_out]
+    x = MatrixReader(index, loaded.schema.features).read(plan.labels.rows[held_out])
+    y = plan.labels.y[held_out]
     predictions = loaded.predict(x, threads=2)
     if task is TaskKind.REGRESSION:
         assert float(np.abs(predictions - y).mean()) == pytest.approx(model.scores["held_out"]["mae"], rel=1e-12)
@@ -144,10 +144,10 @@ import hashlib, json, sys
 from pathlib import Path
 from ml_training.domain.states import TaskKind
 from ml_training.selection.index import SelectionIndex
-from ml_training.training import engine
+from ml_training.training import fitting
 from tests.conformance.test_estimators import CASES
 from tests.unit.training.data import job, trained
-engine.CELLS_A_THREAD = 100  # so that these small tables are trained with all the threads asked for
+fitting.CELLS_PER_THREAD = 100  # so that these small tables are trained with all the threads asked for
 hashes = {}
 for model_type, task in CASES:
     index = SelectionIndex.open(Path(sys.argv[2]) / task)
@@ -191,8 +191,8 @@ def test_a_category_that_training_has_not_seen_is_like_a_missing_one(tables: Tab
     plan = plan_train(job("ridge"), index)
     for model_type in ModelType:
         loaded = engine.load_model(tables.trained(model_type.value, TaskKind.BINARY)[0].artifact)
-        x = model_matrix(index, loaded.schema.features, plan.rows[:20])
+        x = MatrixReader(index, loaded.schema.features).read(plan.labels.rows[:20])
         colour = [feature.name for feature in loaded.schema.features].index("colour")
         x[:, colour] = np.nan
-        missing = loaded.predicted(x, threads=1).values
+        missing = loaded.predictions(x, threads=1).values
         assert np.isfinite(missing).all()

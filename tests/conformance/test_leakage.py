@@ -13,7 +13,7 @@ from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, M
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
-from ml_training.training.matrix import model_matrix
+from ml_training.training.matrix import MatrixReader
 from tests.conformance.timed import ROWS, START, TYPES, Values, everything, timed, values
 from tests.unit.training.data import SMALL, Recorder, integer, job, number, table, trained
 
@@ -91,7 +91,7 @@ def test_the_future_changes_neither_the_model_nor_its_scores_on_the_past(
         return
     made, fields = values(), everything(model_type, how=how)
     before, index = told(tmp_path, model_type, made, target, **fields)
-    held_out = plan_train(job(model_type, **fields), index).draw(job(model_type, **fields), index).final.held_out
+    held_out = plan_train(job(model_type, **fields), index).draw_folds().final.held_out
     assert set(made["hour"][held_out]) == set(range(START, ROWS)), "the last quarter is held out"
     after, _ = told(tmp_path, model_type, changed(made, made["hour"] >= START), target, **fields)
     assert after.artifact == before.artifact
@@ -119,7 +119,7 @@ def test_early_stopping_of_a_random_holdout_never_sees_the_rows_held_out(tmp_pat
     fields = everything(model_type, validation={"method": "holdout", "test_size": 0.3}, params=many(model_type))
     made = values()
     before, index = told(tmp_path, model_type, made, "amounts", **fields)
-    fold = plan_train(job(model_type, **fields), index).draw(job(model_type, **fields), index).final
+    fold = plan_train(job(model_type, **fields), index).draw_folds().final
     assert len(fold.stop)
     other = {**made, "amount": made["amount"].copy()}
     other["amount"][fold.held_out] = np.random.default_rng(2).normal(scale=1e3, size=len(fold.held_out))
@@ -144,14 +144,21 @@ def test_published_scores_are_those_of_the_real_rows_held_out(tmp_path: Path, mo
     model, index = told(tmp_path, model_type, values(), "classes", **fields)
     spec = job(model_type, **fields)
     plan = plan_train(spec, index)
-    held_out = plan.draw(spec, index).final.held_out
+    held_out = plan.draw_folds().final.held_out
     loaded = engine.load_model(model.artifact)
-    said = loaded.predict(model_matrix(index, loaded.schema.features, plan.rows[held_out]))
-    assert model.details["rows"] == {"train": START, "held_out": ROWS - START, "dropped": 0, "not_covered": 0,
-                                     "purged": 0}  # fmt: skip
+    said = loaded.predict(MatrixReader(index, loaded.schema.features).read(plan.labels.rows[held_out]))
+    assert model.details["rows"] == {
+        "train": START,
+        "held_out": ROWS - START,
+        "dropped": 0,
+        "not_covered": 0,
+        "purged": 0,
+    }
     published = model.scores["held_out"]
-    assert published["accuracy"] == pytest.approx(accuracy_score(plan.y[held_out], said))
-    assert published["f1"] == pytest.approx(f1_score(plan.y[held_out], said, average="macro", zero_division=np.nan))
+    assert published["accuracy"] == pytest.approx(accuracy_score(plan.labels.y[held_out], said))
+    assert published["f1"] == pytest.approx(
+        f1_score(plan.labels.y[held_out], said, average="macro", zero_division=np.nan)
+    )
     assert np.sum(model.details["confusion_matrix"]["counts"]) == ROWS - START
     plain, _ = told(tmp_path, model_type, values(), "classes", **everything(model_type))
     assert plain.artifact != model.artifact, "it is balanced"

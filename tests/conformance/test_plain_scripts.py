@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ml_training.domain.specs import TrainSpec
 from ml_training.selection.history import write_history
-from ml_training.selection.index import Column, ColumnKind, SelectionIndex, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
 from ml_training.selection.plan import plan_train
 from tests.unit.training.data import job, trained
 
@@ -93,12 +93,14 @@ def real(directory: Path, name: str) -> tuple[SelectionIndex, Array, Array]:
     order = np.random.default_rng(4).permutation(len(y))
     x, y = x[order], y[order]
     target = (
-        Column("y", ColumnKind.NUMBER, y) if y.dtype.kind == "f" else Column("y", ColumnKind.INTEGER, y.astype("<i8"))
+        IndexColumn("y", ColumnKind.NUMBER, y)
+        if y.dtype.kind == "f"
+        else IndexColumn("y", ColumnKind.INTEGER, y.astype("<i8"))
     )
     columns = [
-        Column(f"x{number}", ColumnKind.NUMBER, np.ascontiguousarray(x[:, number])) for number in range(x.shape[1])
+        IndexColumn(f"x{number}", ColumnKind.NUMBER, np.ascontiguousarray(x[:, number])) for number in range(x.shape[1])
     ]
-    time = Column("when", ColumnKind.TIME, np.arange(len(y), dtype="<i8") * HOUR)
+    time = IndexColumn("when", ColumnKind.TIME, np.arange(len(y), dtype="<i8") * HOUR)
     index = write_index(directory, [time, *columns, target], rows=len(y), time_column="when")
     write_history(index)
     return index, x, y
@@ -127,7 +129,7 @@ def plain_scores(model: Any, x: Array, y: Array) -> dict[str, float]:
 
 def splits_of(spec: TrainSpec, index: SelectionIndex) -> list[tuple[Array, Array]]:
     plan = plan_train(spec, index)
-    return [(plan.rows[fold.train], plan.rows[fold.held_out]) for fold in plan.draw(spec, index).splits]
+    return [(plan.labels.rows[fold.train], plan.labels.rows[fold.held_out]) for fold in plan.draw_folds().splits]
 
 
 @pytest.mark.parametrize("validation", VALIDATIONS)
@@ -138,9 +140,7 @@ def test_scores_are_those_of_a_plain_script(tmp_path: Path, model_type: str, dat
     index, x, y = real(tmp_path, data)
     features = [f"x{number}" for number in range(x.shape[1])]
     task = "regression" if data == "diabetes" else "classification"
-    spec = job(
-        model_type, params=PARAMS[model_type], features=features, validation=VALIDATIONS[validation], task=task
-    )  # fmt: skip
+    spec = job(model_type, params=PARAMS[model_type], features=features, validation=VALIDATIONS[validation], task=task)
     scores = trained(spec, index).scores
     by_split = scores.get("splits", [scores])
     for ours, (train, held_out) in zip(by_split, splits_of(spec, index), strict=True):

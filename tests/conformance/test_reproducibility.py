@@ -48,7 +48,7 @@ import json, sys
 from pathlib import Path
 from ml_training.training import fitting
 from tests.conformance.test_reproducibility import digests
-fitting.CELLS_A_THREAD = 100  # so that this small table is trained with all the threads asked for
+fitting.CELLS_PER_THREAD = 100  # so that this small table is trained with all the threads asked for
 print(json.dumps(digests(Path(sys.argv[1]), threads=int(sys.argv[2]))))
 """
 

@@ -10,7 +10,7 @@ from ml_training.domain.states import TaskKind
 from ml_training.selection.plan import plan_train
 from ml_training.training import checkpoint as checkpoints
 from ml_training.training import engine
-from ml_training.training.checkpoint import Checkpoint, Keeper, open_checkpoint
+from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, open_checkpoint
 from ml_training.training.estimators import FAMILIES
 from tests.unit.training.data import Recorder, job, mixed
 
@@ -37,7 +37,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.fixture
 def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint after every round, whatever it costs."""
-    monkeypatch.setattr(checkpoints, "MOST_SHARE", float("inf"))
+    monkeypatch.setattr(checkpoints, "MAX_TIME_SHARE", float("inf"))
 
 
 @pytest.mark.usefixtures("cheap")
@@ -49,15 +49,13 @@ def test_going_on_from_a_checkpoint_ends_with_the_same_model(tmp_path: Path, cas
         fields = {name: value for name, value in fields.items() if name != "class_balance"}
     index, spec = mixed(tmp_path, task), job(model_type, **fields)
     plan, recorder = plan_train(spec, index), Recorder(keeps=True)
-    whole = engine.train(spec, index, plan=plan, reporter=recorder, threads=1)
+    whole = engine.train(plan, reporter=recorder, threads=1)
     assert len(recorder.checkpoints) >= 3
     kept = sorted(recorder.checkpoints)
     for done in {kept[0], kept[len(kept) // 2], kept[-1]}:
         again = Recorder()
-        resumed = engine.train(
-            spec, index, plan=plan, reporter=again, threads=2, checkpoint=recorder.checkpoints[done]
-        )  # fmt: skip
-        assert f"going on from a checkpoint after {done} rounds" in again.lines
+        resumed = engine.train(plan, reporter=again, threads=2, checkpoint=recorder.checkpoints[done])
+        assert f"resuming from a checkpoint after {done} rounds" in again.lines
         assert resumed.artifact == whole.artifact
         assert (resumed.scores, resumed.details) == (whole.scores, whole.details)
         reported = [iteration for iteration, _ in again.iterations]
@@ -67,15 +65,17 @@ def test_going_on_from_a_checkpoint_ends_with_the_same_model(tmp_path: Path, cas
 @pytest.mark.parametrize(
     "params",
     [
-        {"subsample": 0.8, "subsample_freq": 1}, {"colsample_bytree": 0.5}, {"extra_trees": True},
+        {"subsample": 0.8, "subsample_freq": 1},
+        {"colsample_bytree": 0.5},
+        {"extra_trees": True},
         {"boosting_type": "dart"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_could_not_go_on_the_same_keeps_nothing(tmp_path: Path, params: dict[str, Any]) -> None:
     index, recorder = mixed(tmp_path, TaskKind.BINARY), Recorder(keeps=True)
     spec = job("lightgbm", params={"n_estimators": 5, **params})
-    engine.train(spec, index, plan=plan_train(spec, index), reporter=recorder, threads=1)
+    engine.train(plan_train(spec, index), reporter=recorder, threads=1)
     assert recorder.checkpoints == {}
     idle = PARAMS[ModelType.LIGHTGBM].model_validate({"subsample": 0.8})  # without a frequency nothing is drawn
     assert FAMILIES[ModelType.LIGHTGBM].can_resume(idle)
@@ -89,7 +89,7 @@ def test_a_job_of_several_fits_and_other_model_types_start_again(tmp_path: Path)
         job("logistic_regression"),
     ):
         recorder = Recorder(keeps=True)
-        engine.train(spec, index, plan=plan_train(spec, index), reporter=recorder, threads=1)
+        engine.train(plan_train(spec, index), reporter=recorder, threads=1)
         assert recorder.checkpoints == {}
 
 
@@ -97,21 +97,19 @@ def test_a_job_of_several_fits_and_other_model_types_start_again(tmp_path: Path)
 def test_a_checkpoint_of_another_spec_or_version_or_of_nothing_is_not_used(tmp_path: Path) -> None:
     index, spec = mixed(tmp_path, TaskKind.BINARY), job("lightgbm")
     plan, recorder = plan_train(spec, index), Recorder(keeps=True)
-    whole = engine.train(spec, index, plan=plan, reporter=recorder, threads=1)
+    whole = engine.train(plan, reporter=recorder, threads=1)
     other = job("lightgbm", random_state=7)
     for data in (recorder.checkpoints[3], b"rubbish", recorder.checkpoints[3][:-30]):
         again = Recorder()
         wanted = other if data == recorder.checkpoints[3] else spec
-        trained = engine.train(
-            wanted, index, plan=plan_train(wanted, index), reporter=again, threads=1, checkpoint=data
-        )  # fmt: skip
+        trained = engine.train(plan_train(wanted, index), reporter=again, threads=1, checkpoint=data)
         assert any("starting again" in line for line in again.lines)
         assert (trained.artifact == whole.artifact) is (wanted is spec)
 
 
 def test_checkpoints_are_kept_as_rarely_as_their_cost_demands() -> None:
     now, recorder = [0.0], Recorder(keeps=True)
-    keeper = Keeper(recorder, {"of": "a test"}, clock=lambda: now[0])
+    writer = CheckpointWriter(recorder, {"of": "a test"}, clock=lambda: now[0])
 
     def make(done: int) -> Checkpoint:
         now[0] += 2.0  # seconds
@@ -119,12 +117,12 @@ def test_checkpoints_are_kept_as_rarely_as_their_cost_demands() -> None:
 
     for done in range(1, 101):
         now[0] += 1.0
-        keeper.offer(lambda done=done: make(done))
+        writer.write_if_due(lambda done=done: make(done))
     assert list(recorder.checkpoints) == [1, 41, 81], "two seconds of every forty"
     drained = Drained(keeps=True)
-    keeper = Keeper(drained, {"of": "a test"}, clock=lambda: now[0])
+    writer = CheckpointWriter(drained, {"of": "a test"}, clock=lambda: now[0])
     for done in (1, 2):
-        keeper.offer(lambda done=done: make(done))
+        writer.write_if_due(lambda done=done: make(done))
     assert list(drained.checkpoints) == [1, 2], "before a job is handed back it is kept, whatever it costs"
     opened = open_checkpoint(recorder.checkpoints[41], {"of": "a test"})
     assert opened is not None

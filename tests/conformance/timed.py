@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import EARLY_STOPPING, ModelType
 from ml_training.selection.history import write_history
-from ml_training.selection.index import Column as IndexColumn
-from ml_training.selection.index import ColumnKind, SelectionIndex, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
 from tests.unit.training.data import category, integer, number
 
 ROWS = 360
@@ -60,9 +59,13 @@ def everything(model_type: str, *, how: str = "none", **fields: Any) -> dict[str
     """The fields of a job with windows, balanced classes, and early stopping where the algorithm knows it."""
     stops = {"early_stopping_rounds": 3} if model_type in set(EARLY_STOPPING) else {}
     return {
-        "features": ["level", "step", "colour"], "feature_engineering": {"windows": [3, 10]}, "class_balance": how,
-        "validation": {"method": "time_series", "test_size": HELD_OUT}, **stops, **fields,
-    }  # fmt: skip
+        "features": ["level", "step", "colour"],
+        "feature_engineering": {"windows": [3, 10]},
+        "class_balance": how,
+        "validation": {"method": "time_series", "test_size": HELD_OUT},
+        **stops,
+        **fields,
+    }
 
 
 TYPES = [model_type.value for model_type in ModelType]

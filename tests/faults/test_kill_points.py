@@ -80,7 +80,7 @@ def test_killed_at_any_point_a_job_ends_with_the_model_of_an_undisturbed_run(
     job, found = get_job(resources, job_id), models(resources)[job_id]
     assert (job.status, job.attempt, found.attempt) == (JobStatus.COMPLETED, attempts, attempts)
     assert (found.artifact_sha256, found.scores) == (whole.artifact_sha256, whole.scores)
-    assert ("going on from a checkpoint after" in log_of(resources, job_id)) is (kept and attempts == 2)
+    assert ("resuming from a checkpoint after" in log_of(resources, job_id)) is (kept and attempts == 2)
     check(resources)
 
 

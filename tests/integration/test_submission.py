@@ -19,7 +19,7 @@ from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
 from ml_training.maintenance.relay import relay_once
 from ml_training.queue.permits import Permits, open_permits
-from ml_training.selection.index import Column, ColumnKind, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, write_index
 from ml_training.services import queries, submit
 from ml_training.services.cancel import request_cancel
 from ml_training.services.check_cache import CheckCache
@@ -41,9 +41,9 @@ def dataset_id(resources: Resources) -> int:
     random = np.random.default_rng(0)
     with resources.storage.scratch() as directory:
         columns = [
-            Column("x", ColumnKind.NUMBER, random.normal(size=100)),
-            Column("y", ColumnKind.INTEGER, np.arange(100, dtype=np.int64) % 2),
-            Column("one", ColumnKind.INTEGER, np.ones(100, dtype=np.int64)),
+            IndexColumn("x", ColumnKind.NUMBER, random.normal(size=100)),
+            IndexColumn("y", ColumnKind.INTEGER, np.arange(100, dtype=np.int64) % 2),
+            IndexColumn("one", ColumnKind.INTEGER, np.ones(100, dtype=np.int64)),
         ]
         index = resources.storage.put_directory(ObjectKind.INDEX, write_index(directory, columns, rows=100).directory)
     with resources.database.write() as connection:

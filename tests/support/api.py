@@ -11,7 +11,7 @@ from ml_training.db import datasets, results
 from ml_training.domain.records import Comparison, TestResult
 from ml_training.domain.states import TaskKind
 from ml_training.domain.targets import ColumnTarget
-from ml_training.selection.index import Column, ColumnKind, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, write_index
 from ml_training.selection.schema import FeatureSchema, ModelSchema
 from ml_training.services.resources import Resources
 from ml_training.storage.base import ObjectKind
@@ -24,10 +24,10 @@ def ready_dataset(resources: Resources, *, name: str = "data") -> int:
     """A READY data set of 60 rows: numbers a and b, category c, boolean target."""
     numbers = np.arange(ROWS, dtype=np.float64)
     columns = [
-        Column("a", ColumnKind.NUMBER, numbers),
-        Column("b", ColumnKind.INTEGER, np.arange(ROWS, dtype=np.int64)[::-1]),
-        Column("c", ColumnKind.CATEGORY, (np.arange(ROWS) % 2).astype(np.int32), ("no", "yes")),
-        Column("target", ColumnKind.BOOLEAN, (np.arange(ROWS) % 3 == 0).astype(np.int8)),
+        IndexColumn("a", ColumnKind.NUMBER, numbers),
+        IndexColumn("b", ColumnKind.INTEGER, np.arange(ROWS, dtype=np.int64)[::-1]),
+        IndexColumn("c", ColumnKind.CATEGORY, (np.arange(ROWS) % 2).astype(np.int32), ("no", "yes")),
+        IndexColumn("target", ColumnKind.BOOLEAN, (np.arange(ROWS) % 3 == 0).astype(np.int8)),
     ]
     with resources.storage.scratch() as directory:
         write_index(directory, columns, rows=ROWS)

@@ -125,7 +125,7 @@ def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_l
 
 
 def _worker_context(url: str, root: str) -> WorkerContext:
-    checkpoint.MOST_SHARE = float("inf")  # a checkpoint after every round, whatever it costs
+    checkpoint.MAX_TIME_SHARE = float("inf")  # a checkpoint after every round, regardless of its cost
     return make_worker_context(
         open_database(url, pool_size=2),
         Path(root),

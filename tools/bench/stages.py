@@ -1,4 +1,4 @@
-"""How long each stage of a training takes per cell: `python -m tools.bench.stages`, the source of training/costs.py.
+"""How long each stage of a training takes per cell: `python -m tools.bench.stages`; the source of `Family.cost`.
 
 A cell is a row of a feature. Figures for people; the machine should be quiet. One thread, 60,000 rows, 20 features.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.specs import TrainSpec, parse_spec
 from ml_training.selection.history import write_history
-from ml_training.selection.index import Column, ColumnKind, SelectionIndex, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
 from ml_training.training.reporter import SilentReporter
@@ -31,12 +31,12 @@ class Clock(SilentReporter):
         self.seen: dict[str, float] = {}
 
     def progress(self, fraction: float, message: str, *, eta_seconds: float | None) -> None:
-        """See Reporter."""
+        """See TrainingReporter."""
         self.seen.setdefault(" ".join(message.split()[:3]), time.perf_counter())
         self.seen.setdefault(message.split()[0], time.perf_counter())
 
     def scores(self, iteration: int, values: Mapping[str, float]) -> None:
-        """See Reporter."""
+        """See TrainingReporter."""
         self.seen.setdefault("first round", time.perf_counter())
 
 
@@ -45,9 +45,11 @@ def data(directory: Path) -> SelectionIndex:
     random = np.random.default_rng(0)
     x = random.normal(size=(ROWS, FEATURES))
     y = (x[:, 0] + random.normal(size=ROWS) > 0).astype("<i8")
-    columns = [Column(f"x{at}", ColumnKind.NUMBER, np.ascontiguousarray(x[:, at])) for at in range(FEATURES)]
-    when = Column("when", ColumnKind.TIME, np.arange(ROWS, dtype="<i8") * 60_000_000)
-    index = write_index(directory, [when, *columns, Column("y", ColumnKind.INTEGER, y)], rows=ROWS, time_column="when")
+    columns = [IndexColumn(f"x{at}", ColumnKind.NUMBER, np.ascontiguousarray(x[:, at])) for at in range(FEATURES)]
+    when = IndexColumn("when", ColumnKind.TIME, np.arange(ROWS, dtype="<i8") * 60_000_000)
+    index = write_index(
+        directory, [when, *columns, IndexColumn("y", ColumnKind.INTEGER, y)], rows=ROWS, time_column="when"
+    )
     write_history(index)
     return index
 
@@ -69,7 +71,7 @@ def spec_of(model_type: ModelType, **fields: Any) -> TrainSpec:
 def measure(index: SelectionIndex, spec: TrainSpec, name: str) -> None:
     """One line: nanoseconds a cell."""
     plan, clock = plan_train(spec, index), Clock()
-    engine.train(spec, index, plan=plan, reporter=clock, threads=1)
+    engine.train(plan, reporter=clock, threads=1)
     seen, cells = clock.seen, len(plan.features) * ROWS / 1e9
     rounds = ROUNDS.get(spec.model_type.value, 40)
     reading, fitting = seen["reading"], seen["training"]

@@ -25,10 +25,7 @@ def run_compare(context: WorkerContext, job: Job, reporter: JobReporter) -> JobO
         plan = planned(lambda: plan_test(spec, index, [ModelSchema.of(model) for model in models]))
         result = engine.compare(
             [load_artifact(context, model) for model in models],
-            index,
-            plan=plan,
-            metric=spec.metric,
-            seed=spec.random_state,
+            plan,
             reporter=reporter,
             threads=context.threads,
         )
@@ -37,4 +34,4 @@ def run_compare(context: WorkerContext, job: Job, reporter: JobReporter) -> JobO
     def store(connection: Connection, fence: AttemptFence) -> int:
         return results.insert_result(connection, Comparison, job_id=fence.job_id, attempt=fence.attempt, **values)
 
-    return JobOutcome(store=store, rows_used=len(plan.rows))
+    return JobOutcome(store=store, rows_used=len(plan.labels.rows))

@@ -26,8 +26,7 @@ def run_test(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutc
         plan = planned(lambda: plan_test(spec, index, [ModelSchema.of(model)]))
         result = engine.test(
             load_artifact(context, model),
-            index,
-            plan=plan,
+            plan,
             model_scores=model.scores,
             overlap=_overlaps(context, model, dataset, plan),
             reporter=reporter,
@@ -40,10 +39,10 @@ def run_test(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutc
             results.set_test_accuracy(connection, model.id, result.accuracy)
         return results.insert_result(connection, TestResult, job_id=fence.job_id, attempt=fence.attempt, **values)
 
-    return JobOutcome(store=store, rows_used=len(plan.rows))
+    return JobOutcome(store=store, rows_used=len(plan.labels.rows))
 
 
-def _overlaps(context: WorkerContext, model: Model, dataset: Dataset, plan: TestPlan) -> bool:
+def _overlaps(context: WorkerContext, model: Model, dataset: Dataset, plan: TestPlan[TestSpec]) -> bool:
     """Whether a row of the test is a row that the model was fitted on: same bytes, same position.
 
     The rows that it was fitted on are planned again on the model's own data set, which may give other columns the
@@ -55,5 +54,5 @@ def _overlaps(context: WorkerContext, model: Model, dataset: Dataset, plan: Test
     own = load_dataset(context.database, model.dataset_id, deleted_too=True)
     with open_index(context.storage, own) as index:
         trained = planned(lambda: plan_train(spec, index))
-        fitted = trained.rows[trained.draw(spec, index).final.train]
-    return bool(np.isin(fitted, plan.rows, assume_unique=True).any())
+        fitted = trained.labels.rows[trained.draw_folds().final.train]
+    return bool(np.isin(fitted, plan.labels.rows, assume_unique=True).any())

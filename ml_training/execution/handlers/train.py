@@ -22,9 +22,7 @@ def run_train(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOut
     with open_data(context, spec.dataset_id) as (dataset, index):
         plan = planned(lambda: plan_train(spec, index))
         trained = engine.train(
-            spec,
-            index,
-            plan=plan,
+            plan,
             reporter=reporter,
             threads=context.threads,
             checkpoint=load_checkpoint(context.database, context.storage, job.id) if job.attempt > 1 else None,
@@ -33,7 +31,7 @@ def run_train(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOut
     values = {
         "name": spec.model_name,
         "model_type": spec.model_type.value,
-        "task": plan.task.value,
+        "task": plan.labels.task.value,
         "dataset_id": dataset.id,
         "dataset_sha256": dataset.raw_sha256,
         "artifact_key": stored.key,
@@ -49,7 +47,7 @@ def run_train(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOut
     def store(connection: Connection, fence: AttemptFence) -> int:
         return results.insert_model(connection, job_id=fence.job_id, attempt=fence.attempt, **values)
 
-    return JobOutcome(store=store, rows_used=len(plan.rows))
+    return JobOutcome(store=store, rows_used=len(plan.labels.rows))
 
 
 def _lineage(spec: TrainSpec, dataset: Dataset) -> dict[str, object]:

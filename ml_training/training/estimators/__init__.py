@@ -1,4 +1,4 @@
-"""The algorithms: one family a file, and the list of all of them."""
+"""The algorithms, one family per file, and the list of all families."""
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.training.estimators import forests, hist_gradient_boosting, light_gbm, linear, mlp

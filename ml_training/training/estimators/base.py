@@ -1,4 +1,4 @@
-"""What every family of algorithms takes and gives."""
+"""The interface of every family of algorithms: what a fit takes and what it returns."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ from ml_training.domain.algorithms import Params
 from ml_training.domain.states import TaskKind
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema
-from ml_training.training.checkpoint import Checkpoint, Keeper, NoKeeper
+from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, NoCheckpointWriter
 from ml_training.training.curves import LearningCurve
 from ml_training.training.matrix import Matrix
-from ml_training.training.reporter import Progress
+from ml_training.training.stage_progress import StageProgress
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """Some rows: the model matrix, and aligned with it class codes or numbers, and how much each row weighs."""
+class LabelledRows:
+    """Rows of a model matrix and, aligned with them, their labels (class codes or numbers) and weights."""
 
     x: Matrix
     y: NDArray[Any]
@@ -27,34 +27,34 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FitJob:
+class FitInputs:
     """Everything that a fit depends on.
 
-    fit: the rows to learn from; every class occurs in them. stop: the rows that end the training early, None without
-    early stopping. held_out: looked at for the learning curve, never learnt from; None when no row is held out.
-    resume: where to go on; only of a family and parameters that `can_resume`.
+    fit: the rows to learn from; every class occurs in them. stop: the rows whose loss ends the training early, None
+    without early stopping. held_out: used for the learning curve only; None when no row is held out.
+    resume_from: the checkpoint to continue from; only for a family and parameters that `can_resume`.
     """
 
     task: TaskKind
     classes: int  # 0 for regression
     features: Sequence[FeatureSchema]
     params: Params
-    fit: Part
-    stop: Part | None
-    held_out: Part | None
+    fit: LabelledRows
+    stop: LabelledRows | None
+    held_out: LabelledRows | None
     early_stopping_rounds: int | None
     random_state: int
     threads: int
-    progress: Progress
+    progress: StageProgress
     curve: LearningCurve
-    keeper: Keeper | NoKeeper = field(default_factory=NoKeeper)
-    resume: Checkpoint | None = None
+    checkpoint_writer: CheckpointWriter | NoCheckpointWriter = field(default_factory=NoCheckpointWriter)
+    resume_from: Checkpoint | None = None
 
     @property
-    def watched(self) -> dict[str, Part]:
-        """The rows whose loss the learning curve shows beside that of the rows fitted."""
-        parts = {"held_out": self.held_out, "stop": self.stop}
-        return {name: part for name, part in parts.items() if part is not None}
+    def evaluation_sets(self) -> dict[str, LabelledRows]:
+        """The rows, by name, whose loss the learning curve shows beside that of the rows to learn from."""
+        sets = {"held_out": self.held_out, "stop": self.stop}
+        return {name: rows for name, rows in sets.items() if rows is not None}
 
     @property
     def categories(self) -> list[int]:
@@ -64,7 +64,7 @@ class FitJob:
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """How much each feature matters, aligned with the features, and by which measure; `splits`: boosting only."""
+    """How much each feature matters, in the order of the features; `splits`: how often trees use it, boosting only."""
 
     method: str  # gain, impurity or coefficient
     values: Sequence[float]
@@ -87,31 +87,48 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """A fit's result: `iterations` that the model keeps, `best_iteration` when early stopping chose it."""
+class FitResult:
+    """The fitted model; iterations: how many it keeps; best_iteration: set when early stopping chose that number."""
 
     model: Predictor
     iterations: int | None = None
     best_iteration: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitCost:
+    """Typical nanoseconds per cell (one row of one feature) on one thread; see `stage_costs`.
+
+    prepare: until the first round; per_round: each round, tree, iteration or epoch; predict: predicting the rows.
+    """
+
+    prepare: float
+    per_round: float
+    predict: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """How one model type is fitted and restored.
+    """How one model type is fitted and loaded.
 
     standardise: a regression target is learnt in standard units. can_resume: whether a fit with these parameters that
-    goes on from a checkpoint ends with the same model, bit for bit.
+    resumes from a checkpoint ends with the same model, bit for bit.
     """
 
     artifact_format: str
-    fit: Callable[[FitJob], Fitted]
+    fit: Callable[[FitInputs], FitResult]
     load: Callable[[bytes, TaskKind], Predictor]
+    cost: FitCost
     standardise: bool = False
     can_resume: Callable[[Params], bool] = lambda _: False
 
 
 class BestLoss:
-    """Remembers the last iteration that was better by more than the tolerance, and how long ago that was."""
+    """Remembers the last iteration that improved the loss by more than the tolerance.
+
+    Early stopping with patience: Prechelt, "Early stopping - but when?", in "Neural Networks: Tricks of the Trade",
+    1998.
+    """
 
     def __init__(self, patience: int, *, tolerance: float = 0.0) -> None:
         self.best_iteration = 0
@@ -121,15 +138,15 @@ class BestLoss:
 
     @property
     def state(self) -> tuple[int, float]:
-        """The best iteration and the lowest loss, to go on with."""
+        """The best iteration and the lowest loss, for `resume`."""
         return self.best_iteration, self._lowest
 
-    def go_on(self, state: tuple[int, float]) -> None:
-        """Begin where an earlier attempt stood."""
+    def resume(self, state: tuple[int, float]) -> None:
+        """Continue from the state of an earlier attempt."""
         self.best_iteration, self._lowest = state
 
     def improved(self, iteration: int, loss: float) -> bool:
-        """Whether this loss lies below the lowest one before it by more than the tolerance."""
+        """Record a loss; True when it is below the lowest one so far by more than the tolerance."""
         better = loss < self._lowest - self._tolerance or self.best_iteration == 0
         if better:
             self.best_iteration = iteration
@@ -137,5 +154,5 @@ class BestLoss:
         return better
 
     def exhausted(self, iteration: int) -> bool:
-        """Whether the last improvement lies `patience` iterations back."""
+        """Whether the last improvement is `patience` iterations ago."""
         return iteration - self.best_iteration >= self._patience

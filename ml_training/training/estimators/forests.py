@@ -1,4 +1,7 @@
-"""Random forest and extremely randomised trees, grown a few trees at a time so that they can be stopped."""
+"""Random forest (Breiman 2001) and extremely randomised trees (Geurts, Ernst and Wehenkel 2006) of scikit-learn.
+
+Both grow a few trees at a time, so that they can be stopped.
+"""
 
 import time
 from functools import partial
@@ -20,50 +23,50 @@ from ml_training.domain.states import TaskKind
 from ml_training.training.canonical import canonical_skops
 from ml_training.training.checkpoint import Checkpoint
 from ml_training.training.estimators import preprocessing
-from ml_training.training.estimators.base import Family, FitJob, Fitted, Importance
+from ml_training.training.estimators.base import Family, FitCost, FitInputs, FitResult, Importance
 from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
-from ml_training.training.threads import limited
+from ml_training.training.threads import limit_threads
 
-BATCH_SECONDS = 0.25  # a cancel is felt after one batch
+BATCH_SECONDS = 0.25  # a request to stop waits for the end of the batch
 TRUSTED = ("numpy.dtype", "sklearn.tree._tree.Tree")
 
 
-def fit(job: FitJob, *, classifier: Any, regressor: Any) -> Fitted:
-    """Grow the forest in batches; a warm-started forest is the forest of one plain fit, whatever the batches are."""
-    encoder = preprocessing.for_trees(job)
-    x = job.fit.x if encoder is None else encoder.fit_transform(job.fit.x)
-    params = {name: value for name, value in job.params.model_dump().items() if (name, value) != ("bootstrap", None)}
+def fit(inputs: FitInputs, *, classifier: Any, regressor: Any) -> FitResult:
+    """Grow the forest in batches; warm-started batches of any size give the forest of one plain fit."""
+    encoder = preprocessing.for_trees(inputs)
+    x = inputs.fit.x if encoder is None else encoder.fit_transform(inputs.fit.x)
+    params = {name: value for name, value in inputs.params.model_dump().items() if (name, value) != ("bootstrap", None)}
     total = params.pop("n_estimators")
-    forest = _begun(job, params, classifier if job.task.is_classification else regressor)
-    with limited(job.threads):
-        _grow(forest, np.ascontiguousarray(x, dtype=np.float32), job, total=total)
+    forest = _new_or_resumed(inputs, params, classifier if inputs.task.is_classification else regressor)
+    with limit_threads(inputs.threads):
+        _grow(forest, np.ascontiguousarray(x, dtype=np.float32), inputs, total=total)
         forest.set_params(warm_start=False, n_jobs=None)  # neither belongs to the model
-        importance = _importance(forest, preprocessing.sources(encoder, len(job.features)), len(job.features))
+        importance = _importance(forest, preprocessing.sources(encoder, len(inputs.features)), len(inputs.features))
     steps = [("encode", encoder)] if encoder is not None else []
     pipeline = Pipeline([*steps, ("forest", forest)])
-    return Fitted(PipelineModel(pipeline, job.task, importance=importance), iterations=total)
+    return FitResult(PipelineModel(pipeline, inputs.task, importance=importance), iterations=total)
 
 
-def _begun(job: FitJob, params: dict[str, Any], kind: Any) -> Any:
-    """A forest without trees, or with those that an earlier attempt grew."""
-    if job.resume is None:
-        return kind(**params, n_estimators=0, random_state=job.random_state, warm_start=True, n_jobs=job.threads)
-    return skops.io.loads(job.resume.state, trusted=list(TRUSTED)).set_params(n_jobs=job.threads)
+def _new_or_resumed(inputs: FitInputs, params: dict[str, Any], kind: Any) -> Any:
+    """A forest without trees, or with the trees of an earlier attempt."""
+    if inputs.resume_from is None:
+        return kind(**params, n_estimators=0, random_state=inputs.random_state, warm_start=True, n_jobs=inputs.threads)
+    return skops.io.loads(inputs.resume_from.state, trusted=list(TRUSTED)).set_params(n_jobs=inputs.threads)
 
 
-def _grow(forest: Any, x: NDArray[np.float32], job: FitJob, *, total: int) -> None:
-    built, batch = len(getattr(forest, "estimators_", [])), job.threads
+def _grow(forest: Any, x: NDArray[np.float32], inputs: FitInputs, *, total: int) -> None:
+    built, batch = len(getattr(forest, "estimators_", [])), inputs.threads
     while built < total:
         started = time.monotonic()
         built = min(built + batch, total)
-        forest.set_params(n_estimators=built).fit(x, job.fit.y, sample_weight=job.fit.weights)
+        forest.set_params(n_estimators=built).fit(x, inputs.fit.y, sample_weight=inputs.fit.weights)
         took = time.monotonic() - started
         if built < total:
-            job.keeper.offer(partial(_checkpoint, forest, built))
-        job.progress.step(built, total, f"tree {built} of {total}")
-        # As many trees as fit into the time, by what the last batch took; at least one a thread.
+            inputs.checkpoint_writer.write_if_due(partial(_checkpoint, forest, built))
+        inputs.progress.step(built, total, f"tree {built} of {total}")
+        # As many trees as fit into the time at the rate of the last batch; at least one for each thread.
         rate = batch / max(took, 1e-6)
-        batch = max(job.threads, min(2 * batch, int(rate * BATCH_SECONDS)))
+        batch = max(inputs.threads, min(2 * batch, int(rate * BATCH_SECONDS)))
 
 
 def _checkpoint(forest: Any, built: int) -> Checkpoint:
@@ -84,11 +87,16 @@ def _always(params: Params) -> bool:
 
 
 RANDOM_FOREST = Family(
-    "skops",
-    partial(fit, classifier=RandomForestClassifier, regressor=RandomForestRegressor),
-    _load,
+    artifact_format="skops",
+    fit=partial(fit, classifier=RandomForestClassifier, regressor=RandomForestRegressor),
+    load=_load,
+    cost=FitCost(prepare=50.0, per_round=900.0, predict=100.0),
     can_resume=_always,
 )
 EXTRA_TREES = Family(
-    "skops", partial(fit, classifier=ExtraTreesClassifier, regressor=ExtraTreesRegressor), _load, can_resume=_always
+    artifact_format="skops",
+    fit=partial(fit, classifier=ExtraTreesClassifier, regressor=ExtraTreesRegressor),
+    load=_load,
+    cost=FitCost(prepare=50.0, per_round=130.0, predict=100.0),
+    can_resume=_always,
 )

@@ -1,4 +1,4 @@
-"""Histogram gradient boosting of scikit-learn: categories and missing values natively, one plain fit."""
+"""Histogram gradient boosting of scikit-learn, after LightGBM; handles categories and missing values itself."""
 
 from typing import Any
 
@@ -7,26 +7,26 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.pipeline import Pipeline
 
 from ml_training.domain.states import TaskKind
-from ml_training.training.estimators.base import Family, FitJob, Fitted, Part
+from ml_training.training.estimators.base import Family, FitCost, FitInputs, FitResult, LabelledRows
 from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
 from ml_training.training.matrix import Matrix
-from ml_training.training.threads import limited
+from ml_training.training.threads import limit_threads
 
 TRUSTED = (
-    "functools.partial",  # of check_array only: skops demands trust in the function by itself
+    "functools.partial",  # of check_array only: skops asks for trust in that function separately
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 )
-FEW = 100  # rows
+FALLBACK_ROWS = 100
 LEFTOVERS = ("_feature_subsample_rng", "_scorer", "_random_seed")
 
 
-class _Reporting:
-    """Calls `on_iteration` where the library looks at the loss: once before the first round and once after each.
+class _IterationCallback:
+    """Calls `on_iteration` when the library checks the loss: once before the first round and once after each round.
 
-    It has no callback of its own. Fitting in warm-started batches would bin the data anew for every batch; this is
-    one plain fit, and the conformance tests fail should the hook ever be gone.
+    The library has no callbacks. Fitting in warm-started batches would bin the data again for every batch; this is one
+    plain fit. The conformance tests fail if a later version of the library has no such method.
     """
 
     on_iteration: Any
@@ -39,39 +39,41 @@ class _Reporting:
         return stop
 
 
-class _Classifier(_Reporting, HistGradientBoostingClassifier):  # type: ignore[misc]
-    """The classifier, reporting."""
+class _Classifier(_IterationCallback, HistGradientBoostingClassifier):  # type: ignore[misc]
+    """The classifier with a callback."""
 
 
-class _Regressor(_Reporting, HistGradientBoostingRegressor):  # type: ignore[misc]
-    """The regressor, reporting."""
+class _Regressor(_IterationCallback, HistGradientBoostingRegressor):  # type: ignore[misc]
+    """The regressor with a callback."""
 
 
-def fit(job: FitJob) -> Fitted:
-    """One fit. The library's rule of early stopping: no round of the last n beats the one before them."""
-    params = job.params.model_dump()
+def fit(inputs: FitInputs) -> FitResult:
+    """One plain fit; early stopping by the library's rule: none of the last n rounds is better than the one before."""
+    params = inputs.params.model_dump()
     rounds = params.pop("n_estimators")
-    native = [at for at in job.categories if len(job.features[at].categories) <= params["max_bins"]]
-    model = (_Classifier if job.task.is_classification else _Regressor)(
+    native = [at for at in inputs.categories if len(inputs.features[at].categories) <= params["max_bins"]]
+    model = (_Classifier if inputs.task.is_classification else _Regressor)(
         **params,
         max_iter=rounds,
         categorical_features=native or None,
-        random_state=job.random_state,
-        early_stopping=True,  # without it the library would not look at the loss
-        n_iter_no_change=job.early_stopping_rounds or rounds + 1,
+        random_state=inputs.random_state,
+        early_stopping=True,  # otherwise the library does not compute the loss
+        n_iter_no_change=inputs.early_stopping_rounds or rounds + 1,
     )
-    watched = job.stop or job.held_out or Part(job.fit.x[:FEW], job.fit.y[:FEW])  # the library must have some rows
-    name = "stop" if job.stop else "held_out" if job.held_out else None
-    model.on_iteration = _Watch(job, rounds, name)
-    with limited(job.threads):
-        model.fit(_binnable(job.fit.x), job.fit.y, job.fit.weights, X_val=watched.x, y_val=watched.y)
+    some = slice(FALLBACK_ROWS)
+    # The library needs some rows for the loss, even where nothing is done with it.
+    evaluated = inputs.stop or inputs.held_out or LabelledRows(inputs.fit.x[some], inputs.fit.y[some])
+    name = "stop" if inputs.stop else "held_out" if inputs.held_out else None
+    model.on_iteration = _RoundCallback(inputs, rounds, name)
+    with limit_threads(inputs.threads):
+        model.fit(_binnable(inputs.fit.x), inputs.fit.y, inputs.fit.weights, X_val=evaluated.x, y_val=evaluated.y)
     kept = int(model.n_iter_)
-    stopped = kept if job.stop is not None else None
-    return Fitted(PipelineModel(_plain(model), job.task), iterations=kept, best_iteration=stopped)
+    stopped = kept if inputs.stop is not None else None
+    return FitResult(PipelineModel(_plain(model), inputs.task), iterations=kept, best_iteration=stopped)
 
 
 def _binnable(x: Matrix) -> Matrix:
-    """The library cannot bin a column without any value: such a one becomes constant, so that no tree asks for it."""
+    """Replace columns without any value, which the library cannot bin, by constants, which no tree uses."""
     empty = [at for at in np.flatnonzero(np.isnan(x[0])) if np.isnan(x[:, at]).all()]
     if not empty:
         return x
@@ -80,28 +82,28 @@ def _binnable(x: Matrix) -> Matrix:
     return filled
 
 
-class _Watch:
-    """Records the losses and reports, round by round."""
+class _RoundCallback:
+    """Records the losses and reports the progress after each round."""
 
-    def __init__(self, job: FitJob, rounds: int, name: str | None) -> None:
-        self._job = job
+    def __init__(self, inputs: FitInputs, rounds: int, name: str | None) -> None:
+        self._inputs = inputs
         self._rounds = rounds
         self._name = name
 
-    def __call__(self, train: list[float], watched: list[float]) -> None:
+    def __call__(self, train: list[float], evaluated: list[float]) -> None:
         done = len(train) - 1
         if done:
             losses = {"train": self._loss(train[-1])}
-            self._job.curve.record(done, **losses, **({self._name: self._loss(watched[-1])} if self._name else {}))
-        self._job.progress.step(done, self._rounds, f"round {done} of {self._rounds}")
+            self._inputs.curve.record(done, **losses, **({self._name: self._loss(evaluated[-1])} if self._name else {}))
+        self._inputs.progress.step(done, self._rounds, f"round {done} of {self._rounds}")
 
     def _loss(self, score: float) -> float:
-        # The library has the negative log loss, and for regression half the negative mean square.
-        return -score if self._job.task.is_classification else float(np.sqrt(max(0.0, -2.0 * score)))
+        # The library gives the negative log loss, and for regression half of the negative mean squared error.
+        return -score if self._inputs.task.is_classification else float(np.sqrt(max(0.0, -2.0 * score)))
 
 
 def _plain(model: Any) -> Pipeline:
-    """The library's own class, without what only the fit needed."""
+    """Turn the model back into the library's own class, without attributes that only the fit needed."""
     del model.on_iteration
     model._bin_mapper.set_params(n_threads=None)
     for name in LEFTOVERS:
@@ -111,9 +113,10 @@ def _plain(model: Any) -> Pipeline:
     return Pipeline([("boosting", model)])
 
 
-def load(payload: bytes, task: TaskKind) -> PipelineModel:
-    """See load_pipeline."""
+def _load(payload: bytes, task: TaskKind) -> PipelineModel:
     return load_pipeline(payload, task, trusted=TRUSTED)
 
 
-FAMILY = Family("skops", fit, load)
+FAMILY = Family(
+    artifact_format="skops", fit=fit, load=_load, cost=FitCost(prepare=170.0, per_round=11.0, predict=100.0)
+)

@@ -1,4 +1,4 @@
-"""Logistic regression, ridge regression and the ridge classifier, over imputed, scaled and encoded columns."""
+"""Logistic regression, ridge regression and the ridge classifier of scikit-learn, on preprocessed columns."""
 
 from typing import Any
 
@@ -8,39 +8,39 @@ from sklearn.pipeline import Pipeline
 
 from ml_training.domain.states import TaskKind
 from ml_training.training.estimators import preprocessing
-from ml_training.training.estimators.base import Family, FitJob, Fitted, Importance
+from ml_training.training.estimators.base import Family, FitCost, FitInputs, FitResult, Importance
 from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
-from ml_training.training.reporter import Progress
-from ml_training.training.threads import limited
+from ml_training.training.stage_progress import StageProgress
+from ml_training.training.threads import limit_threads
 
 TRUSTED = ("numpy.dtype",)
 
 
-def fit_logistic(job: FitJob) -> Fitted:
-    """L2 by L-BFGS, which can be stopped after every iteration; with `l1_ratio` by SAGA, which cannot."""
-    params = job.params.model_dump()
+def fit_logistic(inputs: FitInputs) -> FitResult:
+    """By L-BFGS, which can be stopped after every iteration; with an L1 penalty by SAGA, which cannot be stopped."""
+    params = inputs.params.model_dump()
     solver = "saga" if params["l1_ratio"] > 0 else "lbfgs"
-    model = LogisticRegression(**params, solver=solver, random_state=job.random_state)
+    model = LogisticRegression(**params, solver=solver, random_state=inputs.random_state)
     if solver == "lbfgs":
-        model.set_callbacks(_Iterations(job.progress, params["max_iter"]))
-    fitted = _fit(job, model)
+        model.set_callbacks(_IterationCallback(inputs.progress, params["max_iter"]))
+    fitted = _fit(inputs, model)
     if solver == "lbfgs":
         model.set_callbacks()
     return fitted
 
 
-def fit_ridge(job: FitJob) -> Fitted:
+def fit_ridge(inputs: FitInputs) -> FitResult:
     """One linear solve."""
-    model = (RidgeClassifier if job.task.is_classification else Ridge)(
-        **job.params.model_dump(), random_state=job.random_state
+    model = (RidgeClassifier if inputs.task.is_classification else Ridge)(
+        **inputs.params.model_dump(), random_state=inputs.random_state
     )
-    return _fit(job, model)
+    return _fit(inputs, model)
 
 
-class _Iterations:
-    """scikit-learn's callback: one more iteration of the solver is done; the total is an upper bound."""
+class _IterationCallback:
+    """The callback of scikit-learn: counts the iterations of the solver; `total` is an upper bound."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: StageProgress, total: int) -> None:
         self._progress = progress
         self._total = total
         self._done = 0
@@ -61,20 +61,20 @@ class _Iterations:
         return False
 
 
-def _fit(job: FitJob, model: Any) -> Fitted:
-    encoder = preprocessing.for_gradients(job)
-    with limited(job.threads):
-        x = encoder.fit_transform(job.fit.x)
-        job.progress.check()
-        model.fit(x, job.fit.y, sample_weight=job.fit.weights)
-    importance = _importance(model, preprocessing.sources(encoder, len(job.features)), len(job.features))
+def _fit(inputs: FitInputs, model: Any) -> FitResult:
+    encoder = preprocessing.for_gradients(inputs)
+    with limit_threads(inputs.threads):
+        x = encoder.fit_transform(inputs.fit.x)
+        inputs.progress.check()
+        model.fit(x, inputs.fit.y, sample_weight=inputs.fit.weights)
+    importance = _importance(model, preprocessing.sources(encoder, len(inputs.features)), len(inputs.features))
     pipeline = Pipeline([("encode", encoder), ("linear", model)])
     iterations = int(np.max(model.n_iter_)) if getattr(model, "n_iter_", None) is not None else None
-    return Fitted(PipelineModel(pipeline, job.task, importance=importance), iterations=iterations)
+    return FitResult(PipelineModel(pipeline, inputs.task, importance=importance), iterations=iterations)
 
 
 def _importance(model: Any, sources: list[int], features: int) -> Importance:
-    """The mean over the classes of |coefficient|, for standard units; of a category column its largest one."""
+    """The mean over the classes of |coefficient| in standard units; the largest one for a column of categories."""
     size = np.abs(np.atleast_2d(model.coef_)).mean(axis=0)
     values = np.zeros(features)
     np.maximum.at(values, sources, size)
@@ -85,5 +85,12 @@ def _load(payload: bytes, task: TaskKind) -> PipelineModel:
     return load_pipeline(payload, task, trusted=TRUSTED)
 
 
-LOGISTIC_REGRESSION = Family("skops", fit_logistic, _load)
-RIDGE = Family("skops", fit_ridge, _load)
+LOGISTIC_REGRESSION = Family(
+    artifact_format="skops",
+    fit=fit_logistic,
+    load=_load,
+    cost=FitCost(prepare=200.0, per_round=1.0, predict=60.0),
+)
+RIDGE = Family(
+    artifact_format="skops", fit=fit_ridge, load=_load, cost=FitCost(prepare=100.0, per_round=200.0, predict=60.0)
+)

@@ -1,7 +1,7 @@
-"""The multi-layer perceptron of scikit-learn: one plain fit, watched after every epoch and interruptible in each.
+"""The multi-layer perceptron of scikit-learn: one plain fit with a callback after each mini-batch and each epoch.
 
-The library has no callback for it. The methods that it calls after each mini-batch and each epoch are overridden to
-look and to tell; the numbers are those of the plain fit, and the conformance tests fail should a hook ever be gone.
+The library has no callbacks, so the methods that it calls at these moments are overridden. The numbers are those of
+the plain fit. The conformance tests fail if a later version of the library has no such methods.
 """
 
 import warnings
@@ -17,98 +17,107 @@ from sklearn.pipeline import Pipeline
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.states import TaskKind
 from ml_training.training.estimators import preprocessing
-from ml_training.training.estimators.base import BestLoss, Family, FitJob, Fitted, Part
+from ml_training.training.estimators.base import BestLoss, Family, FitCost, FitInputs, FitResult, LabelledRows
 from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
-from ml_training.training.threads import limited
+from ml_training.training.threads import limit_threads
 
 TRUSTED = ("numpy.dtype",)
 TOLERANCE = 1e-4  # scikit-learn's default
-WATCHED_ROWS = 10_000  # of the held-out part, for the curve
-LOOK_BATCHES = 32  # mini-batches between two questions whether to stop
-ENOUGH = 10**9  # epochs without improvement: the library's way to be told to end
+CURVE_ROWS = 10_000  # of the held-out part, for the learning curve
+STOP_CHECK_BATCHES = 32  # mini-batches between two checks whether to stop
+STOP_FIT = 10**9  # epochs without improvement: more than any patience, so the library ends the fit
 LEFTOVERS = (
-    "_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "_no_improvement_count", "watch",
-)  # fmt: skip
+    "_optimizer",
+    "_random_state",
+    "_best_coefs",
+    "_best_intercepts",
+    "_no_improvement_count",
+    "epoch_callback",
+)
 
 
-class _Watched:
-    """Tells `watch` of every mini-batch and every epoch."""
+class _CallbackMixin:
+    """Calls `epoch_callback` after every mini-batch and every epoch."""
 
-    watch: Any
+    epoch_callback: Any
     loss_: float
     n_iter_: int
     _no_improvement_count: int
 
     def _backprop(self, *arguments: Any) -> Any:
         found = super()._backprop(*arguments)  # type: ignore[misc]
-        self.watch.after_batch()
+        self.epoch_callback.after_batch()
         return found
 
     def _update_no_improvement_count(self, *arguments: Any) -> None:
         super()._update_no_improvement_count(*arguments)  # type: ignore[misc]
-        if self.watch.after_epoch(self):
-            self._no_improvement_count = ENOUGH
+        if self.epoch_callback.after_epoch(self):
+            self._no_improvement_count = STOP_FIT
 
 
-class _Classifier(_Watched, MLPClassifier):  # type: ignore[misc]
-    """The classifier, watched."""
+class _Classifier(_CallbackMixin, MLPClassifier):  # type: ignore[misc]
+    """The classifier with callbacks."""
 
 
-class _Regressor(_Watched, MLPRegressor):  # type: ignore[misc]
-    """The regressor, watched."""
+class _Regressor(_CallbackMixin, MLPRegressor):  # type: ignore[misc]
+    """The regressor with callbacks."""
 
 
-def fit(job: FitJob) -> Fitted:
-    """One fit. It ends when ten epochs do not lower the training loss; early stopping watches the loss of its own rows
-    instead, and restores the weights of the best epoch."""
-    encoder = preprocessing.for_gradients(job)
-    params = job.params.model_dump()
-    params["batch_size"] = min(params["batch_size"], len(job.fit.y))
-    patience = {} if job.stop is None else {"n_iter_no_change": params["max_iter"] + 1}
-    network = (_Classifier if job.task.is_classification else _Regressor)(
-        **params, **patience, random_state=job.random_state
+def fit(inputs: FitInputs) -> FitResult:
+    """One plain fit, which ends when ten epochs do not lower the training loss.
+
+    Early stopping uses the loss of its own rows instead, and restores the weights of the best epoch.
+    """
+    encoder = preprocessing.for_gradients(inputs)
+    params = inputs.params.model_dump()
+    params["batch_size"] = min(params["batch_size"], len(inputs.fit.y))
+    patience = {} if inputs.stop is None else {"n_iter_no_change": params["max_iter"] + 1}
+    network = (_Classifier if inputs.task.is_classification else _Regressor)(
+        **params, **patience, random_state=inputs.random_state
     )
-    with limited(job.threads), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # told in the job's log instead
-        x = encoder.fit_transform(job.fit.x)
-        network.watch = watch = _Watch(job, encoder, batches=-(-len(x) // params["batch_size"]))
+    with limit_threads(inputs.threads), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # logged below instead
+        x = encoder.fit_transform(inputs.fit.x)
+        network.epoch_callback = callback = _EpochCallback(inputs, encoder, batches=-(-len(x) // params["batch_size"]))
         try:
-            network.fit(x, job.fit.y, sample_weight=job.fit.weights)
+            network.fit(x, inputs.fit.y, sample_weight=inputs.fit.weights)
         except ValueError as error:
             raise _diverged(error) from error
-    if network.n_iter_ == params["max_iter"] and job.stop is None:
-        job.progress.log(f"max_iter reached: {network.n_iter_} epochs were not enough to converge")
-    epochs = watch.restore(network)
+    if network.n_iter_ == params["max_iter"] and inputs.stop is None:
+        inputs.progress.log(f"max_iter reached: {network.n_iter_} epochs were not enough to converge")
+    epochs = callback.restore(network)
     pipeline = Pipeline([("encode", encoder), ("network", _plain(network))])
-    return Fitted(PipelineModel(pipeline, job.task), iterations=epochs, best_iteration=epochs if job.stop else None)
+    return FitResult(
+        PipelineModel(pipeline, inputs.task), iterations=epochs, best_iteration=epochs if inputs.stop else None
+    )
 
 
-class _Watch:
-    """Asks whether to stop, records the losses, and keeps the best weights while early stopping watches."""
+class _EpochCallback:
+    """Checks whether to stop, records the losses, and keeps the best weights for early stopping."""
 
-    def __init__(self, job: FitJob, encoder: Any, *, batches: int) -> None:
-        self._job = job
-        self._epochs = job.params.model_dump()["max_iter"]
+    def __init__(self, inputs: FitInputs, encoder: Any, *, batches: int) -> None:
+        self._inputs = inputs
+        self._epochs = inputs.params.model_dump()["max_iter"]
         self._batches = batches
         self._batch = 0
-        self._best = BestLoss(job.early_stopping_rounds or self._epochs, tolerance=TOLERANCE)
+        self._best = BestLoss(inputs.early_stopping_rounds or self._epochs, tolerance=TOLERANCE)
         self._weights: list[NDArray[Any]] = []
-        self._parts = {name: _watched(encoder, name, part) for name, part in job.watched.items()}
+        self._evaluated = {name: _encoded(encoder, name, rows) for name, rows in inputs.evaluation_sets.items()}
 
     def after_batch(self) -> None:
-        """One more mini-batch; raises Interrupted."""
+        """Count a mini-batch and report the progress; raises Interrupted."""
         self._batch += 1
-        if self._batch % LOOK_BATCHES == 0 or self._batch % self._batches == 0:
+        if self._batch % STOP_CHECK_BATCHES == 0 or self._batch % self._batches == 0:
             done = self._batch / self._batches
-            self._job.progress.step(done, self._epochs, f"epoch {int(np.ceil(done))} of at most {self._epochs}")
+            self._inputs.progress.step(done, self._epochs, f"epoch {int(np.ceil(done))} of at most {self._epochs}")
 
     def after_epoch(self, network: Any) -> bool:
-        """One more epoch; True when early stopping says that it is enough."""
+        """Record the losses of an epoch; True when early stopping ends the fit."""
         epoch = self._batch // self._batches
         losses = {"train": float(network.loss_)} | {
-            name: self._loss(network, part) for name, part in self._parts.items()
+            name: self._loss(network, rows) for name, rows in self._evaluated.items()
         }
-        self._job.curve.record(epoch, **{name: self._shown(loss) for name, loss in losses.items()})
+        self._inputs.curve.record(epoch, **{name: self._published(loss) for name, loss in losses.items()})
         if "stop" not in losses:
             return False
         if self._best.improved(epoch, losses["stop"]):
@@ -116,7 +125,7 @@ class _Watch:
         return self._best.exhausted(epoch)
 
     def restore(self, network: Any) -> int:
-        """Put the best weights back, if any were kept; the number of epochs that the network has learnt for."""
+        """Restore the best weights, if any were kept; returns the number of epochs of the weights."""
         if not self._weights:
             return int(network.n_iter_)
         for array, best in zip(_weights(network), self._weights, strict=True):
@@ -128,18 +137,18 @@ class _Watch:
         network.n_iter_, network.t_ = epochs, network.t_ // network.n_iter_ * epochs
         return epochs
 
-    def _loss(self, network: Any, part: Part) -> float:
-        if self._job.task.is_classification:
-            return float(log_loss(part.y, network.predict_proba(part.x), labels=np.arange(self._job.classes)))
-        return float(np.mean((network.predict(part.x) - part.y) ** 2) / 2)
+    def _loss(self, network: Any, rows: LabelledRows) -> float:
+        if self._inputs.task.is_classification:
+            return float(log_loss(rows.y, network.predict_proba(rows.x), labels=np.arange(self._inputs.classes)))
+        return float(np.mean((network.predict(rows.x) - rows.y) ** 2) / 2)
 
-    def _shown(self, loss: float) -> float:
-        return loss if self._job.task.is_classification else float(np.sqrt(2 * loss))
+    def _published(self, loss: float) -> float:
+        return loss if self._inputs.task.is_classification else float(np.sqrt(2 * loss))
 
 
-def _watched(encoder: Any, name: str, part: Part) -> Part:
-    rows = len(part.y) if name == "stop" else WATCHED_ROWS
-    return Part(encoder.transform(part.x[:rows]), part.y[:rows])
+def _encoded(encoder: Any, name: str, rows: LabelledRows) -> LabelledRows:
+    count = len(rows.y) if name == "stop" else CURVE_ROWS
+    return LabelledRows(encoder.transform(rows.x[:count]), rows.y[:count])
 
 
 def _weights(network: Any) -> list[NDArray[Any]]:
@@ -147,7 +156,7 @@ def _weights(network: Any) -> list[NDArray[Any]]:
 
 
 def _plain(network: Any) -> Any:
-    """The library's own class, without what only the fit needed."""
+    """Turn the network back into the library's own class, without attributes that only the fit needed."""
     for name in LEFTOVERS:
         network.__dict__.pop(name, None)
     network.set_params(n_iter_no_change=10)
@@ -156,10 +165,10 @@ def _plain(network: Any) -> Any:
 
 
 def _diverged(error: ValueError) -> Exception:
-    """scikit-learn's ValueError about weights that are no longer finite is the job's own fault; any other is not."""
+    """JobFailed for scikit-learn's ValueError about weights that are not finite; any other error as it is."""
     if "non-finite" not in str(error):
         return error
-    message = "the network's weights grew beyond all bounds"
+    message = "the weights of the network are no longer finite numbers"
     return JobFailed(ErrorCode.TRAINING_ERROR, message, hint="lower learning_rate_init, or use fewer hidden layers")
 
 
@@ -167,4 +176,10 @@ def _load(payload: bytes, task: TaskKind) -> PipelineModel:
     return load_pipeline(payload, task, trusted=TRUSTED)
 
 
-FAMILY = Family("skops", fit, _load, standardise=True)
+FAMILY = Family(
+    artifact_format="skops",
+    fit=fit,
+    load=_load,
+    cost=FitCost(prepare=100.0, per_round=300.0, predict=100.0),
+    standardise=True,
+)

@@ -1,4 +1,4 @@
-"""A fitted scikit-learn pipeline as a model: asked, stored with skops, and restored from a fixed list of types."""
+"""Wraps a fitted scikit-learn pipeline as a model; stores it with skops, loads it from a fixed list of types."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from ml_training.domain.states import TaskKind
 from ml_training.training.canonical import canonical_skops
 from ml_training.training.estimators.base import Importance
 from ml_training.training.matrix import Matrix
-from ml_training.training.threads import limited
+from ml_training.training.threads import limit_threads
 
 
 class PipelineModel:
@@ -25,9 +25,8 @@ class PipelineModel:
         self._importance = importance
 
     def predict(self, x: Matrix, *, threads: int) -> NDArray[Any]:
-        """See Predictor."""
-        # One job: a forest's threads would add its trees' votes in another order each time.
-        with limited(threads, jobs=1):
+        # One joblib job: the threads of a forest would add the votes of its trees in another order each time.
+        with limit_threads(threads, jobs=1):
             values: NDArray[Any]
             if self._task is TaskKind.REGRESSION:
                 values = self._pipeline.predict(x)
@@ -38,11 +37,10 @@ class PipelineModel:
         return np.column_stack([-values, values]) if self._task is TaskKind.BINARY and values.ndim == 1 else values
 
     def dump(self) -> bytes:
-        """See Predictor."""
         return canonical_skops(self._pipeline)
 
     def importance(self) -> Importance | None:
-        """See Predictor; known to a fresh model only, it is stored with the model's details."""
+        """See Predictor; None for a loaded model: the importance is stored with the details of the model."""
         return self._importance
 
 

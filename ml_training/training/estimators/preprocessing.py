@@ -1,6 +1,6 @@
-"""Encoders and imputers for the algorithms that know neither categories nor missing values; stored with the model.
+"""Encoders and imputers for algorithms that cannot handle categories or missing values; stored with the model.
 
-Category codes come as numbers with NaN for missing, which is a category of its own when training has seen it.
+Category codes are numbers with NaN for missing; missing is a category of its own when the training rows contain it.
 """
 
 import numpy as np
@@ -9,38 +9,44 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from ml_training.training.estimators.base import FitJob
+from ml_training.training.estimators.base import FitInputs
 
 ONE_HOT_LIMIT = 50  # columns that one feature may become
 ONE_HOT_CELLS = 100_000_000  # columns times rows, together: 800 MB
 
 
-def for_trees(job: FitJob) -> ColumnTransformer | None:
-    """Numbers pass, missing ones too; a category column becomes one column per category when it has few of them, and
-    else stays a column of codes, in alphabetical order. None when there is nothing to do."""
-    wide = _one_hot(job, limit=ONE_HOT_LIMIT)
-    if not wide:
+def for_trees(inputs: FitInputs) -> ColumnTransformer | None:
+    """Numbers stay as they are, missing ones too; None when no column has to change.
+
+    A category column with few categories becomes one column per category; any other one stays a column of codes, in
+    alphabetical order.
+    """
+    one_hot = _one_hot_columns(inputs, limit=ONE_HOT_LIMIT)
+    if not one_hot:
         return None
-    rest = [at for at in range(len(job.features)) if at not in set(wide)]
+    rest = [at for at in range(len(inputs.features)) if at not in set(one_hot)]
     return _columns(
-        [("categories", OneHotEncoder(handle_unknown="ignore", sparse_output=False), wide)], rest, "passthrough"
+        [("categories", OneHotEncoder(handle_unknown="ignore", sparse_output=False), one_hot)], rest, "passthrough"
     )
 
 
-def for_gradients(job: FitJob) -> ColumnTransformer:
-    """Numbers get the median for a missing one and standard units; categories become columns, the rarer ones of a
-    long list share one. Columns that would not fit into memory stay codes and are treated as numbers."""
-    wide = _one_hot(job, limit=None)
-    rest = [at for at in range(len(job.features)) if at not in set(wide)]
+def for_gradients(inputs: FitInputs) -> ColumnTransformer:
+    """Numbers get standard units, and the median for missing values; categories become columns.
+
+    The rarer categories of a long list share one column. Columns that would not fit into memory stay codes and are
+    treated as numbers.
+    """
+    one_hot = _one_hot_columns(inputs, limit=None)
+    rest = [at for at in range(len(inputs.features)) if at not in set(one_hot)]
     encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=ONE_HOT_LIMIT, sparse_output=False)
     numbers = Pipeline(
         [("impute", SimpleImputer(strategy="median", keep_empty_features=True)), ("scale", StandardScaler())]
     )
-    return _columns([("categories", encoder, wide)] if wide else [], rest, numbers)
+    return _columns([("categories", encoder, one_hot)] if one_hot else [], rest, numbers)
 
 
 def sources(encoder: ColumnTransformer | None, features: int) -> list[int]:
-    """For each column that comes out of a fitted encoder, the position of the feature that it was made from."""
+    """For each output column of a fitted encoder, the position of the feature that it was made from."""
     if encoder is None:
         return list(range(features))
     found = np.empty(sum(part.stop - part.start for part in encoder.output_indices_.values()), dtype=np.int64)
@@ -60,14 +66,14 @@ def _columns(steps: list[tuple[str, object, list[int]]], rest: list[int], treatm
     return ColumnTransformer(steps, sparse_threshold=0.0)
 
 
-def _one_hot(job: FitJob, *, limit: int | None) -> list[int]:
-    """The category columns to spread, shortest lists first until the room is used up; ascending."""
-    width = {at: len(job.features[at].categories) + 1 for at in job.categories}  # + 1: missing
-    room = ONE_HOT_CELLS // max(1, len(job.fit.y))
+def _one_hot_columns(inputs: FitInputs, *, limit: int | None) -> list[int]:
+    """The category columns to encode one-hot, fewest categories first until the limit of cells; ascending."""
+    width = {at: len(inputs.features[at].categories) + 1 for at in inputs.categories}  # + 1: missing
+    columns_left = ONE_HOT_CELLS // max(1, len(inputs.fit.y))
     chosen = []
     for at in sorted(width, key=lambda at: (width[at], at)):
-        room -= min(width[at], ONE_HOT_LIMIT)
-        if room < 0 or (limit is not None and width[at] > limit):
+        columns_left -= min(width[at], ONE_HOT_LIMIT)
+        if columns_left < 0 or (limit is not None and width[at] > limit):
             break
         chosen.append(at)
     return sorted(chosen)

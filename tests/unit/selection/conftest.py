@@ -11,34 +11,36 @@ import pytest
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec, parse_spec
 from ml_training.selection.history import write_history
-from ml_training.selection.index import TIME_MISSING, Column, ColumnKind, SelectionIndex, write_index
-from ml_training.selection.rows import micros
+from ml_training.selection.index import TIME_MISSING, ColumnKind, IndexColumn, SelectionIndex, write_index
+from ml_training.selection.rows import to_microseconds
 
 MakeIndex = Callable[..., SelectionIndex]
 
 
-def column_of(name: str, values: Sequence[Any] | ColumnKind, rows: int) -> Column:
+def column_of(name: str, values: Sequence[Any] | ColumnKind, rows: int) -> IndexColumn:
     """The column whose kind the first value shows; a kind instead of values is a column of that kind without any."""
     if values is ColumnKind.TEXT:
-        return Column(name, ColumnKind.TEXT, None)
+        return IndexColumn(name, ColumnKind.TEXT, None)
     if isinstance(values, ColumnKind):
-        return Column(name, ColumnKind.NUMBER, np.full(rows, np.nan))
+        return IndexColumn(name, ColumnKind.NUMBER, np.full(rows, np.nan))
     if isinstance(values, np.ndarray):
         kind = ColumnKind.NUMBER if values.dtype.kind == "f" else ColumnKind.INTEGER
-        return Column(name, kind, values)
+        return IndexColumn(name, kind, values)
     first = next(value for value in values if value is not None)
     if isinstance(first, bool):
-        return Column(name, ColumnKind.BOOLEAN, np.array([-1 if v is None else v for v in values], dtype=np.int8))
+        return IndexColumn(name, ColumnKind.BOOLEAN, np.array([-1 if v is None else v for v in values], dtype=np.int8))
     if isinstance(first, str):
         categories = tuple(sorted({value for value in values if value is not None}))
         codes = [-1 if value is None else categories.index(value) for value in values]
-        return Column(name, ColumnKind.CATEGORY, np.array(codes, dtype=np.int32), categories)
+        return IndexColumn(name, ColumnKind.CATEGORY, np.array(codes, dtype=np.int32), categories)
     if isinstance(first, datetime):
-        moments = [TIME_MISSING if value is None else micros(value) for value in values]
-        return Column(name, ColumnKind.TIME, np.array(moments, dtype=np.int64))
+        moments = [TIME_MISSING if value is None else to_microseconds(value) for value in values]
+        return IndexColumn(name, ColumnKind.TIME, np.array(moments, dtype=np.int64))
     if isinstance(first, int):
-        return Column(name, ColumnKind.INTEGER, np.array(values, dtype=np.int64))
-    return Column(name, ColumnKind.NUMBER, np.array([np.nan if v is None else v for v in values], dtype=np.float64))
+        return IndexColumn(name, ColumnKind.INTEGER, np.array(values, dtype=np.int64))
+    return IndexColumn(
+        name, ColumnKind.NUMBER, np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+    )
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from ml_training.domain.errors import FieldError, Invalid
+from ml_training.domain.errors import Invalid
+from ml_training.domain.problems import Problems
 from ml_training.selection.fold_counts import count_folds
 from ml_training.selection.folds import Folds
 from ml_training.selection.index import SelectionIndex
-from ml_training.selection.labels import Labels
 from ml_training.selection.plan import TrainPlan, plan_train
-from ml_training.selection.split import part_counts, parts
+from ml_training.selection.split import assign_parts, part_counts
 from ml_training.selection.timeline import Timeline
 
 MakeIndex = Callable[..., SelectionIndex]
@@ -43,23 +43,25 @@ def hours(make_index: MakeIndex) -> SelectionIndex:
 
 
 def drawn(index: SelectionIndex, spec: Any) -> tuple[TrainPlan, Folds]:
-    """The plan and its folds, held against the counts that the door went by."""
+    """The plan and its folds, compared with the counts that the check of a job uses."""
     plan = plan_train(spec, index)
-    folds = plan.draw(spec, index)
-    errors: list[FieldError] = []
-    labels = Labels(plan.rows, plan.y, plan.task, plan.classes, 0)
-    counts = count_folds(spec, index, labels, errors)
+    folds, labels, problems = plan.draw_folds(), plan.labels, Problems()
+    counts = count_folds(spec, index, labels, problems)
     every = [*folds.splits, *([] if folds.final is folds.splits[0] else [folds.final])]
-    assert not errors
+    assert not problems.pointers
     for count, fold in zip(counts, every, strict=True):
         for expected, rows in ((count.fit, fold.fit), (count.stop, fold.stop)):
-            here = np.bincount(plan.y[rows], minlength=len(plan.classes)) if plan.classes else [len(rows)]
+            here = (
+                np.bincount(plan.labels.y[rows], minlength=len(plan.labels.classes))
+                if plan.labels.classes
+                else [len(rows)]
+            )
             assert expected.tolist() == list(here), count.name
     return plan, folds
 
 
 def times_of(plan: TrainPlan, positions: Any) -> list[datetime]:
-    return [TIMES[row] for row in plan.rows[positions]]
+    return [TIMES[row] for row in plan.labels.rows[positions]]
 
 
 def test_the_last_part_in_time_is_held_out(hours: SelectionIndex, training_spec: Callable[..., Any]) -> None:
@@ -102,7 +104,7 @@ def test_cross_validation_holds_out_every_row_once(
     for fold in folds.splits:
         assert sorted([*fold.train, *fold.held_out]) == list(range(ROWS))
         if target == "y":
-            assert abs(int(np.bincount(plan.y[fold.held_out])[0]) - len(fold.held_out) / 2) <= 1
+            assert abs(int(np.bincount(plan.labels.y[fold.held_out])[0]) - len(fold.held_out) / 2) <= 1
     assert held_out == [fold.held_out.tolist() for fold in again.splits]
     assert held_out != [fold.held_out.tolist() for fold in other.splits]
 
@@ -122,14 +124,16 @@ def test_a_late_class_may_stand_among_the_rows_that_watch_for_the_end(
     hours: SelectionIndex, training_spec: Callable[..., Any]
 ) -> None:
     spec = training_spec(
-        target="three", train_end="2026-01-03T04:00:00Z", early_stopping_rounds=3,
+        target="three",
+        train_end="2026-01-03T04:00:00Z",
+        early_stopping_rounds=3,
         validation={"method": "time_series", "test_size": 0.02},
-    )  # fmt: skip
+    )
     plan, folds = drawn(hours, spec)
     lone = TIMES.index(START + 50 * HOUR)  # the only late row before the held-out one, among the last tenth
-    assert lone in plan.rows
-    assert lone in plan.rows[folds.final.stop]
-    assert lone not in plan.rows[folds.final.fit]
+    assert lone in plan.labels.rows
+    assert lone in plan.labels.rows[folds.final.stop]
+    assert lone not in plan.labels.rows[folds.final.fit]
 
 
 def test_rows_whose_horizon_reaches_into_the_held_out_time_are_left_out(
@@ -151,31 +155,47 @@ def test_rows_whose_horizon_reaches_into_the_held_out_time_are_left_out(
         ({"when": [START] * 20}, {"validation": {"method": "time_series"}}, "/validation/method", "same time"),
         (
             {"when": [START + HOUR * (row // 10) for row in range(20)]},
-            {"validation": {"method": "time_series", "splits": 3}}, "/validation/splits", "too few different times",
+            {"validation": {"method": "time_series", "splits": 3}},
+            "/validation/splits",
+            "too few different times",
         ),
         (
-            {"y": [0, 0, 1, 1] * 5}, {"validation": {"method": "cross_validation", "splits": 20}, "phases": [1]},
-            "/validation/splits", "too few",
+            {"y": [0, 0, 1, 1] * 5},
+            {"validation": {"method": "cross_validation", "splits": 20}, "phases": [1]},
+            "/validation/splits",
+            "too few",
         ),
         (
             {"when": [START + HOUR * row for row in range(20)], "y": [0] * 15 + [1] * 5},
-            {"validation": {"method": "time_series", "test_size": 0.3}}, "/validation", "one class only, 0",
+            {"validation": {"method": "time_series", "test_size": 0.3}},
+            "/validation",
+            "one class only, 0",
         ),
         (
-            {"y": [0] * 19 + [1]}, {"validation": {"method": "cross_validation"}}, "/validation", "one class only, 0",
+            {"y": [0] * 19 + [1]},
+            {"validation": {"method": "cross_validation"}},
+            "/validation",
+            "one class only, 0",
         ),
         ({"y": [0] * 19 + [1]}, {"class_balance": "smote"}, "/class_balance", "one row of 1"),
         ({"y": [n / 3 for n in range(20)]}, {"class_balance": "weights"}, "/class_balance", "quantity"),
         (
             {"when": [START + HOUR * (row // 19) for row in range(20)]},
-            {"validation": {"method": "time_series"}, "early_stopping_rounds": 2}, "/early_stopping_rounds", "too few",
+            {"validation": {"method": "time_series"}, "early_stopping_rounds": 2},
+            "/early_stopping_rounds",
+            "too few",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_could_not_be_trained_is_refused_by_name(
-    make_index: MakeIndex, training_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]],
-    columns: dict[str, Any], fields: dict[str, Any], pointer: str, word: str,
-) -> None:  # fmt: skip
+    make_index: MakeIndex,
+    training_spec: Callable[..., Any],
+    reasons: Callable[..., dict[str, str]],
+    columns: dict[str, Any],
+    fields: dict[str, Any],
+    pointer: str,
+    word: str,
+) -> None:
     rows = {"x": [float(n) for n in range(20)], "phase": [1, 2] * 10, "y": [0, 1] * 10, **columns}
     index = make_index(rows, time_column="when" if "when" in columns else None, phase_column="phase")
     found = reasons(plan_train, training_spec(**fields), index)
@@ -201,7 +221,7 @@ def test_the_last_part_is_never_all_and_never_torn_from_equal_times(times: list[
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=80), st.integers(2, 20), st.integers(0, 2**31))
 def test_parts_are_even_over_all_and_over_each_class(codes: list[int], count: int, seed: int) -> None:
     y = np.array(codes)
-    part = parts(y, count=count, stratified=True, seed=seed)
+    part = assign_parts(y, count=count, stratified=True, seed=seed)
     sizes = np.bincount(part, minlength=count)
     assert sizes.max() - sizes.min() <= 1
     predicted = part_counts(np.bincount(y), count=count)
@@ -214,7 +234,7 @@ def test_parts_are_even_over_all_and_over_each_class(codes: list[int], count: in
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_door_counts_what_the_engine_draws(
+def test_the_check_counts_what_the_engine_draws(
     make_index: MakeIndex, training_spec: Callable[..., Any], seed: int
 ) -> None:
     random = np.random.default_rng(seed)

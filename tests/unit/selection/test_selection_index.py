@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml_training.selection.index import Column, ColumnKind, SelectionIndex, is_missing, recode, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, is_missing, recode, write_index
 from ml_training.selection.preview import preview
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -81,15 +81,15 @@ def test_equal_data_gives_equal_bytes(make_index: Callable[..., SelectionIndex])
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ([Column("a", ColumnKind.NUMBER, np.zeros(2))], "one value for each of 3 rows"),
-        ([Column("a", ColumnKind.NUMBER, np.zeros(3, np.float32))], "must be float64"),
-        ([Column("a", ColumnKind.NUMBER, np.array([0, np.inf, 0]))], "infinite"),
-        ([Column("a", ColumnKind.CATEGORY, np.array([0, 1, 2], np.int32), ("x", "y"))], "without a category"),
-        ([Column("a", ColumnKind.INTEGER, None)], "has no values"),
-        ([Column("a", ColumnKind.NUMBER, np.zeros(3))] * 2, "two columns"),
+        ([IndexColumn("a", ColumnKind.NUMBER, np.zeros(2))], "one value for each of 3 rows"),
+        ([IndexColumn("a", ColumnKind.NUMBER, np.zeros(3, np.float32))], "must be float64"),
+        ([IndexColumn("a", ColumnKind.NUMBER, np.array([0, np.inf, 0]))], "infinite"),
+        ([IndexColumn("a", ColumnKind.CATEGORY, np.array([0, 1, 2], np.int32), ("x", "y"))], "without a category"),
+        ([IndexColumn("a", ColumnKind.INTEGER, None)], "has no values"),
+        ([IndexColumn("a", ColumnKind.NUMBER, np.zeros(3))] * 2, "two columns"),
     ],
 )
-def test_a_column_that_would_mislead_is_refused(tmp_path: Path, columns: list[Column], message: str) -> None:
+def test_a_column_that_would_mislead_is_refused(tmp_path: Path, columns: list[IndexColumn], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write_index(tmp_path, columns, rows=3)
 

@@ -35,15 +35,18 @@ def model(*classes: Any, model_id: int = 7, features: tuple[FeatureSchema, ...] 
     ],
 )
 def test_labels_are_codes_of_the_models_classes(
-    make_index: MakeIndex, testing_spec: Callable[..., Any], classes: tuple[Any, ...], target: list[Any],
+    make_index: MakeIndex,
+    testing_spec: Callable[..., Any],
+    classes: tuple[Any, ...],
+    target: list[Any],
     codes: list[Any],
-) -> None:  # fmt: skip
+) -> None:
     index = make_index({"x": [1.0, 2.0, 3.0, 4.0], "y": target})
     plan = plan_test(testing_spec(), index, [model(*classes)])
-    assert plan.y.tolist() == codes
-    assert plan.classes == (classes or None)
-    assert plan.rows.tolist() == [row for row, value in enumerate(target) if value is not None]
-    assert plan.dropped == 4 - len(plan.rows)
+    assert plan.labels.y.tolist() == codes
+    assert plan.labels.classes == (classes or None)
+    assert plan.labels.rows.tolist() == [row for row, value in enumerate(target) if value is not None]
+    assert plan.dropped == 4 - len(plan.labels.rows)
 
 
 @pytest.mark.parametrize(
@@ -61,9 +64,13 @@ def test_labels_are_codes_of_the_models_classes(
     ],
 )
 def test_labels_that_the_model_does_not_know_are_refused(
-    make_index: MakeIndex, testing_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]],
-    classes: tuple[Any, ...], target: Any, word: str,
-) -> None:  # fmt: skip
+    make_index: MakeIndex,
+    testing_spec: Callable[..., Any],
+    reasons: Callable[..., dict[str, str]],
+    classes: tuple[Any, ...],
+    target: Any,
+    word: str,
+) -> None:
     index = make_index({"x": [1.0, 2.0, 3.0], "y": target})
     found = reasons(plan_test, testing_spec(), index, [model(*classes)])
     assert word in found["/model_id"]
@@ -73,14 +80,14 @@ def test_an_unseen_class_outside_the_window_does_no_harm(
     make_index: MakeIndex, testing_spec: Callable[..., Any]
 ) -> None:
     index = make_index({"x": [1.0, 2.0, 3.0], "y": ["no", "yes", "new"], "p": [1, 1, 2]}, phase_column="p")
-    assert plan_test(testing_spec(phases=[1]), index, [model("no", "yes")]).rows.tolist() == [0, 1]
+    assert plan_test(testing_spec(phases=[1]), index, [model("no", "yes")]).labels.rows.tolist() == [0, 1]
 
 
 def test_features_must_be_there_in_their_kind_and_whole_numbers_are_numbers(
     make_index: MakeIndex, testing_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]]
 ) -> None:
     index = make_index({"x": [1, 2, 3], "c": [1.0, 2.0, 3.0], "y": [0, 1, 0]})
-    assert len(plan_test(testing_spec(), index, [model(0, 1)]).rows) == 3
+    assert len(plan_test(testing_spec(), index, [model(0, 1)]).labels.rows) == 3
     gone = FeatureSchema("gone", ColumnKind.NUMBER)
     assert (
         "number here, and category"
@@ -93,7 +100,7 @@ def test_a_category_that_the_model_never_saw_is_no_reason_against(
     make_index: MakeIndex, testing_spec: Callable[..., Any]
 ) -> None:
     index = make_index({"c": ["a", "z", "b"], "y": [0, 1, 0]})
-    assert len(plan_test(testing_spec(), index, [model(0, 1, features=(C,))]).rows) == 3
+    assert len(plan_test(testing_spec(), index, [model(0, 1, features=(C,))]).labels.rows) == 3
 
 
 def test_compared_models_must_mean_the_same(
@@ -101,7 +108,7 @@ def test_compared_models_must_mean_the_same(
 ) -> None:
     index = make_index({"x": [1.0, 2.0, 3.0], "y": [0, 1, 0]})
     first = model(0, 1)
-    assert plan_test(comparing_spec(), index, [first, model(0, 1, model_id=8)]).positive == 1
+    assert plan_test(comparing_spec(), index, [first, model(0, 1, model_id=8)]).labels.positive == 1
     for other in (
         model(0, 1, 2, model_id=8),
         model(model_id=8),

@@ -45,7 +45,7 @@ def plan_of(index: SelectionIndex, training_spec: Callable[..., Any], **fields: 
 
 def folds_of(index: SelectionIndex, training_spec: Callable[..., Any], **fields: Any) -> Folds:
     spec = training_spec(**fields)
-    return plan_train(spec, index).draw(spec, index)
+    return plan_train(spec, index).draw_folds()
 
 
 def feature_names(plan: TrainPlan) -> tuple[str, ...]:
@@ -75,23 +75,31 @@ def feature_names(plan: TrainPlan) -> tuple[str, ...]:
     ],
 )
 def test_the_task_follows_from_the_target_unless_it_is_forced(
-    make_index: MakeIndex, training_spec: Callable[..., Any], target: list[Any], forced: str | None,
-    task: TaskKind, classes: tuple[Any, ...] | None, positive: int | None,
-) -> None:  # fmt: skip
+    make_index: MakeIndex,
+    training_spec: Callable[..., Any],
+    target: list[Any],
+    forced: str | None,
+    task: TaskKind,
+    classes: tuple[Any, ...] | None,
+    positive: int | None,
+) -> None:
     index = make_index({"x": [float(n) for n in range(len(target))], "y": target})
     plan = plan_of(index, training_spec, task=forced)
-    assert (plan.task, plan.classes, plan.positive) == (task, classes, positive)
-    assert [type(label) for label in plan.classes or ()] == [type(label) for label in classes or ()]
+    labels = plan.labels
+    assert (labels.task, labels.classes, labels.positive) == (task, classes, positive)
+    assert [type(label) for label in labels.classes or ()] == [type(label) for label in classes or ()]
     present = [value for value in target if value is not None]
-    meant = plan.y.tolist() if plan.classes is None else [plan.classes[code] for code in plan.y]
+    meant = (
+        plan.labels.y.tolist() if plan.labels.classes is None else [plan.labels.classes[code] for code in plan.labels.y]
+    )
     assert meant == present
-    assert plan.y.dtype == (np.float64 if plan.classes is None else np.int32)
-    assert len(plan.rows) == len(present) == len(target) - plan.dropped
+    assert labels.y.dtype == (np.float64 if labels.classes is None else np.int32)
+    assert len(labels.rows) == len(present) == len(target) - plan.dropped
 
 
 def test_without_filters_every_labelled_row_is_used(history: SelectionIndex, training_spec: Callable[..., Any]) -> None:
     plan = plan_of(history, training_spec)
-    assert plan.rows.tolist() == list(range(9))
+    assert plan.labels.rows.tolist() == list(range(9))
     assert plan.dropped == 1
 
 
@@ -109,14 +117,14 @@ def test_without_filters_every_labelled_row_is_used(history: SelectionIndex, tra
 def test_window_and_phases_choose_rows_start_included_end_not(
     history: SelectionIndex, training_spec: Callable[..., Any], fields: dict[str, Any], rows: list[int]
 ) -> None:
-    assert plan_of(history, training_spec, **fields).rows.tolist() == rows
+    assert plan_of(history, training_spec, **fields).labels.rows.tolist() == rows
 
 
 def test_classes_are_those_of_the_selected_rows(make_index: MakeIndex, training_spec: Callable[..., Any]) -> None:
     index = make_index(
         {"x": X, "y": ["a", "b", "c", "d", "d"] * 2, "p": ["u", "u", "u", "v", "v"] * 2}, phase_column="p"
     )
-    assert plan_of(index, training_spec, phases=["u"]).classes == ("a", "b", "c")
+    assert plan_of(index, training_spec, phases=["u"]).labels.classes == ("a", "b", "c")
 
 
 def test_auto_takes_what_varies_and_can_be_learnt_from(
@@ -124,12 +132,23 @@ def test_auto_takes_what_varies_and_can_be_learnt_from(
 ) -> None:
     index = make_index(
         {
-            "b": X, "when": [START + day * DAY for day in range(10)], "born": [START - day * DAY for day in range(10)],
-            "who": BINARY, "phase": [1, 2] * 5, "note": ColumnKind.TEXT, "empty": ColumnKind.NUMBER,
-            "constant": [3] * 10, "one": ["k", None] * 5, "y": BINARY, "a": ["u", "v"] * 5, "flag": [True, False] * 5,
+            "b": X,
+            "when": [START + day * DAY for day in range(10)],
+            "born": [START - day * DAY for day in range(10)],
+            "who": BINARY,
+            "phase": [1, 2] * 5,
+            "note": ColumnKind.TEXT,
+            "empty": ColumnKind.NUMBER,
+            "constant": [3] * 10,
+            "one": ["k", None] * 5,
+            "y": BINARY,
+            "a": ["u", "v"] * 5,
+            "flag": [True, False] * 5,
         },
-        time_column="when", phase_column="phase", group_column="who",
-    )  # fmt: skip
+        time_column="when",
+        phase_column="phase",
+        group_column="who",
+    )
     assert feature_names(plan_of(index, training_spec)) == ("b", "phase", "a", "flag")
     assert feature_names(plan_of(index, training_spec, phases=[1, 2])) == ("b", "phase", "a", "flag")
     assert feature_names(plan_of(index, training_spec, exclude_features=["a", "b"])) == ("phase", "flag")
@@ -160,9 +179,15 @@ def test_every_reason_is_given_at_once(
     )
     found = reasons(plan_train, spec, history)
     assert set(found) == {
-        "/target/column", "/features/1", "/features/2", "/features/3", "/exclude_features/1",
-        "/phases/1", "/phases/2", "/train_start",
-    }  # fmt: skip
+        "/target/column",
+        "/features/1",
+        "/features/2",
+        "/features/3",
+        "/exclude_features/1",
+        "/phases/1",
+        "/phases/2",
+        "/train_start",
+    }
     assert "1, 2, 3" in found["/phases/1"]
     assert '"1"' in found["/phases/2"]
 
@@ -189,16 +214,27 @@ def test_every_reason_is_given_at_once(
     ],
 )
 def test_what_the_data_cannot_carry_is_refused(
-    make_index: MakeIndex, training_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]],
-    fields: dict[str, Any], pointer: str, word: str,
-) -> None:  # fmt: skip
+    make_index: MakeIndex,
+    training_spec: Callable[..., Any],
+    reasons: Callable[..., dict[str, str]],
+    fields: dict[str, Any],
+    pointer: str,
+    word: str,
+) -> None:
     index = make_index(
         {
-            "x": [number + 0.5 for number in X], "y": BINARY, "note": ColumnKind.TEXT, "empty": ColumnKind.NUMBER,
-            "constant": [3] * 10, "fixed": [2.5] * 10, "name": ["a", "b"] * 5, "flag": [True, False] * 5,
-            "unique": [chr(97 + n) for n in range(10)], "when": [START] * 10,
+            "x": [number + 0.5 for number in X],
+            "y": BINARY,
+            "note": ColumnKind.TEXT,
+            "empty": ColumnKind.NUMBER,
+            "constant": [3] * 10,
+            "fixed": [2.5] * 10,
+            "name": ["a", "b"] * 5,
+            "flag": [True, False] * 5,
+            "unique": [chr(97 + n) for n in range(10)],
+            "when": [START] * 10,
         }
-    )  # fmt: skip
+    )
     found = reasons(plan_train, training_spec(**fields), index)
     assert list(found) == [pointer]
     assert word in found[pointer]
@@ -212,11 +248,13 @@ def test_filters_that_leave_nothing_together_are_refused(
 
 
 def test_a_phase_is_named_as_the_data_has_it(
-    history: SelectionIndex, make_index: MakeIndex, training_spec: Callable[..., Any],
+    history: SelectionIndex,
+    make_index: MakeIndex,
+    training_spec: Callable[..., Any],
     reasons: Callable[..., dict[str, str]],
-) -> None:  # fmt: skip
+) -> None:
     texts = make_index({"x": X, "y": [0, 0, 1, 1, 0] * 2, "p": ["1", "2"] * 5}, phase_column="p")
-    assert len(plan_of(texts, training_spec, phases=["2"]).rows) == 5
+    assert len(plan_of(texts, training_spec, phases=["2"]).labels.rows) == 5
     assert '"1", "2"' in reasons(plan_train, training_spec(phases=[1]), texts)["/phases/0"]
     assert "1, 2, 3" in reasons(plan_train, training_spec(phases=["1"]), history)["/phases/0"]
 
@@ -257,7 +295,7 @@ def test_early_stopping_takes_a_tenth_of_the_training_part_and_no_held_out_row(
         assert stop.tolist() == again.final.stop.tolist()
         assert stop.tolist() != other.final.stop.tolist()
         if target == "y":
-            assert np.bincount(plan.y[stop]).tolist() == [60, 20]
+            assert np.bincount(plan.labels.y[stop]).tolist() == [60, 20]
 
 
 def test_early_stopping_is_refused_where_nothing_can_be_set_aside(
@@ -275,7 +313,7 @@ def test_the_same_question_has_the_same_answer_and_the_seed_changes_the_split_on
     first, again, other = (folds_of(history, training_spec, random_state=seed) for seed in (1, 1, 4))
     assert first.final.held_out.tolist() == again.final.held_out.tolist()
     assert first.final.held_out.tolist() != other.final.held_out.tolist()
-    rows = [plan_of(history, training_spec, random_state=seed).rows.tolist() for seed in (1, 4)]
+    rows = [plan_of(history, training_spec, random_state=seed).labels.rows.tolist() for seed in (1, 4)]
     assert rows[0] == rows[1]
 
 

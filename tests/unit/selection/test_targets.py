@@ -38,19 +38,19 @@ def market(make_index: MakeIndex) -> SelectionIndex:
 
 
 def labels(plan: Any) -> dict[int, bool]:
-    assert plan.classes == (False, True)
-    return {int(row): bool(code) for row, code in zip(plan.rows, plan.y, strict=True)}
+    assert plan.labels.classes == (False, True)
+    return {int(row): bool(code) for row, code in zip(plan.labels.rows, plan.labels.y, strict=True)}
 
 
 def test_a_horizon_compares_with_the_last_value_at_its_end_within_the_group(
     market: SelectionIndex, training_spec: Callable[..., Any]
 ) -> None:
     plan = plan_train(training_spec(target=UP, features=["x"], validation={"test_size": 0.5}), market)
-    assert (plan.task, plan.positive) == (TaskKind.BINARY, 1)
+    assert (plan.labels.task, plan.labels.positive) == (TaskKind.BINARY, 1)
     # b: 5 -> 5.4 no; 0 is undefined; 5.4 -> 7 yes; 5.6 -> 7 yes; the last two minutes are not covered.
     # a: 10 -> 12 yes; 10.5 -> 12 (minute 3 has no price) yes; 12 -> 9 no; minute 3 has no price.
     assert labels(plan) == {0: False, 4: True, 6: True, 1: True, 3: True, 5: False}
-    assert (plan.dropped, plan.not_covered) == (6, 6)
+    assert (plan.dropped, plan.labels.not_covered) == (6, 6)
     down = plan_train(
         training_spec(target={**UP, "direction": "down"}, features=["x"], validation={"test_size": 0.5}), market
     )
@@ -114,7 +114,7 @@ def test_a_horizon_is_what_a_loop_over_all_rows_says(
     )
     plan = plan_test(testing_spec(), index, [schema])
     assert labels(plan) == expected
-    assert plan.not_covered == len(rows) - len(expected)
+    assert plan.labels.not_covered == len(rows) - len(expected)
 
 
 def _by_loop(rows: Rows, horizon: int, change: float, up: bool) -> dict[int, bool]:
@@ -140,11 +140,14 @@ def test_the_future_beyond_the_horizon_and_other_groups_change_no_label(
     prices[10:] *= 100  # the last minute of both
     changed = make_index(
         {
-            "when": [START + (row // 2) * MINUTE for row in range(12)], "share": ["b", "a"] * 6, "price": prices,
+            "when": [START + (row // 2) * MINUTE for row in range(12)],
+            "share": ["b", "a"] * 6,
+            "price": prices,
             "x": [float(number) for number in range(12)],
         },
-        time_column="when", group_column="share",
-    )  # fmt: skip
+        time_column="when",
+        group_column="share",
+    )
     after = labels(plan_train(spec, changed))
     assert {row: after[row] for row in before if row < 6} == {row: before[row] for row in before if row < 6}
 
@@ -152,29 +155,44 @@ def test_the_future_beyond_the_horizon_and_other_groups_change_no_label(
 @pytest.mark.parametrize(
     ("column", "operator", "value", "positive"),
     [
-        ("n", ">", 1, [2, 3]), ("n", ">=", 1, [1, 2, 3]), ("n", "<", 1.5, [0, 1]), ("n", "<=", 0, [0]),
+        ("n", ">", 1, [2, 3]),
+        ("n", ">=", 1, [1, 2, 3]),
+        ("n", "<", 1.5, [0, 1]),
+        ("n", "<=", 0, [0]),
         ("n", "=", 2.0, [2]),
-        ("i", ">", 0.5, [1, 3]), ("i", "=", 0, [0, 2]),
-        ("c", "=", "ja", [0, 3]), ("b", "=", True, [1, 2]), ("b", "=", False, [0, 3]),
+        ("i", ">", 0.5, [1, 3]),
+        ("i", "=", 0, [0, 2]),
+        ("c", "=", "ja", [0, 3]),
+        ("b", "=", True, [1, 2]),
+        ("b", "=", False, [0, 3]),
     ],
-)  # fmt: skip
+)
 def test_a_rule_makes_two_classes_and_drops_rows_without_a_value(
-    make_index: MakeIndex, testing_spec: Callable[..., Any],
-    column: str, operator: str, value: Any, positive: Sequence[int],
-) -> None:  # fmt: skip
+    make_index: MakeIndex,
+    testing_spec: Callable[..., Any],
+    column: str,
+    operator: str,
+    value: Any,
+    positive: Sequence[int],
+) -> None:
     index = make_index(
         {
-            "n": [0.0, 1.0, 2.0, 3.0, None], "i": [0, 5, 0, 7, 9][:5], "c": ["ja", "nein", "x", "ja", None],
+            "n": [0.0, 1.0, 2.0, 3.0, None],
+            "i": [0, 5, 0, 7, 9][:5],
+            "c": ["ja", "nein", "x", "ja", None],
             "b": [False, True, True, False, None],
         }
-    )  # fmt: skip
+    )
     schema = ModelSchema.from_json(
         {
-            "task": "binary", "target": {"column": column, "operator": operator, "value": value},
-            "classes": [False, True], "grouped": False, "features": [],
+            "task": "binary",
+            "target": {"column": column, "operator": operator, "value": value},
+            "classes": [False, True],
+            "grouped": False,
+            "features": [],
         },
         model_id=7,
-    )  # fmt: skip
+    )
     found = labels(plan_test(testing_spec(), index, [schema]))
     assert len(found) == (5 if column == "i" else 4)
     assert [row for row, holds in found.items() if holds and row < 4] == list(positive)
@@ -199,15 +217,22 @@ def test_a_rule_makes_two_classes_and_drops_rows_without_a_value(
     ],
 )
 def test_a_target_that_the_data_cannot_give_is_refused_by_name(
-    make_index: MakeIndex, training_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]],
-    target: dict[str, Any], pointer: str, word: str,
-) -> None:  # fmt: skip
+    make_index: MakeIndex,
+    training_spec: Callable[..., Any],
+    reasons: Callable[..., dict[str, str]],
+    target: dict[str, Any],
+    pointer: str,
+    word: str,
+) -> None:
     index = make_index(
         {
-            "x": [float(number) for number in range(8)], "n": [float(number % 4) for number in range(8)],
-            "c": ["ja", "nein"] * 4, "b": [True, False] * 4, "note": ColumnKind.TEXT,
+            "x": [float(number) for number in range(8)],
+            "n": [float(number % 4) for number in range(8)],
+            "c": ["ja", "nein"] * 4,
+            "b": [True, False] * 4,
+            "note": ColumnKind.TEXT,
         }
-    )  # fmt: skip
+    )
     found = reasons(plan_train, training_spec(target=target, features=["x"]), index)
     assert list(found) == [pointer]
     assert word in found[pointer]
@@ -227,12 +252,14 @@ def test_many_groups_far_apart_in_time_are_searched_one_by_one(
 ) -> None:
     spec = training_spec(target=UP, features=["x"])
     rows = {
-        "when": [START + (row // 5) * MINUTE for row in range(100)], "who": [f"g{row % 5}" for row in range(100)],
-        "price": [float(1 + (row * 7) % 11) for row in range(100)], "x": [float(row) for row in range(100)],
-    }  # fmt: skip
+        "when": [START + (row // 5) * MINUTE for row in range(100)],
+        "who": [f"g{row % 5}" for row in range(100)],
+        "price": [float(1 + (row * 7) % 11) for row in range(100)],
+        "x": [float(row) for row in range(100)],
+    }
     index = make_index(rows, time_column="when", group_column="who")
     together = labels(plan_train(spec, index))
-    monkeypatch.setattr("ml_training.selection.history.ROOM", 1)
+    monkeypatch.setattr("ml_training.selection.history.MAX_KEY", 1)
     assert labels(plan_train(spec, index)) == together
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from ml_training.domain.errors import StopReason
 from ml_training.domain.specs import TrainSpec, parse_spec
 from ml_training.domain.states import TaskKind
-from ml_training.selection.index import Column, ColumnKind, SelectionIndex, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
-from ml_training.training.reporter import Reporter
+from ml_training.training.reporter import TrainingReporter
 
 SMALL: dict[str, dict[str, Any]] = {
     "lightgbm": {"n_estimators": 15, "min_child_samples": 5},
@@ -66,26 +66,26 @@ class Recorder:
         return StopReason.CANCEL if self._stop_at is not None and self.questions >= self._stop_at else None
 
 
-def number(name: str, values: Any) -> Column:
-    return Column(name, ColumnKind.NUMBER, np.asarray(values, dtype=np.float64))
+def number(name: str, values: Any) -> IndexColumn:
+    return IndexColumn(name, ColumnKind.NUMBER, np.asarray(values, dtype=np.float64))
 
 
-def integer(name: str, values: Any) -> Column:
-    return Column(name, ColumnKind.INTEGER, np.asarray(values, dtype=np.int64))
+def integer(name: str, values: Any) -> IndexColumn:
+    return IndexColumn(name, ColumnKind.INTEGER, np.asarray(values, dtype=np.int64))
 
 
-def boolean(name: str, values: Any) -> Column:
-    return Column(name, ColumnKind.BOOLEAN, np.asarray(values, dtype=np.int8))
+def boolean(name: str, values: Any) -> IndexColumn:
+    return IndexColumn(name, ColumnKind.BOOLEAN, np.asarray(values, dtype=np.int8))
 
 
-def category(name: str, texts: Any) -> Column:
+def category(name: str, texts: Any) -> IndexColumn:
     """None is missing."""
     known = tuple(sorted({text for text in texts if text is not None}))
     codes = {text: code for code, text in enumerate(known)}
-    return Column(name, ColumnKind.CATEGORY, np.array([codes.get(text, -1) for text in texts], np.int32), known)
+    return IndexColumn(name, ColumnKind.CATEGORY, np.array([codes.get(text, -1) for text in texts], np.int32), known)
 
 
-def table(directory: Path, *columns: Column) -> SelectionIndex:
+def table(directory: Path, *columns: IndexColumn) -> SelectionIndex:
     """An index of the columns in a new directory below `directory`."""
     values = columns[0].values
     assert values is not None
@@ -115,7 +115,7 @@ def mixed(directory: Path, task: TaskKind, *, rows: int = 400, seed: int = 7) ->
     )
 
 
-def _target(effect: np.ndarray[Any, Any], task: TaskKind) -> Column:
+def _target(effect: np.ndarray[Any, Any], task: TaskKind) -> IndexColumn:
     if task is TaskKind.REGRESSION:
         return number("y", 100 + 10 * effect)
     classes = 2 if task is TaskKind.BINARY else 4
@@ -139,8 +139,8 @@ def job(model_type: str, **fields: Any) -> TrainSpec:
 
 
 def trained(
-    spec: TrainSpec, index: SelectionIndex, *, reporter: Reporter | None = None, threads: int = 1
+    spec: TrainSpec, index: SelectionIndex, *, reporter: TrainingReporter | None = None, threads: int = 1
 ) -> engine.TrainedModel:
     """What the engine makes of the job."""
     plan = plan_train(spec, index)
-    return engine.train(spec, index, plan=plan, reporter=reporter or Recorder(), threads=threads)
+    return engine.train(plan, reporter=reporter or Recorder(), threads=threads)

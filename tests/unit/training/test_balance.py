@@ -1,5 +1,6 @@
 """Classes of unequal size: weights and made-up rows, of the rows fitted and of nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,11 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from ml_training.domain.algorithms import ModelType
-from ml_training.selection.index import Column, ColumnKind, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, write_index
 from ml_training.training import fitting
 from ml_training.training.balance import balanced
-from ml_training.training.estimators.base import FitJob, Fitted, Part
-from ml_training.training.threads import limited
+from ml_training.training.estimators.base import FitInputs, FitResult, LabelledRows
+from ml_training.training.threads import limit_threads
 from tests.unit.training.data import category, integer, job, number, table, trained
 
 RANDOM = np.random.default_rng(2)
@@ -21,15 +22,15 @@ Y = np.array([0] * 45 + [1] * 12 + [2] * 3, dtype=np.int32)
 
 
 def test_weights_make_every_class_weigh_the_same() -> None:
-    part = balanced(Part(X, Y), "weights", categories=[], random_state=0)
+    part = balanced(LabelledRows(X, Y), "weights", categories=[], random_state=0)
     assert part.weights is not None
     assert np.bincount(Y, weights=part.weights) == pytest.approx([20, 20, 20])
     assert part.x is X
-    assert balanced(Part(X, Y), "none", categories=[], random_state=0).weights is None
+    assert balanced(LabelledRows(X, Y), "none", categories=[], random_state=0).weights is None
 
 
 def test_made_rows_lie_between_their_class_and_the_real_ones_stay_as_they_are() -> None:
-    part = balanced(Part(X, Y), "smote", categories=[], random_state=5)
+    part = balanced(LabelledRows(X, Y), "smote", categories=[], random_state=5)
     assert np.bincount(part.y).tolist() == [45, 45, 45]
     np.testing.assert_array_equal(part.x[:60], X)
     for code in (1, 2):
@@ -46,7 +47,7 @@ def test_made_rows_have_categories_that_exist_and_no_missing_values(categories: 
     for column in categories:
         x[:, column] = RANDOM.integers(0, 4, 60)
     x[RANDOM.random((60, 3)) < 0.2] = np.nan
-    part = balanced(Part(x, Y), "smote", categories=categories, random_state=5)
+    part = balanced(LabelledRows(x, Y), "smote", categories=categories, random_state=5)
     np.testing.assert_array_equal(part.x[:60], x)
     made = part.x[60:]
     assert not np.isnan(made).any()
@@ -56,22 +57,22 @@ def test_made_rows_have_categories_that_exist_and_no_missing_values(categories: 
 def test_made_rows_are_the_same_with_any_number_of_threads() -> None:
     x = np.asfortranarray(RANDOM.integers(0, 3, (1_500, 40)).astype(np.float64))  # many neighbours equally near
     y = (np.arange(1_500) % 3 == 0).astype(np.int32)
-    with limited(1):
-        one = balanced(Part(x, y), "smote", categories=[], random_state=0)
-    with limited(4):
-        four = balanced(Part(x, y), "smote", categories=[], random_state=0)
+    with limit_threads(1):
+        one = balanced(LabelledRows(x, y), "smote", categories=[], random_state=0)
+    with limit_threads(4):
+        four = balanced(LabelledRows(x, y), "smote", categories=[], random_state=0)
     np.testing.assert_array_equal(one.x, four.x)
 
 
-def _seen_parts(monkeypatch: pytest.MonkeyPatch) -> list[FitJob]:
-    seen: list[FitJob] = []
+def _seen_parts(monkeypatch: pytest.MonkeyPatch) -> list[FitInputs]:
+    seen: list[FitInputs] = []
     family = fitting.FAMILIES[ModelType.LIGHTGBM]
 
-    def fit(given: FitJob) -> Fitted:
+    def fit(given: FitInputs) -> FitResult:
         seen.append(given)
         return family.fit(given)
 
-    spied = type(family)(family.artifact_format, fit, family.load, family.standardise)
+    spied = replace(family, fit=fit)
     monkeypatch.setitem(fitting.FAMILIES, ModelType.LIGHTGBM, spied)
     return seen
 
@@ -81,7 +82,7 @@ def test_rows_of_a_class_that_is_not_learnt_do_not_watch_for_the_end(
 ) -> None:
     seen = _seen_parts(monkeypatch)
     y = np.array([0, 1] * 19 + [2, 1], dtype="<i8")  # in time: the third class comes late
-    times = Column("when", ColumnKind.TIME, np.arange(40, dtype="<i8") * 1_000_000)
+    times = IndexColumn("when", ColumnKind.TIME, np.arange(40, dtype="<i8") * 1_000_000)
     index = write_index(tmp_path, [times, number("x", np.arange(40) / 3), integer("y", y)], rows=40, time_column="when")
     spec = job("lightgbm", early_stopping_rounds=3, validation={"method": "time_series", "test_size": 0.02})
     details = trained(spec, index).details
@@ -101,9 +102,12 @@ def test_held_out_and_watching_rows_are_never_made_nor_learnt_from(
         tmp_path, number("value", value), category("c", ["a", "b", "c"] * 30), integer("y", [0, 0, 0, 0, 1] * 18)
     )
     spec = job(
-        "lightgbm", class_balance="smote", validation=validation, early_stopping_rounds=3,
+        "lightgbm",
+        class_balance="smote",
+        validation=validation,
+        early_stopping_rounds=3,
         params={"n_estimators": 3, "min_child_samples": 2},
-    )  # fmt: skip
+    )
     model = trained(spec, index)
     assert len(seen) == (1 if validation["method"] == "holdout" else 4)
     for fold in seen:

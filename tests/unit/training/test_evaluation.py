@@ -25,8 +25,7 @@ def outcome_of(
     spec = TestSpec(job_type="TEST", model_id=1, dataset_id=1)
     return engine.test(
         loaded,
-        index,
-        plan=plan_test(spec, index, [loaded.schema]),
+        plan_test(spec, index, [loaded.schema]),
         model_scores=model.scores,
         overlap=False,
         reporter=reporter or Recorder(),
@@ -39,10 +38,10 @@ def compared(
 ) -> engine.ComparisonOutcome:
     loaded = [engine.load_model(model.artifact, model_id=model_id) for model_id, model in models.items()]
     spec = CompareSpec.model_validate(
-        {"job_type": "COMPARE", "model_ids": list(models), "dataset_id": 1, "metric": metric}
+        {"job_type": "COMPARE", "model_ids": list(models), "dataset_id": 1, "metric": metric, "random_state": seed}
     )
     plan = plan_test(spec, index, [model.schema for model in loaded])
-    return engine.compare(loaded, index, plan=plan, metric=metric, seed=seed, reporter=Recorder(), threads=1)
+    return engine.compare(loaded, plan, reporter=Recorder(), threads=1)
 
 
 @pytest.mark.parametrize("task", list(TaskKind))

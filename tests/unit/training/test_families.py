@@ -29,15 +29,15 @@ from ml_training.training.balance import class_weights
 from ml_training.training.canonical import canonical_skops
 from ml_training.training.curves import LearningCurve
 from ml_training.training.estimators import FAMILIES, light_gbm
-from ml_training.training.estimators.base import BestLoss, FitJob, Fitted, Part
+from ml_training.training.estimators.base import BestLoss, FitInputs, FitResult, LabelledRows
 from ml_training.training.estimators.pipeline import PipelineModel
-from ml_training.training.reporter import Progress
+from ml_training.training.stage_progress import StageProgress
 from tests.unit.training.data import Recorder
 
 CLASSES, ROWS = 3, 300
 
 
-def fit_job(model_type: str, task: TaskKind, *, threads: int = 1, stop: bool = False, **params: Any) -> FitJob:
+def fit_job(model_type: str, task: TaskKind, *, threads: int = 1, stop: bool = False, **params: Any) -> FitInputs:
     """Two numbers and a category of four, all with missing values; the categories are column 1."""
     random = np.random.default_rng(3)
     x = np.asfortranarray(random.normal(size=(ROWS, 3)))
@@ -50,7 +50,7 @@ def fit_job(model_type: str, task: TaskKind, *, threads: int = 1, stop: bool = F
         y = (np.argsort(np.argsort(effect)) * classes // ROWS).astype(np.int32)
     recorder = Recorder()
     kind = ModelType(model_type)
-    return FitJob(
+    return FitInputs(
         task=task,
         classes={TaskKind.BINARY: 2, TaskKind.MULTICLASS: CLASSES, TaskKind.REGRESSION: 0}[task],
         features=(
@@ -59,28 +59,28 @@ def fit_job(model_type: str, task: TaskKind, *, threads: int = 1, stop: bool = F
             FeatureSchema("c", ColumnKind.NUMBER),
         ),
         params=PARAMS[kind].model_validate(params),
-        fit=Part(x[:200], y[:200]),
-        stop=Part(x[200:230], y[200:230]) if stop else None,
-        held_out=Part(x[230:], y[230:]),
+        fit=LabelledRows(x[:200], y[:200]),
+        stop=LabelledRows(x[200:230], y[200:230]) if stop else None,
+        held_out=LabelledRows(x[230:], y[230:]),
         early_stopping_rounds=4 if stop else None,
         random_state=11,
         threads=threads,
-        progress=Progress(recorder),
+        progress=StageProgress(recorder),
         curve=LearningCurve("loss", recorder),
     )
 
 
-def recorder_of(job: FitJob) -> Recorder:
+def recorder_of(job: FitInputs) -> Recorder:
     recorder = job.progress.reporter
     assert isinstance(recorder, Recorder)
     return recorder
 
 
-def fitted(job: FitJob, model_type: str) -> Fitted:
+def fitted(job: FitInputs, model_type: str) -> FitResult:
     return FAMILIES[ModelType(model_type)].fit(job)
 
 
-def pipeline_of(found: Fitted) -> Pipeline:
+def pipeline_of(found: FitResult) -> Pipeline:
     assert isinstance(found.model, PipelineModel)
     return found.model._pipeline
 
@@ -220,7 +220,7 @@ def test_the_network_keeps_the_weights_of_its_best_epoch() -> None:
 
 def test_a_network_that_diverges_fails_with_a_hint() -> None:
     job = fit_job("mlp", TaskKind.REGRESSION, max_iter=3)
-    hopeless = replace(job, fit=Part(job.fit.x, np.full(200, 1.7e308)))
+    hopeless = replace(job, fit=LabelledRows(job.fit.x, np.full(200, 1.7e308)))
     with np.errstate(all="ignore"), pytest.raises(JobFailed) as caught:
         fitted(hopeless, "mlp")
     assert caught.value.code is ErrorCode.TRAINING_ERROR

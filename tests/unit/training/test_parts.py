@@ -12,13 +12,13 @@ from ml_training.domain.states import TaskKind
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import Fold, plan_train
 from ml_training.selection.schema import FeatureSchema, Window
-from ml_training.training.costs import shares
 from ml_training.training.curves import LearningCurve, classification_curves
-from ml_training.training.matrix import LARGEST, model_matrix
-from ml_training.training.reporter import Progress, slices
-from ml_training.training.schema import training_schema
-from ml_training.training.scores import Predicted
-from ml_training.training.target import TargetScale
+from ml_training.training.matrix import LARGEST, MatrixReader
+from ml_training.training.scores import Predictions
+from ml_training.training.stage_costs import stage_shares
+from ml_training.training.stage_progress import StageProgress, slices
+from ml_training.training.target_scaling import TargetScale
+from ml_training.training.training_schema import training_schema
 from ml_training.training.warnings_log import warnings_logged
 from tests.unit.training.data import Recorder, boolean, category, integer, job, number, table
 
@@ -33,9 +33,9 @@ def test_the_matrix_holds_numbers_booleans_and_codes_with_nan_for_missing(tmp_pa
         category("y", ["no", "yes", "no", "yes"]),
     )
     plan = plan_train(job("ridge"), index)
-    schema = training_schema(plan, index, target=job("ridge").target, fold=plan.draw(job("ridge"), index).final)
+    schema = training_schema(plan, plan.draw_folds().final)
     known = {feature.name: feature.categories for feature in schema.features}["c"]
-    matrix = model_matrix(index, schema.features, np.arange(4))
+    matrix = MatrixReader(index, schema.features).read(np.arange(4))
     expected = [
         [1.5, 1, 1, known.index("z") if "z" in known else np.nan],
         [np.nan, -2, np.nan, np.nan],
@@ -44,20 +44,20 @@ def test_the_matrix_holds_numbers_booleans_and_codes_with_nan_for_missing(tmp_pa
     ]
     np.testing.assert_array_equal(matrix, expected)
     assert np.isfinite(matrix.astype(np.float32)[[0, 2, 3], :2]).all()
-    np.testing.assert_array_equal(model_matrix(index, schema.features, np.array([1, 3])), matrix[[1, 3]])
+    np.testing.assert_array_equal(MatrixReader(index, schema.features).read(np.array([1, 3])), matrix[[1, 3]])
 
 
 def test_categories_are_those_of_the_training_part_and_are_found_again_in_another_data_set(tmp_path: Path) -> None:
     towns = ["b", "a"] * 10 + ["held out only"]
     index = table(tmp_path, category("town", towns), number("n", np.arange(21)), integer("y", [0, 1] * 10 + [0]))
     plan = plan_train(job("ridge"), index)
-    without = training_schema(
-        plan, index, target=job("ridge").target, fold=Fold(np.arange(20), np.arange(0), np.arange(20, 21))
-    )
+    without = training_schema(plan, Fold(np.arange(20), np.arange(0), np.arange(20, 21)))
     assert without.features[0].categories == ("a", "b")
-    assert np.isnan(model_matrix(index, without.features, np.array([20]))[0, 0])
+    assert np.isnan(MatrixReader(index, without.features).read(np.array([20]))[0, 0])
     other = table(tmp_path, category("town", ["c", "b", None, "a"]), number("n", np.arange(4)))
-    np.testing.assert_array_equal(model_matrix(other, without.features, np.arange(4))[:, 0], [np.nan, 1.0, np.nan, 0.0])
+    np.testing.assert_array_equal(
+        MatrixReader(other, without.features).read(np.arange(4))[:, 0], [np.nan, 1.0, np.nan, 0.0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_targets_survive_the_way_there_and_back(y: list[float]) -> None:
     values = np.array(y)
     for standardise in (False, True):
         scale = TargetScale.of(values, standardise=standardise)
-        learnt = scale.learnt(values)
+        learnt = scale.to_model_units(values)
         assert np.abs(learnt).max() < 100
         assert not standardise or np.std(learnt) == pytest.approx(1.0)
-        np.testing.assert_allclose(scale.original(learnt), values, rtol=1e-9, atol=np.abs(values).max() * 1e-12)
+        np.testing.assert_allclose(scale.to_data_units(learnt), values, rtol=1e-9, atol=np.abs(values).max() * 1e-12)
         assert TargetScale.from_json(scale.to_json()) == scale
     assert (TargetScale.of(values, standardise=False) == TargetScale()) == (y[0] == 5.0)
 
@@ -84,7 +84,7 @@ def test_curves_have_few_points_and_both_ends() -> None:
     random = np.random.default_rng(0)
     y = random.integers(0, 2, 20_000)
     chance = 1 / (1 + np.exp(-(y + random.normal(size=20_000))))
-    predicted = Predicted(TaskKind.BINARY, 1, np.column_stack([1 - chance, chance]), True)
+    predicted = Predictions(TaskKind.BINARY, 1, np.column_stack([1 - chance, chance]), True)
     curves = classification_curves(y, predicted)
     roc = curves["roc"]
     assert 50 < len(roc["fpr"]) == len(roc["tpr"]) <= 200
@@ -115,7 +115,7 @@ def test_a_long_learning_curve_is_thinned_and_keeps_first_and_last() -> None:
 def test_progress_never_falls_and_the_eta_is_what_the_measured_rate_says() -> None:
     now = [100.0]
     recorder = Recorder()
-    progress = Progress(recorder, clock=lambda: now[0])
+    progress = StageProgress(recorder, clock=lambda: now[0])
     progress.stage("reading", until=0.2)
     progress.stage("training", until=0.8)
     now[0] += 10
@@ -132,14 +132,14 @@ def test_progress_never_falls_and_the_eta_is_what_the_measured_rate_says() -> No
 def test_the_first_round_ends_the_preparation_whose_time_is_no_rate_of_the_rounds() -> None:
     now = [100.0]
     recorder = Recorder()
-    progress = Progress(recorder, clock=lambda: now[0])
-    progress.within("split 1 of 2")
+    progress = StageProgress(recorder, clock=lambda: now[0])
+    progress.set_prefix("split 1 of 2")
     progress.stage("training", until=0.2, then=0.8)
     now[0] += 60
     progress.step(1, 10, "round 1")
     now[0] += 1
     progress.step(2, 10, "round 2")
-    progress.within("")
+    progress.set_prefix("")
     progress.stage("scoring", until=1.0)
     assert recorder.fractions == pytest.approx([0.0, 0.26, 0.32, 0.8])
     assert recorder.etas[:2] == [None, None]
@@ -154,14 +154,14 @@ def test_the_stages_of_a_fold_share_it_out(model_type: str) -> None:
         FeatureSchema("a", ColumnKind.NUMBER),
         FeatureSchema("b", ColumnKind.NUMBER, window=Window("a", 5, "std")),
     ]
-    found = shares(spec, features, train=1_000, held_out=200)
+    found = stage_shares(spec, features, train=1_000, held_out=200)
     assert 0 < found.read < found.prepared < found.fitted < 1
-    assert shares(spec, features, train=1_000, held_out=0).fitted == 1.0
-    assert shares(spec, features[:1], train=1_000, held_out=200).read < found.read
+    assert stage_shares(spec, features, train=1_000, held_out=0).fitted == 1.0
+    assert stage_shares(spec, features[:1], train=1_000, held_out=200).read < found.read
 
 
 def test_a_reason_to_stop_is_raised_at_once() -> None:
-    progress = Progress(Recorder(stop_at=2))
+    progress = StageProgress(Recorder(stop_at=2))
     progress.stage("reading", until=0.5)
     with pytest.raises(Interrupted) as caught:
         progress.step(1, 2, "half")
@@ -169,8 +169,8 @@ def test_a_reason_to_stop_is_raised_at_once() -> None:
 
 
 def test_slices_cover_everything_once() -> None:
-    assert list(slices(5, of=2)) == [slice(0, 2), slice(2, 4), slice(4, 5)]
-    assert list(slices(0, of=2)) == []
+    assert list(slices(5, size=2)) == [slice(0, 2), slice(2, 4), slice(4, 5)]
+    assert list(slices(0, size=2)) == []
 
 
 def test_warnings_become_log_lines_once_each_even_when_the_fit_fails() -> None:

@@ -10,19 +10,19 @@ from sklearn import metrics
 
 from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from ml_training.domain.states import TaskKind
-from ml_training.training.scores import Predicted, confusion, score
+from ml_training.training.scores import Predictions, confusion, score
 
 
-def binary(positive_scores: Any, *, positive: int = 1, probabilistic: bool = True) -> Predicted:
+def binary(positive_scores: Any, *, positive: int = 1, probabilistic: bool = True) -> Predictions:
     second = np.asarray(positive_scores, dtype=np.float64)
-    return Predicted(TaskKind.BINARY, positive, np.column_stack([1 - second, second]), probabilistic)
+    return Predictions(TaskKind.BINARY, positive, np.column_stack([1 - second, second]), probabilistic)
 
 
-def many(rows: int, classes: int, *, seed: int = 0) -> tuple[np.ndarray, Predicted]:
+def many(rows: int, classes: int, *, seed: int = 0) -> tuple[np.ndarray, Predictions]:
     random = np.random.default_rng(seed)
     raw = random.random((rows, classes))
     y = np.where(random.random(rows) < 0.5, raw.argmax(axis=1), random.integers(0, classes, rows))
-    return y, Predicted(TaskKind.MULTICLASS, None, raw / raw.sum(axis=1, keepdims=True), True)
+    return y, Predictions(TaskKind.MULTICLASS, None, raw / raw.sum(axis=1, keepdims=True), True)
 
 
 @pytest.mark.parametrize("positive", [0, 1])
@@ -67,7 +67,7 @@ def test_regression_scores_are_those_of_scikit_learn_and_mape_leaves_out_zeros()
     y = random.normal(size=300)
     y[:50] = 0.0
     values = y + random.normal(scale=0.2, size=300)
-    assert score(y, Predicted(TaskKind.REGRESSION, None, values, False)) == {
+    assert score(y, Predictions(TaskKind.REGRESSION, None, values, False)) == {
         "rmse": metrics.root_mean_squared_error(y, values),
         "mae": metrics.mean_absolute_error(y, values),
         "r2": metrics.r2_score(y, values),
@@ -92,7 +92,7 @@ def test_what_is_undefined_is_none_and_nothing_warns(y: list[int], scores: list[
 
 
 def test_a_model_without_probabilities_has_no_log_loss_but_an_area_under_the_curve() -> None:
-    predicted = Predicted(TaskKind.BINARY, 1, np.array([[3.0, -3.0], [-2.0, 2.0], [1.0, -1.0]]), False)
+    predicted = Predictions(TaskKind.BINARY, 1, np.array([[3.0, -3.0], [-2.0, 2.0], [1.0, -1.0]]), False)
     found = score(np.array([0, 1, 1]), predicted)
     assert found["log_loss"] is None
     assert found["roc_auc"] == 1.0
@@ -101,7 +101,7 @@ def test_a_model_without_probabilities_has_no_log_loss_but_an_area_under_the_cur
 def test_classes_that_do_not_occur_are_left_out_of_the_means() -> None:
     y, predicted = many(40, 6, seed=3)
     kept = (y != 5) & (predicted.labels != 5)
-    part = Predicted(TaskKind.MULTICLASS, None, predicted.values[kept], True)
+    part = Predictions(TaskKind.MULTICLASS, None, predicted.values[kept], True)
     found = score(y[kept], part)
     assert found["recall"] == pytest.approx(
         metrics.recall_score(y[kept], part.labels, average="macro", labels=range(5)), rel=1e-14
@@ -117,10 +117,10 @@ def test_regression_scores_stay_json_whatever_the_model_says(values: list[float]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if np.isfinite(values).all():
-            found = score(y, Predicted(TaskKind.REGRESSION, None, np.array(values), False))
+            found = score(y, Predictions(TaskKind.REGRESSION, None, np.array(values), False))
             assert list(found) == list(REGRESSION_METRICS)
             json.dumps(found, allow_nan=False)
 
 
 def test_a_target_without_spread_has_no_r2() -> None:
-    assert score(np.ones(3), Predicted(TaskKind.REGRESSION, None, np.arange(3.0), False))["r2"] is None
+    assert score(np.ones(3), Predictions(TaskKind.REGRESSION, None, np.arange(3.0), False))["r2"] is None

@@ -9,9 +9,10 @@ import pytest
 from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from ml_training.domain.states import TaskKind
 from ml_training.training import significance
-from ml_training.training.reporter import Progress, SilentReporter
-from ml_training.training.scores import Predicted, score
+from ml_training.training.reporter import SilentReporter
+from ml_training.training.scores import Predictions, score
 from ml_training.training.significance import Difference, paired_bootstrap, statistic
+from ml_training.training.stage_progress import StageProgress
 
 ROWS = 300
 CASES = [
@@ -28,18 +29,18 @@ def truth(task: TaskKind, rows: int = ROWS) -> np.ndarray:
     return random.integers(0, 2 if task is TaskKind.BINARY else 4, rows)
 
 
-def guess(task: TaskKind, y: np.ndarray, *, noise: float, seed: int) -> Predicted:
+def guess(task: TaskKind, y: np.ndarray, *, noise: float, seed: int) -> Predictions:
     random = np.random.default_rng(seed)
     if task is TaskKind.REGRESSION:
-        return Predicted(task, None, y + random.normal(scale=noise, size=len(y)), False)
+        return Predictions(task, None, y + random.normal(scale=noise, size=len(y)), False)
     classes = 2 if task is TaskKind.BINARY else 4
     raw = np.eye(classes)[y] + random.random((len(y), classes)) * noise
     raw = np.round(raw / raw.sum(axis=1, keepdims=True), 2)  # with ties
-    return Predicted(task, 1 if task is TaskKind.BINARY else None, raw / raw.sum(axis=1, keepdims=True), True)
+    return Predictions(task, 1 if task is TaskKind.BINARY else None, raw / raw.sum(axis=1, keepdims=True), True)
 
 
-def compare(metric: str, y: np.ndarray, first: Predicted, second: Predicted, *, seed: int = 1) -> Difference:
-    return paired_bootstrap(metric, y, (first, second), seed=seed, progress=Progress(SilentReporter()))
+def compare(metric: str, y: np.ndarray, first: Predictions, second: Predictions, *, seed: int = 1) -> Difference:
+    return paired_bootstrap(metric, y, (first, second), seed=seed, progress=StageProgress(SilentReporter()))
 
 
 @pytest.mark.parametrize(("task", "metric"), CASES)
@@ -103,7 +104,7 @@ def test_rows_of_one_class_leave_the_area_undefined() -> None:
 def test_many_rows_and_a_hundred_classes_stay_affordable() -> None:
     y = np.arange(100_000) % 100
     random = np.random.default_rng(0)
-    models = [Predicted(TaskKind.MULTICLASS, None, random.random((len(y), 100)), True) for _ in range(2)]
+    models = [Predictions(TaskKind.MULTICLASS, None, random.random((len(y), 100)), True) for _ in range(2)]
     started = time.monotonic()
     compare("f1", y, *models)
     assert time.monotonic() - started < 10

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, ModelType
-from ml_training.selection.index import Column
+from ml_training.selection.index import IndexColumn
 from ml_training.training import engine
 from tests.unit.training.data import Recorder, boolean, category, integer, job, number, table, trained
 
@@ -19,11 +19,11 @@ LABELS = category("y", [f"k{code}" for code in RANDOM.integers(0, 2, ROWS)])
 NOISE = number("a", RANDOM.normal(size=ROWS))
 
 
-def labels(text: str) -> Column:
+def labels(text: str) -> IndexColumn:
     return category("y", list(text))
 
 
-TABLES: dict[str, Callable[[], list[Column]]] = {
+TABLES: dict[str, Callable[[], list[IndexColumn]]] = {
     "constant features": lambda: [number("a", np.ones(ROWS)), integer("b", np.full(ROWS, 3)), LABELS],
     "almost nothing there": lambda: [
         number("a", np.where(np.arange(ROWS) < 1, 1.0, np.nan)),

@@ -9,11 +9,11 @@ import pytest
 
 from ml_training.selection.features import STATISTICS
 from ml_training.selection.history import write_history
-from ml_training.selection.index import TIME_MISSING, Column, ColumnKind, SelectionIndex, write_index
+from ml_training.selection.index import TIME_MISSING, ColumnKind, IndexColumn, SelectionIndex, write_index
 from ml_training.selection.plan import plan_train
-from ml_training.selection.rows import micros
+from ml_training.selection.rows import to_microseconds
 from ml_training.selection.schema import FeatureSchema, Window
-from ml_training.training.matrix import MatrixReader, model_matrix
+from ml_training.training.matrix import MatrixReader
 from tests.unit.training.data import category, integer, job, number
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,8 +28,8 @@ FEATURES = [
 def history(directory: Path, x: Any, *, minutes: Any, groups: Any | None = None) -> SelectionIndex:
     """An index with a time column and, if given, a group column; a minute of None is a missing time."""
     directory.mkdir(parents=True)
-    times = [TIME_MISSING if m is None else micros(START + timedelta(minutes=float(m))) for m in minutes]
-    columns = [Column("when", ColumnKind.TIME, np.array(times, dtype=np.int64)), number("x", x)]
+    times = [TIME_MISSING if m is None else to_microseconds(START + timedelta(minutes=float(m))) for m in minutes]
+    columns = [IndexColumn("when", ColumnKind.TIME, np.array(times, dtype=np.int64)), number("x", x)]
     columns += [] if groups is None else [category("who", groups)]
     columns += [integer("y", np.arange(len(times)) % 2)]
     group = None if groups is None else "who"
@@ -39,13 +39,13 @@ def history(directory: Path, x: Any, *, minutes: Any, groups: Any | None = None)
 
 
 def read(index: SelectionIndex) -> np.ndarray:
-    return model_matrix(index, FEATURES, np.arange(index.rows))
+    return MatrixReader(index, FEATURES).read(np.arange(index.rows))
 
 
 def test_four_statistics_of_a_small_history_by_hand(tmp_path: Path) -> None:
     index = history(tmp_path / "a", [1.0, 2.0, 4.0, 0.0], minutes=[3, 1, 2, 0])  # in time: 0 2 4 1
     features = [FeatureSchema(s, ColumnKind.NUMBER, window=Window("x", 3, s)) for s in STATISTICS]
-    found = model_matrix(index, features, np.arange(4))
+    found = MatrixReader(index, features).read(np.arange(4))
     np.testing.assert_allclose(found[0], [7 / 3, np.std([2, 4, 1], ddof=1), (1 - 2) / 2, -1.0])
     np.testing.assert_allclose(found[1], [1.0, np.std([0, 2], ddof=1), np.nan, 2.0])
     np.testing.assert_allclose(found[3], [0.0, np.nan, np.nan, 0.0])

@@ -1,4 +1,4 @@
-"""What the registry shows of a model beside its scores: JSON, documented by its keys."""
+"""Makes the details of a model that the API shows beside its scores, as JSON values."""
 
 import platform
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from ml_training.selection.plan import FeatureSchema, Folds, TrainPlan
 from ml_training.training.curves import classification_curves
-from ml_training.training.estimators.base import Fitted
+from ml_training.training.estimators.base import FitResult
 from ml_training.training.evaluation import confusion_details
 from ml_training.training.fitting import FittedFold
 from ml_training.training.summary import pooled
@@ -25,8 +25,11 @@ LIBRARIES = {
 
 
 def model_details(plan: TrainPlan, folds: Folds, *, splits: Sequence[FittedFold], final: FittedFold) -> dict[str, Any]:
-    """Rows, features, classes and importance of the model; confusion matrix and curves of the held-out rows, which
-    with several splits are those of all of them."""
+    """Rows, features, classes and importance of the model; confusion matrix and curves of the held-out rows.
+
+    With several splits the held-out rows of all of them are used together.
+    """
+    labels, classes = plan.labels, plan.labels.classes
     y, held_out = pooled(plan, folds, splits)
     schema, fitted = final.model.schema, final.fitted
     learning: dict[str, Any] = {"learning": final.curve.to_json()}
@@ -37,16 +40,16 @@ def model_details(plan: TrainPlan, folds: Folds, *, splits: Sequence[FittedFold]
             "train": len(folds.final.train),
             "held_out": len(y),
             "dropped": plan.dropped,
-            "not_covered": plan.not_covered,
+            "not_covered": labels.not_covered,
             "purged": folds.purged,
         },
         "features": [_feature(feature) for feature in schema.features],
-        "classes": None if plan.classes is None else list(plan.classes),
-        "positive_class": None if plan.classes is None or plan.positive is None else plan.classes[plan.positive],
+        "classes": None if classes is None else list(classes),
+        "positive_class": None if classes is None or labels.positive is None else classes[labels.positive],
         "iterations": fitted.iterations,
         "best_iteration": fitted.best_iteration,
         "importance": _importance(fitted, [feature.name for feature in schema.features]),
-        "confusion_matrix": confusion_details(y, held_out, classes=plan.classes),
+        "confusion_matrix": confusion_details(y, held_out, classes=classes),
         "curves": {**learning, **classification_curves(y, held_out)},
     }
 
@@ -63,11 +66,11 @@ def _feature(feature: FeatureSchema) -> dict[str, Any]:
 
 @cache
 def versions() -> dict[str, str]:
-    """The versions that a model depends on."""
+    """The versions of Python and the libraries that a model depends on."""
     return {"python": platform.python_version()} | {name: version(package) for name, package in LIBRARIES.items()}
 
 
-def _importance(fitted: Fitted, features: Sequence[str]) -> dict[str, Any] | None:
+def _importance(fitted: FitResult, features: Sequence[str]) -> dict[str, Any] | None:
     """The most important feature first; None when the algorithm has no measure of its own."""
     found = fitted.model.importance()
     if found is None:

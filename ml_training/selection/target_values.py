@@ -1,4 +1,4 @@
-"""Target values of rows: a column's own, or false and true made from it by a rule or a horizon."""
+"""Reads the target values of rows: a column as it is, or false and true made from it by a rule or a horizon."""
 
 import operator
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.domain.errors import FieldError
+from ml_training.domain.problems import refusal
 from ml_training.domain.targets import AnyTarget, HorizonTarget, RuleTarget
 from ml_training.selection.history import History
 from ml_training.selection.index import NUMERIC, ColumnKind, SelectionIndex, is_missing
@@ -25,12 +25,12 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 UNDEFINED = -1
 ROUNDING = 1e-9  # from 7 to 9.1 is a move by 30 %, although doubles say 29.999999999999993
 Pointer = Callable[[str], str]
-"""Where in the request a field of the target is to be mended."""
+"""Gives the JSON pointer of a field of the target in the request."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TargetValues:
-    """The rows (ascending) that have a target, and its values: raw ones of the column, or int8 0 and 1."""
+    """The rows (ascending) that have a target, and its values: those of the column, or int8 0 and 1."""
 
     rows: NDArray[np.int64]
     values: NDArray[Any]
@@ -38,17 +38,14 @@ class TargetValues:
     not_covered: int = 0  # rows whose horizon reaches beyond their history, or whose move is undefined
 
 
-def in_target(field: str) -> str:
-    """The pointer of a TRAIN spec."""
+def target_pointer(field: str) -> str:
+    """The `Pointer` of a TRAIN spec."""
     return f"/target/{field}"
 
 
-def read_target(
-    index: SelectionIndex, target: AnyTarget, *, mask: NDArray[np.bool_], pointer: Pointer, errors: list[FieldError]
-) -> TargetValues | None:
-    """The target of the masked rows; None and reasons appended to `errors` when the data set cannot give it."""
-    if not _usable(index, target, pointer, errors):
-        return None
+def read_target(index: SelectionIndex, target: AnyTarget, *, mask: NDArray[np.bool_], pointer: Pointer) -> TargetValues:
+    """The target of the masked rows; raises Invalid with one reason when the data set does not have it."""
+    _check_usable(index, target, pointer)
     kind = index.kind(target.column)
     not_covered = 0
     if isinstance(target, HorizonTarget):
@@ -63,12 +60,11 @@ def read_target(
         values = COMPARE[target.operator](values, _comparable(index, target)).astype(np.int8)
     if not len(rows):
         why = "has no value" if not not_covered else "has no row whose horizon is covered"
-        errors.append(FieldError(pointer("column"), f"column {target.column!r} {why} in the selected rows"))
-        return None
+        raise refusal(pointer("column"), f"column {target.column!r} {why} in the selected rows")
     return TargetValues(rows, values, ColumnKind.BOOLEAN if target.is_made else kind, not_covered)
 
 
-def _usable(index: SelectionIndex, target: AnyTarget, pointer: Pointer, errors: list[FieldError]) -> bool:
+def _check_usable(index: SelectionIndex, target: AnyTarget, pointer: Pointer) -> None:
     reason, field = "", "column"
     name = target.column
     if name not in index:
@@ -82,8 +78,7 @@ def _usable(index: SelectionIndex, target: AnyTarget, pointer: Pointer, errors: 
     elif isinstance(target, HorizonTarget) and index.time_column is None:
         field, reason = "horizon", "the data set has no time column: add the data set again with time_column"
     if reason:
-        errors.append(FieldError(pointer(field), reason))
-    return not reason
+        raise refusal(pointer(field), reason)
 
 
 def _why_not_comparable(index: SelectionIndex, target: RuleTarget) -> str:
@@ -118,19 +113,19 @@ def _present(index: SelectionIndex, column: str, mask: NDArray[np.bool_]) -> tup
 
 
 def _moves(index: SelectionIndex, target: HorizonTarget) -> NDArray[np.int8]:
-    """For each row of the data set 1 if the column moves by so much, 0 if not, UNDEFINED where that cannot be said."""
+    """For each row of the data set: 1 if the column moves far enough in time, 0 if not, UNDEFINED if not known."""
     history = History.open(index)
     now = np.asarray(index.values(target.column))[history.order].astype(np.float64, copy=False)
     ends = history.times + target.length // MICROSECOND
     then = history.at_or_before(ends)
     if index.nulls(target.column):
-        # The last value known at a place: its own, or that of the nearest place before it that has one. Where the
-        # row itself has a value, this never leaves its group.
+        # The last value known at a position: its own, or that of the nearest position before it that has one. Where
+        # the row itself has a value, this never leaves its group.
         then = np.maximum.accumulate(np.where(np.isnan(now), 0, np.arange(len(now))))[then]
     with np.errstate(invalid="ignore", over="ignore"):
         least = np.abs(now) * (target.min_percent_change / 100.0 * (1 - ROUNDING))
         moved = now[then] - now >= least if target.direction == "up" else now - now[then] >= least
-        moved &= least < np.inf  # no double moves by more than there are
+        moved &= least < np.inf  # no double moves by more than the largest double
     defined = (history.last_times >= ends) & (least > 0)  # a missing value is not above 0 either
     moves = np.full(index.rows, UNDEFINED, dtype=np.int8)
     moves[history.order] = np.where(defined, moved, UNDEFINED)

@@ -1,4 +1,4 @@
-"""What the engine hands back: values, ready to be stored."""
+"""The results of the engine, ready to be stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class TrainedModel:
     """A TRAIN job's result.
 
     artifact: the one file from which `load_model` restores the model; scores: {"train": {...}, "held_out": {...}};
-    details: what the registry shows (docs/api.md); lineage: library versions and the seed.
+    details: what the API shows of the model (docs/api.md); lineage: library versions and the seed.
     """
 
     artifact: bytes
@@ -25,9 +25,12 @@ class TrainedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestOutcome:
-    """A TEST job's result; degradation: held-out score minus the score here, by name, None where either is."""
+    """A TEST job's result.
 
-    __test__ = False  # not a test class, whatever its name
+    degradation: held-out score of the training minus the score here, by name, None where one of both is None.
+    """
+
+    __test__ = False  # pytest would take it for a class of tests
 
     rows: int
     scores: Json
@@ -40,7 +43,7 @@ class TestOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonOutcome:
-    """A COMPARE job's result; ranking: best first; winner None: a tie, or nobody has the score."""
+    """A COMPARE job's result; ranking: best first; winner_model_id: None for a tie, or when the score is undefined."""
 
     metric: str
     rows: int

@@ -1,4 +1,4 @@
-"""The scale on which regression targets are learnt, so that no library overflows and networks converge."""
+"""Scales regression targets, so that no library overflows and networks converge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,40 +8,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 LARGEST = float(np.finfo(np.float64).max)
-PLAIN = (1e-15, 1e15)  # beyond it float32 targets (LightGBM) and sums of squares lose more than they keep
+UNSCALED_RANGE = (1e-15, 1e15)  # outside it float32 targets (LightGBM) and sums of squares lose too many digits
 
 
 @dataclass(frozen=True, slots=True)
 class TargetScale:
-    """learnt = (y - shift) / scale; plain (0 and 1) unless values are huge or tiny or the model needs standard ones."""
+    """The model learns (y - shift) / scale.
+
+    shift is 0 and scale is 1 unless values are huge or tiny, or the model needs standard units.
+    """
 
     shift: float = 0.0
     scale: float = 1.0
 
     @classmethod
     def of(cls, y: NDArray[np.float64], *, standardise: bool) -> "TargetScale":
-        """Mean and standard deviation of `y` where they are needed; safe for the whole float64 range."""
+        """Mean and standard deviation of `y` where scaling is needed; safe for the whole float64 range."""
         largest = float(np.abs(y).max())
-        if largest == 0 or (not standardise and PLAIN[0] <= largest <= PLAIN[1]):
+        if largest == 0 or (not standardise and UNSCALED_RANGE[0] <= largest <= UNSCALED_RANGE[1]):
             return cls()
         unit = 2.0 ** np.floor(np.log2(largest))  # exact to divide by
         shift = float(np.mean(y / unit)) * unit
         spread = float(np.std(y / unit)) * unit
         return cls(shift=shift, scale=spread if spread > 0 else 1.0)
 
-    def learnt(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Targets in the units of the model."""
+    def to_model_units(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scale targets of the data for the model."""
         return y if self == TargetScale() else y / self.scale - self.shift / self.scale
 
-    def original(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predictions in the units of the data, at the end of the float64 range at most."""
+    def to_data_units(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scale predictions of the model back to the data; values beyond the float64 range become its ends."""
         if self == TargetScale():
             return values
         with np.errstate(over="ignore"):
             return np.clip(values * self.scale + self.shift, -LARGEST, LARGEST)
 
     def to_json(self) -> dict[str, float]:
-        """As it stands in the artifact."""
+        """The scale as it is stored in the artifact."""
         return {"shift": self.shift, "scale": self.scale}
 
     @classmethod
