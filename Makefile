@@ -25,9 +25,15 @@ test: $(VENV)/.dev ## Lint, types, architecture and the whole suite on SQLite an
 property: $(VENV)/.dev ## Draw SPECS=5000 jobs with SEED=1, good and bad, and hold the service to its promises
 	SPECS=$(or $(SPECS),5000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/property
 
-lint: $(VENV)/.dev ## Style and format
+lint: $(VENV)/.dev lint-github ## Check style, format and the files in .github
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-github: $(VENV)/.dev
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
 
 types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
@@ -80,4 +86,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test property lint types arch verify faults chaos mutants bench bench-exporter dashboards observe screenshots lock clean
+.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench bench-exporter dashboards observe screenshots lock clean
