@@ -42,7 +42,7 @@ arch: $(VENV)/.dev ## Check which package may import which
 	$(BIN)/lint-imports
 
 verify: $(VENV)/.dev ## Check every invariant of the database and files of DATA_DIR
-	$(BIN)/python -m ml_training.services.verify
+	$(BIN)/python -m ml_training.maintenance.verify
 
 faults: $(VENV)/.dev ## Every directed fault test, also those that take minutes; part of them: ARGS="-k postgresql"
 	$(BIN)/python -m pytest -m "" tests/faults $(ARGS)
