@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS = never
 
 ##@ Use
-help: ## List every verb
+help: ## List every command
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.runtime ## Make .venv and install the locked dependencies
@@ -22,32 +22,38 @@ test: $(VENV)/.dev ## Lint, types, architecture and the whole suite on SQLite an
 	@$(MAKE) --no-print-directory lint types arch
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-property: $(VENV)/.dev ## Draw SPECS=5000 jobs with SEED=1, good and bad, and hold the service to its promises
+property: $(VENV)/.dev ## Generate SPECS=5000 valid and invalid jobs with SEED=1 and check every promise of the service
 	SPECS=$(or $(SPECS),5000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/property
 
-lint: $(VENV)/.dev ## Style and format
+lint: $(VENV)/.dev lint-github ## Check style, format and the files in .github
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.dev ## mypy, strict
+lint-github: $(VENV)/.dev
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
+
+types: $(VENV)/.dev ## Check types with mypy, strict
 	$(BIN)/mypy
 
-arch: $(VENV)/.dev ## Who may import whom
+arch: $(VENV)/.dev ## Check which package may import which
 	$(BIN)/lint-imports
 
 verify: $(VENV)/.dev ## Check every invariant of the database and files of DATA_DIR
 	$(BIN)/python -m ml_training.maintenance.verify
 
-faults: $(VENV)/.dev ## Every directed fault test, those too that take minutes; some of them: ARGS="-k postgresql"
+faults: $(VENV)/.dev ## Every directed fault test, also those that take minutes; part of them: ARGS="-k postgresql"
 	$(BIN)/python -m pytest -m "" tests/faults $(ARGS)
 
-chaos: $(VENV)/.dev ## Load and faults at random, then the verdict: SEED=1 MINUTES=5 DATABASE=postgresql (or sqlite)
+chaos: $(VENV)/.dev ## Random load and faults, then a check of every promise: SEED=1 MINUTES=5 DATABASE=postgresql (or sqlite)
 	@$(BIN)/python -m tools.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) --database $(or $(DATABASE),postgresql)
 
-mutants: $(VENV)/.dev ## Take each guard away in turn: its test must fail; some of them: ARGS="fence"
+mutants: $(VENV)/.dev ## Remove each guard in turn: its test must fail; part of them: ARGS="fence"
 	@$(BIN)/python -m tools.mutants $(ARGS)
 
-bench: $(VENV)/.dev ## Measure the way of a small job, on this machine
+bench: $(VENV)/.dev ## Measure the stages of a small job on this machine
 	$(BIN)/python -m tools.bench
 
 bench-exporter: $(VENV)/.dev ## Measure the exporter beside 1,000,000 jobs; smaller: ARGS="--jobs 20000 --events 20000"
@@ -56,7 +62,7 @@ bench-exporter: $(VENV)/.dev ## Measure the exporter beside 1,000,000 jobs; smal
 dashboards: $(VENV)/.dev ## Build the dashboards' JSON from code
 	$(BIN)/python -m dashboards.build
 
-observe: $(VENV)/.dev ## Ask a real Prometheus every query of dashboards and rules while the service works
+observe: $(VENV)/.dev ## Send every query of dashboards and rules to a real Prometheus while the service works
 	@$(BIN)/python -m tools.observe
 
 screenshots: $(VENV)/.dev ## Draw the dashboards with Grafana's scene engine; needs npm and chromium
@@ -80,4 +86,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test property lint types arch verify faults chaos mutants bench bench-exporter dashboards observe screenshots lock clean
+.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench bench-exporter dashboards observe screenshots lock clean
