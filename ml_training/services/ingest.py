@@ -21,8 +21,8 @@ from ml_training.services.reporter import JobReporter
 from ml_training.services.verdict import Verdict
 from ml_training.storage.base import Kind, Storage, StoredObject
 from ml_training.tabular.ingest import read_table
-from ml_training.tabular.samples import write_sample
-from ml_training.tabular.verdict import IngestVerdict
+from ml_training.tabular.ingest_result import IngestResult
+from ml_training.tabular.sample_files import write_sample
 
 
 def ingest_handler(limits: Limits) -> Handler:
@@ -66,7 +66,7 @@ def _check_upload(storage: Storage, dataset: Dataset) -> None:
         raise JobFailed(ErrorCode.INTEGRITY, "the uploaded bytes are damaged or gone", hint="upload the file again")
 
 
-def _acceptance(dataset: Dataset, verdict: IngestVerdict, stored: StoredObject, raw: dict[str, Any]) -> Verdict:
+def _acceptance(dataset: Dataset, verdict: IngestResult, stored: StoredObject, raw: dict[str, Any]) -> Verdict:
     def store(connection: Connection, held: Held) -> int:
         datasets.mark_ready(
             connection,
@@ -84,7 +84,7 @@ def _acceptance(dataset: Dataset, verdict: IngestVerdict, stored: StoredObject, 
     return Verdict(store=store, rows_used=verdict.rows or 0)
 
 
-def _rejection(dataset: Dataset, verdict: IngestVerdict) -> Verdict:
+def _rejection(dataset: Dataset, verdict: IngestResult) -> Verdict:
     def store(connection: Connection, held: Held) -> int:
         datasets.mark_rejected(connection, dataset.id, verdict.reasons)
         return dataset.id
