@@ -9,6 +9,7 @@ from ml_training.domain.errors import Unavailable
 from ml_training.logs import get_logger
 from ml_training.services.heartbeat import beat, process_name, say_goodbye, start_draining
 from ml_training.settings import Settings
+from workers.starting_children import end_starting_children
 
 log = get_logger(__name__)
 DRAIN_TRIES = 5
@@ -40,8 +41,12 @@ class WorkerHeartbeat(threading.Thread):
                 return
 
     def drain(self) -> None:
-        """Ask this worker's jobs to be handed back; without the database their leases end by themselves."""
+        """Ask this worker's jobs to be handed back; without the database their leases end by themselves.
+
+        Children that are still starting are ended: the shutdown would wait for them.
+        """
         threading.Thread(target=self._drain, name="drain", daemon=True).start()
+        threading.Thread(target=end_starting_children, args=(self._stopped,), name="end-starting", daemon=True).start()
 
     def stop(self) -> None:
         """Take the row away: the worker left in order."""

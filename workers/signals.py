@@ -8,6 +8,7 @@ from celery import signals
 from ml_training.logs import configure_logs
 from workers.app import settings, shape
 from workers.heartbeat import WorkerHeartbeat
+from workers.starting_children import mark_child_ready
 
 WORKER_VARIABLE = "ML_TRAINING_WORKER_NAME"  # hands the parent's name to its children
 _heartbeat: list[WorkerHeartbeat] = []
@@ -47,3 +48,4 @@ def _child_starts(**_: Any) -> None:
     from workers.child import open_workplace  # here: the parent must not load what a child needs
 
     open_workplace(os.environ[WORKER_VARIABLE])
+    mark_child_ready()
