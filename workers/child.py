@@ -64,7 +64,7 @@ def open_workplace(worker: str) -> None:
             end_unless_seen=end_unless_seen,
         )
     ]
-    log.info("child_ready", threads=shape.threads)
+    log.info("child_ready", threads=shape.threads, pid=os.getpid())
 
 
 def lease_times() -> LeaseTimes:

@@ -14,11 +14,11 @@ import pytest
 
 from ml_training.local.ports import free_port
 from ml_training.local.runfile import read_run_file
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.terminal import CTRL_C, terminal
-from tests.support.upstack import PARTS, PATIENCE, PROGRAM, READY, UpStack, lives, own_places, started
+from tests.support.upstack import PARTS, PROGRAM, READY, UpStack, lives, own_places, started
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
@@ -58,7 +58,7 @@ def test_a_part_that_is_killed_comes_back_without_its_orphans(stack: UpStack, na
     session = [victim, *victim.children(recursive=True)]
     victim.kill()
     eventually(lambda: f"{name:<12} ended by signal 9; starting again" in stack.output, what="the death is said")
-    eventually(lambda: stack.output.count(f"{name:<12} ready") == 2, within=PATIENCE, what=f"{name} is back")
+    eventually(lambda: stack.output.count(f"{name:<12} ready") == 2, what=f"{name} is back")
     assert stack.part(name).pid != victim.pid
     assert [process for process in session if lives(process)] == []
 
@@ -67,14 +67,14 @@ def test_after_all_that_a_job_runs_to_its_end(stack: UpStack) -> None:
     api, _ = stack.urls
     made = httpx.post(f"{api}/datasets", json={"name": "iris", "sample": "iris"}).raise_for_status().json()
     dataset = f"{api}/datasets/{made['id']}"
-    eventually(lambda: httpx.get(dataset).json()["status"] == "READY", within=PATIENCE, what="ingested")
+    eventually(lambda: httpx.get(dataset).json()["status"] == "READY", what="ingested")
 
 
 def test_when_the_parent_is_killed_its_children_do_not_stay(stack: UpStack) -> None:
     family = stack.family()
     assert len(family) > len(PARTS)
     stack.signal_and_wait(signal.SIGKILL)
-    eventually(lambda: not [process for process in family if lives(process)], within=30, what="all are gone")
+    eventually(lambda: not [process for process in family if lives(process)], what="all are gone")
 
 
 def test_the_sample_prints_scores_and_make_run_leaves_it_out_later_and_ends_well_on_ctrl_c(tmp_path: Path) -> None:
@@ -88,13 +88,13 @@ def test_the_sample_prints_scores_and_make_run_leaves_it_out_later_and_ends_well
     assert not (tmp_path / "data" / "run.json").exists()
     make_run = f"make -o install run BIN={PROGRAM.parent}"  # as in the Makefile, without installing anything
     with terminal(make_run, directory=ROOT, environment=own_places(tmp_path / "data")) as person:
-        person.until(READY, within=PATIENCE)
+        person.until(READY)
         assert "the sample run is left out" in person.screen
         running = read_run_file(tmp_path / "data" / "run.json")
         assert running
         family = psutil.Process(running.pid).children(recursive=True)
         person.press(CTRL_C)
-        assert person.status(within=60) == 0
+        assert person.status() == 0
         stops = [line.split()[0] for line in person.screen.splitlines() if line.endswith(" stopped") and line[0] == " "]
         assert "Everything is stopped\n" in person.screen
         assert "***" not in person.screen
@@ -109,7 +109,7 @@ def test_a_taken_port_ends_the_start_at_once_with_the_setting_to_change(tmp_path
         foreign.listen()
         port = str(foreign.getsockname()[1])
         with started(tmp_path / "data", ML_TRAINING_EXPORTER_PORT=port) as stack:
-            assert stack.process.wait(30) == 1
+            assert stack.process.wait(60) == 1
     assert f"port {port} of 127.0.0.1 is taken by another program" in stack.output
     assert "ML_TRAINING_EXPORTER_PORT" in stack.output
     assert "Traceback" not in stack.output

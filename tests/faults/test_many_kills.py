@@ -71,7 +71,7 @@ def test_twenty_kills_under_load(core: Core, database_url: str, tmp_path: Path) 
         workers = [serve(database_url, root) for _ in range(3)]
         stack.callback(lambda: [worker.kill() for worker in workers])
         for kill in range(20):
-            eventually(lambda: runs(core) or all_ended(core), within=90, what="a job runs")
+            eventually(lambda: runs(core) or all_ended(core), what="a job runs")
             pause.wait(chance.uniform(0.0, 0.1))
             number = chance.randrange(len(workers))
             workers[number].kill()
@@ -79,7 +79,7 @@ def test_twenty_kills_under_load(core: Core, database_url: str, tmp_path: Path) 
             workers[number] = serve(database_url, root)
             if kill % 4 == 0 or all_ended(core):
                 job_ids.append(submit_train(core, dataset_id))
-        eventually(lambda: all_ended(core), within=90, what="every job has ended")
+        eventually(lambda: all_ended(core), what="every job has ended")
     assert judge(core, job_ids, models(core)[first].artifact_sha256) >= 1
     check(core)
 
@@ -113,7 +113,7 @@ def test_a_hundred_kills_of_whole_workers_under_load(tmp_path: Path, sqlite_temp
             pause.wait(chance.uniform(0.2, 4.0))
             name = chance.choice(names)
             stack.fleet.signal(name, signal.SIGKILL)
-            stack.fleet.processes.pop(name).wait(10)
+            stack.fleet.processes.pop(name).wait(60)
             stack.fleet.start(name, "workers")
         eventually(lambda: all_ended(stack.core), within=600, every=0.5, what="every job has ended")
         judge(stack.core, job_ids, models(stack.core)[first].artifact_sha256)

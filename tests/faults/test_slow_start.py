@@ -44,16 +44,16 @@ def workers_in(fleet: Fleet) -> int:
 
 def test_a_worker_whose_children_still_start_leaves_in_order(fleet: Fleet) -> None:
     fleet.start("worker", "tests.support.slow_start")
-    eventually(lambda: fleet.log("worker").count(" starts") == CHILDREN, within=90, what="the children start")
-    eventually(lambda: workers_in(fleet) == 1, within=60, what="the worker has its row")
-    assert fleet.stop("worker", within=60) == 0
+    eventually(lambda: fleet.log("worker").count(" starts") == CHILDREN, what="the children start")
+    eventually(lambda: workers_in(fleet) == 1, what="the worker has its row")
+    assert fleet.stop("worker") == 0
     assert workers_in(fleet) == 0, "it took its row away: it was not killed"
 
 
 def test_a_child_that_is_ready_does_not_notice_the_signal_that_ends_starting_ones(fleet: Fleet) -> None:
     fleet.start_worker()
-    eventually(lambda: fleet.log("worker").count("child_ready") == CHILDREN, within=120, what="all children are ready")
+    eventually(lambda: fleet.ready_children("worker") == CHILDREN, what="all children are ready")
     for child in fleet.children():
         child.send_signal(signal.SIGUSR2)
-    assert fleet.stop("worker", within=60) == 0
+    assert fleet.stop("worker") == 0
     assert "exited with" not in fleet.log("worker")

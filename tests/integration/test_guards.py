@@ -121,8 +121,8 @@ def test_a_late_attempt_writes_nothing_and_is_counted(core: Core, dataset_id: in
     job_id = store_job(database, dataset_id=dataset_id)
     zombie = Patient(listens=False)
     first = in_background(workplace(database, tmp_path, zombie, times=SHORT))
-    zombie.started.wait(10)
-    eventually(lambda: reap_once(core).given_back, within=10, what="the lease has ended")
+    zombie.started.wait(60)
+    eventually(lambda: reap_once(core).given_back, what="the lease has ended")
     assert run_next(workplace(database, tmp_path, train_at_once))
     zombie.finish.set()
     first.join(10)
@@ -146,9 +146,9 @@ def test_an_attempt_that_lost_its_job_ends_with_its_process(core: Core, dataset_
     times = LeaseTimes(lease=0.3, renew=1.0, poll=0.02, cancel_grace=0.1, drain_grace=0.1)
     place = workplace(database, tmp_path, zombie, times=times, end_process=ended.set)
     thread = in_background(place)
-    zombie.started.wait(10)
-    eventually(lambda: reap_once(core).given_back, within=10, what="the lease has ended")
-    assert ended.wait(10), "the process that lost its job ends itself"
+    zombie.started.wait(60)
+    eventually(lambda: reap_once(core).given_back, what="the lease has ended")
+    assert ended.wait(60), "the process that lost its job ends itself"
     zombie.finish.set()
     thread.join(10)
     assert refused(database) >= 1
@@ -176,7 +176,7 @@ def test_a_running_job_that_listens_is_cancelled_and_the_next_one_runs(
     following = store_job(core.database, dataset_id=dataset_id)
     patient = Patient()
     thread = in_background(workplace(core.database, tmp_path, patient))
-    patient.started.wait(10)
+    patient.started.wait(60)
     request_cancel(core, job_id)
     thread.join(10)
     assert read_job(core.database, job_id).status is JobStatus.CANCELLED
@@ -190,9 +190,9 @@ def test_a_running_job_that_does_not_listen_is_cancelled_with_its_process(
     job_id = store_job(core.database, dataset_id=dataset_id)
     deaf, ended = Patient(listens=False), threading.Event()
     thread = in_background(workplace(core.database, tmp_path, deaf, end_process=ended.set))
-    deaf.started.wait(10)
+    deaf.started.wait(60)
     request_cancel(core, job_id)
-    assert ended.wait(10)
+    assert ended.wait(60)
     assert read_job(core.database, job_id).status is JobStatus.CANCELLED
     deaf.finish.set()
     thread.join(10)
@@ -236,7 +236,7 @@ def test_a_draining_worker_gives_its_job_back_uncharged(core: Core, dataset_id: 
         heartbeats.write_heartbeat(connection, process="worker@test-1", kind="worker", body={"slots": 1})
     patient = Patient()
     thread = in_background(workplace(database, tmp_path, patient))
-    patient.started.wait(10)
+    patient.started.wait(60)
     with database.write() as connection:
         heartbeats.mark_draining(connection, "worker@test-1")
     thread.join(10)
@@ -353,9 +353,9 @@ def test_progress_reaches_the_row_and_never_falls(core: Core, dataset_id: int, t
     def work(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
         reporter.progress(0.6, "most of it", eta_seconds=4.0)
         reporter.features(30)
-        go_on.wait(10)
+        go_on.wait(60)
         reporter.progress(0.2, "a stage that counts anew", eta_seconds=None)
-        finish.wait(10)
+        finish.wait(60)
         return a_model(job)
 
     thread = in_background(workplace(core.database, tmp_path, work))

@@ -196,7 +196,7 @@ def test_the_fifth_listener_is_503_while_health_answers_and_gets_the_place_of_on
         assert api.client.get(LIVE).status_code == 200
         assert api.client.get(f"/api/v1/jobs/{job_id}?wait=60").headers["Retry-After"] == "1"
         early.close()
-        eventually(lambda: sits(api, job_id, room), within=3, what="the place of the one who left")
+        eventually(lambda: sits(api, job_id, room), within=3, what="it is free before the next comment")
         assert not sits(api, job_id, room)
 
 
@@ -208,16 +208,16 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close throws away and resets
 def test_who_goes_away_at_any_moment_leaves_no_place_behind(api: Api, leave: str) -> None:
     job_id = new_job(api)
     for _ in range(8):
-        with eventually(lambda: comes_in(api, job_id, leave), within=5, what="a place") as connection:
+        with eventually(lambda: comes_in(api, job_id, leave), what="a place") as connection:
             if leave == "with a reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             if leave == "half":
                 connection.shutdown(socket.SHUT_WR)
-                eventually(lambda connection=connection: b"keep-alive" in connection.recv(1_000), within=5)
+                eventually(lambda connection=connection: b"keep-alive" in connection.recv(1_000))
     with ExitStack() as room:
-        eventually(lambda: sits(api, job_id, room), within=5)
+        eventually(lambda: sits(api, job_id, room))
         for _ in range(3):
-            eventually(lambda: sits(api, job_id, room), within=5, what="four places again")
+            eventually(lambda: sits(api, job_id, room), what="four places again")
 
 
 def comes_in(api: Api, job_id: int, leave: str) -> socket.socket | None:
@@ -239,7 +239,7 @@ def test_a_stop_ends_the_streams_and_a_client_can_come_back(tmp_path: Path, new_
             assert next(told).event == "progress"
             api.fleet.processes["api"].terminate()
             assert list(told) == []  # a whole answer, not one that was cut off
-        assert api.fleet.stop("api", within=15) == 0
+        assert api.fleet.stop("api") == 0
         assert read_job(api.core.database, job_id).status.value == "PENDING"
 
 

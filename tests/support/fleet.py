@@ -1,6 +1,7 @@
 """The real processes of the service for tests: started, killed, frozen and stopped one by one."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from ml_training.db import heartbeats
 from ml_training.services.core import Core, build_core
 from ml_training.services.verify import violations
 from ml_training.settings import Settings
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 SHORT_TIMES = {
     "lease_seconds": "3", "lease_renew_seconds": "0.5", "lease_poll_seconds": "0.1", "heartbeat_seconds": "0.5",
@@ -50,13 +51,18 @@ class Fleet:
         log = self.directory / f"{name}.log"
         said_before = log.stat().st_size if log.exists() else 0
         process = self.start(name, self.worker)
-        eventually(lambda: b"child_ready" in log.read_bytes()[said_before:], within=90, what=f"{name} is ready")
+        eventually(lambda: b"child_ready" in log.read_bytes()[said_before:], what=f"{name} is ready")
         return process
 
     def children(self, name: str = "worker") -> list[psutil.Process]:
         """The pool children of a worker: those that train."""
         found = psutil.Process(self.processes[name].pid).children(recursive=True)
         return [child for child in found if _is_of_the_pool(child)]
+
+    def ready_children(self, name: str) -> int:
+        """How many children of a worker have finished their start: only they can run a job."""
+        log = self.log(name)
+        return sum(bool(re.search(rf"child_ready .*pid={child.pid}\b", log)) for child in self.children(name))
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process and everything it started."""
@@ -65,9 +71,9 @@ class Fleet:
     def kill(self, name: str) -> None:
         """kill -9, with everything it started."""
         self.signal(name, signal.SIGKILL)
-        self.processes.pop(name).wait(10)
+        self.processes.pop(name).wait(60)
 
-    def stop(self, name: str, *, within: float = 30.0) -> int:
+    def stop(self, name: str, *, within: float = PATIENCE) -> int:
         """SIGTERM to the process alone; its exit status."""
         process = self.processes.pop(name)
         process.terminate()
@@ -80,7 +86,7 @@ class Fleet:
                 self.signal(name, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-            self.processes[name].wait(10)
+            self.processes[name].wait(60)
 
     def log(self, name: str) -> str:
         """What a process has said."""
@@ -108,13 +114,18 @@ class Stack:
         assert found == []
 
     def wait_for_slots(self, slots: int) -> None:
-        """The database knows of so many slots."""
+        """The database knows of `slots` slots, and each has a child that is ready to run a job."""
 
         def known() -> bool:
             with self.core.database.read() as connection:
                 return heartbeats.count_slots(connection, within_seconds=3.0) == slots
 
-        eventually(known, within=60, what=f"{slots} slots live")
+        def ready() -> bool:
+            workers = [name for name in self.fleet.processes if name != "maintenance"]
+            return sum(self.fleet.ready_children(name) for name in workers) == slots
+
+        eventually(known, what=f"{slots} slots live")
+        eventually(ready, what=f"{slots} children are ready")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 CTRL_C, CTRL_Z = b"\x03", b"\x1a"
 LOGIN = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
@@ -36,7 +36,7 @@ class Terminal:
         """Press a key."""
         os.write(self._descriptor, key)
 
-    def until(self, text: str, *, within: float = 30.0) -> None:
+    def until(self, text: str, *, within: float = PATIENCE) -> None:
         """Wait until `text` stands on the screen."""
 
         def shown() -> bool:
@@ -45,7 +45,7 @@ class Terminal:
 
         eventually(shown, within=within, what=f"{text!r} on the screen")
 
-    def status(self, *, within: float = 30.0) -> int:
+    def status(self, *, within: float = PATIENCE) -> int:
         """Wait until the shell leaves, with the status of its last command; of SIGINT it may die itself."""
 
         def left() -> bool:

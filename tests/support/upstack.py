@@ -13,7 +13,7 @@ import psutil
 
 from ml_training.local.ports import free_port
 from ml_training.local.runfile import read_run_file
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 PROGRAM = Path(sys.executable).with_name("ml-training")
 PARTS = {  # how each command line ends; a Redis server writes its own, which says where it listens
@@ -24,7 +24,6 @@ PARTS = {  # how each command line ends; a Redis server writes its own, which sa
     "maintenance": "-m workers maintenance",
 }
 READY = "Ctrl-C stops everything"
-PATIENCE = 180.0  # seconds; several children import the whole machine-learning stack, and a build machine is busy
 
 
 class UpStack:
@@ -49,7 +48,7 @@ class UpStack:
 
     def until_ready(self) -> None:
         """Wait until it says so."""
-        eventually(lambda: self.ended() or READY in self.output, within=PATIENCE, what="ready")
+        eventually(lambda: self.ended() or READY in self.output, what="ready")
         assert not self.ended(), self.output
 
     def ended(self) -> bool:
@@ -70,7 +69,7 @@ class UpStack:
     def signal_and_wait(self, number: signal.Signals) -> int:
         """Send a signal to it alone; its exit status."""
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
 
 @contextmanager
@@ -89,7 +88,7 @@ def started(data_dir: Path, *arguments: str, **environment: str) -> Iterator[UpS
         yield UpStack(process, data_dir)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 def own_places(data_dir: Path) -> dict[str, str]:

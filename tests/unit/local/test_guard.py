@@ -28,7 +28,7 @@ def test_the_children_of_a_killed_parent_are_ended() -> None:
         assert parent.stdout
         child = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-    eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, within=20, what="it is gone")
+    eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, what="it is gone")
 
 
 def test_a_child_that_ended_before_is_left_alone() -> None:
@@ -42,7 +42,7 @@ def test_who_ignores_the_request_is_killed() -> None:
         assert deaf.stdout
         deaf.stdout.readline()
         end_sessions([deaf.pid], grace_seconds=0.2)
-        assert deaf.wait(10) == -9
+        assert deaf.wait(60) == -9
 
 
 def test_it_holds_a_lock_until_it_has_tidied_up(tmp_path: Path) -> None:

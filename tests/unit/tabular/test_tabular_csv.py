@@ -113,10 +113,10 @@ def test_an_unknown_role_is_refused_by_its_name(refused: Refused) -> None:
 
 
 def test_a_hundred_thousand_columns_are_refused_from_the_header(refused: Refused) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     ((_, _, detail),) = refused(",".join(f"c{number}" for number in range(100_000)) + "\n" + "1," * 99_999 + "1\n")
     assert "100,000 columns, and 5,000 is the limit" in detail
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_header_without_end_is_refused(refused: Refused) -> None:
