@@ -26,9 +26,7 @@ from tests.support.fleet import Fleet
 from tests.support.jobs import train_at_once, workplace
 
 MEMORY_LIMIT = 120_000_000
-PROMPT_SECONDS = (
-    5.0  # no more than a busy machine adds; whoever waits for a thread that a client keeps waits ten or more
-)
+PROMPT_SECONDS = 5.0  # a busy machine adds less; a client that keeps a thread would cost ten seconds or more
 
 
 @pytest.fixture
