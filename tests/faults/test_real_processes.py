@@ -1,8 +1,10 @@
 """Faults on the real processes: killed, frozen and drained workers, a frozen broker; nothing is lost or done twice."""
 
 import signal
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import psutil
@@ -125,13 +127,50 @@ def test_a_job_whose_process_is_killed_is_run_again_and_completes(stack: Stack, 
     stack.check()
 
 
+def freeze(stack: Stack, suspend: Callable[[], None], resume: Callable[[], None]) -> None:
+    """Suspend, but not in the middle of a write: SQLite's lock would keep every other process from writing.
+
+    A worker writes up to a dozen times a second, so that happens to every twentieth freeze, or so, on a busy machine.
+    """
+
+    def outside_of_a_write() -> bool:
+        suspend()
+        try:
+            is_free = can_write(stack)
+        except BaseException:
+            resume()
+            raise
+        if not is_free:
+            resume()
+        return is_free
+
+    eventually(outside_of_a_write, what="frozen outside of a write")
+
+
+def can_write(stack: Stack) -> bool:
+    """Whether nobody holds SQLite's lock for longer than a write takes; PostgreSQL locks rows, and ends such a lock."""
+    if stack.core.database.dialect == "postgresql":
+        return True
+    path = stack.settings.database.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, timeout=2.0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+    return True
+
+
 def test_a_process_that_wakes_after_its_lease_writes_nothing(stack: Stack, large: int) -> None:
     stack.wait_for_slots(2)
     refused = counted(stack, "refused")
     job = running(stack, train(stack, large, params=MIDDLE).id)
     [sleeper] = stack.fleet.children(worker_of(stack, job))
-    with frozen(sleeper.pid):
+    freeze(stack, sleeper.suspend, sleeper.resume)
+    try:
         claimed_again(stack, job.id)
+    finally:
+        sleeper.resume()
     job = ended(stack, job.id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
     eventually(lambda: counted(stack, "refused") > refused, what="the late write is counted")
@@ -191,7 +230,11 @@ def test_a_whole_worker_that_sleeps_through_its_leases_writes_nothing_and_works_
     refused = counted(stack, "refused")
     job = running(stack, train(stack, large, params=MIDDLE).id)
     name = worker_of(stack, job)
-    stack.fleet.signal(name, signal.SIGSTOP)
+    freeze(
+        stack,
+        lambda: stack.fleet.signal(name, signal.SIGSTOP),
+        lambda: stack.fleet.signal(name, signal.SIGCONT),
+    )
     try:
         claimed_again(stack, job.id)
     finally:
