@@ -36,7 +36,7 @@ arch: $(VENV)/.dev ## Who may import whom
 	$(BIN)/lint-imports
 
 verify: $(VENV)/.dev ## Check every invariant of the database and files of DATA_DIR
-	$(BIN)/python -m ml_training.services.verify
+	$(BIN)/python -m ml_training.maintenance.verify
 
 faults: $(VENV)/.dev ## Every directed fault test, those too that take minutes; some of them: ARGS="-k postgresql"
 	$(BIN)/python -m pytest -m "" tests/faults $(ARGS)

@@ -40,7 +40,7 @@ def _api(board: Builder) -> None:
             Query(f"sum by (route) ({per_second(REQUESTS)}) and on(route) {busiest}", "{{route}}"),
         ),
         time_series_panel(
-            Face("Answers", "A second, by status code.", QUIET, "reqps", 12),
+            Face("CheckCache", "A second, by status code.", QUIET, "reqps", 12),
             Query(f"sum by (code) ({per_second(REQUESTS)})", "{{code}}"),
             colors=CODE_COLORS,
         ),

@@ -8,7 +8,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from ml_training.domain.messages import EVENT_PREFIX, QUEUE
+from ml_training.domain.queue_names import EVENT_PREFIX, QUEUE
 from ml_training.logs import get_logger
 
 log = get_logger(__name__)

@@ -11,7 +11,7 @@ import orjson
 
 from exporter.exposition import finite
 from exporter.live import LiveProgress, Told
-from ml_training.domain.messages import EVENT_CHANGED, EVENT_PROGRESS
+from ml_training.domain.queue_names import EVENT_CHANGED, EVENT_PROGRESS
 
 LARGEST_MESSAGE = 4 << 20
 LAG_WINDOW_SECONDS = 60.0

@@ -6,7 +6,7 @@ import sys
 from ml_training.db.engine import open_database
 from ml_training.db.migrate import SchemaError, check_schema
 from ml_training.domain.errors import Unavailable
-from ml_training.domain.openmp import training_environment
+from ml_training.domain.worker_shape import training_environment
 from ml_training.settings import Settings, SettingsError, read_settings
 
 

@@ -2,12 +2,12 @@
 
 import os
 
-from ml_training.domain.openmp import fleet_shape
-from ml_training.queue.app import make_celery
+from ml_training.domain.worker_shape import worker_shape
+from ml_training.queue.celery_app import make_celery
 from ml_training.settings import read_settings
 
 settings = read_settings()
-shape = fleet_shape(os.cpu_count() or 1, concurrency=settings.worker_concurrency, threads=settings.worker_threads)
+shape = worker_shape(os.cpu_count() or 1, concurrency=settings.worker_concurrency, threads=settings.worker_threads)
 app = make_celery(
     settings.broker,
     imports=("workers.tasks", "workers.signals"),

@@ -7,7 +7,7 @@ import psutil
 from ml_training.db.engine import open_database
 from ml_training.domain.errors import Unavailable
 from ml_training.logs import get_logger
-from ml_training.services.heartbeat import beat, process_name, say_goodbye, start_draining
+from ml_training.process.heartbeat import beat, process_name, remove_heartbeat, start_draining
 from ml_training.settings import Settings
 from workers.starting_children import end_starting_children
 
@@ -54,7 +54,7 @@ class WorkerHeartbeat(threading.Thread):
         if self.is_alive():
             self.join(LAST_BEAT_SECONDS)  # a beat under way would bring the row back
         try:
-            say_goodbye(self._database, self.process)
+            remove_heartbeat(self._database, self.process)
         except Unavailable as error:
             log.warning("goodbye_not_written", error=str(error))
 

@@ -9,11 +9,16 @@ import psutil
 
 from ml_training.domain.errors import Unavailable
 from ml_training.logs import configure_logs, get_logger
-from ml_training.services.core import Core, build_core
-from ml_training.services.heartbeat import beat, process_name, say_goodbye
-from ml_training.services.reap import reap_once
-from ml_training.services.relay import relay_once
-from ml_training.services.upkeep import fold_once, forget_once, retain_once, sweep_once
+from ml_training.maintenance.cleanup import (
+    fold_ledger_once,
+    forget_heartbeats_once,
+    forget_jobs_once,
+    sweep_storage_once,
+)
+from ml_training.maintenance.reaper import reap_once
+from ml_training.maintenance.relay import relay_once
+from ml_training.process.heartbeat import beat, process_name, remove_heartbeat
+from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
 
 log = get_logger(__name__)
@@ -29,22 +34,26 @@ class Loop:
     busy_every: float | None = None  # the pause after a tick that found something to do
 
 
-def loops(core: Core, settings: Settings, process: str) -> tuple[Loop, ...]:
+def loops(resources: Resources, settings: Settings, process: str) -> tuple[Loop, ...]:
     """Everything that maintenance does, and how often (seconds)."""
     return (
-        Loop("heartbeat", settings.heartbeat_seconds, lambda: _beat(core, process)),
+        Loop("heartbeat", settings.heartbeat_seconds, lambda: _beat(resources, process)),
         # A backlog of short jobs eats its permits faster than an idle relay looks.
-        Loop("relay", settings.relay_seconds, lambda: relay_once(core), busy_every=settings.relay_seconds / 5),
-        Loop("reap", settings.reap_seconds, lambda: reap_once(core)),
-        Loop("fold", settings.fold_seconds, lambda: fold_once(core)),
-        Loop("forget", settings.sweep_seconds, lambda: forget_once(core)),
+        Loop("relay", settings.relay_seconds, lambda: relay_once(resources), busy_every=settings.relay_seconds / 5),
+        Loop("reap", settings.reap_seconds, lambda: reap_once(resources)),
+        Loop("fold", settings.fold_seconds, lambda: fold_ledger_once(resources)),
+        Loop("forget", settings.sweep_seconds, lambda: forget_heartbeats_once(resources)),
         Loop(
             "retain",
             settings.sweep_seconds,
-            lambda: retain_once(core, age_seconds=settings.retention_seconds),
+            lambda: forget_jobs_once(resources, age_seconds=settings.retention_seconds),
             busy_every=settings.retention_pause_seconds,
         ),
-        Loop("sweep", settings.sweep_seconds, lambda: sweep_once(core, age_seconds=settings.sweep_age_seconds)),
+        Loop(
+            "sweep",
+            settings.sweep_seconds,
+            lambda: sweep_storage_once(resources, age_seconds=settings.sweep_age_seconds),
+        ),
     )
 
 
@@ -73,10 +82,10 @@ def run_maintenance(settings: Settings) -> int:
 
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
-    core, process = build_core(settings), process_name("maintenance")
+    resources, process = build_resources(settings), process_name("maintenance")
     threads = [
         threading.Thread(target=run_loop, args=(loop, stop), name=loop.name, daemon=True)
-        for loop in loops(core, settings, process)
+        for loop in loops(resources, settings, process)
     ]
     for thread in threads:
         thread.start()
@@ -84,19 +93,19 @@ def run_maintenance(settings: Settings) -> int:
     stop.wait()
     for thread in threads:
         thread.join(timeout=5)
-    _leave(core, process)
+    _leave(resources, process)
     return 0 if asked.is_set() else 1
 
 
-def _beat(core: Core, process: str) -> None:
+def _beat(resources: Resources, process: str) -> None:
     me = psutil.Process()
-    body = {"pid": me.pid, "rss_bytes": me.memory_info().rss, "storage_free_bytes": core.storage.free_bytes()}
-    beat(core.database, process=process, kind="maintenance", body=body)
+    body = {"pid": me.pid, "rss_bytes": me.memory_info().rss, "storage_free_bytes": resources.storage.free_bytes()}
+    beat(resources.database, process=process, kind="maintenance", body=body)
 
 
-def _leave(core: Core, process: str) -> None:
+def _leave(resources: Resources, process: str) -> None:
     try:
-        say_goodbye(core.database, process)
+        remove_heartbeat(resources.database, process)
     except Unavailable as error:
         log.warning("goodbye_not_written", error=str(error))
-    core.close()
+    resources.close()

@@ -45,7 +45,7 @@ def _parent_ends(**_: Any) -> None:
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _child_starts(**_: Any) -> None:
-    from workers.child import open_workplace  # here: the parent must not load what a child needs
+    from workers.pool_child import open_worker_context  # here: the parent must not load what a child needs
 
-    open_workplace(os.environ[WORKER_VARIABLE])
+    open_worker_context(os.environ[WORKER_VARIABLE])
     mark_child_ready()

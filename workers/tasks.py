@@ -1,10 +1,10 @@
 """The one task: a permit to run one job."""
 
 from ml_training.domain.errors import Unavailable
-from ml_training.domain.messages import TASK_RUN
+from ml_training.domain.queue_names import TASK_RUN
+from ml_training.execution.run_job import run_next
 from ml_training.logs import get_logger
-from ml_training.services.execute import run_next
-from workers import child
+from workers import pool_child
 from workers.app import app
 
 log = get_logger(__name__)
@@ -14,6 +14,6 @@ log = get_logger(__name__)
 def run() -> None:
     """Run the first due job, if any; which one, the database decides."""
     try:
-        run_next(child.workplace())
+        run_next(pool_child.worker_context())
     except Unavailable as error:
         log.warning("claim_failed", error=str(error))  # the permit is lost, the relay sends another

@@ -10,8 +10,8 @@ from exporter.collectors.base import Show, always
 from exporter.collectors.processes import FORGOTTEN_SECONDS, MOST_PROCESSES
 from exporter.exposition import Families, finite, histogram, samples
 from ml_training.db.stats import HeartbeatRow, Stats
-from ml_training.domain.buckets import REQUEST_BUCKETS
-from ml_training.domain.rejections import Rejection
+from ml_training.domain.histogram_buckets import REQUEST_BUCKETS
+from ml_training.domain.rejection_reasons import RejectionReason
 
 MOST_ROUTES = 60
 OTHER = "other"
@@ -75,7 +75,7 @@ def _counts(body: dict[str, Any]) -> Iterator[tuple[_Key, float]]:
         if found := _REQUEST.fullmatch(name):
             yield ("requests", found[2], found[1], found[3]), value
     for reason, value in _numbers(body.get("rejected")):
-        yield ("rejected", reason if reason in set(Rejection) else OTHER), value
+        yield ("rejected", reason if reason in set(RejectionReason) else OTHER), value
     durations = body.get("durations")
     if isinstance(durations, dict) and body.get("duration_bounds") == list(REQUEST_BUCKETS):
         for route, told in durations.items():
@@ -98,7 +98,7 @@ def _numbers(found: object) -> Iterator[tuple[str, float]]:
 
 
 def _families(sums: Mapping[_Key, float]) -> Families:
-    refused: dict[str, float] = dict.fromkeys(Rejection, 0)
+    refused: dict[str, float] = dict.fromkeys(RejectionReason, 0)
     refused |= {key[1]: value for key, value in sums.items() if key[0] == "rejected"}
     return {
         metrics.JOBS_REJECTED: samples(metrics.JOBS_REJECTED, [((reason,), n) for reason, n in refused.items()]),

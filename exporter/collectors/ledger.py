@@ -9,9 +9,10 @@ from exporter.exposition import Families, histogram, samples
 from exporter.metrics import Metric
 from ml_training.db.stats import LedgerTotal, Stats
 from ml_training.domain.algorithms import ModelType
-from ml_training.domain.buckets import DURATION_BUCKETS, WAIT_BUCKETS
+from ml_training.domain.histogram_buckets import DURATION_BUCKETS, WAIT_BUCKETS
 from ml_training.domain.retry import EndReason
-from ml_training.domain.states import JobStatus, JobType
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import JobStatus
 
 OTHER = "other"
 SUM_DIGITS = 6  # microseconds: what lies below is the order of the addition, and differs from one exporter to the next

@@ -6,7 +6,8 @@ from exporter import metrics
 from exporter.collectors.base import Show
 from exporter.exposition import Families, sample, samples
 from ml_training.db.stats import LIVE, Stats
-from ml_training.domain.states import JobStatus, JobType
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import JobStatus
 
 DUE = ("due",)
 

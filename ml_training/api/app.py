@@ -23,7 +23,7 @@ from ml_training.api.models import models
 from ml_training.api.problems import install_problems
 from ml_training.api.schemas import Problem
 from ml_training.api.test_results import test_results
-from ml_training.services.core import build_core
+from ml_training.services.resources import build_resources
 from ml_training.settings import Settings
 
 NOUNS = (datasets, model_types, jobs, models, test_results, comparisons, health)
@@ -57,7 +57,7 @@ def create_app(
     app.url_map.converters["id"] = IdConverter
     app.extensions[EXTENSION] = Context(
         # A pool may grow to twice its size: one connection for each thread and for the heartbeat.
-        core=build_core(settings, pool_size=settings.api_threads // 2 + 1),
+        resources=build_resources(settings, pool_size=settings.api_threads // 2 + 1),
         lane=SlowLane(threads=settings.api_threads, waits=settings.limits.waits),
         counters=Counters(),
         master=master or Master(os.getpid(), time.time()),

@@ -7,7 +7,7 @@ from flask import Flask
 
 from ml_training.api.context import context_of, pid
 from ml_training.logs import get_logger
-from ml_training.services.heartbeat import beat, process_name
+from ml_training.process.heartbeat import beat, process_name
 
 log = get_logger(__name__)
 KIND = "api"
@@ -29,7 +29,7 @@ def beat_once(app: Flask) -> None:
         "master_started_at": context.master.started_at,
         **context.counters.snapshot(),
     }
-    beat(context.core.database, process=process_name(KIND), kind=KIND, body=body)
+    beat(context.resources.database, process=process_name(KIND), kind=KIND, body=body)
 
 
 def _beat_forever(app: Flask, seconds: float) -> None:

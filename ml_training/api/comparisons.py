@@ -3,11 +3,11 @@
 from flask import Response
 
 from ml_training.api import render, schemas
-from ml_training.api.context import core
+from ml_training.api.context import resources
 from ml_training.api.documented import blueprint, documented, problems
 from ml_training.api.queries import PageQuery
 from ml_training.api.respond import reply
-from ml_training.services import read
+from ml_training.services import queries
 
 comparisons = blueprint("comparisons", "Models ranked on the same rows")
 
@@ -16,7 +16,7 @@ comparisons = blueprint("comparisons", "Models ranked on the same rows")
 @documented(query=PageQuery)
 def list_all(query: PageQuery) -> Response:
     """Comparisons, newest first."""
-    found = read.list_comparisons(core(), cursor=query.cursor, limit=query.limit)
+    found = queries.list_comparisons(resources(), cursor=query.cursor, limit=query.limit)
     return reply(render.page(found, render.comparison))
 
 
@@ -24,4 +24,4 @@ def list_all(query: PageQuery) -> Response:
 @documented(path="comparison_id")
 def show(comparison_id: int) -> Response:
     """A comparison: ranking, winner, significance."""
-    return reply(render.comparison(read.get_comparison(core(), comparison_id)))
+    return reply(render.comparison(queries.get_comparison(resources(), comparison_id)))

@@ -8,7 +8,7 @@ from flask import Flask, current_app
 
 from ml_training.api.counters import Counters
 from ml_training.api.lane import SlowLane
-from ml_training.services.core import Core
+from ml_training.services.resources import Resources
 
 PREFIX = "/api/v1"
 EXTENSION = "ml_training"
@@ -26,7 +26,7 @@ class Master:
 class Context:
     """The parts that handlers use."""
 
-    core: Core
+    resources: Resources
     lane: SlowLane
     counters: Counters
     master: Master
@@ -44,9 +44,9 @@ def context_of(app: Flask) -> Context:
     return found
 
 
-def core() -> Core:
+def resources() -> Resources:
     """The services' core."""
-    return context().core
+    return context().resources
 
 
 def pid() -> int:

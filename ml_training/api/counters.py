@@ -5,8 +5,8 @@ import time
 from collections import Counter
 from typing import Any
 
-from ml_training.domain.buckets import REQUEST_BUCKETS, bucket_of
-from ml_training.domain.rejections import Rejection
+from ml_training.domain.histogram_buckets import REQUEST_BUCKETS, bucket_of
+from ml_training.domain.rejection_reasons import RejectionReason
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"  # one label for all unknown paths: a label is never a user's text
@@ -33,7 +33,7 @@ class Counters:
             buckets = self._buckets.setdefault(route, [0] * (len(REQUEST_BUCKETS) + 1))
             buckets[bucket_of(seconds, REQUEST_BUCKETS)] += 1
 
-    def count_rejected(self, reason: Rejection, jobs: int = 1) -> None:
+    def count_rejected(self, reason: RejectionReason, jobs: int = 1) -> None:
         """Count jobs that were refused at the door."""
         with self._lock:
             self._rejected[reason.value] += jobs

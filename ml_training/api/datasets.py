@@ -9,19 +9,19 @@ from pydantic import BaseModel, ValidationError
 
 from ml_training.api import render, requests, schemas
 from ml_training.api.body import FORM, JSON, boundary, read_json, refuse_encodings
-from ml_training.api.context import PREFIX, context, core
+from ml_training.api.context import PREFIX, context, resources
 from ml_training.api.documented import blueprint, documented, problems
 from ml_training.api.queries import PageQuery, PreviewQuery, WaitQuery
 from ml_training.api.respond import no_content, reply
 from ml_training.api.uploads import read_upload
 from ml_training.api.waiting import wait_or_not
 from ml_training.domain.errors import Invalid, WrongKind
-from ml_training.domain.pointers import field_errors
+from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.records import Dataset
-from ml_training.domain.samples import SAMPLES
+from ml_training.domain.sample_datasets import SAMPLES
 from ml_training.domain.states import DatasetStatus
 from ml_training.services import datasets as service
-from ml_training.services import read
+from ml_training.services import queries
 from ml_training.storage.base import StoredObject
 
 datasets = blueprint("datasets", "Immutable tables to train on and test with")
@@ -58,7 +58,7 @@ def create(query: WaitQuery) -> Response:
         raise WrongKind(f"send {FORM} with a file, or {JSON} with the name of a sample")
     return wait_or_not(
         query.wait,
-        lambda seconds: read.wait_for_dataset(core(), dataset.id, seconds=seconds),
+        lambda seconds: queries.wait_for_dataset(resources(), dataset.id, seconds=seconds),
         has_ended=_is_decided,
         render=partial(_show, status=201, headers={"Location": f"{PREFIX}/datasets/{dataset.id}"}),
     )
@@ -68,7 +68,7 @@ def create(query: WaitQuery) -> Response:
 @documented(query=PageQuery)
 def list_all(query: PageQuery) -> Response:
     """Data sets, newest first."""
-    found = read.list_datasets(core(), cursor=query.cursor, limit=query.limit)
+    found = queries.list_datasets(resources(), cursor=query.cursor, limit=query.limit)
     return reply(render.page(found, render.dataset_summary))
 
 
@@ -85,7 +85,7 @@ def show(dataset_id: int, query: WaitQuery) -> Response:
     """A data set and its profile; with ?wait=, when it is READY or REJECTED."""
     return wait_or_not(
         query.wait,
-        lambda seconds: read.wait_for_dataset(core(), dataset_id, seconds=seconds),
+        lambda seconds: queries.wait_for_dataset(resources(), dataset_id, seconds=seconds),
         has_ended=_is_decided,
         render=_show,
     )
@@ -95,14 +95,14 @@ def show(dataset_id: int, query: WaitQuery) -> Response:
 @documented(path="dataset_id", query=PreviewQuery)
 def preview(dataset_id: int, query: PreviewQuery) -> Response:
     """The first rows of a READY data set."""
-    return reply({"items": read.preview_dataset(core(), dataset_id, query.limit)})
+    return reply({"items": queries.preview_dataset(resources(), dataset_id, query.limit)})
 
 
 @datasets.delete("/<id:dataset_id>", responses={204: None, **problems(404, 409)})
 @documented(path="dataset_id")
 def delete(dataset_id: int) -> Response:
     """Delete a data set; its bytes go after the last model that names it."""
-    service.delete_dataset(core(), dataset_id)
+    service.delete_dataset(resources(), dataset_id)
     return no_content()
 
 
@@ -110,22 +110,22 @@ def _uploaded() -> Dataset:
     refuse_encodings()
 
     def store(file_format: str, chunks: Iterator[bytes]) -> StoredObject:
-        return service.store_upload(core(), file_format, chunks)
+        return service.store_upload(resources(), file_format, chunks)
 
     with context().lane.enter("upload"):
         upload = read_upload(request.stream, boundary(), store)
     return service.accept_upload(
-        core(), file_format=upload.file_format, stored=upload.stored, **upload.form.model_dump()
+        resources(), file_format=upload.file_format, stored=upload.stored, **upload.form.model_dump()
     )
 
 
 def _sampled() -> Dataset:
-    body = read_json(core().limits)
+    body = read_json(resources().limits)
     try:
         wanted = requests.SampleRequest.model_validate(body, strict=True)
     except ValidationError as error:
         raise Invalid("the request is wrong", errors=field_errors(error, body)) from None
-    return service.accept_sample(core(), name=wanted.name, sample=wanted.sample)
+    return service.accept_sample(resources(), name=wanted.name, sample=wanted.sample)
 
 
 def _is_decided(dataset: Dataset) -> bool:

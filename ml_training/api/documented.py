@@ -15,11 +15,11 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ml_training.api.body import read_json
-from ml_training.api.context import PREFIX, core
+from ml_training.api.context import PREFIX, resources
 from ml_training.api.respond import PROBLEM
 from ml_training.domain.errors import FieldError, Invalid
-from ml_training.domain.fields import Id
-from ml_training.domain.pointers import field_errors
+from ml_training.domain.json_pointers import field_errors
+from ml_training.domain.spec_fields import Id
 
 Handler = Callable[..., Response]
 Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
@@ -66,7 +66,7 @@ def documented(
             if query is not Query:
                 arguments["query"] = parsed
             if body is not None:
-                arguments["body"] = read_json(core().limits)
+                arguments["body"] = read_json(resources().limits)
             return handler(**arguments)
 
         models = {"path": path and _path_model(path), "query": query, "body": body, "header": header}

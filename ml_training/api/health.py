@@ -6,7 +6,7 @@ from flask import Response, g
 
 from ml_training import __version__
 from ml_training.api import schemas
-from ml_training.api.context import context, core, pid
+from ml_training.api.context import context, pid, resources
 from ml_training.api.documented import blueprint, documented
 from ml_training.api.render import rfc3339
 from ml_training.api.respond import problem, reply
@@ -36,7 +36,7 @@ def live() -> Response:
 @documented()
 def ready() -> Response:
     """Jobs can be accepted; names each part. 503 when the database is away."""
-    found = readiness(core())
+    found = readiness(resources())
     parts = {name: asdict(part) for name, part in found.parts.items()}
     if found.ready:
         return reply({"status": "ready", "parts": parts})

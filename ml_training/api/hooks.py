@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 
 from ml_training.api.body import bound_body
 from ml_training.api.context import context
-from ml_training.domain.rejections import rejection_of
+from ml_training.domain.rejection_reasons import rejection_reason
 from ml_training.logs import get_logger
 
 log = get_logger(__name__)
@@ -69,7 +69,7 @@ def _host_of(origin: str) -> str:
 
 
 def _bound() -> None:
-    bound_body(context().core.limits, takes_files=request.endpoint == "datasets.create")
+    bound_body(context().resources.limits, takes_files=request.endpoint == "datasets.create")
 
 
 def _finish(response: Response) -> Response:
@@ -80,7 +80,7 @@ def _finish(response: Response) -> Response:
     route, status = template_of(request.url_rule), response.status_code
     counters = context().counters
     counters.count_request(route, request.method, status, seconds=seconds)
-    if request.endpoint in SUBMITTING and (reason := rejection_of(status)):
+    if request.endpoint in SUBMITTING and (reason := rejection_reason(status)):
         counters.count_rejected(reason)
     log.debug("request_served", method=request.method, route=route, status=status, seconds=round(seconds, 4))
     return response

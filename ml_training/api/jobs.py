@@ -4,18 +4,18 @@ from flask import Response, request
 from pydantic import ValidationError
 
 from ml_training.api import render, requests, schemas
-from ml_training.api.context import PREFIX, context, core
+from ml_training.api.context import PREFIX, context, resources
 from ml_training.api.documented import blueprint, documented, problems
 from ml_training.api.queries import EventsQuery, IdempotencyHeader, JobsQuery, LastEventHeader, PageQuery, WaitQuery
 from ml_training.api.respond import field_errors_json, reply
 from ml_training.api.stream import MIMETYPE, stream_job
 from ml_training.api.waiting import wait_or_not
 from ml_training.domain.errors import FieldError, Invalid
-from ml_training.domain.pointers import field_errors
+from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.records import Job
-from ml_training.domain.rejections import Rejection
-from ml_training.services import read
-from ml_training.services.lifecycle import request_cancel
+from ml_training.domain.rejection_reasons import RejectionReason
+from ml_training.services import queries
+from ml_training.services.cancel import request_cancel
 from ml_training.services.submit import BatchItem, submit_batch, submit_job
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -28,7 +28,7 @@ jobs = blueprint("jobs", "Train, test and compare models")
 @documented(body=requests.JobRequest, header=IdempotencyHeader)
 def submit(body: object) -> Response:
     """Submit one job. A job that is accepted can run: it has been checked against the data."""
-    job = submit_job(core(), body, idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
+    job = submit_job(resources(), body, idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
     return reply(render.job(job), 202, headers={"Location": f"{PREFIX}/jobs/{job.id}"})
 
 
@@ -36,8 +36,8 @@ def submit(body: object) -> Response:
 @documented(body=requests.BatchRequest, header=IdempotencyHeader)
 def submit_many(body: object) -> Response:
     """Submit many jobs: the valid ones are stored in one transaction, each other one is answered with its errors."""
-    items = submit_batch(core(), _specs(body), idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
-    context().counters.count_rejected(Rejection.INVALID, sum(item.job is None for item in items))
+    items = submit_batch(resources(), _specs(body), idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
+    context().counters.count_rejected(RejectionReason.INVALID, sum(item.job is None for item in items))
     return reply({"items": [_answer(number, item) for number, item in enumerate(items)]}, 207)
 
 
@@ -45,7 +45,7 @@ def submit_many(body: object) -> Response:
 @documented(query=JobsQuery)
 def list_all(query: JobsQuery) -> Response:
     """Jobs, newest first."""
-    found = read.list_jobs(core(), **query.model_dump())
+    found = queries.list_jobs(resources(), **query.model_dump())
     return reply(render.page(found, render.job))
 
 
@@ -55,7 +55,7 @@ def show(job_id: int, query: WaitQuery) -> Response:
     """A job as it is now; with ?wait=, when it has ended."""
     return wait_or_not(
         query.wait,
-        lambda seconds: read.wait_for_job(core(), job_id, seconds=seconds),
+        lambda seconds: queries.wait_for_job(resources(), job_id, seconds=seconds),
         has_ended=lambda job: job.status.is_terminal,
         render=_show,
     )
@@ -66,7 +66,7 @@ def show(job_id: int, query: WaitQuery) -> Response:
 def follow(job_id: int, query: EventsQuery) -> Response:
     """Server-sent events: progress, scores, log lines, and the end as the last one."""
     last = _last_event_id()
-    read.get_job(core(), job_id)
+    queries.get_job(resources(), job_id)
     return stream_job(job_id, after=query.after if last is None else last)
 
 
@@ -74,7 +74,7 @@ def follow(job_id: int, query: EventsQuery) -> Response:
 @documented(path="job_id", query=PageQuery)
 def log_lines(job_id: int, query: PageQuery) -> Response:
     """The job's log, oldest first."""
-    found = read.list_log(core(), job_id, cursor=query.cursor, limit=query.limit)
+    found = queries.list_log(resources(), job_id, cursor=query.cursor, limit=query.limit)
     return reply(render.page(found, render.log_line))
 
 
@@ -82,7 +82,7 @@ def log_lines(job_id: int, query: PageQuery) -> Response:
 @documented(path="job_id")
 def cancel(job_id: int) -> Response:
     """Cancel a job: a PENDING one at once, a RUNNING one within seconds; also when it was asked for before."""
-    return reply(render.job(request_cancel(core(), job_id)), 202)
+    return reply(render.job(request_cancel(resources(), job_id)), 202)
 
 
 def _last_event_id() -> int | None:

@@ -6,9 +6,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 
 from ml_training.api.documented import Query
 from ml_training.domain.algorithms import ModelType
-from ml_training.domain.changes import Alias
-from ml_training.domain.fields import Name
-from ml_training.domain.states import JobStatus, JobType
+from ml_training.domain.model_changes import Alias
+from ml_training.domain.spec_fields import Name
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import JobStatus
 
 LONGEST_WAIT_SECONDS = 60
 

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from ml_training.domain.records import Comparison, Dataset, Job, JobEvent, Model, TestResult
-from ml_training.domain.samples import Sample
-from ml_training.domain.states import JobStatus, JobType
-from ml_training.services.follow import END, News, State
-from ml_training.services.read import Page
+from ml_training.domain.sample_datasets import Sample
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import JobStatus
+from ml_training.services.job_updates import END, JobUpdate, State
+from ml_training.services.queries import Page
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -65,7 +66,7 @@ def job(record: Job) -> Json:
     }
 
 
-def news(item: News) -> tuple[str, Json]:
+def news(item: JobUpdate) -> tuple[str, Json]:
     """What happened to a job: the kind of the event and its data."""
     if isinstance(item, State):
         return "progress", {

@@ -3,7 +3,7 @@
 from pydantic import Field, RootModel
 
 from ml_training.api.schemas import Schema
-from ml_training.domain.fields import ColumnName, Name
+from ml_training.domain.spec_fields import ColumnName, Name
 from ml_training.domain.specs import JobSpec
 
 

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode
-from ml_training.domain.states import DatasetStatus, JobStatus, JobType, TaskKind
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import DatasetStatus, JobStatus, TaskKind
 
 Cursor = Annotated[str | None, Field(description="for ?cursor= of the next page; null on the last one")]
 

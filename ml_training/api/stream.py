@@ -11,7 +11,7 @@ from flask import Response, request
 from ml_training.api import render
 from ml_training.api.context import context
 from ml_training.domain.records import JobEvent
-from ml_training.services.follow import News, follow_job
+from ml_training.services.job_updates import JobUpdate, follow_job
 
 MIMETYPE = "text/event-stream"
 RETRY = b"retry: 2000\n\n"  # milliseconds until a client comes back after a stream that broke off
@@ -49,7 +49,7 @@ def stream_job(job_id: int, *, after: int) -> Response:
     with ExitStack() as stack:
         stack.enter_context(parts.lane.enter_stream())
         messages = _messages(
-            follow_job(parts.core, job_id, after=after), has_left=peer.has_left, is_draining=parts.is_draining
+            follow_job(parts.resources, job_id, after=after), has_left=peer.has_left, is_draining=parts.is_draining
         )
         response = Response(messages, mimetype=MIMETYPE, headers=HEADERS)
         kept = stack.pop_all()  # until the last byte was sent, or could not be
@@ -58,7 +58,7 @@ def stream_job(job_id: int, *, after: int) -> Response:
 
 
 def _messages(
-    looks: Iterable[list[News]], *, has_left: Callable[[], bool], is_draining: Callable[[], bool]
+    looks: Iterable[list[JobUpdate]], *, has_left: Callable[[], bool], is_draining: Callable[[], bool]
 ) -> Iterator[bytes]:
     yield RETRY
     said = time.monotonic()
@@ -73,7 +73,7 @@ def _messages(
             return
 
 
-def _message(news: News) -> bytes:
+def _message(news: JobUpdate) -> bytes:
     kind, body = render.news(news)
     data = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))  # one line: breaks are escaped
     # What is no row of the journal has no id, so that a client resumes behind the last row.

@@ -12,7 +12,7 @@ from werkzeug.sansio.multipart import NEED_DATA, Data, Epilogue, Event, Field, F
 from ml_training.api.body import too_large
 from ml_training.api.requests import UploadForm
 from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
-from ml_training.domain.pointers import field_errors
+from ml_training.domain.json_pointers import field_errors
 from ml_training.storage.base import StoredObject
 
 CHUNK_BYTES = 64 << 10

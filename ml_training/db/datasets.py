@@ -38,7 +38,7 @@ def get_dataset(connection: Connection, dataset_id: int, *, deleted_too: bool = 
     return None if row is None else _dataset(row)
 
 
-def hold_dataset(connection: Connection, dataset_id: int, *, alone: bool) -> bool:
+def lock_dataset(connection: Connection, dataset_id: int, *, alone: bool) -> bool:
     """Lock the row until the end of the transaction; False when the data set was deleted.
 
     A job takes it shared, a deletion `alone`: so no job is stored on a data set that goes at the same moment.

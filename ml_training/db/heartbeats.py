@@ -19,7 +19,7 @@ def write_heartbeat(
     was restarted, says nothing about it.
     """
     if is_new:
-        forget_heartbeat(connection, process)
+        delete_heartbeat(connection, process)
     statement = conflict_insert(connection, heartbeats).values(
         process=process, kind=kind, started_at=db_now(), seen_at=db_now(), draining=False, body=body
     )
@@ -40,12 +40,12 @@ def list_heartbeats(connection: Connection, *, kind: str, within_seconds: float)
     return [Heartbeat(**row) for row in connection.execute(seen.order_by(heartbeats.c.process)).mappings()]
 
 
-def forget_heartbeat(connection: Connection, process: str) -> None:
+def delete_heartbeat(connection: Connection, process: str) -> None:
     """A process that ended by itself leaves no row behind."""
     connection.execute(delete(heartbeats).where(heartbeats.c.process == process))
 
 
-def forget_old_heartbeats(connection: Connection, *, older_than_seconds: float) -> int:
+def delete_old_heartbeats(connection: Connection, *, older_than_seconds: float) -> int:
     """Remove the rows of processes long gone; returns how many."""
     old = delete(heartbeats).where(heartbeats.c.seen_at < db_now() - older_than_seconds)
     return connection.execute(old).rowcount

@@ -8,7 +8,7 @@ from ml_training.db.tables import job_models, jobs
 from ml_training.domain.states import JobStatus
 
 
-def name_models(connection: Connection, job_id: int, model_ids: Collection[int]) -> None:
+def record_models(connection: Connection, job_id: int, model_ids: Collection[int]) -> None:
     """Write down which models the job names; the caller holds them (`registry.hold_models`)."""
     if model_ids:
         connection.execute(insert(job_models), [{"job_id": job_id, "model_id": model_id} for model_id in model_ids])

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, RowMapping, Update, and_, case, exists, func,
 from ml_training.db.clock import db_now
 from ml_training.db.tables import heartbeats, jobs
 from ml_training.domain.records import Job, JobError
-from ml_training.domain.states import JobStatus, JobType
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import JobStatus
 
 _HIDDEN = {"lease_until", "rows_used", "error_code", "error_message", "error_hint"}
 _COLUMNS = [column for column in jobs.c if column.name not in {"lease_until", "rows_used"}]
@@ -21,7 +22,7 @@ _DUE = and_(jobs.c.status == JobStatus.PENDING, jobs.c.run_after <= db_now(), ~j
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class StopSignals:
     """What the lease thread sees of its own job, by the database's clock."""
 
     cancel_requested: bool
@@ -30,7 +31,7 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class JobProgress:
     """What a renewal carries."""
 
     fraction: float
@@ -124,22 +125,22 @@ def claim_next(connection: Connection, *, worker: str, lease_seconds: float) -> 
     return None if row is None else _job(row)
 
 
-def watch(connection: Connection, *, job_id: int, attempt: int) -> Watch | None:
+def read_stop_signals(connection: Connection, *, job_id: int, attempt: int) -> StopSignals | None:
     """Requests that the running attempt must heed; None when it has lost the job."""
-    row = connection.execute(select(*_WATCHED).where(*_fence(job_id, attempt))).first()
-    return None if row is None else Watch(*row)
+    row = connection.execute(select(*_STOP_SIGNALS).where(*_fence(job_id, attempt))).first()
+    return None if row is None else StopSignals(*row)
 
 
-def hold(connection: Connection, *, job_id: int, attempt: int) -> Watch | None:
+def lock_attempt(connection: Connection, *, job_id: int, attempt: int) -> StopSignals | None:
     """`watch`, with the row locked until the end of the transaction: what is seen stays true."""
-    statement = select(*_WATCHED).where(*_fence(job_id, attempt)).with_for_update(of=jobs)
+    statement = select(*_STOP_SIGNALS).where(*_fence(job_id, attempt)).with_for_update(of=jobs)
     row = connection.execute(statement).first()
-    return None if row is None else Watch(*row)
+    return None if row is None else StopSignals(*row)
 
 
 def renew(
-    connection: Connection, *, job_id: int, attempt: int, lease_seconds: float, progress: Progress
-) -> Watch | None:
+    connection: Connection, *, job_id: int, attempt: int, lease_seconds: float, progress: JobProgress
+) -> StopSignals | None:
     """Prolong the lease and write the progress; None when the attempt has lost the job."""
     statement = _fenced(job_id, attempt).values(
         lease_until=db_now() + lease_seconds,
@@ -148,8 +149,8 @@ def renew(
         eta_seconds=progress.eta_seconds,
         features_count=func.coalesce(literal(progress.features_count), jobs.c.features_count),
     )
-    row = connection.execute(statement.returning(*_WATCHED)).first()
-    return None if row is None else Watch(*row)
+    row = connection.execute(statement.returning(*_STOP_SIGNALS)).first()
+    return None if row is None else StopSignals(*row)
 
 
 def complete(
@@ -239,7 +240,7 @@ def uses_dataset(connection: Connection, dataset_id: int) -> bool:
 
 
 _RUNTIME = jobs.c.runtime_seconds + db_now() - jobs.c.attempt_started_at
-_WATCHED = (
+_STOP_SIGNALS = (
     jobs.c.cancel_requested,
     # A worker that shuts down says so in its own heartbeat row: its children learn it here, without a signal.
     exists().where(heartbeats.c.process == jobs.c.worker, heartbeats.c.draining).label("draining"),

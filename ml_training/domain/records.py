@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ml_training.domain.states import DatasetStatus, JobStatus, JobType
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import DatasetStatus, JobStatus
 
 Json = Mapping[str, Any]
 

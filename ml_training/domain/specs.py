@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field, StrictInt, TypeAdapter, ValidationError, 
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, PARAMS, ModelType
 from ml_training.domain.errors import FieldError
-from ml_training.domain.fields import ColumnName, Id, Name, Phases, Spec, Time
-from ml_training.domain.pointers import field_errors
-from ml_training.domain.states import JobType
+from ml_training.domain.json_pointers import field_errors
+from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, Time
+from ml_training.domain.specs import JobType
 from ml_training.domain.targets import Target
 from ml_training.domain.validation import FeatureEngineering, Holdout, Validation
 

@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from ml_training.domain.fields import ColumnName, Spec
+from ml_training.domain.spec_fields import ColumnName, Spec
 
 Operator = Literal[">", "<", ">=", "<=", "="]
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

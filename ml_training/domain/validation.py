@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictInt, Tag, field_validator
 
-from ml_training.domain.fields import Spec
+from ml_training.domain.spec_fields import Spec
 
 Share = Annotated[float, Field(ge=0.01, le=0.9, strict=True)]
 Splits = Annotated[StrictInt, Field(ge=2, le=20)]

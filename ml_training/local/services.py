@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ml_training.db.engine import Database
-from ml_training.domain.openmp import fleet_shape, training_environment
+from ml_training.domain.worker_shape import training_environment, worker_shape
 from ml_training.local.libgomp import openmp_environment
 from ml_training.local.logfiles import LogFile
 from ml_training.local.processes import Service
@@ -80,7 +80,7 @@ def stack_environment(settings: Settings, *, broker_url: str) -> dict[str, str]:
 def worker_environment(settings: Settings) -> dict[str, str]:
     """What a worker needs before it starts: its shape, OpenMP's rules and, if need be, an OpenMP runtime."""
     cores = usable_cores()
-    shape = fleet_shape(cores, concurrency=settings.worker_concurrency, threads=settings.worker_threads)
+    shape = worker_shape(cores, concurrency=settings.worker_concurrency, threads=settings.worker_threads)
     return {
         f"{PREFIX}WORKER_CONCURRENCY": str(shape.concurrency),
         f"{PREFIX}WORKER_THREADS": str(shape.threads),

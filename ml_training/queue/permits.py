@@ -8,9 +8,9 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from ml_training.domain.messages import QUEUE, TASK_RUN
+from ml_training.domain.queue_names import QUEUE, TASK_RUN
 from ml_training.logs import get_logger
-from ml_training.queue.app import make_celery
+from ml_training.queue.celery_app import make_celery
 
 log = get_logger(__name__)
 BROKER_ERRORS = (OperationalError, RedisError, OSError)

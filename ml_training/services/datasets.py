@@ -5,28 +5,29 @@ from collections.abc import Iterable, Iterator
 
 from ml_training.db import datasets, jobs
 from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
+from ml_training.domain.file_signatures import SNIFF_BYTES, sniff
 from ml_training.domain.limits import NAME_HINT, is_name
 from ml_training.domain.records import Dataset
-from ml_training.domain.samples import SAMPLES
-from ml_training.domain.sniff import SNIFF_BYTES, sniff
-from ml_training.domain.specs import IngestSpec, spec_json
-from ml_training.domain.states import JobType
-from ml_training.services.core import Core
-from ml_training.services.read import get_dataset
-from ml_training.services.room import check_room
-from ml_training.storage.base import Kind, StoredObject
+from ml_training.domain.sample_datasets import SAMPLES
+from ml_training.domain.specs import IngestSpec, JobType, spec_json
+from ml_training.services.queries import get_dataset
+from ml_training.services.queue_limit import check_queue_limit
+from ml_training.services.resources import Resources
+from ml_training.storage.base import ObjectKind, StoredObject
 
 INGEST_PRIORITY = 1  # somebody waits for it, and nothing else on the data set can start before
 SAMPLE_FORMAT = "sample"
 
 
-def store_upload(core: Core, file_format: str, chunks: Iterable[bytes]) -> StoredObject:
+def store_upload(resources: Resources, file_format: str, chunks: Iterable[bytes]) -> StoredObject:
     """Stream an upload to storage; raises Invalid when its first bytes are evidently of another kind, or TooLarge."""
-    return core.storage.put_stream(Kind.UPLOAD, _sniffed(chunks, file_format), limit_bytes=core.limits.upload_bytes)
+    return resources.storage.put_stream(
+        ObjectKind.UPLOAD, _sniffed(chunks, file_format), limit_bytes=resources.limits.upload_bytes
+    )
 
 
 def accept_upload(
-    core: Core,
+    resources: Resources,
     *,
     name: str,
     file_format: str,
@@ -42,14 +43,14 @@ def accept_upload(
     columns = {"time_column": time_column, "phase_column": phase_column, "group_column": group_column}
     errors = _name_errors(name)
     errors += [
-        FieldError(f"/{field}", f"must be 1 to {core.limits.column_name_characters} characters")
+        FieldError(f"/{field}", f"must be 1 to {resources.limits.column_name_characters} characters")
         for field, column in columns.items()
-        if column is not None and not 1 <= len(column) <= core.limits.column_name_characters
+        if column is not None and not 1 <= len(column) <= resources.limits.column_name_characters
     ]
     if errors:
         raise Invalid("the data set cannot be taken in", errors=tuple(errors))
-    with core.database.write() as connection:
-        check_room(connection, core, 1)
+    with resources.database.write() as connection:
+        check_queue_limit(connection, resources, 1)
         dataset_id = datasets.insert_dataset(
             connection,
             name=name,
@@ -66,7 +67,7 @@ def accept_upload(
             spec=spec_json(IngestSpec(job_type="INGEST", dataset_id=dataset_id)),
             dataset_id=dataset_id,
             priority=INGEST_PRIORITY,
-            max_runtime_seconds=float(core.limits.runtime_seconds),
+            max_runtime_seconds=float(resources.limits.runtime_seconds),
             phases_count=0,
         )
         datasets.attach_job(connection, dataset_id, job_id)
@@ -74,11 +75,11 @@ def accept_upload(
         dataset = datasets.get_dataset(connection, dataset_id)
     if dataset is None:  # cannot be: the row is of this transaction
         raise NotFound(f"there is no data set {dataset_id}")
-    core.permits.publish()
+    resources.permits.publish()
     return dataset
 
 
-def accept_sample(core: Core, *, name: str, sample: str) -> Dataset:
+def accept_sample(resources: Resources, *, name: str, sample: str) -> Dataset:
     """A data set that ships with scikit-learn; the worker writes its bytes, so that the API need not know them."""
     errors = _name_errors(name)
     if sample not in SAMPLES:
@@ -86,15 +87,15 @@ def accept_sample(core: Core, *, name: str, sample: str) -> Dataset:
     if errors:
         raise Invalid("the data set cannot be taken in", errors=tuple(errors))
     request = json.dumps({"sample": sample}).encode()
-    stored = core.storage.put_bytes(Kind.UPLOAD, request)
-    return accept_upload(core, name=name, file_format=SAMPLE_FORMAT, stored=stored)
+    stored = resources.storage.put_bytes(ObjectKind.UPLOAD, request)
+    return accept_upload(resources, name=name, file_format=SAMPLE_FORMAT, stored=stored)
 
 
-def delete_dataset(core: Core, dataset_id: int) -> None:
+def delete_dataset(resources: Resources, dataset_id: int) -> None:
     """Soft delete; raises NotFound, or Conflict while a job that has not ended needs the data set."""
-    get_dataset(core, dataset_id)
-    with core.database.write() as connection:
-        if not datasets.hold_dataset(connection, dataset_id, alone=True):
+    get_dataset(resources, dataset_id)
+    with resources.database.write() as connection:
+        if not datasets.lock_dataset(connection, dataset_id, alone=True):
             raise NotFound(f"there is no data set {dataset_id}")
         if jobs.uses_dataset(connection, dataset_id):
             raise Conflict(f"a job that has not ended needs data set {dataset_id}: wait for it or cancel it")

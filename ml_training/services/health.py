@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ml_training.db import heartbeats
 from ml_training.domain.errors import Unavailable
-from ml_training.services.core import Core
+from ml_training.services.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +23,16 @@ class Readiness:
     parts: dict[str, Part]
 
 
-def readiness(core: Core) -> Readiness:
+def readiness(resources: Resources) -> Readiness:
     """Ask each part; bounded by the time-outs of database and broker."""
     try:
-        with core.database.read() as connection:
-            slots = heartbeats.count_slots(connection, within_seconds=core.heartbeat_dead_seconds)
+        with resources.database.read() as connection:
+            slots = heartbeats.count_slots(connection, within_seconds=resources.heartbeat_dead_seconds)
         database = Part(True, "answers")
         workers = Part(slots > 0, f"{slots} slots" if slots else "no worker lives: jobs wait")
     except Unavailable:
         database = Part(False, "does not answer: jobs cannot be accepted")
         workers = Part(False, "unknown without the database")
-    waiting = core.permits.waiting()
+    waiting = resources.permits.waiting()
     broker = Part(waiting is not None, "does not answer: jobs wait" if waiting is None else "answers")
     return Readiness(ready=database.ok, parts={"database": database, "broker": broker, "workers": workers})

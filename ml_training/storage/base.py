@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 
-class Kind(StrEnum):
+class ObjectKind(StrEnum):
     """What an object is; the first part of its key."""
 
     UPLOAD = "uploads"
@@ -35,12 +35,12 @@ class IntegrityError(Exception):
     """The stored object is missing or is not what was stored: its bytes were not handed out."""
 
 
-KEY = re.compile(rf"({'|'.join(Kind)})/([0-9a-f]{{2}})/\2[0-9a-f]{{62}}")
+KEY = re.compile(rf"({'|'.join(ObjectKind)})/([0-9a-f]{{2}})/\2[0-9a-f]{{62}}")
 
 
 def key_of(kind: str, sha256: str) -> str:
     """The key of content with this hash; raises ValueError for an unknown kind or what is no SHA-256."""
-    return checked_key(f"{Kind(kind)}/{sha256[:2]}/{sha256}")
+    return checked_key(f"{ObjectKind(kind)}/{sha256[:2]}/{sha256}")
 
 
 def checked_key(key: str) -> str:

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ml_training.domain.errors import TooLarge
-from ml_training.storage.base import KEY, IntegrityError, Kind, StoredObject, checked_key, key_of
+from ml_training.storage.base import KEY, IntegrityError, ObjectKind, StoredObject, checked_key, key_of
 
 CHUNK = 1 << 20
 
@@ -98,7 +98,7 @@ class LocalStorage:
 
     def list_keys(self) -> Iterator[tuple[str, float]]:
         """See Storage."""
-        for kind in Kind:
+        for kind in ObjectKind:
             for path in sorted((self._root / kind).glob("??/*")):
                 key = f"{kind}/{path.parent.name}/{path.name}"
                 with suppress(FileNotFoundError):  # deleted meanwhile

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, cast
 
+from ml_training.domain.file_signatures import not_utf8, sniff_text
 from ml_training.domain.limits import Limits
-from ml_training.domain.sniff import not_utf8, sniff_text
 from ml_training.tabular.ingest_result import Rejected, reason
 from ml_training.tabular.table_limits import check_columns, check_unpacked
 

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from ml_training.domain.samples import SAMPLES
+from ml_training.domain.sample_datasets import SAMPLES
 
 NAMED_CLASSES = frozenset({"breast_cancer", "iris"})  # their classes are words such as malignant or setosa
 

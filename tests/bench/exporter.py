@@ -25,14 +25,14 @@ from ml_training.db import jobs
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
 from ml_training.local.redis_server import RedisServer, start_redis
-from ml_training.queue.app import make_celery
+from ml_training.queue.celery_app import make_celery
 from tests.bench.feeding import record
 from tests.bench.filling import add_live, fill, fold, terminal_rows
 from tests.bench.fuzzing import fuzzed
 from tests.bench.scraping import Scraper
 from tests.bench.subject import Subject, idle_cpu, running_subject
+from tests.support.counter_stress import run_stress
 from tests.support.eventually import eventually
-from tests.support.exactness import suffer
 from tests.support.jobs import store_job
 from tests.support.postgres import PostgresServer, postgres_server
 
@@ -302,7 +302,7 @@ def run_kills(kind: str, options: argparse.Namespace, report: Report) -> None:
         database = open_database(url)
         migrate(database)
         database.dispose()
-        outcome = suffer(url, Path(directory), kills=options.kills, seed=options.kills)
+        outcome = run_stress(url, Path(directory), kills=options.kills, seed=options.kills)
     value = f"0 wrong in {outcome.reads:,} reads and {outcome.pages:,} pages, {outcome.jobs:,} jobs"
     report.add(f"{options.kills} random kills", "0 wrong", value)
 

@@ -15,7 +15,7 @@ from typing import Any
 import redis
 
 from exporter.broker import events_pattern
-from ml_training.queue.app import make_celery
+from ml_training.queue.celery_app import make_celery
 
 JOBS = 400
 A_BATCH = 24  # of Celery's prefork workers

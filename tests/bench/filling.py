@@ -9,9 +9,9 @@ from ml_training.db import ledger
 from ml_training.db.engine import Database
 from ml_training.db.heartbeats import database_now
 from ml_training.db.tables import heartbeats
-from ml_training.domain.buckets import DURATION_BUCKETS, WAIT_BUCKETS
+from ml_training.domain.histogram_buckets import DURATION_BUCKETS, WAIT_BUCKETS
 from tests.support.jobs import store_dataset
-from tests.support.story import SERVED
+from tests.support.scenario import SERVED
 
 DAYS = 30
 CHUNK = 500_000

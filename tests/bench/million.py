@@ -21,10 +21,11 @@ from ml_training.db.heartbeats import database_now
 from ml_training.db.migrate import migrate
 from ml_training.domain.errors import Conflict
 from ml_training.domain.states import JobStatus
+from ml_training.execution import transitions
 from ml_training.local.redis_server import start_redis
-from ml_training.services import lifecycle, read
+from ml_training.maintenance.verify import violations
+from ml_training.services import queries
 from ml_training.services.submit import submit_job
-from ml_training.services.verify import violations
 from tests.bench.filling import fill_tests
 from tests.support.datasets import generated_csv, ready_sample, upload
 from tests.support.eventually import eventually
@@ -41,7 +42,7 @@ def train(stack: Stack, dataset_id: int, rounds: int) -> int:
         "job_type": "TRAIN", "model_name": "million", "model_type": "lightgbm", "dataset_id": dataset_id,
         "target": {"column": "target"}, "params": {"n_estimators": rounds},
     }  # fmt: skip
-    return submit_job(stack.core, spec).id
+    return submit_job(stack.resources, spec).id
 
 
 def count(database: Database, query: str) -> int:
@@ -59,13 +60,15 @@ def trouble(stack: Stack, small: int, large: int) -> tuple[list[int], list[float
         took.append(time.perf_counter() - started)
     for victim in ids[0], ids[8]:
         eventually(
-            lambda victim=victim: read.get_job(stack.core, victim).progress > 0.1, within=300, what="a long job runs"
+            lambda victim=victim: queries.get_job(stack.resources, victim).progress > 0.1,
+            within=300,
+            what="a long job runs",
         )
         for child in stack.fleet.children():
             child.kill()
     for job_id in ids[9::6]:
         with contextlib.suppress(Conflict):
-            lifecycle.request_cancel(stack.core, job_id)
+            transitions.request_cancel(stack.resources, job_id)
     return ids, took
 
 
@@ -76,8 +79,8 @@ def run(kind: str, url: str, directory: Path, jobs: int) -> bool:
     migrate(database)
     long_ago = {"retention_seconds": str(HALF_A_MONTH), "sweep_seconds": "2", "retention_pause_seconds": "0.01"}
     with running_stack(directory, database_url=url, broker_url=redis.url, **long_ago) as stack:
-        small, large = ready_sample(stack.core).id, upload(stack.core, generated_csv(100_000, 20)).id
-        model = read.wait_for_job(stack.core, train(stack, small, 5), seconds=90)
+        small, large = ready_sample(stack.resources).id, upload(stack.resources, generated_csv(100_000, 20)).id
+        model = queries.wait_for_job(stack.resources, train(stack, small, 5), seconds=90)
         assert model.status is JobStatus.COMPLETED
         assert model.result_id is not None
         stack.fleet.stop("maintenance")
@@ -85,13 +88,13 @@ def run(kind: str, url: str, directory: Path, jobs: int) -> bool:
         counted = count(database, "SELECT sum(n) FROM ledger_totals WHERE kind = 'terminal' AND job_type = 'TEST'")
         stack.fleet.start("maintenance", "workers", "maintenance")
         ids, took = trouble(stack, small, large)
-        ended = [read.wait_for_job(stack.core, job_id, seconds=300).status for job_id in ids]
+        ended = [queries.wait_for_job(stack.resources, job_id, seconds=300).status for job_id in ids]
         old = "SELECT count(*) FROM jobs WHERE finished_at < "
         with database.read() as connection:
             cut = f"{database_now(connection) - HALF_A_MONTH - 3600!r}"
         eventually(lambda: count(database, old + cut) == 0, within=900, every=1.0, what="old jobs are forgotten")
         started = time.perf_counter()
-        broken = list(violations(database, stack.core.storage, sweep_age_seconds=3600.0))
+        broken = list(violations(database, stack.resources.storage, sweep_age_seconds=3600.0))
         checked = time.perf_counter() - started
         after = count(database, "SELECT sum(n) FROM ledger_totals WHERE kind = 'terminal' AND job_type = 'TEST'")
         left = count(database, "SELECT count(*) FROM jobs")

@@ -11,7 +11,7 @@ from celery import Celery
 from exporter.broker import open_redis
 from exporter.events import decode
 from exporter.listener import Listener
-from ml_training.queue.app import make_celery
+from ml_training.queue.celery_app import make_celery
 from tests.support.eventually import eventually
 
 TASKS = ("sent", "received", "started", "succeeded", "failed", "rejected", "revoked", "retried", "progress", "changed")

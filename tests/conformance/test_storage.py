@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ml_training.domain.errors import TooLarge
-from ml_training.storage.base import IntegrityError, Kind, Storage, checked_key, key_of
+from ml_training.storage.base import IntegrityError, ObjectKind, Storage, checked_key, key_of
 from ml_training.storage.local import LocalStorage
 
 PUT_MANY = """
@@ -51,11 +51,11 @@ def put_directory(storage: Storage, **files: bytes) -> str:
     with storage.scratch() as directory:
         for name, data in files.items():
             (directory / name).write_bytes(data)
-        return storage.put_directory(Kind.INDEX, directory).key
+        return storage.put_directory(ObjectKind.INDEX, directory).key
 
 
 def test_what_was_put_is_read_back_by_its_hash(storage: Storage) -> None:
-    stored = storage.put_bytes(Kind.ARTIFACT, b"a model")
+    stored = storage.put_bytes(ObjectKind.ARTIFACT, b"a model")
     assert stored.sha256 == hashlib.sha256(b"a model").hexdigest()
     assert stored.key == f"artifacts/{stored.sha256[:2]}/{stored.sha256}"
     assert stored.size == 7
@@ -64,24 +64,24 @@ def test_what_was_put_is_read_back_by_its_hash(storage: Storage) -> None:
 
 
 def test_a_stream_and_its_bytes_are_the_same_object(storage: Storage, root: Path) -> None:
-    streamed = storage.put_stream(Kind.UPLOAD, iter([b"a,b\n", b"", b"1,2\n"]), limit_bytes=8)
-    assert streamed == storage.put_bytes(Kind.UPLOAD, b"a,b\n1,2\n")
+    streamed = storage.put_stream(ObjectKind.UPLOAD, iter([b"a,b\n", b"", b"1,2\n"]), limit_bytes=8)
+    assert streamed == storage.put_bytes(ObjectKind.UPLOAD, b"a,b\n1,2\n")
     assert files_below(root) == [streamed.key]
 
 
 def test_the_same_content_again_writes_nothing_and_restarts_its_age(storage: Storage) -> None:
-    key = storage.put_bytes(Kind.ARTIFACT, b"a model").key
+    key = storage.put_bytes(ObjectKind.ARTIFACT, b"a model").key
     inode = storage.path(key).stat().st_ino
     make_old(storage, key)
-    assert storage.put_bytes(Kind.ARTIFACT, b"a model").key == key
+    assert storage.put_bytes(ObjectKind.ARTIFACT, b"a model").key == key
     assert storage.path(key).stat().st_ino == inode
     assert dict(storage.list_keys())[key] < 60
 
 
 def test_the_same_content_again_mends_what_was_damaged(storage: Storage) -> None:
-    file = storage.put_bytes(Kind.ARTIFACT, b"a model")
+    file = storage.put_bytes(ObjectKind.ARTIFACT, b"a model")
     storage.path(file.key).write_bytes(b"a mOdel")
-    assert storage.put_bytes(Kind.ARTIFACT, b"a model") == file
+    assert storage.put_bytes(ObjectKind.ARTIFACT, b"a model") == file
     assert storage.read_bytes(file.key, sha256=file.sha256) == b"a model"
     key = put_directory(storage, a=b"1", b=b"2")
     (storage.path(key) / "a").write_bytes(b"3")
@@ -98,7 +98,7 @@ def test_a_stream_over_the_limit_is_refused_before_it_is_read_to_the_end(storage
             yield b"x" * 1000
 
     with pytest.raises(TooLarge, match="2,500"):
-        storage.put_stream(Kind.UPLOAD, endless(), limit_bytes=2_500)
+        storage.put_stream(ObjectKind.UPLOAD, endless(), limit_bytes=2_500)
     assert len(seen) == 3
     assert files_below(root) == []
 
@@ -109,7 +109,7 @@ def test_a_client_that_goes_away_leaves_nothing(storage: Storage, root: Path) ->
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        storage.put_stream(Kind.UPLOAD, broken(), limit_bytes=100)
+        storage.put_stream(ObjectKind.UPLOAD, broken(), limit_bytes=100)
     assert files_below(root) == []
 
 
@@ -124,16 +124,16 @@ def test_a_step_that_fails_leaves_nothing(
         (directory / "a").write_bytes(b"1")
         monkeypatch.setattr(os, step, full)
         with pytest.raises(OSError, match="No space"):
-            storage.put_bytes(Kind.ARTIFACT, b"a model")
+            storage.put_bytes(ObjectKind.ARTIFACT, b"a model")
         with pytest.raises(OSError, match="No space"):
-            storage.put_directory(Kind.INDEX, directory)
+            storage.put_directory(ObjectKind.INDEX, directory)
     assert files_below(root) == []
 
 
 def test_the_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_answer(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    storage.put_bytes(Kind.ARTIFACT, b"makes the directories")
+    storage.put_bytes(ObjectKind.ARTIFACT, b"makes the directories")
     steps: list[str] = []
     fsync, replace = os.fsync, os.replace
 
@@ -147,7 +147,7 @@ def test_the_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_answe
 
     monkeypatch.setattr(os, "fsync", recording_fsync)
     monkeypatch.setattr(os, "replace", recording_replace)
-    storage.put_bytes(Kind.ARTIFACT, b"a model")
+    storage.put_bytes(ObjectKind.ARTIFACT, b"a model")
     assert steps[0] == "fsync file"
     assert steps[-2:] == ["rename", "fsync directory"]
     steps.clear()
@@ -158,7 +158,7 @@ def test_the_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_answe
 
 @pytest.mark.parametrize("damage", [b"a mOdel", b"a mod", b"", None])
 def test_damaged_bytes_are_never_handed_out(storage: Storage, damage: bytes | None) -> None:
-    stored = storage.put_bytes(Kind.ARTIFACT, b"a model")
+    stored = storage.put_bytes(ObjectKind.ARTIFACT, b"a model")
     if damage is None:
         storage.path(stored.key).unlink()
     else:
@@ -172,7 +172,7 @@ def test_a_directory_is_adopted_whole_and_its_hash_does_not_depend_on_where_it_w
     with storage.scratch() as directory:
         (directory / "b.npy").write_bytes(b"22")
         (directory / "a.npy").write_bytes(b"1")
-        stored = storage.put_directory(Kind.INDEX, directory)
+        stored = storage.put_directory(ObjectKind.INDEX, directory)
         assert not directory.exists()
     assert stored.size == 3
     assert (storage.path(stored.key) / "b.npy").read_bytes() == b"22"
@@ -209,7 +209,7 @@ def test_what_a_killed_process_left_in_scratch_is_swept_by_age(storage: Storage,
 
 
 def test_a_deleted_object_is_gone_and_deleting_it_again_is_no_error(storage: Storage) -> None:
-    for key in (storage.put_bytes(Kind.ARTIFACT, b"a model").key, put_directory(storage, a=b"1")):
+    for key in (storage.put_bytes(ObjectKind.ARTIFACT, b"a model").key, put_directory(storage, a=b"1")):
         assert storage.delete(key)
         assert not storage.path(key).exists()
         assert not storage.delete(key)
@@ -217,7 +217,7 @@ def test_a_deleted_object_is_gone_and_deleting_it_again_is_no_error(storage: Sto
 
 
 def test_the_listing_names_every_object_with_its_age_and_nothing_else(storage: Storage, root: Path) -> None:
-    young = storage.put_bytes(Kind.UPLOAD, b"a file").key
+    young = storage.put_bytes(ObjectKind.UPLOAD, b"a file").key
     old = put_directory(storage, a=b"1")
     make_old(storage, old)
     (storage.path(young).parent / "notes.txt").write_text("somebody's own file")
@@ -228,20 +228,20 @@ def test_the_listing_names_every_object_with_its_age_and_nothing_else(storage: S
 
 
 def test_the_sweeper_removes_old_objects_only(storage: Storage) -> None:
-    key = storage.put_bytes(Kind.UPLOAD, b"a file").key
+    key = storage.put_bytes(ObjectKind.UPLOAD, b"a file").key
     assert not storage.delete(key, older_than=3_600)
     make_old(storage, key)
     assert storage.delete(key, older_than=3_600)
 
 
 def test_a_put_in_the_middle_of_a_sweep_keeps_its_object(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = storage.put_bytes(Kind.UPLOAD, b"a file")
+    stored = storage.put_bytes(ObjectKind.UPLOAD, b"a file")
     make_old(storage, stored.key)
     rename = Path.rename
 
     def put_then_rename(self: Path, target: Path) -> Path:
         monkeypatch.setattr(Path, "rename", rename)
-        storage.put_bytes(Kind.UPLOAD, b"a file")  # another process, after the sweeper saw an old object
+        storage.put_bytes(ObjectKind.UPLOAD, b"a file")  # another process, after the sweeper saw an old object
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", put_then_rename)
@@ -263,7 +263,7 @@ def test_only_known_kinds_become_keys(storage: Storage) -> None:
     with pytest.raises(ValueError, match="not a valid Kind"):
         storage.put_bytes("../uploads", b"")
     with pytest.raises(ValueError, match="not a storage key"):
-        key_of(Kind.UPLOAD, "../../etc/passwd")
+        key_of(ObjectKind.UPLOAD, "../../etc/passwd")
     assert checked_key(key_of("uploads", "a" * 64)) == "uploads/aa/" + "a" * 64
 
 

@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import text
 
 from ml_training.db.engine import Database, open_database
-from ml_training.domain.states import JobStatus, JobType
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import JobStatus
 from tests.support.datasets import generated_csv
 from tests.support.eventually import eventually
 from tests.support.exporter import Series
@@ -32,7 +33,7 @@ SMALL = {"n_estimators": 5}
 TERMINAL = "('COMPLETED', 'FAILED', 'CANCELLED')"
 
 
-class Story:
+class Scenario:
     """A stack, its API, its metrics page and its database."""
 
     def __init__(self, stack: UpStack, http: httpx.Client, database: Database) -> None:
@@ -86,13 +87,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def story(tmp_path: Path, database_url: str) -> Iterator[Story]:
+def story(tmp_path: Path, database_url: str) -> Iterator[Scenario]:
     """A stack with one slot and a short lease, ready."""
     variables = {f"ML_TRAINING_{name}": value for name, value in SHORT_TIMES.items()}
     with started(tmp_path / "data", ML_TRAINING_DATABASE_URL=database_url, **variables) as stack:
         stack.until_ready()
         with httpx.Client(base_url=stack.urls[0], timeout=90.0) as http, opened(database_url) as database:
-            yield Story(stack, http, database)
+            yield Scenario(stack, http, database)
 
 
 @contextmanager
@@ -103,7 +104,7 @@ def opened(url: str) -> Iterator[Database]:
     database.dispose()
 
 
-def upload(story: Story) -> int:
+def upload(story: Scenario) -> int:
     """A generated data set over HTTP, READY."""
     file = ("generated.csv", generated_csv(100_000, 20))
     answer = story.http.post("/datasets?wait=60", data={"name": "generated"}, files={"file": file})
@@ -120,7 +121,7 @@ def train(dataset_id: int, params: dict[str, int]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def watch(story: Story, job_id: int) -> None:
+def watch(story: Scenario, job_id: int) -> None:
     """See the job's progress and duration rise on the page, in at least three steps, while it is the only one."""
     seen: list[tuple[float, float]] = []
 
@@ -148,7 +149,7 @@ def kill_three(stack: UpStack) -> list[psutil.Process]:
     return victims
 
 
-def check_counters(story: Story) -> None:
+def check_counters(story: Scenario) -> None:
     """What the exporter says equals the rows, pair by pair."""
     ended = story.counted(f"SELECT job_type, status, count(*) FROM jobs WHERE status IN {TERMINAL} GROUP BY 1, 2")
     had_started = story.counted(
@@ -169,7 +170,7 @@ def check_counters(story: Story) -> None:
     assert had_started == {("INGEST",): 1, ("TRAIN",): 2}, "who was cancelled before the start is not in the histogram"
 
 
-def test_a_job_outlives_three_kills_and_every_number_is_exact(story: Story, database_url: str) -> None:
+def test_a_job_outlives_three_kills_and_every_number_is_exact(story: Scenario, database_url: str) -> None:
     dataset_id = upload(story)
     job_id = story.submit(train(dataset_id, LONG))
     waiting_id = story.submit(train(dataset_id, LONG))
@@ -198,7 +199,7 @@ def test_a_job_outlives_three_kills_and_every_number_is_exact(story: Story, data
 def verified(stack: UpStack, database_url: str) -> tuple[int, str]:
     """Exit status and first words of the script that checks every invariant."""
     done = subprocess.run(
-        [sys.executable, "-m", "ml_training.services.verify"],
+        [sys.executable, "-m", "ml_training.maintenance.verify"],
         env={**os.environ, "ML_TRAINING_DATA_DIR": str(stack.data_dir), "ML_TRAINING_DATABASE_URL": database_url},
         capture_output=True,
         text=True,

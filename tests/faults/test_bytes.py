@@ -9,15 +9,15 @@ import pytest
 
 from ml_training.domain.errors import ErrorCode, Unavailable
 from ml_training.domain.states import DatasetStatus, JobStatus
-from ml_training.services.core import Core
+from ml_training.maintenance.verify import violations
 from ml_training.services.datasets import accept_upload
-from ml_training.services.read import get_dataset, get_job
-from ml_training.services.registry import open_artifact
+from ml_training.services.models import open_artifact
+from ml_training.services.queries import get_dataset, get_job
+from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_job
-from ml_training.services.verify import violations
 from ml_training.storage.base import StoredObject
-from tests.faults.small import check, models, ready_data, submit_train
-from tests.support.deadly import work
+from tests.support.crashing_worker import work
+from tests.support.small_jobs import check, models, ready_data, submit_train
 
 DAMAGE: dict[str, Callable[[Path], None]] = {
     "a bit flipped": lambda path: _flip(path),
@@ -47,50 +47,52 @@ def damage(kind: str, path: str) -> None:
     DAMAGE[kind](Path(path))
 
 
-def failed_with(core: Core, job_id: int, code: ErrorCode) -> bool:
+def failed_with(resources: Resources, job_id: int, code: ErrorCode) -> bool:
     """Whether the job has FAILED, for this reason."""
-    job = get_job(core, job_id)
+    job = get_job(resources, job_id)
     return job.status is JobStatus.FAILED and job.error is not None and job.error.code == code
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_artifact_is_neither_handed_out_nor_used_and_is_found(
-    core: Core, database_url: str, tmp_path: Path, kind: str
+    resources: Resources, database_url: str, tmp_path: Path, kind: str
 ) -> None:
     root = tmp_path / "storage"
-    dataset_id = ready_data(core, database_url, root)
-    train = submit_train(core, dataset_id)
+    dataset_id = ready_data(resources, database_url, root)
+    train = submit_train(resources, dataset_id)
     assert work(database_url, root)
-    model = models(core)[train]
-    assert open_artifact(core, model.id).sha256 == model.artifact_sha256
-    damage(kind, str(core.storage.path(model.artifact_key)))
+    model = models(resources)[train]
+    assert open_artifact(resources, model.id).sha256 == model.artifact_sha256
+    damage(kind, str(resources.storage.path(model.artifact_key)))
     with pytest.raises(Unavailable, match="damaged or gone"):
-        open_artifact(core, model.id)
-    test = submit_job(core, {"job_type": "TEST", "model_id": model.id, "dataset_id": dataset_id}).id
+        open_artifact(resources, model.id)
+    test = submit_job(resources, {"job_type": "TEST", "model_id": model.id, "dataset_id": dataset_id}).id
     assert work(database_url, root)
-    assert failed_with(core, test, ErrorCode.INTEGRITY)
-    [found] = violations(core.database, core.storage, sweep_age_seconds=3600.0)
+    assert failed_with(resources, test, ErrorCode.INTEGRITY)
+    [found] = violations(resources.database, resources.storage, sweep_age_seconds=3600.0)
     assert f"model {model.id} " in found
-    again = submit_train(core, dataset_id)
+    again = submit_train(resources, dataset_id)
     assert work(database_url, root)
-    assert get_job(core, again).status is JobStatus.COMPLETED
-    for healed in (model, models(core)[again]):
-        assert open_artifact(core, healed.id).sha256 == model.artifact_sha256, "the same training brings the bytes back"
-    check(core)
+    assert get_job(resources, again).status is JobStatus.COMPLETED
+    for healed in (model, models(resources)[again]):
+        assert open_artifact(resources, healed.id).sha256 == model.artifact_sha256, (
+            "the same training brings the bytes back"
+        )
+    check(resources)
 
 
 def test_an_artifact_exchanged_for_that_of_another_model_is_not_used(
-    core: Core, database_url: str, tmp_path: Path
+    resources: Resources, database_url: str, tmp_path: Path
 ) -> None:
     root = tmp_path / "storage"
-    dataset_id = ready_data(core, database_url, root)
-    job_ids = [submit_train(core, dataset_id, rounds=rounds) for rounds in (5, 6)]
+    dataset_id = ready_data(resources, database_url, root)
+    job_ids = [submit_train(resources, dataset_id, rounds=rounds) for rounds in (5, 6)]
     assert all(work(database_url, root) for _ in job_ids)
-    mine, other = (models(core)[job_id] for job_id in job_ids)
-    shutil.copy(core.storage.path(other.artifact_key), core.storage.path(mine.artifact_key))
-    test = submit_job(core, {"job_type": "TEST", "model_id": mine.id, "dataset_id": dataset_id}).id
+    mine, other = (models(resources)[job_id] for job_id in job_ids)
+    shutil.copy(resources.storage.path(other.artifact_key), resources.storage.path(mine.artifact_key))
+    test = submit_job(resources, {"job_type": "TEST", "model_id": mine.id, "dataset_id": dataset_id}).id
     assert work(database_url, root)
-    assert failed_with(core, test, ErrorCode.INTEGRITY), "a whole archive that any reader would take"
+    assert failed_with(resources, test, ErrorCode.INTEGRITY), "a whole archive that any reader would take"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -99,35 +101,35 @@ def test_an_artifact_exchanged_for_that_of_another_model_is_not_used(
     [None, "index verified", pytest.param("checkpoint 5 kept", marks=pytest.mark.faults), "trained"],
 )
 def test_a_data_set_changed_before_or_while_it_is_used_makes_no_model(
-    core: Core, database_url: str, tmp_path: Path, kind: str, point: str | None
+    resources: Resources, database_url: str, tmp_path: Path, kind: str, point: str | None
 ) -> None:
     root = tmp_path / "storage"
-    dataset_id = ready_data(core, database_url, root)
-    job_id = submit_train(core, dataset_id)
-    index_key = get_dataset(core, dataset_id).index_key
+    dataset_id = ready_data(resources, database_url, root)
+    job_id = submit_train(resources, dataset_id)
+    index_key = get_dataset(resources, dataset_id).index_key
     assert index_key is not None
-    act = partial(damage, kind, str(core.storage.path(index_key)))
+    act = partial(damage, kind, str(resources.storage.path(index_key)))
     if point is None:
         act()
         assert work(database_url, root)
     else:
         assert work(database_url, root, point=point, act=act)
-    assert failed_with(core, job_id, ErrorCode.DATASET_CHANGED)
-    assert models(core) == {}
+    assert failed_with(resources, job_id, ErrorCode.DATASET_CHANGED)
+    assert models(resources) == {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_upload_damaged_before_it_is_parsed_is_rejected_with_that_reason(
-    core: Core, database_url: str, tmp_path: Path, kind: str
+    resources: Resources, database_url: str, tmp_path: Path, kind: str
 ) -> None:
     root = tmp_path / "storage"
-    first = ready_data(core, database_url, root)
-    dataset = get_dataset(core, first)
+    first = ready_data(resources, database_url, root)
+    dataset = get_dataset(resources, first)
     stored = StoredObject(dataset.raw_key, dataset.raw_sha256, dataset.raw_bytes)
-    second = accept_upload(core, name="again", file_format="csv", stored=stored)
-    damage(kind, str(core.storage.path(dataset.raw_key)))
+    second = accept_upload(resources, name="again", file_format="csv", stored=stored)
+    damage(kind, str(resources.storage.path(dataset.raw_key)))
     assert work(database_url, root)
-    found = get_dataset(core, second.id)
+    found = get_dataset(resources, second.id)
     assert found.status is DatasetStatus.REJECTED
     assert found.job_id is not None
-    assert failed_with(core, found.job_id, ErrorCode.INTEGRITY)
+    assert failed_with(resources, found.job_id, ErrorCode.INTEGRITY)

@@ -6,16 +6,16 @@ import pytest
 from sqlalchemy import text
 
 from ml_training.db.engine import Database
-from ml_training.services.execute import run_next
-from tests.support.exactness import Reader, Wrong, suffer
-from tests.support.jobs import store_dataset, store_job, train_at_once, workplace
+from ml_training.execution.run_job import run_next
+from tests.support.counter_stress import Reader, Wrong, run_stress
+from tests.support.jobs import store_dataset, store_job, train_at_once, worker_context
 
 pytestmark = pytest.mark.slow
 KILLS = 30
 
 
 def test_counters_equal_the_rows_while_everything_is_killed_at_random(database_url: str, tmp_path: Path) -> None:
-    outcome = suffer(database_url, tmp_path, kills=KILLS, seed=20_261_123)
+    outcome = run_stress(database_url, tmp_path, kills=KILLS, seed=20_261_123)
     assert outcome.reads >= 2 * KILLS
     assert outcome.pages > 0
     assert outcome.jobs >= 20
@@ -24,15 +24,15 @@ def test_counters_equal_the_rows_while_everything_is_killed_at_random(database_u
 @pytest.mark.parametrize("trigger", ["jobs_ledger_terminal", "jobs_ledger_wait"])
 def test_the_reader_notices_a_count_that_is_missing(database: Database, tmp_path: Path, trigger: str) -> None:
     reader, dataset_id = Reader(database), store_dataset(database)
-    place = workplace(database, tmp_path, train_at_once)
+    context = worker_context(database, tmp_path, train_at_once)
     store_job(database, dataset_id=dataset_id)
-    assert run_next(place)
+    assert run_next(context)
     reader.compare()
     with database.write() as connection:
         table = " ON jobs" if database.dialect == "postgresql" else ""
         connection.execute(text(f"DROP TRIGGER {trigger}{table}"))
     store_job(database, dataset_id=dataset_id)
-    assert run_next(place)
+    assert run_next(context)
     with pytest.raises(Wrong, match="not counted"):
         reader.compare()
 
@@ -40,7 +40,7 @@ def test_the_reader_notices_a_count_that_is_missing(database: Database, tmp_path
 def test_the_reader_notices_a_count_that_was_lost(database: Database, tmp_path: Path) -> None:
     reader, dataset_id = Reader(database), store_dataset(database)
     store_job(database, dataset_id=dataset_id)
-    assert run_next(workplace(database, tmp_path, train_at_once))
+    assert run_next(worker_context(database, tmp_path, train_at_once))
     reader.compare()
     assert reader.delete(10) == 1
     reader.compare()

@@ -8,7 +8,7 @@ from ml_training.domain.errors import ErrorCode
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
 from ml_training.local.redis_server import start_redis
-from ml_training.services import read
+from ml_training.services import queries
 from ml_training.services.submit import submit_job
 from tests.support.datasets import ready_sample
 from tests.support.eventually import eventually
@@ -25,7 +25,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> I
     redis = start_redis(directory / "redis")
     url = f"sqlite:///{directory / 'jobs.db'}"
     with running_stack(
-        directory, database_url=url, broker_url=redis.url, worker_concurrency=2, worker="tests.support.hostile",
+        directory, database_url=url, broker_url=redis.url, worker_concurrency=2, worker="tests.support.misbehaving_worker",
         stall_seconds="5",
     ) as stack:  # fmt: skip
         yield stack
@@ -35,7 +35,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> I
 @pytest.fixture(scope="module")
 def dataset_id(stack: Stack) -> int:
     """A small data set."""
-    return ready_sample(stack.core).id
+    return ready_sample(stack.resources).id
 
 
 def train(stack: Stack, dataset_id: int, name: str, **values: object) -> int:
@@ -44,12 +44,12 @@ def train(stack: Stack, dataset_id: int, name: str, **values: object) -> int:
         "job_type": "TRAIN", "model_name": name, "model_type": "lightgbm", "dataset_id": dataset_id,
         "target": {"column": "target"}, "params": {"n_estimators": 5}, **values,
     }  # fmt: skip
-    return submit_job(stack.core, spec).id
+    return submit_job(stack.resources, spec).id
 
 
 def ended(stack: Stack, job_id: int) -> Job:
     """The job, at its end."""
-    job = read.wait_for_job(stack.core, job_id, seconds=240)
+    job = queries.wait_for_job(stack.resources, job_id, seconds=240)
     assert job.status.is_terminal, job
     return job
 
@@ -61,7 +61,7 @@ def test_a_job_that_kills_or_stops_its_process_is_given_up_after_three_and_the_o
     worker = stack.fleet.processes["worker"].pid
     bad = train(stack, dataset_id, deed, priority=1)
     good = 0
-    while not read.get_job(stack.core, bad).status.is_terminal:
+    while not queries.get_job(stack.resources, bad).status.is_terminal:
         job = ended(stack, train(stack, dataset_id, "good"))
         assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1), job
         good += 1

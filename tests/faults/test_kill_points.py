@@ -5,20 +5,20 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from ml_training.services.cancel import request_cancel
 
 from ml_training.db.checkpoints import list_checkpoints
 from ml_training.domain.errors import Conflict
 from ml_training.domain.records import Model
 from ml_training.domain.states import JobStatus
-from ml_training.services.core import Core, build_core
-from ml_training.services.lifecycle import request_cancel
-from ml_training.services.read import get_job
-from ml_training.services.reap import reap_once
+from ml_training.maintenance.reaper import reap_once
+from ml_training.services.queries import get_job
+from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
-from tests.faults.small import check, log_of, models, ready_data, submit_train
-from tests.support.deadly import PAST_A_CHECKPOINT, POINTS, work
+from tests.support.crashing_worker import PAST_A_CHECKPOINT, POINTS, work
 from tests.support.eventually import eventually
 from tests.support.exporter import DEAD_BROKER
+from tests.support.small_jobs import check, log_of, models, ready_data, submit_train
 
 ALWAYS = {  # the others take as long again and are left to `make faults`
     "before the claim", "claimed, not committed", "claimed", "index verified", "first checkpoint not synced",
@@ -28,9 +28,11 @@ ALWAYS = {  # the others take as long again and are left to `make faults`
 EACH_POINT = [pytest.param(point, marks=() if point in ALWAYS else pytest.mark.faults) for point in POINTS]
 
 
-def core_of(url: str, directory: Path) -> Core:
+def resources_of(url: str, directory: Path) -> Resources:
     """A core without a broker."""
-    return build_core(Settings.model_validate({"database_url": url, "broker_url": DEAD_BROKER, "data_dir": directory}))
+    return build_resources(
+        Settings.model_validate({"database_url": url, "broker_url": DEAD_BROKER, "data_dir": directory})
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,56 +41,56 @@ def whole(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> M
     place = tmp_path_factory.mktemp("whole")
     (place / "jobs.db").write_bytes(sqlite_template)
     url = f"sqlite:///{place / 'jobs.db'}"
-    core = core_of(url, place)
-    job_id = submit_train(core, ready_data(core, url, place / "storage"))
+    resources = resources_of(url, place)
+    job_id = submit_train(resources, ready_data(resources, url, place / "storage"))
     assert work(url, place / "storage")
-    found = models(core)[job_id]
-    core.close()
+    found = models(resources)[job_id]
+    resources.close()
     return found
 
 
-def after_the_fault(core: Core, url: str, root: Path, job_id: int) -> int:
+def after_the_fault(resources: Resources, url: str, root: Path, job_id: int) -> int:
     """The reaper, and another process, do what is left to do; how many attempts there are to be."""
-    if get_job(core, job_id).status is JobStatus.RUNNING:
-        eventually(lambda: reaped(core), what="the lease has ended")
-    job = get_job(core, job_id)
+    if get_job(resources, job_id).status is JobStatus.RUNNING:
+        eventually(lambda: reaped(resources), what="the lease has ended")
+    job = get_job(resources, job_id)
     if job.status.is_terminal:
         return job.attempt
     assert work(url, root)
     return job.attempt + 1
 
 
-def reaped(core: Core) -> int:
+def reaped(resources: Resources) -> int:
     """How many leases had ended."""
-    found = reap_once(core)
-    return found.given_back + found.cancelled
+    found = reap_once(resources)
+    return found.handed_back + found.cancelled
 
 
 @pytest.mark.parametrize("point", EACH_POINT)
 def test_killed_at_any_point_a_job_ends_with_the_model_of_an_undisturbed_run(
-    core: Core, database_url: str, tmp_path: Path, whole: Model, point: str
+    resources: Resources, database_url: str, tmp_path: Path, whole: Model, point: str
 ) -> None:
     root = tmp_path / "storage"
-    job_id = submit_train(core, ready_data(core, database_url, root))
+    job_id = submit_train(resources, ready_data(resources, database_url, root))
     assert not work(database_url, root, point=point), "it was killed"
-    with core.database.read() as connection:
+    with resources.database.read() as connection:
         kept = bool(list_checkpoints(connection, job_id))
     assert kept or point not in PAST_A_CHECKPOINT
-    attempts = after_the_fault(core, database_url, root, job_id)
-    job, found = get_job(core, job_id), models(core)[job_id]
+    attempts = after_the_fault(resources, database_url, root, job_id)
+    job, found = get_job(resources, job_id), models(resources)[job_id]
     assert (job.status, job.attempt, found.attempt) == (JobStatus.COMPLETED, attempts, attempts)
     assert (found.artifact_sha256, found.scores) == (whole.artifact_sha256, whole.scores)
-    assert ("going on from a checkpoint after" in log_of(core, job_id)) is (kept and attempts == 2)
-    check(core)
+    assert ("going on from a checkpoint after" in log_of(resources, job_id)) is (kept and attempts == 2)
+    check(resources)
 
 
 def cancel_beside(url: str, directory: str, job_id: int, answer: str) -> None:
     """Ask for a cancel over a connection of its own, and note what was answered; gives way to whoever has the row."""
-    core = core_of(url, Path(directory))
+    resources = resources_of(url, Path(directory))
 
     def ask() -> None:
         try:
-            request_cancel(core, job_id)
+            request_cancel(resources, job_id)
         except Conflict:
             Path(answer).write_text("409", encoding="utf-8")
         else:
@@ -101,19 +103,19 @@ def cancel_beside(url: str, directory: str, job_id: int, answer: str) -> None:
 
 @pytest.mark.parametrize("point", EACH_POINT)
 def test_a_job_cancelled_at_any_point_never_completes_once_the_cancel_was_accepted(
-    core: Core, database_url: str, tmp_path: Path, point: str
+    resources: Resources, database_url: str, tmp_path: Path, point: str
 ) -> None:
     root, answer = tmp_path / "storage", tmp_path / "answer"
-    job_id = submit_train(core, ready_data(core, database_url, root))
+    job_id = submit_train(resources, ready_data(resources, database_url, root))
     ask = partial(cancel_beside, database_url, str(tmp_path), job_id, str(answer))
     if point == "before the claim":
         ask()
     else:
         assert work(database_url, root, point=point, act=ask)
-    if get_job(core, job_id).status is JobStatus.RUNNING:
-        eventually(lambda: reaped(core), what="the lease has ended")
-    job = get_job(core, job_id)
+    if get_job(resources, job_id).status is JobStatus.RUNNING:
+        eventually(lambda: reaped(resources), what="the lease has ended")
+    job = get_job(resources, job_id)
     wanted = {"202": JobStatus.CANCELLED, "409": JobStatus.COMPLETED}[answer.read_text(encoding="utf-8")]
     assert job.status is wanted
-    assert (job_id in models(core)) is (wanted is JobStatus.COMPLETED)
-    check(core)
+    assert (job_id in models(resources)) is (wanted is JobStatus.COMPLETED)
+    check(resources)

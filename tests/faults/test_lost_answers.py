@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ml_training.services.cancel import request_cancel
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
@@ -15,20 +16,19 @@ from ml_training.domain.errors import Unavailable
 from ml_training.domain.limits import Limits
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
+from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_reporter import JobReporter
+from ml_training.execution.run_job import WorkerContext, run_next
 from ml_training.local.redis_server import RedisServer
+from ml_training.maintenance.cleanup import fold_ledger_once
+from ml_training.maintenance.reaper import reap_once
 from ml_training.queue.permits import open_permits
-from ml_training.services.core import Core
-from ml_training.services.execute import Workplace, run_next
-from ml_training.services.lifecycle import request_cancel
-from ml_training.services.reap import reap_once
-from ml_training.services.reporter import JobReporter
+from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_batch, submit_job
-from ml_training.services.upkeep import fold_once
-from ml_training.services.verdict import Verdict
 from ml_training.storage.local import LocalStorage
 from tests.support.api import ready_dataset, train_spec
 from tests.support.eventually import eventually
-from tests.support.jobs import QUICK, a_model, read_job, train_at_once, workplace
+from tests.support.jobs import QUICK, a_model, read_job, train_at_once, worker_context
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, proxy_to
 
@@ -37,7 +37,7 @@ from tests.support.proxy import Proxy, proxy_to
 class Far:
     """A core whose database is behind a proxy, and the same database without it."""
 
-    core: Core
+    resources: Resources
     proxy: Proxy
     near: Database
     dataset_id: int
@@ -60,9 +60,9 @@ def far(new_postgresql: Any, postgres: PostgresServer, broker_url: str, tmp_path
     with proxy_to(postgres.port) as proxy:
         through = make_url(url).set(port=proxy.port).render_as_string(hide_password=False)
         database, permits = open_database(through), open_permits(broker_url, budget=1.0)
-        core = Core(database, LocalStorage(tmp_path / "storage"), permits, Limits(), 30.0)
-        yield Far(core, proxy, near, ready_dataset(replace(core, database=near)))
-        core.close()
+        resources = Resources(database, LocalStorage(tmp_path / "storage"), permits, Limits(), 30.0)
+        yield Far(resources, proxy, near, ready_dataset(replace(resources, database=near)))
+        resources.close()
     near.dispose()
 
 
@@ -72,8 +72,8 @@ def test_a_submission_whose_answer_was_lost_is_repeated_under_its_key_and_makes_
 
     def submit() -> int:
         if how == "one":
-            return submit_job(far.core, spec, idempotency_key="k").id
-        [item] = submit_batch(far.core, [spec], idempotency_key="k")
+            return submit_job(far.resources, spec, idempotency_key="k").id
+        [item] = submit_batch(far.resources, [spec], idempotency_key="k")
         assert item.job is not None
         return item.job.id
 
@@ -87,34 +87,34 @@ def test_a_submission_whose_answer_was_lost_is_repeated_under_its_key_and_makes_
 
 def lose_the_commit_of_a_write(far: Far) -> None:
     """Not of the reads that go before it: those are told apart by what the writer's transaction holds."""
-    writes = far.core.database.write
+    writes = far.resources.database.write
 
     def write() -> Any:
-        far.core.database.write = writes  # type: ignore[method-assign]
+        far.resources.database.write = writes  # type: ignore[method-assign]
         far.lose_commit()
         return writes()
 
-    far.core.database.write = write  # type: ignore[method-assign]
+    far.resources.database.write = write  # type: ignore[method-assign]
 
 
 def test_a_claim_whose_answer_was_lost_is_reaped_and_the_job_completes(far: Far, tmp_path: Path) -> None:
-    job_id = submit_job(far.core, train_spec(far.dataset_id)).id
-    place = workplace(far.core.database, tmp_path, train_at_once)
+    job_id = submit_job(far.resources, train_spec(far.dataset_id)).id
+    context = worker_context(far.resources.database, tmp_path, train_at_once)
     far.lose_commit()
     with pytest.raises(Unavailable):
-        run_next(place)
+        run_next(context)
     job = read_job(far.near, job_id)
     assert (job.status, job.attempt) == (JobStatus.RUNNING, 1)
-    eventually(lambda: reap_once(far.core).given_back, what="its lease has ended")
-    assert run_next(place)
+    eventually(lambda: reap_once(far.resources).handed_back, what="its lease has ended")
+    assert run_next(context)
     job = read_job(far.near, job_id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
 
 
 def test_a_renewal_whose_answer_was_lost_stops_nothing(far: Far, tmp_path: Path) -> None:
-    job_id = submit_job(far.core, train_spec(far.dataset_id)).id
+    job_id = submit_job(far.resources, train_spec(far.dataset_id)).id
 
-    def work(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    def work(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         far.lose_commit()
         reporter.log("said once")
         reporter.progress(0.5, "half", eta_seconds=None)
@@ -123,7 +123,7 @@ def test_a_renewal_whose_answer_was_lost_stops_nothing(far: Far, tmp_path: Path)
         eventually(lambda: read_job(far.near, job.id).progress == 0.7, what="the next one arrives")
         return a_model(job)
 
-    assert run_next(workplace(far.core.database, tmp_path, work, times=replace(QUICK, lease=30.0)))
+    assert run_next(worker_context(far.resources.database, tmp_path, work, times=replace(QUICK, lease=30.0)))
     job = read_job(far.near, job_id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
     assert far.scalar("SELECT count(*) FROM ledger WHERE kind = 'refused'") == 0
@@ -131,15 +131,15 @@ def test_a_renewal_whose_answer_was_lost_stops_nothing(far: Far, tmp_path: Path)
 
 
 def test_a_verdict_whose_answer_was_lost_is_no_failure_and_counts_once(far: Far, tmp_path: Path) -> None:
-    job_id = submit_job(far.core, train_spec(far.dataset_id)).id
+    job_id = submit_job(far.resources, train_spec(far.dataset_id)).id
 
-    def work(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    def work(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         far.lose_commit()
         return a_model(job)
 
     blind = replace(QUICK, lease=60.0, renew=29.0, poll=0.05)  # so that the COMMIT is the verdict's
-    place = workplace(far.core.database, tmp_path, work, times=replace(blind, poll=5.0))
-    thread = threading.Thread(target=run_next, args=(place,), daemon=True)
+    context = worker_context(far.resources.database, tmp_path, work, times=replace(blind, poll=5.0))
+    thread = threading.Thread(target=run_next, args=(context,), daemon=True)
     thread.start()
     thread.join(60)
     job = read_job(far.near, job_id)
@@ -151,8 +151,8 @@ def test_a_verdict_whose_answer_was_lost_is_no_failure_and_counts_once(far: Far,
 
 
 def test_a_cancel_or_a_fold_whose_answer_was_lost_can_be_repeated(far: Far) -> None:
-    job_id = submit_job(far.core, train_spec(far.dataset_id)).id
-    for action in (lambda: request_cancel(far.core, job_id), lambda: fold_once(far.core)):
+    job_id = submit_job(far.resources, train_spec(far.dataset_id)).id
+    for action in (lambda: request_cancel(far.resources, job_id), lambda: fold_ledger_once(far.resources)):
         far.lose_commit()
         with pytest.raises(Unavailable):
             action()
@@ -162,22 +162,24 @@ def test_a_cancel_or_a_fold_whose_answer_was_lost_can_be_repeated(far: Far) -> N
 
 
 def test_a_permit_whose_answer_was_lost_costs_at_most_an_idle_claim(
-    core: Core, redis_server: RedisServer, tmp_path: Path
+    resources: Resources, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    dataset_id = ready_dataset(core)
+    dataset_id = ready_dataset(resources)
     port = int(redis_server.url.rsplit(":", 1)[1].partition("/")[0])
     with proxy_to(port) as proxy:
-        far = replace(core, permits=open_permits(redis_server.url.replace(f":{port}/", f":{proxy.port}/"), budget=1.0))
+        far = replace(
+            resources, permits=open_permits(redis_server.url.replace(f":{port}/", f":{proxy.port}/"), budget=1.0)
+        )
         proxy.lose_answers(b"LPUSH")
         job_id = submit_job(far, train_spec(dataset_id)).id
         assert proxy.lost == 1
         assert (far.permits.counts.sent, far.permits.counts.failed) == (0, 1)
-        assert core.permits.waiting() == 1, "the broker took it all the same"
-        core.permits.publish(4)  # and the relay, which cannot know, repeats it
+        assert resources.permits.waiting() == 1, "the broker took it all the same"
+        resources.permits.publish(4)  # and the relay, which cannot know, repeats it
         far.permits.close()
-    place = workplace(core.database, tmp_path, train_at_once)
-    assert [run_next(place) for _ in range(5)] == [True, False, False, False, False]
-    job = read_job(core.database, job_id)
+    context = worker_context(resources.database, tmp_path, train_at_once)
+    assert [run_next(context) for _ in range(5)] == [True, False, False, False, False]
+    job = read_job(resources.database, job_id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
 
 

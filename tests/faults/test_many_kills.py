@@ -13,43 +13,43 @@ from sqlalchemy import text
 from ml_training.domain.errors import ErrorCode
 from ml_training.domain.states import JobStatus
 from ml_training.local.redis_server import start_redis
-from ml_training.services import read
-from ml_training.services.core import Core
-from tests.faults.small import check, models, ready_data, submit_train
+from ml_training.services import queries
+from ml_training.services.resources import Resources
 from tests.integration.test_maintenance import maintained
+from tests.support.crashing_worker import serve, work
 from tests.support.datasets import ready_sample
-from tests.support.deadly import serve, work
 from tests.support.eventually import eventually
 from tests.support.fleet import Stack, running_stack
+from tests.support.small_jobs import check, models, ready_data, submit_train
 
 CHARGED = 3
 
 
-def all_ended(core: Core) -> bool:
+def all_ended(resources: Resources) -> bool:
     """Whether no job waits or runs."""
-    with core.database.read() as connection:
+    with resources.database.read() as connection:
         open_jobs = connection.execute(text("SELECT count(*) FROM jobs WHERE finished_at IS NULL")).scalar_one()
     return int(open_jobs) == 0
 
 
-def runs(core: Core) -> bool:
+def runs(resources: Resources) -> bool:
     """Whether any job runs."""
-    with core.database.read() as connection:
+    with resources.database.read() as connection:
         return connection.execute(text("SELECT 1 FROM jobs WHERE status = 'RUNNING' LIMIT 1")).first() is not None
 
 
-def losses(core: Core) -> dict[int, int]:
+def losses(resources: Resources) -> dict[int, int]:
     """Lost attempts by job."""
-    with core.database.read() as connection:
+    with resources.database.read() as connection:
         rows = connection.execute(text("SELECT job_id, count(*) FROM lost_attempts GROUP BY job_id"))
         return {int(row[0]): int(row[1]) for row in rows}
 
 
-def judge(core: Core, job_ids: list[int], artifact: str) -> int:
+def judge(resources: Resources, job_ids: list[int], artifact: str) -> int:
     """Each job has its one right model, or was given up after three losses; how many losses there were."""
-    found, lost = models(core), losses(core)
+    found, lost = models(resources), losses(resources)
     for job_id in job_ids:
-        job = read.get_job(core, job_id)
+        job = queries.get_job(resources, job_id)
         if job.status is JobStatus.FAILED:
             assert job.error is not None
             assert (job.error.code, lost[job_id]) == (ErrorCode.POISON, CHARGED)
@@ -60,28 +60,28 @@ def judge(core: Core, job_ids: list[int], artifact: str) -> int:
     return sum(lost.values())
 
 
-def test_twenty_kills_under_load(core: Core, database_url: str, tmp_path: Path) -> None:
+def test_twenty_kills_under_load(resources: Resources, database_url: str, tmp_path: Path) -> None:
     root, chance = tmp_path / "storage", random.Random(3)
-    dataset_id = ready_data(core, database_url, root)
-    first = submit_train(core, dataset_id)
+    dataset_id = ready_data(resources, database_url, root)
+    first = submit_train(resources, dataset_id)
     assert work(database_url, root)
-    job_ids = [submit_train(core, dataset_id) for _ in range(15)]
+    job_ids = [submit_train(resources, dataset_id) for _ in range(15)]
     pause = threading.Event()
-    with maintained(core), ExitStack() as stack:
+    with maintained(resources), ExitStack() as stack:
         workers = [serve(database_url, root) for _ in range(3)]
         stack.callback(lambda: [worker.kill() for worker in workers])
         for kill in range(20):
-            eventually(lambda: runs(core) or all_ended(core), what="a job runs")
+            eventually(lambda: runs(resources) or all_ended(resources), what="a job runs")
             pause.wait(chance.uniform(0.0, 0.1))
             number = chance.randrange(len(workers))
             workers[number].kill()
             workers[number].join(10)
             workers[number] = serve(database_url, root)
-            if kill % 4 == 0 or all_ended(core):
-                job_ids.append(submit_train(core, dataset_id))
-        eventually(lambda: all_ended(core), what="every job has ended")
-    assert judge(core, job_ids, models(core)[first].artifact_sha256) >= 1
-    check(core)
+            if kill % 4 == 0 or all_ended(resources):
+                job_ids.append(submit_train(resources, dataset_id))
+        eventually(lambda: all_ended(resources), what="every job has ended")
+    assert judge(resources, job_ids, models(resources)[first].artifact_sha256) >= 1
+    check(resources)
 
 
 @contextmanager
@@ -104,17 +104,17 @@ def three_workers(directory: Path, template: bytes) -> Iterator[Stack]:
 def test_a_hundred_kills_of_whole_workers_under_load(tmp_path: Path, sqlite_template: bytes) -> None:
     chance, pause, names = random.Random(5), threading.Event(), ("worker", "second", "third")
     with three_workers(tmp_path, sqlite_template) as stack:
-        dataset_id = ready_sample(stack.core).id
-        first = submit_train(stack.core, dataset_id)
-        assert read.wait_for_job(stack.core, first, seconds=60).status is JobStatus.COMPLETED
+        dataset_id = ready_sample(stack.resources).id
+        first = submit_train(stack.resources, dataset_id)
+        assert queries.wait_for_job(stack.resources, first, seconds=60).status is JobStatus.COMPLETED
         job_ids: list[int] = []
         for _ in range(100):
-            job_ids += [submit_train(stack.core, dataset_id) for _ in range(3)]
+            job_ids += [submit_train(stack.resources, dataset_id) for _ in range(3)]
             pause.wait(chance.uniform(0.2, 4.0))
             name = chance.choice(names)
             stack.fleet.signal(name, signal.SIGKILL)
             stack.fleet.processes.pop(name).wait(60)
             stack.fleet.start(name, "workers")
-        eventually(lambda: all_ended(stack.core), within=600, every=0.5, what="every job has ended")
-        judge(stack.core, job_ids, models(stack.core)[first].artifact_sha256)
+        eventually(lambda: all_ended(stack.resources), within=600, every=0.5, what="every job has ended")
+        judge(stack.resources, job_ids, models(stack.resources)[first].artifact_sha256)
         stack.check()

@@ -11,9 +11,9 @@ import pytest
 
 from ml_training.domain.errors import ErrorCode
 from ml_training.domain.states import JobStatus
+from ml_training.execution.memory_limit import available_memory, slot_memory
 from ml_training.local.redis_server import start_redis
-from ml_training.services import read
-from ml_training.services.memory import available_memory, slot_memory
+from ml_training.services import queries
 from ml_training.services.submit import submit_job
 from tests.support.datasets import generated_csv, ready_sample, upload
 from tests.support.fleet import Stack, running_stack
@@ -38,19 +38,19 @@ def train(stack: Stack, dataset_id: int, model_type: str, **params: int) -> int:
         "job_type": "TRAIN", "model_name": "m", "model_type": model_type, "dataset_id": dataset_id,
         "target": {"column": "target"}, "params": params,
     }  # fmt: skip
-    return submit_job(stack.core, spec).id
+    return submit_job(stack.resources, spec).id
 
 
 def test_a_job_that_grows_beyond_its_slot_fails_with_the_reason_and_the_worker_lives_on(stack: Stack) -> None:
-    large, small = upload(stack.core, generated_csv(200_000, 20)).id, ready_sample(stack.core).id
+    large, small = upload(stack.resources, generated_csv(200_000, 20)).id, ready_sample(stack.resources).id
     glutton = train(stack, large, "extra_trees", n_estimators=5_000)
     neighbour = train(stack, small, "lightgbm", n_estimators=5)
-    job = read.wait_for_job(stack.core, glutton, seconds=120)
+    job = queries.wait_for_job(stack.resources, glutton, seconds=120)
     assert job.status is JobStatus.FAILED, job
     assert job.error is not None
     assert (job.error.code, job.attempt) == (ErrorCode.OUT_OF_MEMORY, 1)
     assert "slot" in job.error.message
-    done = read.wait_for_job(stack.core, neighbour, seconds=90)
+    done = queries.wait_for_job(stack.resources, neighbour, seconds=90)
     assert done.status is JobStatus.COMPLETED
     assert stack.fleet.processes["worker"].poll() is None
     stack.check()
@@ -69,7 +69,7 @@ def test_a_slot_has_its_share_of_the_machine_or_of_the_container(tmp_path: Path)
 
 def test_an_allocation_far_beyond_the_limit_fails_in_python_and_is_named() -> None:
     code = """
-from ml_training.services.memory import MemoryLimit
+from ml_training.execution.memory_limit import MemoryLimit
 import numpy
 limit = MemoryLimit(1_000_000_000)
 limit.enforce()

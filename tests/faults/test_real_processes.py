@@ -14,9 +14,10 @@ from sqlalchemy import text
 
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
+from ml_training.execution import transitions
 from ml_training.local.redis_server import RedisServer, start_redis
 from ml_training.local.services import DRAIN_SECONDS
-from ml_training.services import lifecycle, read
+from ml_training.services import queries
 from ml_training.services.submit import submit_job
 from tests.support.datasets import generated_csv, ready_sample, upload
 from tests.support.eventually import PATIENCE, eventually
@@ -58,13 +59,13 @@ def stack(
 @pytest.fixture(scope="module")
 def small(stack: Stack) -> int:
     """The id of a small data set."""
-    return ready_sample(stack.core).id
+    return ready_sample(stack.resources).id
 
 
 @pytest.fixture(scope="module")
 def large(stack: Stack) -> int:
     """The id of a data set of 200,000 rows and 30 features."""
-    return upload(stack.core, generated_csv(200_000, 30)).id
+    return upload(stack.resources, generated_csv(200_000, 30)).id
 
 
 def worker_of(stack: Stack, job: Job) -> str:
@@ -78,14 +79,14 @@ def train(stack: Stack, dataset_id: int, *, model_type: str = "lightgbm", **valu
         "job_type": "TRAIN", "model_name": "model", "model_type": model_type, "dataset_id": dataset_id,
         "target": {"column": "target"}, **values,
     }  # fmt: skip
-    return submit_job(stack.core, spec)
+    return submit_job(stack.resources, spec)
 
 
 def claimed_again(stack: Stack, job_id: int) -> Job:
     """Wait until the second attempt has the job; with a free slot that takes no longer than invariant 11 says."""
 
     def moved() -> Job | None:
-        job = read.get_job(stack.core, job_id)
+        job = queries.get_job(stack.resources, job_id)
         return job if job.attempt == 2 else None
 
     found = eventually(moved, within=CLAIMED_AGAIN_SECONDS, what=f"job {job_id} is claimed again")
@@ -97,7 +98,7 @@ def running(stack: Stack, job_id: int, *, attempt: int = 1) -> Job:
     """Wait until the job is RUNNING and learns; how long that takes says how busy the machine is, no more."""
 
     def moved() -> Job | None:
-        job = read.get_job(stack.core, job_id)
+        job = queries.get_job(stack.resources, job_id)
         learns = job.progress_message.split()[:1] in [["round"], ["tree"], ["epoch"], ["iteration"]]
         return job if job.status is JobStatus.RUNNING and job.attempt == attempt and learns else None
 
@@ -108,7 +109,7 @@ def running(stack: Stack, job_id: int, *, attempt: int = 1) -> Job:
 
 def ended(stack: Stack, job_id: int, *, within: float = PATIENCE) -> Job:
     """Wait for the end of the job."""
-    job = read.wait_for_job(stack.core, job_id, seconds=within)
+    job = queries.wait_for_job(stack.resources, job_id, seconds=within)
     assert job.status.is_terminal, job
     return job
 
@@ -149,7 +150,7 @@ def freeze(stack: Stack, suspend: Callable[[], None], resume: Callable[[], None]
 
 def can_write(stack: Stack) -> bool:
     """Whether nobody holds SQLite's lock for longer than a write takes; PostgreSQL locks rows, and ends such a lock."""
-    if stack.core.database.dialect == "postgresql":
+    if stack.resources.database.dialect == "postgresql":
         return True
     path = stack.settings.database.removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, timeout=2.0, isolation_level=None)) as connection:
@@ -188,7 +189,7 @@ def test_a_draining_worker_hands_its_job_back_and_leaves_in_time(stack: Stack, l
     del stack.fleet.processes[name]
     running(stack, job.id, attempt=2)
     assert counted(stack, "lost") == lost, "a drain is not charged"
-    lifecycle.request_cancel(stack.core, job.id)
+    transitions.request_cancel(stack.resources, job.id)
     assert ended(stack, job.id).status is JobStatus.CANCELLED
     stack.fleet.start_worker(name)
     stack.check()
@@ -196,7 +197,7 @@ def test_a_draining_worker_hands_its_job_back_and_leaves_in_time(stack: Stack, l
 
 def handed_back(stack: Stack, job: Job) -> bool:
     """Whether this attempt has the job no more."""
-    found = read.get_job(stack.core, job.id)
+    found = queries.get_job(stack.resources, job.id)
     return found.status is JobStatus.PENDING or found.attempt > job.attempt
 
 
@@ -246,7 +247,7 @@ def test_a_whole_worker_that_sleeps_through_its_leases_writes_nothing_and_works_
     two = [running(stack, train(stack, large, params=LONG).id) for _ in range(2)]
     assert name in {worker_of(stack, job) for job in two}, "one slot each: the sleeper runs one of two"
     for job in two:
-        lifecycle.request_cancel(stack.core, job.id)
+        transitions.request_cancel(stack.resources, job.id)
         assert ended(stack, job.id).status is JobStatus.CANCELLED
     stack.check()
 
@@ -267,7 +268,7 @@ def counted(stack: Stack, kind: str) -> int:
     """Ledger rows of a kind, folded or not."""
     query = """SELECT coalesce(sum(n), 0) FROM (SELECT n FROM ledger_totals WHERE kind = :kind
         UNION ALL SELECT 1 FROM ledger WHERE kind = :kind) AS both_parts"""
-    with stack.core.database.read() as connection:
+    with stack.resources.database.read() as connection:
         return int(connection.execute(text(query), {"kind": kind}).scalar_one())
 
 
@@ -276,13 +277,13 @@ def test_training_code_that_never_comes_back_is_cancelled_with_its_process(
 ) -> None:
     deaf = {"hidden_layer_sizes": [2048, 2048], "batch_size": 40_000}  # one step is half a minute inside BLAS
     job_id = train(stack, large, model_type="mlp", params=deaf).id
-    eventually(lambda: read.get_job(stack.core, job_id).status is JobStatus.RUNNING, what="it runs")
-    job = read.get_job(stack.core, job_id)
+    eventually(lambda: queries.get_job(stack.resources, job_id).status is JobStatus.RUNNING, what="it runs")
+    job = queries.get_job(stack.resources, job_id)
     name = worker_of(stack, job)
     [child] = stack.fleet.children(name)
     before = child.cpu_times().user
     eventually(lambda: child.cpu_times().user > before + 4, what="the first step has begun")
-    lifecycle.request_cancel(stack.core, job.id)
+    transitions.request_cancel(stack.resources, job.id)
     assert ended(stack, job.id, within=10).status is JobStatus.CANCELLED
     eventually(lambda: not child.is_running(), what="the process that held the job has ended")
     eventually(lambda: len(stack.fleet.children(name)) == 1, what="the pool has a new child")
@@ -304,10 +305,12 @@ def test_a_running_job_is_cancelled_in_time_and_the_next_one_runs(
 ) -> None:
     job = running(stack, train(stack, large, model_type=model_type, params=params).id)
     asked = time.monotonic()
-    lifecycle.request_cancel(stack.core, job.id)
-    eventually(lambda: read.get_job(stack.core, job.id).status.is_terminal, within=limit, what="the job has ended")
+    transitions.request_cancel(stack.resources, job.id)
+    eventually(
+        lambda: queries.get_job(stack.resources, job.id).status.is_terminal, within=limit, what="the job has ended"
+    )
     assert time.monotonic() - asked < limit
-    assert read.get_job(stack.core, job.id).status is JobStatus.CANCELLED
+    assert queries.get_job(stack.resources, job.id).status is JobStatus.CANCELLED
     assert ended(stack, train(stack, small, params=SMALL).id).status is JobStatus.COMPLETED
     stack.check()
 
@@ -320,8 +323,8 @@ def test_a_frozen_broker_delays_jobs_but_stops_neither_training_nor_leases(
         started = time.monotonic()
         waiting = [train(stack, small, params=SMALL) for _ in range(3)]
         assert time.monotonic() - started < 3, "the first waits for its budget, the others do not try"
-        before = read.get_job(stack.core, job.id).progress
-        eventually(lambda: read.get_job(stack.core, job.id).progress > before, what="training continues")
+        before = queries.get_job(stack.resources, job.id).progress
+        eventually(lambda: queries.get_job(stack.resources, job.id).progress > before, what="training continues")
     for accepted in [job, *waiting]:
         found = ended(stack, accepted.id)
         assert (found.status, found.attempt) == (JobStatus.COMPLETED, 1)

@@ -19,17 +19,17 @@ from sqlalchemy import text
 from ml_training.db.engine import open_database
 from ml_training.db.migrate import migrate
 from ml_training.domain.states import JobStatus
+from ml_training.execution.run_job import run_next
 from ml_training.local.redis_server import RedisServer, start_redis
+from ml_training.maintenance.relay import relay_once
 from ml_training.queue.permits import open_permits
-from ml_training.services.core import Core
-from ml_training.services.execute import run_next
-from ml_training.services.relay import relay_once
+from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_job
 from tests.integration.test_maintenance import maintained, one_slot
 from tests.support.api import ready_dataset, train_spec
 from tests.support.api_process import Api, running_api
 from tests.support.eventually import eventually
-from tests.support.jobs import read_job, store_dataset, store_job, train_at_once, workplace
+from tests.support.jobs import read_job, store_dataset, store_job, train_at_once, worker_context
 from tests.support.postgres import PostgresServer, postgres_server
 
 CLIENTS = 30
@@ -81,7 +81,7 @@ def test_a_database_that_stops_in_mid_load_costs_answers_but_no_job_and_no_dupli
     own_postgres: PostgresServer, own_redis: RedisServer, tmp_path: Path
 ) -> None:
     with running_api(tmp_path, own_postgres.url("own"), own_redis.url) as api:
-        spec = train_spec(ready_dataset(api.core))
+        spec = train_spec(ready_dataset(api.resources))
         with ThreadPoolExecutor(CLIENTS) as pool:
             wanted = [pool.submit(until_accepted, api, spec) for _ in range(4 * CLIENTS)]
             eventually(lambda: any(one.done() for one in wanted), what="the load has begun")
@@ -93,13 +93,13 @@ def test_a_database_that_stops_in_mid_load_costs_answers_but_no_job_and_no_dupli
             found = [one.result(60) for one in wanted]
         ids = [job_id for job_id, _ in found]
         assert len(set(ids)) == len(ids)
-        with api.core.database.read() as connection:
+        with api.resources.database.read() as connection:
             rows = set(connection.execute(text("SELECT id FROM jobs")).scalars())
         assert rows == set(ids), "not a row that no 202 names"
-        place = workplace(api.core.database, tmp_path, train_at_once)
-        while run_next(place):
+        context = worker_context(api.resources.database, tmp_path, train_at_once)
+        while run_next(context):
             pass
-        assert all(read_job(api.core.database, job_id).status is JobStatus.COMPLETED for job_id in ids)
+        assert all(read_job(api.resources.database, job_id).status is JobStatus.COMPLETED for job_id in ids)
 
 
 def not_now(api: Api, spec: dict[str, Any]) -> httpx.Response | None:
@@ -110,7 +110,7 @@ def not_now(api: Api, spec: dict[str, Any]) -> httpx.Response | None:
 
 def test_a_frozen_broker_delays_no_answer_of_the_api(database_url: str, own_redis: RedisServer, tmp_path: Path) -> None:
     with running_api(tmp_path, database_url, own_redis.url) as api:
-        spec, server = train_spec(ready_dataset(api.core)), psutil.Process(own_redis.process.pid)
+        spec, server = train_spec(ready_dataset(api.resources)), psutil.Process(own_redis.process.pid)
         server.suspend()
         try:
             times = [timed(api, spec) for _ in range(40)]
@@ -118,8 +118,8 @@ def test_a_frozen_broker_delays_no_answer_of_the_api(database_url: str, own_redi
             server.resume()
         assert max(times) < SLOWEST_POST
         assert statistics.median(times) < 0.5, "the first ones wait for the budget, the others do not try"
-        one_slot(api.core)
-        eventually(lambda: relay_once(api.core), what="the relay sends permits again")
+        one_slot(api.resources)
+        eventually(lambda: relay_once(api.resources), what="the relay sends permits again")
 
 
 def timed(api: Api, spec: dict[str, Any]) -> float:
@@ -132,56 +132,56 @@ def timed(api: Api, spec: dict[str, Any]) -> float:
 
 
 def test_a_full_broker_takes_no_permits_and_drains_when_there_is_room(
-    core: Core, own_redis: RedisServer, tmp_path: Path
+    resources: Resources, own_redis: RedisServer, tmp_path: Path
 ) -> None:
-    spec = train_spec(ready_dataset(core))
-    full = replace(core, permits=open_permits(own_redis.url, budget=1.0))
+    spec = train_spec(ready_dataset(resources))
+    full = replace(resources, permits=open_permits(own_redis.url, budget=1.0))
     with redis.Redis.from_url(own_redis.url) as client:
         client.config_set("maxmemory", 1)
         job_ids = [submit_job(full, spec).id for _ in range(3)]
         assert full.permits.counts.sent == 0
         assert full.permits.counts.failed == 3
         client.config_set("maxmemory", 0)
-    one_slot(core)
+    one_slot(resources)
     assert eventually(lambda: relay_once(full), what="the relay sends what was missing") >= 1
     full.permits.close()
-    place = workplace(core.database, tmp_path, train_at_once)
-    assert [run_next(place) for _ in job_ids] == [True] * len(job_ids)
+    context = worker_context(resources.database, tmp_path, train_at_once)
+    assert [run_next(context) for _ in job_ids] == [True] * len(job_ids)
 
 
-def test_permits_repeated_reordered_and_forged_run_each_job_once(core: Core, tmp_path: Path) -> None:
-    dataset_id = store_dataset(core.database)
-    job_ids = [store_job(core.database, dataset_id=dataset_id) for _ in range(10)]
-    core.permits.publish(5 * len(job_ids) + 100)
-    place = workplace(core.database, tmp_path, train_at_once)
+def test_permits_repeated_reordered_and_forged_run_each_job_once(resources: Resources, tmp_path: Path) -> None:
+    dataset_id = store_dataset(resources.database)
+    job_ids = [store_job(resources.database, dataset_id=dataset_id) for _ in range(10)]
+    resources.permits.publish(5 * len(job_ids) + 100)
+    context = worker_context(resources.database, tmp_path, train_at_once)
     with ThreadPoolExecutor(8) as pool:  # each message is one call, whatever it says
-        ran = list(pool.map(lambda _: run_next(place), range(core.permits.waiting() or 0)))
+        ran = list(pool.map(lambda _: run_next(context), range(resources.permits.waiting() or 0)))
     assert sum(ran) == len(job_ids)
-    assert {read_job(core.database, job_id).attempt for job_id in job_ids} == {1}
+    assert {read_job(resources.database, job_id).attempt for job_id in job_ids} == {1}
 
 
 def test_everybody_coming_back_at_once_is_no_second_outage(
     own_postgres: PostgresServer, own_redis: RedisServer, tmp_path: Path
 ) -> None:
     with running_api(tmp_path, own_postgres.url("own"), own_redis.url) as api:
-        spec = train_spec(ready_dataset(api.core))
-        dataset_id = store_dataset(api.core.database)
-        backlog = [store_job(api.core.database, dataset_id=dataset_id) for _ in range(300)]
-        one_slot(api.core)
+        spec = train_spec(ready_dataset(api.resources))
+        dataset_id = store_dataset(api.resources.database)
+        backlog = [store_job(api.resources.database, dataset_id=dataset_id) for _ in range(300)]
+        one_slot(api.resources)
         own_redis.kill()
         own_postgres.stop()
-        with ThreadPoolExecutor(100) as pool, maintained(api.core):
+        with ThreadPoolExecutor(100) as pool, maintained(api.resources):
             wanted = [pool.submit(until_accepted, api, spec) for _ in range(100)]
             eventually(lambda: not_now(api, spec), what="503 while the database is away")
             own_postgres.start()
             own_redis.restart()
             ids = {one.result(120)[0] for one in wanted}
-            waiting = eventually(api.core.permits.waiting, what="permits wait again")
+            waiting = eventually(api.resources.permits.waiting, what="permits wait again")
             assert waiting <= 2 + len(ids), "two a slot, and what the API sent itself: not one a job of the backlog"
         assert len(ids) == 100
-        place = workplace(api.core.database, tmp_path, train_at_once)
+        context = worker_context(api.resources.database, tmp_path, train_at_once)
         ran = 0
-        while run_next(place):
+        while run_next(context):
             ran += 1
         assert ran == len(ids) + len(backlog)
 

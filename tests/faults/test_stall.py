@@ -11,13 +11,13 @@ import pytest
 from ml_training.db.engine import open_database
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
-from ml_training.services.execute import Workplace, run_next
-from ml_training.services.lease import LeaseTimes
-from ml_training.services.reporter import JobReporter
-from ml_training.services.verdict import Verdict
+from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_reporter import JobReporter
+from ml_training.execution.lease import LeaseTimes
+from ml_training.execution.run_job import WorkerContext, run_next
 from tests.support.eventually import eventually
-from tests.support.jobs import a_model, read_job, store_dataset, store_job, workplace
-from workers.child import end_unless_seen
+from tests.support.jobs import a_model, read_job, store_dataset, store_job, worker_context
+from workers.pool_child import end_unless_seen
 
 TIMES = LeaseTimes(lease=0.5, renew=0.1, poll=0.02, cancel_grace=9.0, drain_grace=9.0, stall=2.0)
 _spawns = multiprocessing.get_context("spawn")
@@ -27,7 +27,7 @@ def _run(url: str, directory: str, how: str) -> None:
     """Run the first due job, which lets nobody in any more, at once or after a renewal; or which comes back."""
     database = open_database(url)
 
-    def work(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    def work(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         if how == "comes back":
             started = time.monotonic()
             eventually(lambda: time.monotonic() - started > 1.5 * TIMES.stall)
@@ -38,8 +38,8 @@ def _run(url: str, directory: str, how: str) -> None:
         ctypes.PyDLL(None).pause()
         return a_model(job)
 
-    place = workplace(database, Path(directory), work, times=TIMES)
-    run_next(replace(place, end_unless_seen=end_unless_seen))
+    context = worker_context(database, Path(directory), work, times=TIMES)
+    run_next(replace(context, end_unless_seen=end_unless_seen))
 
 
 @pytest.mark.parametrize(("how", "status"), [("at once", 1), ("renews first", 1), ("comes back", 0)])

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from ml_training.domain.states import JobStatus
-from ml_training.services.core import Core
-from ml_training.services.read import get_job
+from ml_training.services.queries import get_job
+from ml_training.services.resources import Resources
 from ml_training.storage.local import LocalStorage
-from tests.faults.small import check, log_of, models, ready_data, submit_train
 from tests.integration.test_maintenance import maintained
-from tests.support.deadly import TIMES, work
+from tests.support.crashing_worker import TIMES, work
 from tests.support.eventually import eventually
+from tests.support.small_jobs import check, log_of, models, ready_data, submit_train
 
 
 def fill(seconds: float) -> None:
@@ -58,56 +58,60 @@ def fill_logs() -> None:
         pytest.param("trained", marks=pytest.mark.faults), "row held for the verdict",
     ],
 )  # fmt: skip
-def test_a_full_disk_delays_a_job_and_loses_nothing(core: Core, database_url: str, tmp_path: Path, point: str) -> None:
+def test_a_full_disk_delays_a_job_and_loses_nothing(
+    resources: Resources, database_url: str, tmp_path: Path, point: str
+) -> None:
     root = tmp_path / "storage"
-    dataset_id = ready_data(core, database_url, root)
-    first = submit_train(core, dataset_id)
+    dataset_id = ready_data(resources, database_url, root)
+    first = submit_train(resources, dataset_id)
     assert work(database_url, root)
-    before = models(core)[first]
-    core.storage.delete(before.artifact_key)  # else the same bytes need no room
-    second = submit_train(core, dataset_id)
+    before = models(resources)[first]
+    resources.storage.delete(before.artifact_key)  # else the same bytes need no room
+    second = submit_train(resources, dataset_id)
     assert work(database_url, root, point=point, act=partial(fill, 1.0))
-    job = get_job(core, second)
+    job = get_job(resources, second)
     assert job.status in (JobStatus.COMPLETED, JobStatus.PENDING), job
     if job.status is JobStatus.PENDING:
-        assert second not in models(core)
+        assert second not in models(resources)
         eventually(lambda: work(database_url, root), every=0.5, what="it is due again and runs")
-    job = get_job(core, second)
+    job = get_job(resources, second)
     assert job.status is JobStatus.COMPLETED
-    assert models(core)[second].artifact_sha256 == before.artifact_sha256
+    assert models(resources)[second].artifact_sha256 == before.artifact_sha256
     assert "lost" not in job.progress_message
-    check(core)
+    check(resources)
 
 
 def test_a_store_that_answers_with_an_error_gives_the_job_back_uncharged(
-    core: Core, database_url: str, tmp_path: Path
+    resources: Resources, database_url: str, tmp_path: Path
 ) -> None:
     root = tmp_path / "storage"
-    job_id = submit_train(core, ready_data(core, database_url, root))
+    job_id = submit_train(resources, ready_data(resources, database_url, root))
     assert work(database_url, root, point="data set read", act=break_renames)
-    job = get_job(core, job_id)
+    job = get_job(resources, job_id)
     assert (job.status, job.attempt, job.progress_message) == (JobStatus.PENDING, 1, "waiting: infrastructure")
     assert job.run_after > job.created_at
-    assert "going on" not in log_of(core, job_id)
+    assert "going on" not in log_of(resources, job_id)
     eventually(lambda: work(database_url, root), every=0.5, what="it is due again and runs")
-    assert get_job(core, job_id).status is JobStatus.COMPLETED
-    check(core)
+    assert get_job(resources, job_id).status is JobStatus.COMPLETED
+    check(resources)
 
 
 @pytest.mark.parametrize("point", ["first checkpoint not synced", "artifact not renamed"])
-def test_a_slow_disk_does_not_cost_the_lease(core: Core, database_url: str, tmp_path: Path, point: str) -> None:
+def test_a_slow_disk_does_not_cost_the_lease(
+    resources: Resources, database_url: str, tmp_path: Path, point: str
+) -> None:
     root = tmp_path / "storage"
-    job_id = submit_train(core, ready_data(core, database_url, root))
-    with maintained(core):
+    job_id = submit_train(resources, ready_data(resources, database_url, root))
+    with maintained(resources):
         assert work(database_url, root, point=point, act=partial(stall, 3 * TIMES.lease))
-    job = get_job(core, job_id)
+    job = get_job(resources, job_id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
 
 
-def test_logs_that_nobody_can_write_stop_no_job(core: Core, database_url: str, tmp_path: Path) -> None:
+def test_logs_that_nobody_can_write_stop_no_job(resources: Resources, database_url: str, tmp_path: Path) -> None:
     root = tmp_path / "storage"
-    job_id = submit_train(core, ready_data(core, database_url, root))
+    job_id = submit_train(resources, ready_data(resources, database_url, root))
     assert work(database_url, root, point="claimed", act=fill_logs, log_level="DEBUG")
-    job = get_job(core, job_id)
+    job = get_job(resources, job_id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
-    check(core)
+    check(resources)

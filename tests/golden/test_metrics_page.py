@@ -14,12 +14,12 @@ import redis
 from exporter.__main__ import build_exporter
 from exporter.page import Format, Page, Variant
 from ml_training.db.engine import Database
-from ml_training.domain.messages import QUEUE
+from ml_training.domain.queue_names import QUEUE
 from ml_training.local.ports import free_port
 from ml_training.settings import Settings
 from tests.support.exporter import Series
 from tests.support.promtool import promtool
-from tests.support.story import open_story, tell
+from tests.support.scenario import open_scenario, tell
 from tests.unit.exporter.test_exporter_events import message
 
 GOLDEN = Path(__file__).with_name("metrics.txt")
@@ -34,7 +34,7 @@ THIS_PYTHON = re.compile(r'(?<=[{,])(python|version|implementation|major|minor|p
 @pytest.fixture
 def page(database: Database, database_url: str, broker_url: str) -> Page:
     """The page of the story at its own moment."""
-    story = open_story(database)
+    story = open_scenario(database)
     tell(story)
     with redis.Redis.from_url(broker_url) as client:
         client.lpush(QUEUE, "permit", "permit", "permit")

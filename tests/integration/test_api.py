@@ -13,17 +13,17 @@ from typing import Any
 
 import httpx
 import pytest
+from ml_training.services.cancel import request_cancel
 
 from ml_training.db.heartbeats import list_heartbeats
 from ml_training.domain.records import Heartbeat
+from ml_training.execution.run_job import run_next
 from ml_training.local.redis_server import RedisServer
-from ml_training.services.execute import run_next
-from ml_training.services.lifecycle import request_cancel
 from tests.support.api import ready_dataset, stored_model, train_spec
 from tests.support.api_process import LIVE, Api, answer_of, live, running_api
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
-from tests.support.jobs import train_at_once, workplace
+from tests.support.jobs import train_at_once, worker_context
 
 MEMORY_LIMIT = 120_000_000
 PROMPT_SECONDS = 5.0  # a busy machine adds less; a client that keeps a thread would cost ten seconds or more
@@ -47,7 +47,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes, redis_
 
 def test_every_process_beats_and_says_who_it_is(both: Api) -> None:
     def rows() -> list[Heartbeat]:
-        with both.core.database.read() as connection:
+        with both.resources.database.read() as connection:
             return list_heartbeats(connection, kind="api", within_seconds=30)
 
     def all_beat() -> bool:
@@ -65,15 +65,15 @@ def test_nobody_commands_the_server_by_a_file(api: Api) -> None:
 
 
 def test_a_wait_over_http_ends_with_the_job(both: Api, tmp_path: Path) -> None:
-    job = both.client.post("/api/v1/jobs", json=train_spec(ready_dataset(both.core))).json()
+    job = both.client.post("/api/v1/jobs", json=train_spec(ready_dataset(both.resources))).json()
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(both.client.get, f"/api/v1/jobs/{job['id']}?wait=60")
-        assert run_next(workplace(both.core.database, tmp_path / "store", train_at_once))
+        assert run_next(worker_context(both.resources.database, tmp_path / "store", train_at_once))
         assert waiting.result().json()["result"] == {"model_id": 1}
 
 
 def test_fifty_equal_requests_at_once_make_one_job(both: Api) -> None:
-    spec = train_spec(ready_dataset(both.core))
+    spec = train_spec(ready_dataset(both.resources))
 
     def submit(_: int) -> httpx.Response:
         return both.client.post("/api/v1/jobs", json=spec, headers={"Idempotency-Key": "once"})
@@ -102,14 +102,14 @@ def test_the_database_gone_is_503_and_the_process_lives(
 
 
 def test_waits_beyond_four_answer_at_once_and_health_has_a_thread(api: Api) -> None:
-    job_id = api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.core))).json()["id"]
+    job_id = api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.resources))).json()["id"]
     with ThreadPoolExecutor(20) as pool:
         waits = [pool.submit(api.client.get, f"/api/v1/jobs/{job_id}?wait=60") for _ in range(20)]
         eventually(lambda: sum(wait.done() for wait in waits) == 16, what="all but four have answered")
         assert all(wait.result().headers["Retry-After"] == "1" for wait in waits if wait.done())
         for path in (LIVE, "/api/v1/health/ready", "/api/v1/jobs"):
             assert _seconds(api, path) < PROMPT_SECONDS
-        request_cancel(api.core, job_id)
+        request_cancel(api.resources, job_id)
         assert {wait.result().json()["status"] for wait in waits} == {"PENDING", "CANCELLED"}
 
 
@@ -239,8 +239,8 @@ def test_a_large_upload_arrives_whole_and_takes_no_memory(api: Api) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is for Linux")
 def test_a_process_stays_small_after_a_thousand_mixed_requests(api: Api) -> None:
-    dataset_id = ready_dataset(api.core)
-    model_id = stored_model(api.core, dataset_id=dataset_id, artifact=bytes(200_000))
+    dataset_id = ready_dataset(api.resources)
+    model_id = stored_model(api.resources, dataset_id=dataset_id, artifact=bytes(200_000))
     spec, json_type = train_spec(dataset_id), {"Content-Type": "application/json"}
     csv = b"a,b\n" + b"1,2\n" * 20_000
     calls = [
@@ -264,7 +264,7 @@ def test_a_process_stays_small_after_a_thousand_mixed_requests(api: Api) -> None
 
 def test_a_stop_answers_those_who_wait_and_ends_well(tmp_path: Path, new_sqlite: Any, broker_url: str) -> None:
     with running_api(tmp_path, new_sqlite(), broker_url, api_workers="1", limits__waits="1") as api:
-        job_id = api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.core))).json()["id"]
+        job_id = api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.resources))).json()["id"]
         path = f"/api/v1/jobs/{job_id}?wait="
 
         def wait_a_minute() -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ml_training.storage.base import Kind
-from tests.support.place import PREFIX, Place
+from ml_training.storage.base import ObjectKind
+from tests.support.in_process_service import PREFIX, InProcessService
 
 WIDE = ",".join(f"c{number}" for number in range(100_000)) + "\n" + ",".join(["1"] * 100_000) + "\n"
 WHEN = {"time_column": "when"}
@@ -19,14 +19,14 @@ Reasons = list[tuple[int | None, str | None, str]]
 
 
 @pytest.fixture
-def place(tmp_path: Path, new_sqlite: Callable[[], str]) -> Iterator[Place]:
-    with Place(tmp_path / "data", new_sqlite()) as place:
-        yield place
+def service(tmp_path: Path, new_sqlite: Callable[[], str]) -> Iterator[InProcessService]:
+    with InProcessService(tmp_path / "data", new_sqlite()) as service:
+        yield service
 
 
-def stored(place: Place, kind: Kind) -> list[str]:
+def stored(service: InProcessService, kind: ObjectKind) -> list[str]:
     """The keys of this kind."""
-    return [key for key, _ in place.core.storage.list_keys() if key.startswith(f"{kind.value}/")]
+    return [key for key, _ in service.resources.storage.list_keys() if key.startswith(f"{kind.value}/")]
 
 
 REFUSED: dict[str, tuple[str | bytes, dict[str, str], Reasons]] = {
@@ -47,32 +47,34 @@ REFUSED: dict[str, tuple[str | bytes, dict[str, str], Reasons]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_bad_file_is_refused_by_row_and_column_and_leaves_nothing_half_stored(place: Place, name: str) -> None:
+def test_a_bad_file_is_refused_by_row_and_column_and_leaves_nothing_half_stored(
+    service: InProcessService, name: str
+) -> None:
     content, roles, expected = REFUSED[name]
     data = content if isinstance(content, bytes) else content.encode()
-    found = reasons(place, data, roles)
+    found = reasons(service, data, roles)
     assert [(row, column) for row, column, _ in found] == [(row, column) for row, column, _ in expected]
     for (_, _, detail), (_, _, words) in zip(found, expected, strict=True):
         assert words in detail
-    assert stored(place, Kind.INDEX) == []
-    assert place.violations() == []
-    shown = place.upload(b"a,b\n1,2\n", {"name": "next"})
+    assert stored(service, ObjectKind.INDEX) == []
+    assert service.violations() == []
+    shown = service.upload(b"a,b\n1,2\n", {"name": "next"})
     assert shown["status"] == "READY", "the next file is read"
 
 
-def reasons(place: Place, data: bytes, roles: dict[str, str]) -> Reasons:
+def reasons(service: InProcessService, data: bytes, roles: dict[str, str]) -> Reasons:
     """Why the file is refused: at the door, where its first bytes show it, or by its verdict."""
-    status, body = place.send_file(data, {"name": "bad", **roles})
+    status, body = service.send_file(data, {"name": "bad", **roles})
     if status == 422:
         assert {error["pointer"] for error in body["errors"]} == {"/file"}
-        assert stored(place, Kind.UPLOAD) == []
+        assert stored(service, ObjectKind.UPLOAD) == []
         return [(_row_in(error["detail"]), None, error["detail"]) for error in body["errors"]]
-    place.work()
-    shown = place.get(f"/datasets/{body['id']}")
-    job = place.get(f"/jobs/{shown['job_id']}")
+    service.work()
+    shown = service.get(f"/datasets/{body['id']}")
+    job = service.get(f"/jobs/{shown['job_id']}")
     assert (status, shown["status"], job["status"]) == (201, "REJECTED", "COMPLETED")
     assert (shown["profile"], shown["rows"]) == (None, None)
-    refused = place.client.post(PREFIX + "/jobs", json=spec(shown["id"]))
+    refused = service.client.post(PREFIX + "/jobs", json=spec(shown["id"]))
     assert refused.status_code == 409
     return [(reason["row"], reason["column"], reason["detail"]) for reason in shown["reasons"]]
 
@@ -100,19 +102,21 @@ def spec(dataset_id: int) -> dict[str, Any]:
     ],
     ids=["BOM", "mixed types", "mixed booleans", "mixed numbers", "three ways to write a time", "semicolons"],
 )
-def test_what_is_only_untidy_is_read(place: Place, text: str, roles: dict[str, str], kinds: list[str]) -> None:
-    shown = place.upload(text.encode(), {"name": "untidy", **roles})
+def test_what_is_only_untidy_is_read(
+    service: InProcessService, text: str, roles: dict[str, str], kinds: list[str]
+) -> None:
+    shown = service.upload(text.encode(), {"name": "untidy", **roles})
     assert shown["status"] == "READY", shown["reasons"]
     assert [column["kind"] for column in shown["profile"]["columns"]] == kinds
-    assert len(stored(place, Kind.INDEX)) == 1
-    assert place.violations() == []
+    assert len(stored(service, ObjectKind.INDEX)) == 1
+    assert service.violations() == []
 
 
-def test_100_000_columns_cost_neither_time_nor_memory(place: Place) -> None:
-    place.upload(b"a,b\n1,2\n", {"name": "first"})  # the parsers are loaded
+def test_100_000_columns_cost_neither_time_nor_memory(service: InProcessService) -> None:
+    service.upload(b"a,b\n1,2\n", {"name": "first"})  # the parsers are loaded
     tracemalloc.start()
     started = time.process_time()
-    found = reasons(place, WIDE.encode(), {})
+    found = reasons(service, WIDE.encode(), {})
     seconds, (_, peak) = time.process_time() - started, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(found) == 1

@@ -18,11 +18,11 @@ from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
 from ml_training.db.stats import Stats
 from ml_training.local.redis_server import start_redis
-from ml_training.queue.app import make_celery
+from ml_training.queue.celery_app import make_celery
 from tests.support.eventually import eventually
 from tests.support.exporter import ExporterClient, running_exporter
 from tests.support.postgres import PostgresServer, postgres_server
-from tests.support.story import open_story, tell
+from tests.support.scenario import open_scenario, tell
 
 SLACK = 2.0  # what a loaded machine may add to a promise in seconds
 AWAY = 3.0 + SLACK
@@ -36,7 +36,7 @@ def own_postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:
         database = open_database(server.url())
         migrate(database)
-        tell(open_story(database))
+        tell(open_scenario(database))
         database.dispose()
         yield server
 
@@ -98,7 +98,7 @@ def test_an_exporter_that_starts_without_its_database_serves_and_says_so(own_pos
 
 
 def test_jobs_leave_the_page_when_nobody_knows_any_more_how_they_are(database: Database) -> None:
-    tell(open_story(database))
+    tell(open_scenario(database))
     now = 1000.0
     snapshots = Snapshots(
         database,
@@ -119,7 +119,7 @@ def test_jobs_leave_the_page_when_nobody_knows_any_more_how_they_are(database: D
 
 
 def test_a_broken_question_costs_its_own_answer_only(database: Database) -> None:
-    tell(open_story(database))
+    tell(open_scenario(database))
 
     def broken(stats: Stats) -> object:
         stats._connection.exec_driver_sql("SELECT 1 / (SELECT count(*) - count(*) FROM jobs), missing FROM jobs")
@@ -162,7 +162,7 @@ def test_a_broker_that_goes_is_noticed_and_its_events_are_heard_again(database_u
 def test_an_event_brings_progress_before_the_next_snapshot(
     database: Database, database_url: str, broker_url: str
 ) -> None:
-    story = open_story(database)
+    story = open_scenario(database)
     job_id = story.job(created=2.0)
     story.start(job_id, ago=1.0, progress=0.1)
     with running_exporter(database_url, broker_url, snapshot_seconds=NEVER) as client:
@@ -174,7 +174,7 @@ def test_an_event_brings_progress_before_the_next_snapshot(
 def test_an_event_brings_a_snapshot_before_its_time(database: Database, database_url: str, broker_url: str) -> None:
     with running_exporter(database_url, broker_url, snapshot_seconds=NEVER) as client:
         eventually(lambda: client.series()["ml_broker_connected"] == 1)
-        job_id = str(open_story(database).job(created=1.0))
+        job_id = str(open_scenario(database).job(created=1.0))
         eventually(
             lambda: _hears(client, broker_url) and client.series().value("ml_job_status", job_id=job_id) == 1,
             every=0.2,

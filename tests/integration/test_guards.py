@@ -6,24 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from ml_training.services.cancel import request_cancel
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from ml_training.db import heartbeats, jobs, ledger, registry
+from ml_training.db import heartbeats, jobs, ledger, results
 from ml_training.db.engine import Database
-from ml_training.db.events import read_events
+from ml_training.db.job_events import read_events
 from ml_training.domain.errors import Interrupted
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
-from ml_training.services.core import Core
-from ml_training.services.execute import Workplace, run_next
-from ml_training.services.lease import LeaseTimes
-from ml_training.services.lifecycle import request_cancel
-from ml_training.services.reap import reap_once
-from ml_training.services.reporter import JobReporter
-from ml_training.services.verdict import Verdict
+from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_reporter import JobReporter
+from ml_training.execution.lease import LeaseTimes
+from ml_training.execution.run_job import WorkerContext, run_next
+from ml_training.maintenance.reaper import reap_once
+from ml_training.services.resources import Resources
 from tests.support.eventually import eventually
-from tests.support.jobs import QUICK, a_model, read_job, store_dataset, store_job, train_at_once, workplace
+from tests.support.jobs import QUICK, a_model, read_job, store_dataset, store_job, train_at_once, worker_context
 
 SHORT = LeaseTimes(lease=0.3, renew=10.0, poll=0.02, cancel_grace=0.3, drain_grace=0.3)  # a lease nobody renews
 
@@ -42,7 +42,7 @@ class Patient:
         self.finish = threading.Event()
         self._listens = listens
 
-    def __call__(self, place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    def __call__(self, context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         self.started.set()
         while not self.finish.wait(0.01):
             reason = reporter.should_stop()
@@ -51,9 +51,9 @@ class Patient:
         return a_model(job)
 
 
-def in_background(place: Workplace) -> threading.Thread:
+def in_background(context: WorkerContext) -> threading.Thread:
     """Run one job in a thread."""
-    thread = threading.Thread(target=run_next, args=(place,), daemon=True)
+    thread = threading.Thread(target=run_next, args=(context,), daemon=True)
     thread.start()
     return thread
 
@@ -61,7 +61,7 @@ def in_background(place: Workplace) -> threading.Thread:
 def models_of(database: Database, job_id: int) -> list[int]:
     """The attempts whose models the job has."""
     with database.read() as connection:
-        found = registry.list_models(connection, {}, before_id=None, limit=100)
+        found = results.list_models(connection, {}, before_id=None, limit=100)
     return [model.attempt for model in found if model.job_id == job_id]
 
 
@@ -70,24 +70,24 @@ def test_the_first_due_job_by_priority_then_age_is_claimed(database: Database, d
     urgent = store_job(database, dataset_id=dataset_id, priority=1)
     order: list[int] = []
 
-    def note(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    def note(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         order.append(job.id)
         return a_model(job)
 
-    place = workplace(database, tmp_path, note)
-    assert run_next(place)
-    assert run_next(place)
-    assert not run_next(place)
+    context = worker_context(database, tmp_path, note)
+    assert run_next(context)
+    assert run_next(context)
+    assert not run_next(context)
     assert order == [urgent, late]
 
 
 def test_many_workers_claim_each_job_once(database: Database, dataset_id: int, tmp_path: Path) -> None:
     wanted = [store_job(database, dataset_id=dataset_id) for _ in range(30)]
-    place = workplace(database, tmp_path, train_at_once)
+    context = worker_context(database, tmp_path, train_at_once)
 
     def work(_: int) -> int:
         done = 0
-        while run_next(place):
+        while run_next(context):
             done += 1
         return done
 
@@ -99,7 +99,7 @@ def test_many_workers_claim_each_job_once(database: Database, dataset_id: int, t
 
 
 def test_what_a_job_says_at_the_very_end_is_kept(database: Database, dataset_id: int, tmp_path: Path) -> None:
-    def speak_and_end(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    def speak_and_end(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         reporter.log("first")
         if job.id % 2:
             reporter.progress(0.5, "half", eta_seconds=None)
@@ -107,23 +107,23 @@ def test_what_a_job_says_at_the_very_end_is_kept(database: Database, dataset_id:
         return a_model(job)
 
     times = dataclasses.replace(QUICK, poll=0.001)  # so that the lease thread often looks just then
-    place = workplace(database, tmp_path, speak_and_end, times=times)
+    context = worker_context(database, tmp_path, speak_and_end, times=times)
     for _ in range(60):
         job_id = store_job(database, dataset_id=dataset_id)
-        assert run_next(place)
+        assert run_next(context)
         with database.read() as connection:
             journal = read_events(connection, job_id, after=0, limit=10)
         assert [event.body.get("line", "end") for event in journal] == ["first", "last", "end"]
 
 
-def test_a_late_attempt_writes_nothing_and_is_counted(core: Core, dataset_id: int, tmp_path: Path) -> None:
-    database = core.database
+def test_a_late_attempt_writes_nothing_and_is_counted(resources: Resources, dataset_id: int, tmp_path: Path) -> None:
+    database = resources.database
     job_id = store_job(database, dataset_id=dataset_id)
     zombie = Patient(listens=False)
-    first = in_background(workplace(database, tmp_path, zombie, times=SHORT))
+    first = in_background(worker_context(database, tmp_path, zombie, times=SHORT))
     zombie.started.wait(60)
-    eventually(lambda: reap_once(core).given_back, what="the lease has ended")
-    assert run_next(workplace(database, tmp_path, train_at_once))
+    eventually(lambda: reap_once(resources).handed_back, what="the lease has ended")
+    assert run_next(worker_context(database, tmp_path, train_at_once))
     zombie.finish.set()
     first.join(10)
     job = read_job(database, job_id)
@@ -138,89 +138,93 @@ def refused(database: Database) -> int:
         return int(connection.execute(text("SELECT count(*) FROM ledger WHERE kind = 'refused'")).scalar_one())
 
 
-def test_an_attempt_that_lost_its_job_ends_with_its_process(core: Core, dataset_id: int, tmp_path: Path) -> None:
-    database = core.database
+def test_an_attempt_that_lost_its_job_ends_with_its_process(
+    resources: Resources, dataset_id: int, tmp_path: Path
+) -> None:
+    database = resources.database
     store_job(database, dataset_id=dataset_id)
     ended = threading.Event()
     zombie = Patient(listens=False)
     times = LeaseTimes(lease=0.3, renew=1.0, poll=0.02, cancel_grace=0.1, drain_grace=0.1)
-    place = workplace(database, tmp_path, zombie, times=times, end_process=ended.set)
-    thread = in_background(place)
+    context = worker_context(database, tmp_path, zombie, times=times, end_process=ended.set)
+    thread = in_background(context)
     zombie.started.wait(60)
-    eventually(lambda: reap_once(core).given_back, what="the lease has ended")
+    eventually(lambda: reap_once(resources).handed_back, what="the lease has ended")
     assert ended.wait(60), "the process that lost its job ends itself"
     zombie.finish.set()
     thread.join(10)
     assert refused(database) >= 1
 
 
-def test_a_job_that_ends_in_order_counts_no_refusal(core: Core, dataset_id: int, tmp_path: Path) -> None:
+def test_a_job_that_ends_in_order_counts_no_refusal(resources: Resources, dataset_id: int, tmp_path: Path) -> None:
     for _ in range(10):
-        store_job(core.database, dataset_id=dataset_id)
+        store_job(resources.database, dataset_id=dataset_id)
     busy = LeaseTimes(lease=5.0, renew=0.001, poll=0.001, cancel_grace=1.0, drain_grace=1.0)
-    while run_next(workplace(core.database, tmp_path, train_at_once, times=busy)):
-        assert refused(core.database) == 0
+    while run_next(worker_context(resources.database, tmp_path, train_at_once, times=busy)):
+        assert refused(resources.database) == 0
 
 
-def test_a_pending_job_is_cancelled_at_once_and_never_claimed(core: Core, dataset_id: int, tmp_path: Path) -> None:
-    job_id = store_job(core.database, dataset_id=dataset_id)
-    assert request_cancel(core, job_id).status is JobStatus.CANCELLED
-    assert request_cancel(core, job_id).status is JobStatus.CANCELLED, "asking again is no error"
-    assert not run_next(workplace(core.database, tmp_path, train_at_once))
+def test_a_pending_job_is_cancelled_at_once_and_never_claimed(
+    resources: Resources, dataset_id: int, tmp_path: Path
+) -> None:
+    job_id = store_job(resources.database, dataset_id=dataset_id)
+    assert request_cancel(resources, job_id).status is JobStatus.CANCELLED
+    assert request_cancel(resources, job_id).status is JobStatus.CANCELLED, "asking again is no error"
+    assert not run_next(worker_context(resources.database, tmp_path, train_at_once))
 
 
 def test_a_running_job_that_listens_is_cancelled_and_the_next_one_runs(
-    core: Core, dataset_id: int, tmp_path: Path
+    resources: Resources, dataset_id: int, tmp_path: Path
 ) -> None:
-    job_id = store_job(core.database, dataset_id=dataset_id)
-    following = store_job(core.database, dataset_id=dataset_id)
+    job_id = store_job(resources.database, dataset_id=dataset_id)
+    following = store_job(resources.database, dataset_id=dataset_id)
     patient = Patient()
-    thread = in_background(workplace(core.database, tmp_path, patient))
+    thread = in_background(worker_context(resources.database, tmp_path, patient))
     patient.started.wait(60)
-    request_cancel(core, job_id)
+    request_cancel(resources, job_id)
     thread.join(10)
-    assert read_job(core.database, job_id).status is JobStatus.CANCELLED
-    assert run_next(workplace(core.database, tmp_path, train_at_once))
-    assert read_job(core.database, following).status is JobStatus.COMPLETED
+    assert read_job(resources.database, job_id).status is JobStatus.CANCELLED
+    assert run_next(worker_context(resources.database, tmp_path, train_at_once))
+    assert read_job(resources.database, following).status is JobStatus.COMPLETED
 
 
 def test_a_running_job_that_does_not_listen_is_cancelled_with_its_process(
-    core: Core, dataset_id: int, tmp_path: Path
+    resources: Resources, dataset_id: int, tmp_path: Path
 ) -> None:
-    job_id = store_job(core.database, dataset_id=dataset_id)
+    job_id = store_job(resources.database, dataset_id=dataset_id)
     deaf, ended = Patient(listens=False), threading.Event()
-    thread = in_background(workplace(core.database, tmp_path, deaf, end_process=ended.set))
+    thread = in_background(worker_context(resources.database, tmp_path, deaf, end_process=ended.set))
     deaf.started.wait(60)
-    request_cancel(core, job_id)
+    request_cancel(resources, job_id)
     assert ended.wait(60)
-    assert read_job(core.database, job_id).status is JobStatus.CANCELLED
+    assert read_job(resources.database, job_id).status is JobStatus.CANCELLED
     deaf.finish.set()
     thread.join(10)
-    assert models_of(core.database, job_id) == []
+    assert models_of(resources.database, job_id) == []
 
 
 def test_a_job_cancelled_while_its_result_is_written_never_completes(
-    core: Core, dataset_id: int, tmp_path: Path
+    resources: Resources, dataset_id: int, tmp_path: Path
 ) -> None:
-    job_id = store_job(core.database, dataset_id=dataset_id)
+    job_id = store_job(resources.database, dataset_id=dataset_id)
 
-    def done_just_now(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
-        request_cancel(core, job.id)
+    def done_just_now(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
+        request_cancel(resources, job.id)
         return a_model(job)
 
     times = LeaseTimes(lease=90, renew=60, poll=60, cancel_grace=60, drain_grace=60)  # the lease does not look in time
-    thread = in_background(workplace(core.database, tmp_path, done_just_now, times=times))
+    thread = in_background(worker_context(resources.database, tmp_path, done_just_now, times=times))
     thread.join(10)
-    assert read_job(core.database, job_id).status is JobStatus.CANCELLED
-    assert models_of(core.database, job_id) == []
+    assert read_job(resources.database, job_id).status is JobStatus.CANCELLED
+    assert models_of(resources.database, job_id) == []
 
 
-def test_the_time_limit_counts_all_attempts_together(core: Core, dataset_id: int, tmp_path: Path) -> None:
-    database = core.database
+def test_the_time_limit_counts_all_attempts_together(resources: Resources, dataset_id: int, tmp_path: Path) -> None:
+    database = resources.database
     job_id = store_job(database, dataset_id=dataset_id, max_runtime_seconds=60.0)
     with database.write() as connection:
         connection.execute(text("UPDATE jobs SET runtime_seconds = 59.9"))
-    thread = in_background(workplace(database, tmp_path, Patient()))
+    thread = in_background(worker_context(database, tmp_path, Patient()))
     thread.join(10)
     job = read_job(database, job_id)
     assert job.status is JobStatus.FAILED
@@ -229,13 +233,13 @@ def test_the_time_limit_counts_all_attempts_together(core: Core, dataset_id: int
     assert 60.0 <= job.runtime_seconds < 65.0, "59.9 of earlier attempts, and this one's"
 
 
-def test_a_draining_worker_gives_its_job_back_uncharged(core: Core, dataset_id: int, tmp_path: Path) -> None:
-    database = core.database
+def test_a_draining_worker_gives_its_job_back_uncharged(resources: Resources, dataset_id: int, tmp_path: Path) -> None:
+    database = resources.database
     job_id = store_job(database, dataset_id=dataset_id)
     with database.write() as connection:
         heartbeats.write_heartbeat(connection, process="worker@test-1", kind="worker", body={"slots": 1})
     patient = Patient()
-    thread = in_background(workplace(database, tmp_path, patient))
+    thread = in_background(worker_context(database, tmp_path, patient))
     patient.started.wait(60)
     with database.write() as connection:
         heartbeats.mark_draining(connection, "worker@test-1")
@@ -247,36 +251,36 @@ def test_a_draining_worker_gives_its_job_back_uncharged(core: Core, dataset_id: 
         assert connection.execute(text("SELECT count(*) FROM lost_attempts")).scalar_one() == 0
 
 
-def test_the_third_lost_worker_ends_the_job(core: Core, dataset_id: int) -> None:
-    database = core.database
+def test_the_third_lost_worker_ends_the_job(resources: Resources, dataset_id: int) -> None:
+    database = resources.database
     job_id = store_job(database, dataset_id=dataset_id)
     for _ in range(3):
         with database.write() as connection:
             connection.execute(text("UPDATE jobs SET run_after = 0"))
             assert jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
-        reap_once(core)
+        reap_once(resources)
     job = read_job(database, job_id)
     assert job.status is JobStatus.FAILED
     assert job.error is not None
     assert job.error.code == "poison"
 
 
-def test_a_lost_job_with_a_cancel_request_is_cancelled(core: Core, dataset_id: int) -> None:
-    job_id = store_job(core.database, dataset_id=dataset_id)
-    with core.database.write() as connection:
+def test_a_lost_job_with_a_cancel_request_is_cancelled(resources: Resources, dataset_id: int) -> None:
+    job_id = store_job(resources.database, dataset_id=dataset_id)
+    with resources.database.write() as connection:
         jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
-    request_cancel(core, job_id)
-    assert reap_once(core).cancelled == 1
-    assert read_job(core.database, job_id).status is JobStatus.CANCELLED
+    request_cancel(resources, job_id)
+    assert reap_once(resources).cancelled == 1
+    assert read_job(resources.database, job_id).status is JobStatus.CANCELLED
 
 
-def test_a_crash_between_claim_and_verdict_loses_nothing(core: Core, dataset_id: int, tmp_path: Path) -> None:
-    job_id = store_job(core.database, dataset_id=dataset_id)
-    with core.database.write() as connection:
+def test_a_crash_between_claim_and_verdict_loses_nothing(resources: Resources, dataset_id: int, tmp_path: Path) -> None:
+    job_id = store_job(resources.database, dataset_id=dataset_id)
+    with resources.database.write() as connection:
         jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
-    assert reap_once(core).given_back == 1
-    assert run_next(workplace(core.database, tmp_path, train_at_once))
-    job = read_job(core.database, job_id)
+    assert reap_once(resources).handed_back == 1
+    assert run_next(worker_context(resources.database, tmp_path, train_at_once))
+    job = read_job(resources.database, job_id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
 
 
@@ -299,7 +303,7 @@ def test_the_database_itself_refuses_what_no_code_may_do(
     database: Database, dataset_id: int, tmp_path: Path, statement: str
 ) -> None:
     store_job(database, dataset_id=dataset_id)
-    run_next(workplace(database, tmp_path, train_at_once))
+    run_next(worker_context(database, tmp_path, train_at_once))
     store_job(database, dataset_id=dataset_id)
     with database.write() as connection:
         jobs.claim_next(connection, worker="w", lease_seconds=60)
@@ -308,14 +312,14 @@ def test_the_database_itself_refuses_what_no_code_may_do(
         connection.execute(text(statement))
 
 
-def test_a_job_with_a_cancel_request_cannot_complete_even_by_hand(core: Core, dataset_id: int) -> None:
-    job_id = store_job(core.database, dataset_id=dataset_id)
-    with core.database.write() as connection:
+def test_a_job_with_a_cancel_request_cannot_complete_even_by_hand(resources: Resources, dataset_id: int) -> None:
+    job_id = store_job(resources.database, dataset_id=dataset_id)
+    with resources.database.write() as connection:
         jobs.claim_next(connection, worker="w", lease_seconds=60)
-    request_cancel(core, job_id)
-    with core.database.write() as connection:
+    request_cancel(resources, job_id)
+    with resources.database.write() as connection:
         assert not jobs.complete(connection, job_id=job_id, attempt=1, result_id=1, rows_used=1, features_count=1)
-    with pytest.raises(DBAPIError), core.database.write() as connection:
+    with pytest.raises(DBAPIError), resources.database.write() as connection:
         connection.execute(text("UPDATE jobs SET status='COMPLETED', result_id=1, lease_until=NULL"))
 
 
@@ -328,12 +332,14 @@ def totals(database: Database) -> dict[tuple[str, str], tuple[int, float]]:
         return {(row[0], ""): (int(row[1]), float(row[2])) for row in connection.execute(text(query))}
 
 
-def test_counters_equal_the_rows_before_while_and_after_folds(core: Core, dataset_id: int, tmp_path: Path) -> None:
-    database = core.database
+def test_counters_equal_the_rows_before_while_and_after_folds(
+    resources: Resources, dataset_id: int, tmp_path: Path
+) -> None:
+    database = resources.database
     for _ in range(12):
         store_job(database, dataset_id=dataset_id)
-    request_cancel(core, store_job(database, dataset_id=dataset_id))
-    while run_next(workplace(database, tmp_path, train_at_once)):
+    request_cancel(resources, store_job(database, dataset_id=dataset_id))
+    while run_next(worker_context(database, tmp_path, train_at_once)):
         with database.write() as connection:
             ledger.fold(connection, limit=3)
         with database.read() as connection:
@@ -346,11 +352,11 @@ def test_counters_equal_the_rows_before_while_and_after_folds(core: Core, datase
     assert totals(database)["CANCELLED", ""] == (1, 0.0)
 
 
-def test_progress_reaches_the_row_and_never_falls(core: Core, dataset_id: int, tmp_path: Path) -> None:
-    job_id = store_job(core.database, dataset_id=dataset_id)
+def test_progress_reaches_the_row_and_never_falls(resources: Resources, dataset_id: int, tmp_path: Path) -> None:
+    job_id = store_job(resources.database, dataset_id=dataset_id)
     go_on, finish = threading.Event(), threading.Event()
 
-    def work(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    def work(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         reporter.progress(0.6, "most of it", eta_seconds=4.0)
         reporter.features(30)
         go_on.wait(60)
@@ -358,52 +364,58 @@ def test_progress_reaches_the_row_and_never_falls(core: Core, dataset_id: int, t
         finish.wait(60)
         return a_model(job)
 
-    thread = in_background(workplace(core.database, tmp_path, work))
-    seen = eventually(lambda: (job := read_job(core.database, job_id)).progress == 0.6 and job)
+    thread = in_background(worker_context(resources.database, tmp_path, work))
+    seen = eventually(lambda: (job := read_job(resources.database, job_id)).progress == 0.6 and job)
     assert (seen.progress_message, seen.eta_seconds, seen.features_count) == ("most of it", 4.0, 30)
     go_on.set()
-    eventually(lambda: read_job(core.database, job_id).progress_message == "a stage that counts anew")
-    assert read_job(core.database, job_id).progress == 0.6
+    eventually(lambda: read_job(resources.database, job_id).progress_message == "a stage that counts anew")
+    assert read_job(resources.database, job_id).progress == 0.6
     finish.set()
     thread.join(10)
-    assert read_job(core.database, job_id).progress == 1.0
+    assert read_job(resources.database, job_id).progress == 1.0
 
 
-def test_an_outage_that_is_not_the_jobs_fault_costs_it_nothing(core: Core, dataset_id: int, tmp_path: Path) -> None:
-    job_id = store_job(core.database, dataset_id=dataset_id)
+def test_an_outage_that_is_not_the_jobs_fault_costs_it_nothing(
+    resources: Resources, dataset_id: int, tmp_path: Path
+) -> None:
+    job_id = store_job(resources.database, dataset_id=dataset_id)
 
-    def no_disk(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    def no_disk(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         raise OSError(28, "No space left on device")
 
-    run_next(workplace(core.database, tmp_path, no_disk))
-    job = read_job(core.database, job_id)
+    run_next(worker_context(resources.database, tmp_path, no_disk))
+    job = read_job(resources.database, job_id)
     assert (job.status, job.attempt) == (JobStatus.PENDING, 1)
     assert job.run_after > job.created_at, "it waits a little before the next attempt"
-    with core.database.read() as connection:
+    with resources.database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM lost_attempts")).scalar_one() == 0
 
 
-def test_a_job_that_was_given_back_with_a_delay_is_not_due_before(core: Core, dataset_id: int, tmp_path: Path) -> None:
-    store_job(core.database, dataset_id=dataset_id)
-    with core.database.write() as connection:
+def test_a_job_that_was_given_back_with_a_delay_is_not_due_before(
+    resources: Resources, dataset_id: int, tmp_path: Path
+) -> None:
+    store_job(resources.database, dataset_id=dataset_id)
+    with resources.database.write() as connection:
         job = jobs.claim_next(connection, worker="w", lease_seconds=60)
         assert job is not None
         assert jobs.hand_back(connection, job_id=job.id, attempt=1, delay=60.0, message="waiting")
-    assert not run_next(workplace(core.database, tmp_path, train_at_once))
-    with core.database.write() as connection:
+    assert not run_next(worker_context(resources.database, tmp_path, train_at_once))
+    with resources.database.write() as connection:
         assert jobs.count_due(connection, at_most=10) == 0
         connection.execute(text("UPDATE jobs SET run_after = run_after - 61"))
-    assert run_next(workplace(core.database, tmp_path, train_at_once))
+    assert run_next(worker_context(resources.database, tmp_path, train_at_once))
 
 
-def test_whatever_a_library_raises_ends_the_job_and_not_the_worker(core: Core, dataset_id: int, tmp_path: Path) -> None:
-    job_id = store_job(core.database, dataset_id=dataset_id)
+def test_whatever_a_library_raises_ends_the_job_and_not_the_worker(
+    resources: Resources, dataset_id: int, tmp_path: Path
+) -> None:
+    job_id = store_job(resources.database, dataset_id=dataset_id)
 
-    def broken(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    def broken(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         raise ZeroDivisionError("in the library")
 
-    assert run_next(workplace(core.database, tmp_path, broken, times=QUICK))
-    job = read_job(core.database, job_id)
+    assert run_next(worker_context(resources.database, tmp_path, broken, times=QUICK))
+    job = read_job(resources.database, job_id)
     assert job.status is JobStatus.FAILED
     assert job.error is not None
     assert (job.error.code, "ZeroDivisionError" in job.error.message) == ("training_error", True)

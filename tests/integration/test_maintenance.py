@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from ml_training.services.cancel import request_cancel
 from sqlalchemy import text
 
 from ml_training.db import heartbeats, jobs
 from ml_training.db.engine import Database
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.states import JobStatus
-from ml_training.services.core import Core
-from ml_training.services.heartbeat import beat, process_name
-from ml_training.services.lifecycle import request_cancel
+from ml_training.process.heartbeat import beat, process_name
+from ml_training.services.resources import Resources
 from ml_training.settings import Settings
-from ml_training.storage.base import Kind
+from ml_training.storage.base import ObjectKind
 from tests.support.eventually import eventually
 from tests.support.jobs import read_job, store_dataset, store_job
 from workers.heartbeat import WorkerHeartbeat
@@ -34,13 +34,13 @@ CALM = QUICK.model_copy(update={"sweep_age_seconds": 3600.0})  # the sweeper lea
 
 
 @contextmanager
-def maintained(core: Core, *, copies: int = 1, settings: Settings = CALM) -> Iterator[None]:
+def maintained(resources: Resources, *, copies: int = 1, settings: Settings = CALM) -> Iterator[None]:
     """So many copies of every loop run inside the block."""
     stop = threading.Event()
     threads = [
         threading.Thread(target=run_loop, args=(loop, stop), name=loop.name, daemon=True)
         for number in range(copies)
-        for loop in loops(core, settings, f"maintenance@test-{number}")
+        for loop in loops(resources, settings, f"maintenance@test-{number}")
     ]
     for thread in threads:
         thread.start()
@@ -52,37 +52,39 @@ def maintained(core: Core, *, copies: int = 1, settings: Settings = CALM) -> Ite
             thread.join(30)
 
 
-def one_slot(core: Core) -> None:
+def one_slot(resources: Resources) -> None:
     """A worker says that it lives."""
-    with core.database.write() as connection:
+    with resources.database.write() as connection:
         heartbeats.write_heartbeat(connection, process="worker@test-1", kind="worker", body={"slots": 1})
 
 
 @pytest.mark.parametrize("copies", [1, 3])
-def test_every_loop_does_its_work_unasked(core: Core, copies: int) -> None:
-    database, dataset_id = core.database, store_dataset(core.database)
+def test_every_loop_does_its_work_unasked(resources: Resources, copies: int) -> None:
+    database, dataset_id = resources.database, store_dataset(resources.database)
     lost, cancelled = (store_job(database, dataset_id=dataset_id) for _ in range(2))
     with database.write() as connection:
         assert jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
-    request_cancel(core, cancelled)
+    request_cancel(resources, cancelled)
     old = store_job(database, dataset_id=dataset_id)
-    request_cancel(core, old)
-    stored = core.storage.put_bytes(Kind.ARTIFACT, b"of nobody")
-    one_slot(core)
-    with maintained(core, copies=copies, settings=QUICK):
+    request_cancel(resources, old)
+    stored = resources.storage.put_bytes(ObjectKind.ARTIFACT, b"of nobody")
+    one_slot(resources)
+    with maintained(resources, copies=copies, settings=QUICK):
         eventually(lambda: read_job(database, lost).status is JobStatus.PENDING, what="the reaper gave it back")
-        eventually(lambda: (core.permits.waiting() or 0) >= 1, what="the relay sent its permit")
-        eventually(lambda: scalar(core, "SELECT count(*) FROM ledger") == 0, what="the ledger is folded")
-        eventually(lambda: not core.storage.path(stored.key).exists(), what="the sweeper removed what nobody names")
+        eventually(lambda: (resources.permits.waiting() or 0) >= 1, what="the relay sent its permit")
+        eventually(lambda: scalar(resources, "SELECT count(*) FROM ledger") == 0, what="the ledger is folded")
+        eventually(
+            lambda: not resources.storage.path(stored.key).exists(), what="the sweeper removed what nobody names"
+        )
         beats = "SELECT count(*) FROM heartbeats WHERE kind = 'maintenance'"
-        eventually(lambda: scalar(core, beats) == copies, what="each copy says that it lives")
-    assert scalar(core, "SELECT sum(n) FROM ledger_totals WHERE kind = 'terminal'") == 2
-    assert scalar(core, "SELECT count(*) FROM lost_attempts") == 1, "reaped once, however many reapers there are"
+        eventually(lambda: scalar(resources, beats) == copies, what="each copy says that it lives")
+    assert scalar(resources, "SELECT sum(n) FROM ledger_totals WHERE kind = 'terminal'") == 2
+    assert scalar(resources, "SELECT count(*) FROM lost_attempts") == 1, "reaped once, however many reapers there are"
 
 
-def scalar(core: Core, query: str) -> int:
+def scalar(resources: Resources, query: str) -> int:
     """One number."""
-    with core.database.read() as connection:
+    with resources.database.read() as connection:
         return int(connection.execute(text(query)).scalar_one() or 0)
 
 

@@ -10,12 +10,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from ml_training.db import jobs, registry
+from ml_training.db import jobs, results
 from ml_training.db.engine import Database, open_database
 from ml_training.db.job_models import uses_model
 from ml_training.db.migrate import SchemaError, _config, check_schema, migrate
 from ml_training.db.tables import metadata
-from ml_training.domain.buckets import DURATION_BUCKETS, WAIT_BUCKETS, bucket_of
+from ml_training.domain.histogram_buckets import DURATION_BUCKETS, WAIT_BUCKETS, bucket_of
 from tests.support.jobs import read_job, store_dataset, store_job
 from tests.support.postgres import PostgresServer
 
@@ -92,7 +92,7 @@ def test_jobs_and_models_of_the_first_schema_live_on_in_the_second(first_schema:
     add_models(5)  # as a worker does that still runs the code before
     with database.read() as connection:
         assert [uses_model(connection, model_id) for model_id in (1, 2, 3, 4, 5)] == [True, True, True, False, False]
-        found = registry.list_models(connection, {}, before_id=None, limit=10)
+        found = results.list_models(connection, {}, before_id=None, limit=10)
     assert {(model.description, model.tags, model.aliases) for model in found} == {("", (), ())}
     assert len(found) == 5
     assert read_job(database, compare).spec["model_ids"] == [2, 3]

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, event, insert, text
 
-from ml_training.db import ledger, registry
+from ml_training.db import ledger, results
 from ml_training.db.aliases import drop_aliases, set_aliases
 from ml_training.db.engine import Database
 from ml_training.db.stats import LedgerTotal, Stats, open_stats
 from ml_training.db.tables import jobs, model_aliases, models
-from tests.support.story import Story, open_story, tell
+from tests.support.scenario import Scenario, open_scenario, tell
 
 FRESH = 900.0
 
@@ -27,7 +27,7 @@ def totals(database: Database) -> dict[tuple[str, str, str, str, int], tuple[int
 
 
 def test_the_ledger_reads_the_same_before_during_and_after_a_fold(database: Database) -> None:
-    tell(open_story(database))
+    tell(open_scenario(database))
     before = totals(database)
     assert sum(n for key, (n, _, _) in before.items() if key[0] == "terminal") == 5
     folded = 1
@@ -38,7 +38,7 @@ def test_the_ledger_reads_the_same_before_during_and_after_a_fold(database: Data
 
 
 def test_the_types_of_the_ledger_are_numbers_not_decimals(database: Database) -> None:
-    tell(open_story(database))
+    tell(open_scenario(database))
     with open_stats(database) as stats:
         for row in stats.ledger():
             assert [type(value) for value in row] == [
@@ -47,7 +47,7 @@ def test_the_types_of_the_ledger_are_numbers_not_decimals(database: Database) ->
 
 
 def test_deleting_every_job_takes_nothing_from_the_ledger(database: Database) -> None:
-    tell(open_story(database))
+    tell(open_scenario(database))
     before = totals(database)
     with database.write() as connection:
         connection.execute(text("DELETE FROM models"))
@@ -56,7 +56,7 @@ def test_deleting_every_job_takes_nothing_from_the_ledger(database: Database) ->
 
 
 def test_jobs_come_in_the_order_of_their_importance(database: Database) -> None:
-    story = open_story(database)
+    story = open_scenario(database)
     tell(story)
     second = story.job(created=1.0)
     story.start(second, ago=0.5)
@@ -71,7 +71,7 @@ def test_jobs_come_in_the_order_of_their_importance(database: Database) -> None:
 
 
 def test_a_cut_keeps_the_first_and_counts_the_rest(database: Database) -> None:
-    tell(open_story(database))
+    tell(open_scenario(database))
     with open_stats(database) as stats:
         whole = stats.jobs(limit=100, finished_within=FRESH).jobs
         for limit in range(1, len(whole)):
@@ -81,7 +81,7 @@ def test_a_cut_keeps_the_first_and_counts_the_rest(database: Database) -> None:
 
 
 def test_a_job_that_waits_for_its_time_or_for_its_end_is_not_due(database: Database) -> None:
-    story = open_story(database)
+    story = open_scenario(database)
     story.job(created=30.0)
     story.job(created=50.0, run_after=story.base + 3600.0)
     held = story.job(created=40.0)
@@ -95,7 +95,7 @@ def test_a_job_that_waits_for_its_time_or_for_its_end_is_not_due(database: Datab
 
 
 def test_no_query_reads_the_whole_table_of_jobs(database: Database) -> None:
-    story = open_story(database)
+    story = open_scenario(database)
     _many_finished(story)
     tell(story)
     plans = _plans(database)
@@ -110,7 +110,7 @@ def _shown(database: Database, *, newest: int, aliased: int) -> list[int]:
 
 
 def test_the_newest_models_are_shown_and_older_ones_that_have_an_alias(database: Database) -> None:
-    story = open_story(database)
+    story = open_scenario(database)
     dataset = story.dataset()
     assert _shown(database, newest=3, aliased=2) == []
     ids = [story.model(job_id, dataset, name=f"m{job_id}", train_accuracy=0.5) for job_id in range(1, 11)]
@@ -121,7 +121,7 @@ def test_the_newest_models_are_shown_and_older_ones_that_have_an_alias(database:
     assert _shown(database, newest=3, aliased=9) == [10, 9, 8, 5, 4, 2, 1]
     with database.write() as connection:
         for model_id in (10, 9, 5):
-            registry.mark_model_deleted(connection, model_id)
+            results.mark_model_deleted(connection, model_id)
             drop_aliases(connection, model_id)
     assert _shown(database, newest=3, aliased=2) == [8, 7, 6, 4, 2]
     assert _shown(database, newest=len(ids), aliased=2) == [8, 7, 6, 4, 3, 2, 1]
@@ -134,7 +134,7 @@ def _point(database: Database, model_id: int, name: str, *aliases: str) -> None:
 
 @pytest.mark.parametrize("aliased", [True, False])
 def test_showing_models_costs_the_same_however_many_there_are(database: Database, aliased: bool) -> None:
-    story = open_story(database)
+    story = open_scenario(database)
     dataset = story.dataset()
     _many_models(database, dataset, 10_000, aliased=aliased)
     few = _effort(database)
@@ -187,7 +187,7 @@ def _steps(stats: Stats) -> int:
     return steps
 
 
-def _many_finished(story: Story) -> None:
+def _many_finished(story: Scenario) -> None:
     # A planner that sees a small table rightly reads it whole; rows come in as they are, past the triggers' rules.
     sqlite = story.database.dialect == "sqlite"
     with story.database.write() as connection:

@@ -11,18 +11,19 @@ from typing import Any
 
 import httpx
 import pytest
+from ml_training.services.cancel import request_cancel
 from sqlalchemy import text
 
 from ml_training.db import jobs
-from ml_training.db.events import append_events
-from ml_training.db.jobs import Progress
+from ml_training.db.job_events import append_events
+from ml_training.db.jobs import JobProgress
+from ml_training.execution.run_job import run_next
+from ml_training.execution.transitions import AttemptFence, cancel
 from ml_training.local.redis_server import RedisServer
-from ml_training.services.execute import run_next
-from ml_training.services.lifecycle import Held, cancel, request_cancel
 from tests.support.api import ready_dataset, train_spec
 from tests.support.api_process import LIVE, Api, running_api
 from tests.support.eventually import eventually
-from tests.support.jobs import a_model, read_job, workplace
+from tests.support.jobs import a_model, read_job, worker_context
 from tests.support.sse import Sent, events_in
 
 LINES = 60
@@ -46,7 +47,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes, redis_
 
 def new_job(api: Api) -> int:
     """A PENDING job."""
-    return int(api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.core))).json()["id"])
+    return int(api.client.post("/api/v1/jobs", json=train_spec(ready_dataset(api.resources))).json()["id"])
 
 
 def listen(api: Api, job_id: int, *, last: int | None = None) -> Any:
@@ -72,13 +73,13 @@ class Worker(threading.Thread):
     def __init__(self, api: Api, directory: Path) -> None:
         super().__init__(daemon=True)
         self._api = api
-        self._place = workplace(api.core.database, directory, self._work)
+        self._place = worker_context(api.resources.database, directory, self._work)
         self.go_on = threading.Semaphore(0)
 
     def run(self) -> None:
         assert run_next(self._place)
 
-    def _work(self, place: Any, job: Any, reporter: Any) -> Any:
+    def _work(self, context: Any, job: Any, reporter: Any) -> Any:
         for number in range(1, LINES + 1):
             assert self.go_on.acquire(timeout=60)
             reporter.progress(number / LINES, f"round {number}", eta_seconds=float(LINES - number))
@@ -127,23 +128,23 @@ def test_a_stream_lasts_through_a_lost_attempt_until_the_end(both: Api) -> None:
         told = events_in(response.iter_lines())
         assert next(told).data["status"] == "PENDING"
         for attempt in (1, 2):
-            with both.core.database.write() as connection:
+            with both.resources.database.write() as connection:
                 job = jobs.claim_next(connection, worker="w", lease_seconds=60)
                 assert job is not None
             assert next(told).data["attempt"] == attempt
-            moved = Progress(fraction=0.5, message="half", eta_seconds=None, features_count=None)
-            with both.core.database.write() as connection:
+            moved = JobProgress(fraction=0.5, message="half", eta_seconds=None, features_count=None)
+            with both.resources.database.write() as connection:
                 jobs.renew(connection, job_id=job_id, attempt=attempt, lease_seconds=60, progress=moved)
                 append_events(connection, job_id=job_id, attempt=attempt, events=[("log", {"line": "half"})])
             assert next(told).data["progress"] == 0.5
             assert (found := next(told)).data["attempt"] == found.id == attempt
             if attempt == 1:
-                with both.core.database.write() as connection:
+                with both.resources.database.write() as connection:
                     jobs.hand_back(connection, job_id=job_id, attempt=1, delay=0.0, message="waiting: worker_lost")
                 back = next(told).data
                 assert (back["status"], back["progress"]) == ("PENDING", 0.0)
-        with both.core.database.write() as connection:
-            assert cancel(connection, Held.of(job))
+        with both.resources.database.write() as connection:
+            assert cancel(connection, AttemptFence.of(job))
         assert [(sent.event, sent.id, sent.data["status"]) for sent in told] == [
             ("progress", None, "CANCELLED"),
             ("end", 3, "CANCELLED"),
@@ -155,7 +156,7 @@ def test_a_pending_job_that_is_cancelled_ends_its_streams(both: Api) -> None:
     with listen(both, job_id) as response:
         told = events_in(response.iter_lines())
         assert next(told).data["status"] == "PENDING"
-        request_cancel(both.core, job_id)
+        request_cancel(both.resources, job_id)
         assert [(sent.event, sent.id) for sent in told] == [("progress", None), ("end", None)]
 
 
@@ -164,7 +165,7 @@ def test_a_listener_keeps_no_transaction_open(both: Api) -> None:
     with listen(both, job_id) as response:
         told = events_in(response.iter_lines())
         assert next(told).event == "progress"
-        with both.core.database.write() as connection:
+        with both.resources.database.write() as connection:
             append_events(connection, job_id=job_id, attempt=1, events=[("log", {"line": "x"})])
         assert next(told).event == "log"
         found: list[bool] = []
@@ -174,11 +175,11 @@ def test_a_listener_keeps_no_transaction_open(both: Api) -> None:
 
 def somebody_reads(api: Api) -> bool:
     """Whether the API has a transaction open at this moment."""
-    if api.core.database.dialect == "postgresql":
+    if api.resources.database.dialect == "postgresql":
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in %'"
-        with api.core.database.read() as connection:
+        with api.resources.database.read() as connection:
             return bool(connection.execute(text(query)).scalar())
-    api.core.database.dispose()
+    api.resources.database.dispose()
     path = api.fleet.variables["ML_TRAINING_DATABASE_URL"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, timeout=0)) as connection:
         is_busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -240,12 +241,12 @@ def test_a_stop_ends_the_streams_and_a_client_can_come_back(tmp_path: Path, new_
             api.fleet.processes["api"].terminate()
             assert list(told) == []  # a whole answer, not one that was cut off
         assert api.fleet.stop("api") == 0
-        assert read_job(api.core.database, job_id).status.value == "PENDING"
+        assert read_job(api.resources.database, job_id).status.value == "PENDING"
 
 
 def test_many_streams_one_after_the_other_leave_nothing_behind(api: Api) -> None:
     job_id = new_job(api)
-    request_cancel(api.core, job_id)
+    request_cancel(api.resources, job_id)
     with httpx.Client(base_url=api.client.base_url, trust_env=False) as client:
         path = f"/api/v1/jobs/{job_id}/events"
         eventually(lambda: client.get(path).status_code == 200, what="those before have left")

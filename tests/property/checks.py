@@ -9,7 +9,7 @@ from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec
 from ml_training.domain.targets import ColumnTarget, HorizonTarget, RuleTarget
 from ml_training.domain.validation import CrossValidation, FeatureEngineering, Holdout, TimeSeries
 from tests.property.tables import Table
-from tests.support.place import strict
+from tests.support.in_process_service import strict
 
 PROBLEM = "application/problem+json"
 STATUSES = {202, 400, 409, 413, 415, 422}
@@ -126,7 +126,7 @@ def wrong_with_comparison(result: Mapping[str, Any], spec: Mapping[str, Any], ta
     if not 1 <= result["rows"] <= selected:
         yield f"{result['rows']} of {selected} selected rows"
     ranking = result["ranking"]
-    if sorted(place["model_id"] for place in ranking) != sorted(spec["model_ids"]):
+    if sorted(service["model_id"] for service in ranking) != sorted(spec["model_ids"]):
         yield f"not every model once: {ranking}"
     if ranking[0]["rank"] != 1 or any(first["rank"] > second["rank"] for first, second in pairwise(ranking)):
         yield f"no ranking: {ranking}"

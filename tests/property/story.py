@@ -19,7 +19,7 @@ from tests.property.hostile import JSON_HEADERS, hostile
 from tests.property.known import KnownData, KnownModel, World
 from tests.property.spoiling import nearly_good
 from tests.property.tables import tables
-from tests.support.place import Place, strict
+from tests.support.in_process_service import InProcessService, strict
 
 AT_ONCE = 25  # specs sent before the jobs that were accepted run
 SLOW_SECONDS = 10.0
@@ -45,42 +45,42 @@ class Tally:
         return ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items()))
 
 
-def tell(place: Place, *, seed: int, specs: int) -> Tally:
+def tell(service: InProcessService, *, seed: int, specs: int) -> Tally:
     """Draw and send so many specs; the last accepted job has run when it returns."""
     rng, tally = random.Random(seed), Tally()
-    world = arrive(place)
+    world = arrive(service)
     while tally.counts["drawn"] < specs:
         accepted = [
             number
             for _ in range(min(AT_ONCE, specs - tally.counts["drawn"]))
-            if (number := _send(rng, place, world, tally)) is not None
+            if (number := _send(rng, service, world, tally)) is not None
         ]
-        place.work()
+        service.work()
         for job_id in accepted:
-            _look(place, world, tally, job_id)
-    tally.broken += place.violations()
+            _look(service, world, tally, job_id)
+    tally.broken += service.violations()
     return tally
 
 
-def arrive(place: Place) -> World:
+def arrive(service: InProcessService) -> World:
     """Upload every table, and one file that is rejected."""
     ready = []
     for table in tables():
-        shown = place.upload(table.csv(), table.form())
+        shown = service.upload(table.csv(), table.form())
         assert shown["status"] == "READY", (table.name, shown["reasons"])
         assert [column["name"] for column in shown["profile"]["columns"]] == list(table.columns)
         ready.append(KnownData(table, shown))
-    ragged = place.upload(b"a,b\n1,2\n3\n", {"name": "ragged"})
+    ragged = service.upload(b"a,b\n1,2\n3\n", {"name": "ragged"})
     assert ragged["status"] == "REJECTED"
     return World(ready, rejected=ragged["id"])
 
 
-def _send(rng: random.Random, place: Place, world: World, tally: Tally) -> int | None:
+def _send(rng: random.Random, service: InProcessService, world: World, tally: Tally) -> int | None:
     """Draw a spec and send it; the job's id when it was accepted."""
     good = any_job(rng, world)
     kind, data, headers, pointer = _drawn(rng, world, good)
     began = time.monotonic()
-    status, mimetype, answer = place.post(data, headers)
+    status, mimetype, answer = service.post(data, headers)
     seconds = time.monotonic() - began
     shown = data[:2_000].decode(errors="replace")
     tally.counts["drawn"] += 1
@@ -116,15 +116,15 @@ def _drawn(rng: random.Random, world: World, good: Body) -> tuple[str, bytes, di
     return "hostile", data, headers, ""
 
 
-def _look(place: Place, world: World, tally: Tally, job_id: int) -> None:
+def _look(service: InProcessService, world: World, tally: Tally, job_id: int) -> None:
     """At a job that was accepted: it has completed, and its result is sound."""
-    job = place.get(f"/jobs/{job_id}")
+    job = service.get(f"/jobs/{job_id}")
     tally.counts[job["status"]] += 1
     if job["status"] != "COMPLETED":
         tally.failed.append(f"{job['status']} {job['error']}: {json.dumps(job['spec'])}")
         return
     route, name = RESULTS[job["job_type"]]
-    status, answer = place.ask(f"/{route}/{job['result'][name]}")
+    status, answer = service.ask(f"/{route}/{job['result'][name]}")
     if status != 200:
         tally.counts["5xx"] += status >= 500
         tally.faults.append(f"{status} for the {job['job_type']} result of {json.dumps(job['spec'])}")
@@ -143,7 +143,7 @@ def _wrong(job_type: str, result: dict[str, Any], spec: dict[str, Any], table: A
     if job_type == "TEST":
         scores = [*wrong_with_numbers(result["scores"]), *wrong_with_numbers(result["degradation"])]
         return [*scores, *wrong_with_test(result, spec, table)]
-    scores = [wrong for place in result["ranking"] for wrong in wrong_with_numbers(place["scores"])]
+    scores = [wrong for service in result["ranking"] for wrong in wrong_with_numbers(service["scores"])]
     return [*scores, *wrong_with_comparison(result, spec, table)]
 
 

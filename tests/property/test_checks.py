@@ -17,7 +17,7 @@ from tests.property.checks import (
 )
 from tests.property.hostile import hostile
 from tests.property.tables import Table
-from tests.support.place import strict
+from tests.support.in_process_service import strict
 
 PROBLEM = "application/problem+json"
 BODY: dict[str, Any] = {

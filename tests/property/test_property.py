@@ -10,7 +10,7 @@ import pytest
 
 from tests.property.story import Tally, tell
 from tests.property.summary import NUMBERS
-from tests.support.place import Place
+from tests.support.in_process_service import InProcessService
 
 SPECS = int(os.environ.get("SPECS") or 450)
 SEED = int(os.environ.get("SEED") or 1)
@@ -23,8 +23,8 @@ def tally(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> T
     directory = tmp_path_factory.mktemp("property")
     database = directory / "jobs.db"
     database.write_bytes(sqlite_template)
-    with Place(directory / "data", f"sqlite:///{database}") as place:
-        return tell(place, seed=SEED, specs=SPECS)
+    with InProcessService(directory / "data", f"sqlite:///{database}") as service:
+        return tell(service, seed=SEED, specs=SPECS)
 
 
 def shown(found: list[str]) -> str:

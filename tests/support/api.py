@@ -7,19 +7,19 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
-from ml_training.db import datasets, registry
+from ml_training.db import datasets, results
 from ml_training.domain.states import TaskKind
 from ml_training.domain.targets import ColumnTarget
 from ml_training.selection.index import Column, ColumnKind, write_index
 from ml_training.selection.schema import FeatureSchema, ModelSchema
-from ml_training.services.core import Core
-from ml_training.storage.base import Kind
+from ml_training.services.resources import Resources
+from ml_training.storage.base import ObjectKind
 
 ROWS = 60
 PROFILE = {"rows": ROWS, "columns": []}
 
 
-def ready_dataset(core: Core, *, name: str = "data") -> int:
+def ready_dataset(resources: Resources, *, name: str = "data") -> int:
     """A READY data set of 60 rows: numbers a and b, category c, boolean target."""
     numbers = np.arange(ROWS, dtype=np.float64)
     columns = [
@@ -28,10 +28,10 @@ def ready_dataset(core: Core, *, name: str = "data") -> int:
         Column("c", ColumnKind.CATEGORY, (np.arange(ROWS) % 2).astype(np.int32), ("no", "yes")),
         Column("target", ColumnKind.BOOLEAN, (np.arange(ROWS) % 3 == 0).astype(np.int8)),
     ]
-    with core.storage.scratch() as directory:
+    with resources.storage.scratch() as directory:
         write_index(directory, columns, rows=ROWS)
-        stored = core.storage.put_directory(Kind.INDEX, directory)
-    with core.database.write() as connection:
+        stored = resources.storage.put_directory(ObjectKind.INDEX, directory)
+    with resources.database.write() as connection:
         dataset_id = datasets.insert_dataset(
             connection, name=name, file_format="csv", raw_key="uploads/none", raw_sha256="0" * 64, raw_bytes=0,
             time_column=None, phase_column=None, group_column=None,
@@ -43,41 +43,43 @@ def ready_dataset(core: Core, *, name: str = "data") -> int:
     return dataset_id
 
 
-def stored_model(core: Core, *, dataset_id: int, artifact: bytes = b"model", job_id: int = 1, **values: Any) -> int:
+def stored_model(
+    resources: Resources, *, dataset_id: int, artifact: bytes = b"model", job_id: int = 1, **values: Any
+) -> int:
     """A model with these bytes as its artifact."""
-    stored = core.storage.put_bytes(Kind.ARTIFACT, artifact)
+    stored = resources.storage.put_bytes(ObjectKind.ARTIFACT, artifact)
     row = {
         "name": "model", "model_type": "lightgbm", "task": "binary", "job_id": job_id, "attempt": 1,
         "dataset_id": dataset_id, "dataset_sha256": "0" * 64, "artifact_key": stored.key,
         "artifact_sha256": stored.sha256, "artifact_bytes": stored.size, "scores": {"train": {"accuracy": 1.0}},
         "details": {"features": ["a"]}, "lineage": {"seed": 42}, "train_accuracy": 1.0, "test_accuracy": None, **values,
     }  # fmt: skip
-    with core.database.write() as connection:
-        return registry.insert_model(connection, **row)
+    with resources.database.write() as connection:
+        return results.insert_model(connection, **row)
 
 
-def usable_model(core: Core, *, dataset_id: int, job_id: int, **values: Any) -> int:
+def usable_model(resources: Resources, *, dataset_id: int, job_id: int, **values: Any) -> int:
     """A model that fits the data of `ready_dataset`, so that jobs may name it."""
     schema = ModelSchema(
         0, TaskKind.BINARY, ColumnTarget(column="target"), (False, True), (FeatureSchema("a", ColumnKind.NUMBER),)
     )
-    return stored_model(core, dataset_id=dataset_id, job_id=job_id, details={"schema": schema.to_json()}, **values)
+    return stored_model(resources, dataset_id=dataset_id, job_id=job_id, details={"schema": schema.to_json()}, **values)
 
 
-def stored_test_result(core: Core, *, model_id: int, dataset_id: int, job_id: int = 1) -> int:
+def stored_test_result(resources: Resources, *, model_id: int, dataset_id: int, job_id: int = 1) -> int:
     """A test result."""
-    with core.database.write() as connection:
-        return registry.insert_test_result(
+    with resources.database.write() as connection:
+        return results.insert_test_result(
             connection, job_id=job_id, attempt=1, model_id=model_id, dataset_id=dataset_id, rows=ROWS,
             scores={"accuracy": 0.5}, overlap=False, degradation={"accuracy": 0.5}, overfitted=True, accuracy=0.5,
             details={},
         )  # fmt: skip
 
 
-def stored_comparison(core: Core, *, dataset_id: int, winner_model_id: int | None, job_id: int = 1) -> int:
+def stored_comparison(resources: Resources, *, dataset_id: int, winner_model_id: int | None, job_id: int = 1) -> int:
     """A comparison."""
-    with core.database.write() as connection:
-        return registry.insert_comparison(
+    with resources.database.write() as connection:
+        return results.insert_comparison(
             connection, job_id=job_id, attempt=1, dataset_id=dataset_id, metric="f1", rows=ROWS,
             winner_model_id=winner_model_id, ranking=[{"model_id": winner_model_id, "score": 1.0}],
             significance={"p": 0.01},

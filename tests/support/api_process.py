@@ -11,7 +11,7 @@ import httpx
 import psutil
 
 from ml_training.local.ports import free_port
-from ml_training.services.core import Core, build_core
+from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
@@ -24,7 +24,7 @@ class Api:
     """A running API, a core over the same database, and a client."""
 
     fleet: Fleet
-    core: Core
+    resources: Resources
     port: int
     client: httpx.Client
 
@@ -53,14 +53,16 @@ def running_api(directory: Path, database_url: str, broker_url: str, **settings:
         "api_port": str(port), "heartbeat_seconds": "0.2", **settings,
     }  # fmt: skip
     fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()})
-    core = build_core(Settings.model_validate({name: value for name, value in values.items() if "__" not in name}))
+    resources = build_resources(
+        Settings.model_validate({name: value for name, value in values.items() if "__" not in name})
+    )
     with ExitStack() as stack:
-        stack.callback(core.close)
+        stack.callback(resources.close)
         stack.callback(fleet.end)
         client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=70, trust_env=False))
         pid = fleet.start("api", "ml_training.api").pid
         eventually(lambda: live(client).get("master_pid") == pid, what="the API answers")
-        yield Api(fleet, core, port, client)
+        yield Api(fleet, resources, port, client)
 
 
 def live(client: httpx.Client) -> dict[str, Any]:

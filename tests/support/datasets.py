@@ -7,8 +7,8 @@ import numpy as np
 
 from ml_training.domain.records import Dataset
 from ml_training.domain.states import DatasetStatus
-from ml_training.services import datasets, read
-from ml_training.services.core import Core
+from ml_training.services import datasets, queries
+from ml_training.services.resources import Resources
 
 
 @cache
@@ -25,16 +25,16 @@ def generated_csv(rows: int, columns: int, *, seed: int = 0) -> bytes:
     return text.getvalue().encode()
 
 
-def upload(core: Core, body: bytes, *, name: str = "generated", file_format: str = "csv") -> Dataset:
+def upload(resources: Resources, body: bytes, *, name: str = "generated", file_format: str = "csv") -> Dataset:
     """Upload bytes and wait for the verdict."""
-    stored = datasets.store_upload(core, file_format, [body])
-    dataset = datasets.accept_upload(core, name=name, file_format=file_format, stored=stored)
-    return read.wait_for_dataset(core, dataset.id, seconds=120)
+    stored = datasets.store_upload(resources, file_format, [body])
+    dataset = datasets.accept_upload(resources, name=name, file_format=file_format, stored=stored)
+    return queries.wait_for_dataset(resources, dataset.id, seconds=120)
 
 
-def ready_sample(core: Core, sample: str = "breast_cancer") -> Dataset:
+def ready_sample(resources: Resources, sample: str = "breast_cancer") -> Dataset:
     """A sample data set, READY."""
-    dataset = datasets.accept_sample(core, name=sample, sample=sample)
-    found = read.wait_for_dataset(core, dataset.id, seconds=60)
+    dataset = datasets.accept_sample(resources, name=sample, sample=sample)
+    found = queries.wait_for_dataset(resources, dataset.id, seconds=60)
     assert found.status is DatasetStatus.READY, found
     return found

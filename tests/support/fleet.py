@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 
 from ml_training.db import heartbeats
-from ml_training.services.core import Core, build_core
-from ml_training.services.verify import violations
+from ml_training.maintenance.verify import violations
+from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
 from tests.support.eventually import PATIENCE, eventually
 
@@ -105,19 +105,19 @@ class Stack:
     """A fleet with maintenance running, and a core to talk to it."""
 
     fleet: Fleet
-    core: Core
+    resources: Resources
     settings: Settings
 
     def check(self) -> None:
         """No invariant is violated."""
-        found = list(violations(self.core.database, self.core.storage, sweep_age_seconds=3600.0))
+        found = list(violations(self.resources.database, self.resources.storage, sweep_age_seconds=3600.0))
         assert found == []
 
     def wait_for_slots(self, slots: int) -> None:
         """The database knows of `slots` slots, and each has a child that is ready to run a job."""
 
         def known() -> bool:
-            with self.core.database.read() as connection:
+            with self.resources.database.read() as connection:
                 return heartbeats.count_slots(connection, within_seconds=3.0) == slots
 
         def ready() -> bool:
@@ -150,11 +150,11 @@ def running_stack(
     }
     fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()}, worker=worker)
     settings = Settings.model_validate(values)
-    core = build_core(settings)
+    resources = build_resources(settings)
     try:
         fleet.start("maintenance", "workers", "maintenance")
         fleet.start_worker()
-        yield Stack(fleet, core, settings)
+        yield Stack(fleet, resources, settings)
     finally:
         fleet.end()
-        core.close()
+        resources.close()

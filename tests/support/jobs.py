@@ -6,15 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ml_training.db import datasets, jobs, registry
+from ml_training.db import datasets, jobs, results
 from ml_training.db.engine import Database
 from ml_training.domain.records import Job
-from ml_training.domain.states import JobType
-from ml_training.services.execute import Handler, Workplace
-from ml_training.services.lease import LeaseTimes
-from ml_training.services.lifecycle import Held
-from ml_training.services.reporter import JobReporter
-from ml_training.services.verdict import Verdict
+from ml_training.domain.specs import JobType
+from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_reporter import JobReporter
+from ml_training.execution.lease import LeaseTimes
+from ml_training.execution.run_job import JobHandler, WorkerContext
+from ml_training.execution.transitions import AttemptFence
 from ml_training.storage.local import LocalStorage
 
 QUICK = LeaseTimes(lease=1.0, renew=0.2, poll=0.02, cancel_grace=0.3, drain_grace=0.3)
@@ -54,18 +54,18 @@ def read_job(database: Database, job_id: int) -> Job:
     return job
 
 
-def workplace(
+def worker_context(
     database: Database,
     root: Path,
-    handler: Handler,
+    handler: JobHandler,
     *,
     worker: str = "worker@test-1",
     times: LeaseTimes = QUICK,
     end_process: Callable[[], None] = lambda: None,
-) -> Workplace:
+) -> WorkerContext:
     """A workplace where every job type does what `handler` says."""
-    handlers: Mapping[JobType, Handler] = dict.fromkeys(JobType, handler)
-    return Workplace(
+    handlers: Mapping[JobType, JobHandler] = dict.fromkeys(JobType, handler)
+    return WorkerContext(
         database=database,
         storage=LocalStorage(root),
         worker=worker,
@@ -77,20 +77,20 @@ def workplace(
     )
 
 
-def a_model(job: Job, *, accuracy: float | None = 0.9) -> Verdict:
+def a_model(job: Job, *, accuracy: float | None = 0.9) -> JobOutcome:
     """The verdict of a job that trained a model without bytes."""
 
-    def store(connection: Connection, held: Held) -> int:
-        return registry.insert_model(
+    def store(connection: Connection, fence: AttemptFence) -> int:
+        return results.insert_model(
             connection,
             name="model",
             model_type="lightgbm",
             task="binary",
-            job_id=held.job_id,
-            attempt=held.attempt,
+            job_id=fence.job_id,
+            attempt=fence.attempt,
             dataset_id=job.dataset_id,
             dataset_sha256="0" * 64,
-            artifact_key=f"artifacts/{held.job_id}-{held.attempt}",
+            artifact_key=f"artifacts/{fence.job_id}-{fence.attempt}",
             artifact_sha256="0" * 64,
             artifact_bytes=0,
             scores={},
@@ -100,10 +100,10 @@ def a_model(job: Job, *, accuracy: float | None = 0.9) -> Verdict:
             test_accuracy=accuracy,
         )
 
-    return Verdict(store=store, rows_used=100)
+    return JobOutcome(store=store, rows_used=100)
 
 
-def train_at_once(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+def train_at_once(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
     """A handler that is done immediately."""
     reporter.progress(0.5, "half way", eta_seconds=None)
     return a_model(job)

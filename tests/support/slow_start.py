@@ -6,7 +6,7 @@
 import sys
 import threading
 
-from workers import child
+from workers import pool_child
 
 
 def never_open(worker: str) -> None:
@@ -15,7 +15,7 @@ def never_open(worker: str) -> None:
     threading.Event().wait()
 
 
-child.open_workplace = never_open  # in the children too: they load this module as their main module
+pool_child.open_worker_context = never_open  # in the children too: they load this module as their main module
 
 if __name__ == "__main__":
     from workers.__main__ import main

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from ml_training.services.core import Core
-from ml_training.services.verify import violations
+from ml_training.maintenance.verify import violations
+from ml_training.services.resources import Resources
 from tests.faults.chaos.history import History
 from tests.support.exporter import ExporterClient
 
@@ -35,9 +35,9 @@ class Guards:
     refused_writes: int
 
 
-def count_guards(core: Core) -> Guards:
+def count_guards(resources: Resources) -> Guards:
     """By the tables."""
-    with core.database.read() as connection:
+    with resources.database.read() as connection:
         lost = connection.execute(text("SELECT count(*) FROM lost_attempts")).scalar_one()
         refused = connection.execute(text(COUNTED), {"kind": "refused"}).scalar_one()
     return Guards(int(lost), int(refused))
@@ -79,10 +79,10 @@ class Findings:
         }
 
 
-def check(core: Core, history: History, *, expected: Expected, exporter_port: int) -> Findings:
+def check(resources: Resources, history: History, *, expected: Expected, exporter_port: int) -> Findings:
     """At a quiet moment, everything running."""
-    found = Findings(guards=count_guards(core))
-    with core.database.read() as connection:
+    found = Findings(guards=count_guards(resources))
+    with resources.database.read() as connection:
         jobs = {row.id: row for row in connection.execute(text("SELECT * FROM jobs"))}
         results = {row[0]: tuple(row[1:]) for query in RESULTS.values() for row in connection.execute(text(query))}
         resumed = "SELECT count(*) FROM job_events WHERE kind = 'log' AND CAST(body AS TEXT) LIKE '%going on from a%'"
@@ -104,14 +104,14 @@ def check(core: Core, history: History, *, expected: Expected, exporter_port: in
     _count_extra(found, jobs, history)
     found.changed += history.changed
     found.surprises += [f"{count} x {what}" for what, count in history.surprises.items()]
-    found.violations += violations(core.database, core.storage, sweep_age_seconds=3600.0)
-    check_counters(core, found, exporter_port=exporter_port)
+    found.violations += violations(resources.database, resources.storage, sweep_age_seconds=3600.0)
+    check_counters(resources, found, exporter_port=exporter_port)
     return found
 
 
-def check_counters(core: Core, found: Findings, *, exporter_port: int) -> None:
+def check_counters(resources: Resources, found: Findings, *, exporter_port: int) -> None:
     """The ledger, the rows and the exporter's page say the same number of ends."""
-    with core.database.read() as connection:
+    with resources.database.read() as connection:
         counted = _by_type_and_state(connection, TOTALS)
         rows = _by_type_and_state(connection, ROWS)
     shown = {

@@ -15,7 +15,7 @@ from ml_training.db.engine import open_database
 from ml_training.db.migrate import migrate
 from ml_training.local.ports import free_port
 from ml_training.local.redis_server import RedisServer, start_redis
-from ml_training.services.core import Core, build_core
+from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
 from tests.support.fleet import SHORT_TIMES, Fleet
 from tests.support.postgres import PostgresServer, postgres_server
@@ -43,7 +43,7 @@ class City:
 
     directory: Path
     fleet: Fleet
-    core: Core
+    resources: Resources
     settings: Settings
     redis: RedisServer
     broker_proxy: Proxy
@@ -126,11 +126,21 @@ def running_city(directory: Path, *, database: str) -> Iterator[City]:
             **TIMES,
         }
         fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()})
-        core = build_core(Settings.model_validate({**values, "database_url": direct, "broker_url": redis.url}))
-        stack.callback(core.close)
+        resources = build_resources(
+            Settings.model_validate({**values, "database_url": direct, "broker_url": redis.url})
+        )
+        stack.callback(resources.close)
         stack.callback(fleet.end)
         city = City(
-            directory, fleet, core, Settings.model_validate(values), redis, broker_proxy, postgres, database_proxy, disk
+            directory,
+            fleet,
+            resources,
+            Settings.model_validate(values),
+            redis,
+            broker_proxy,
+            postgres,
+            database_proxy,
+            disk,
         )
         for name in COMMANDS:
             city.start(name)

@@ -282,7 +282,7 @@ class Nemesis:
 
     def _running(self) -> list[Row]:
         try:
-            with self._city.core.database.read() as connection:
+            with self._city.resources.database.read() as connection:
                 return [Row(*row) for row in connection.execute(text(RUNNING))]
         except Unavailable:  # another lane has the database down: nothing is known
             return []

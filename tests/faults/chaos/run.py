@@ -12,7 +12,7 @@ import httpx
 
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.states import DatasetStatus
-from ml_training.services import read
+from ml_training.services import queries
 from ml_training.services.submit import submit_job
 from tests.faults.chaos.checker import RESULTS, Expected, Findings, Guards, check, count_guards
 from tests.faults.chaos.city import SLOTS, WORKERS, City, city_directory, running_city
@@ -72,7 +72,7 @@ def run_chaos(*, seed: int, minutes: float, database: str, directory: Path | Non
         nemesis.stop()
         clients.stop()
         _settle(city, clients, history)
-        findings = check(city.core, history, expected=expected, exporter_port=city.settings.exporter_port)
+        findings = check(city.resources, history, expected=expected, exporter_port=city.settings.exporter_port)
         return Outcome(findings, history, nemesis, city.unexpected, minutes)
 
 
@@ -92,7 +92,7 @@ def _let_it_rage(city: City, history: History, *, minutes: float) -> None:
     pause.wait(minutes * 60.0)
     while time.monotonic() - started < 2 * minutes * 60.0:
         with suppress(Unavailable):
-            if not _missing(count_guards(city.core), history, minutes=minutes):
+            if not _missing(count_guards(city.resources), history, minutes=minutes):
                 return
         pause.wait(1.0)
 
@@ -103,7 +103,7 @@ def _undisturbed(city: City) -> tuple[Load, Expected, History]:
     history = History()
     long, ids = _run_kinds(city, history, TRAIN, rows=LONG_ROWS, prefix="")
     small, small_ids = _run_kinds(city, history, SMALL, rows=SMALL_ROWS, prefix="small ")
-    with city.core.database.read() as connection:
+    with city.resources.database.read() as connection:
         rows = [tuple(row) for query in RESULTS.values() for row in connection.exec_driver_sql(query)]
     results = {row[0]: row[1:] for row in rows}
     return Load(long, small), {name: results[job_id] for name, job_id in (ids | small_ids).items()}, history
@@ -113,7 +113,7 @@ def _run_kinds(
     city: City, history: History, trainings: dict[str, dict[str, Any]], *, rows: int, prefix: str
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """The trainings, a TEST and a COMPARE on a table of so many rows: the specs and the jobs by name."""
-    dataset = upload(city.core, generated_csv(rows, COLUMNS), name=f"rows-{rows}")
+    dataset = upload(city.resources, generated_csv(rows, COLUMNS), name=f"rows-{rows}")
     assert dataset.status is DatasetStatus.READY, dataset
     common = {"dataset_id": dataset.id}
     specs: dict[str, dict[str, Any]] = {
@@ -121,7 +121,7 @@ def _run_kinds(
         for name, fields in trainings.items()
     }
     first = _run_all(city, history, specs)
-    models = [read.get_job(city.core, job_id).result_id for job_id in first.values()]
+    models = [queries.get_job(city.resources, job_id).result_id for job_id in first.values()]
     more: dict[str, dict[str, Any]] = {
         f"{prefix}test": {"job_type": "TEST", "model_id": models[0], **common},
         f"{prefix}compare": {"job_type": "COMPARE", "model_ids": models[:3], "metric": "f1", **common},
@@ -130,11 +130,11 @@ def _run_kinds(
 
 
 def _run_all(city: City, history: History, specs: dict[str, dict[str, Any]]) -> dict[str, int]:
-    ids = {name: submit_job(city.core, spec).id for name, spec in specs.items()}
+    ids = {name: submit_job(city.resources, spec).id for name, spec in specs.items()}
     for name, job_id in ids.items():
         history.wants(f"undisturbed {name}")
         history.accept(job_id, name, before=None)
-        job = read.wait_for_job(city.core, job_id, seconds=180)
+        job = queries.wait_for_job(city.resources, job_id, seconds=180)
         assert (job.status, job.attempt) == ("COMPLETED", 1), job
     return ids
 
@@ -154,7 +154,7 @@ def _settle(city: City, clients: Clients, history: History) -> None:
 
 
 def _all_ended(city: City) -> bool:
-    with city.core.database.read() as connection:
+    with city.resources.database.read() as connection:
         open_jobs = connection.exec_driver_sql("SELECT count(*) FROM jobs WHERE finished_at IS NULL").scalar_one()
     return int(open_jobs) == 0
 

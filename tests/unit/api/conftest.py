@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from ml_training.api.app import create_app
 from ml_training.api.context import context_of
 from ml_training.domain.limits import Limits
-from ml_training.services.core import Core
+from ml_training.services.resources import Resources
 from ml_training.settings import Settings
 
 NO_BROKER = "redis://127.0.0.1:1/0"
@@ -34,7 +34,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     """The app."""
     app = create_app(settings)
     yield app
-    context_of(app).core.close()
+    context_of(app).resources.close()
 
 
 @pytest.fixture
@@ -44,17 +44,17 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def core(app: Flask) -> Core:
+def resources(app: Flask) -> Resources:
     """The core of the app."""
-    return context_of(app).core
+    return context_of(app).resources
 
 
 @pytest.fixture
-def lose_database(settings: Settings, core: Core) -> Callable[[], None]:
+def lose_database(settings: Settings, resources: Resources) -> Callable[[], None]:
     """Makes the database impossible to open."""
 
     def lose() -> None:
-        core.database.dispose()
+        resources.database.dispose()
         path = Path(settings.database_url.removeprefix("sqlite:///"))
         path.unlink()
         path.mkdir()

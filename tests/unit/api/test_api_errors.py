@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
-from ml_training.services.core import Core
+from ml_training.services.resources import Resources
 from tests.support.api import ready_dataset, train_spec
 
 JSON = {"Content-Type": "application/json"}
@@ -114,21 +114,23 @@ def test_a_body_of_unknown_length_is_cut_off_at_the_limit(app: Flask) -> None:
     assert Endless.served < 1_000_000
 
 
-def test_every_reason_against_a_spec_comes_at_once_with_pointers(client: FlaskClient, core: Core) -> None:
-    spec = train_spec(ready_dataset(core), model_type="lightgbm", params={"max_depth": 65, "n_jobs": 4}, colour="red")
+def test_every_reason_against_a_spec_comes_at_once_with_pointers(client: FlaskClient, resources: Resources) -> None:
+    spec = train_spec(
+        ready_dataset(resources), model_type="lightgbm", params={"max_depth": 65, "n_jobs": 4}, colour="red"
+    )
     errors = problem_of(submit(client, json.dumps(spec)), 422)["errors"]
     assert sorted(error["pointer"] for error in errors) == ["/colour", "/params/max_depth", "/params/n_jobs"]
 
 
-def test_a_body_of_rubbish_is_not_answered_with_a_larger_one(client: FlaskClient, core: Core) -> None:
-    spec = train_spec(ready_dataset(core), features=[0] * 1_500)
+def test_a_body_of_rubbish_is_not_answered_with_a_larger_one(client: FlaskClient, resources: Resources) -> None:
+    spec = train_spec(ready_dataset(resources), features=[0] * 1_500)
     body = problem_of(submit(client, json.dumps(spec, separators=(",", ":"))), 422)
     assert len(body["errors"]) == 1_000
     assert "of 1,501 reasons these are the first 1,000" in body["detail"]
 
 
-def test_a_job_that_the_data_cannot_carry_is_refused_at_the_door(client: FlaskClient, core: Core) -> None:
-    spec = train_spec(ready_dataset(core), target={"column": "nothing"}, features=["a", "nowhere"])
+def test_a_job_that_the_data_cannot_carry_is_refused_at_the_door(client: FlaskClient, resources: Resources) -> None:
+    spec = train_spec(ready_dataset(resources), target={"column": "nothing"}, features=["a", "nowhere"])
     errors = problem_of(submit(client, json.dumps(spec)), 422)["errors"]
     assert sorted(error["pointer"] for error in errors) == ["/features/1", "/target/column"]
 
@@ -171,8 +173,10 @@ def test_a_wait_is_whole_seconds_up_to_sixty(client: FlaskClient, wait: str) -> 
 
 
 @pytest.mark.parametrize("key", ["", "k" * 129, "a\tb", "caf\u00e9"])
-def test_an_idempotency_key_is_1_to_128_printable_ascii_characters(client: FlaskClient, core: Core, key: str) -> None:
-    spec = json.dumps(train_spec(ready_dataset(core)))
+def test_an_idempotency_key_is_1_to_128_printable_ascii_characters(
+    client: FlaskClient, resources: Resources, key: str
+) -> None:
+    spec = json.dumps(train_spec(ready_dataset(resources)))
     assert "Idempotency-Key" in problem_of(submit(client, spec, Idempotency_Key=key), 422)["detail"]
 
 
@@ -203,7 +207,7 @@ def test_a_defect_is_500_without_anything_of_the_inside(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("password=secret")
 
-    monkeypatch.setattr("ml_training.services.read.list_jobs", broken)
+    monkeypatch.setattr("ml_training.services.queries.list_jobs", broken)
     app.testing = testing
     body = problem_of(client.get("/api/v1/jobs"), 500)
     assert "secret" not in json.dumps(body)

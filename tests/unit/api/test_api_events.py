@@ -10,42 +10,42 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from ml_training.services.cancel import request_cancel
 
 from ml_training.api import stream
 from ml_training.api.context import EXTENSION, context_of
 from ml_training.api.stream import KEEP_ALIVE, Peer
-from ml_training.db.events import EVENTS_CAP, append_events
+from ml_training.db.job_events import EVENTS_CAP, append_events
 from ml_training.db.jobs import claim_next
 from ml_training.domain.errors import ErrorCode, JobFailed
-from ml_training.services.core import Core
-from ml_training.services.execute import run_next
-from ml_training.services.follow import EVENTS_A_LOOK
-from ml_training.services.lifecycle import request_cancel
+from ml_training.execution.run_job import run_next
+from ml_training.services.job_updates import EVENTS_PER_POLL
+from ml_training.services.resources import Resources
 from tests.support.api import checked, ready_dataset, train_spec
-from tests.support.jobs import a_model, workplace
+from tests.support.jobs import a_model, worker_context
 from tests.support.sse import Sent, events_of
 
 JOB = "/api/v1/jobs/1"
 
 
 @pytest.fixture
-def job_id(client: FlaskClient, core: Core) -> int:
+def job_id(client: FlaskClient, resources: Resources) -> int:
     """A PENDING job."""
-    return int(client.post("/api/v1/jobs", json=train_spec(ready_dataset(core))).get_json()["id"])
+    return int(client.post("/api/v1/jobs", json=train_spec(ready_dataset(resources))).get_json()["id"])
 
 
 @pytest.fixture
-def finished(core: Core, job_id: int, tmp_path: Path) -> int:
+def finished(resources: Resources, job_id: int, tmp_path: Path) -> int:
     """A COMPLETED job that told two scores and two lines."""
 
-    def work(place: Any, job: Any, reporter: Any) -> Any:
+    def work(context: Any, job: Any, reporter: Any) -> Any:
         reporter.log("reads\ndata: x\r\n\r\nid: 9")
         reporter.scores(1, {"train_logloss": 0.5})
         reporter.scores(2, {"train_logloss": 0.25})
         reporter.log("schließt \u2028 ab")
         return a_model(job)
 
-    assert run_next(workplace(core.database, tmp_path, work))
+    assert run_next(worker_context(resources.database, tmp_path, work))
     return job_id
 
 
@@ -120,36 +120,38 @@ def test_a_wrong_last_event_id_is_422_and_named(client: FlaskClient, finished: i
     assert [error["pointer"] for error in wrong.get_json()["errors"]] == ["/after"]
 
 
-def test_a_job_cancelled_before_it_started_ends_too(client: FlaskClient, core: Core, job_id: int) -> None:
-    request_cancel(core, job_id)
+def test_a_job_cancelled_before_it_started_ends_too(client: FlaskClient, resources: Resources, job_id: int) -> None:
+    request_cancel(resources, job_id)
     state, end = stream_of(client)
     assert (state.data["status"], end.id, end.event) == ("CANCELLED", None, "end")
     assert end.data == {"status": "CANCELLED", "attempt": 0, "at": client.get(JOB).get_json()["finished_at"]}
 
 
-def test_a_failed_job_says_so_at_the_end(client: FlaskClient, core: Core, job_id: int, tmp_path: Path) -> None:
-    def fail(place: Any, job: Any, reporter: Any) -> Any:
+def test_a_failed_job_says_so_at_the_end(
+    client: FlaskClient, resources: Resources, job_id: int, tmp_path: Path
+) -> None:
+    def fail(context: Any, job: Any, reporter: Any) -> Any:
         raise JobFailed(ErrorCode.TRAINING_ERROR, "no")
 
-    run_next(workplace(core.database, tmp_path, fail))
+    run_next(worker_context(resources.database, tmp_path, fail))
     assert [(sent.event, sent.data["status"]) for sent in stream_of(client)] == [
         ("progress", "FAILED"), ("end", "FAILED"),
     ]  # fmt: skip
 
 
-def write_lines(core: Core, job_id: int, count: int, *, attempt: int = 1) -> None:
+def write_lines(resources: Resources, job_id: int, count: int, *, attempt: int = 1) -> None:
     """So many log lines."""
-    with core.database.write() as connection:
+    with resources.database.write() as connection:
         lines = [("log", {"line": f"line {number}"}) for number in range(count)]
         append_events(connection, job_id=job_id, attempt=attempt, events=lines)
 
 
-@pytest.mark.parametrize("lines", [EVENTS_A_LOOK - 1, EVENTS_A_LOOK, 2 * EVENTS_A_LOOK + 7, EVENTS_CAP + 5])
+@pytest.mark.parametrize("lines", [EVENTS_PER_POLL - 1, EVENTS_PER_POLL, 2 * EVENTS_PER_POLL + 7, EVENTS_CAP + 5])
 def test_a_long_journal_comes_whole_with_one_end(
-    client: FlaskClient, core: Core, job_id: int, tmp_path: Path, lines: int
+    client: FlaskClient, resources: Resources, job_id: int, tmp_path: Path, lines: int
 ) -> None:
-    write_lines(core, job_id, lines)
-    assert run_next(workplace(core.database, tmp_path, lambda place, job, reporter: a_model(job)))
+    write_lines(resources, job_id, lines)
+    assert run_next(worker_context(resources.database, tmp_path, lambda context, job, reporter: a_model(job)))
     journal = stream_of(client)[1:]
     kept = min(lines, EVENTS_CAP)
     assert [sent.id for sent in journal[:kept]] == list(range(1, kept + 1))
@@ -157,10 +159,10 @@ def test_a_long_journal_comes_whole_with_one_end(
     assert journal[-1].id == (lines + 1 if lines < EVENTS_CAP else None)
 
 
-def test_a_lost_attempt_stays_in_the_journal(client: FlaskClient, core: Core, job_id: int) -> None:
-    write_lines(core, job_id, 2)
-    write_lines(core, job_id, 1, attempt=2)
-    request_cancel(core, job_id)
+def test_a_lost_attempt_stays_in_the_journal(client: FlaskClient, resources: Resources, job_id: int) -> None:
+    write_lines(resources, job_id, 2)
+    write_lines(resources, job_id, 1, attempt=2)
+    request_cancel(resources, job_id)
     assert [(sent.id, sent.data["attempt"]) for sent in stream_of(client)[1:-1]] == [(1, 1), (2, 1), (3, 2)]
     lines = checked(client, "/jobs/{job_id}/logs", client.get(f"{JOB}/logs"))["items"]
     assert [(line["seq"], line["attempt"]) for line in lines] == [(1, 1), (2, 1), (3, 2)]
@@ -172,7 +174,7 @@ def test_an_unknown_job_has_no_events_and_no_log(client: FlaskClient) -> None:
 
 
 def test_a_stream_beyond_the_places_is_503_and_every_end_gives_the_place_back(
-    app: Flask, client: FlaskClient, core: Core, job_id: int
+    app: Flask, client: FlaskClient, resources: Resources, job_id: int
 ) -> None:
     lane = context_of(app).lane  # one place
     with closing(client.get(f"{JOB}/events", buffered=False)):
@@ -188,7 +190,7 @@ def test_a_stream_beyond_the_places_is_503_and_every_end_gives_the_place_back(
         assert (head.status_code, head.data) == (200, b"")
     with closing(client.get(f"{JOB}/events", buffered=False)) as response:
         assert next(iter(response.iter_encoded())) == stream.RETRY
-    request_cancel(core, job_id)
+    request_cancel(resources, job_id)
     assert stream_of(client)[-1].event == "end"
     with lane.enter_stream():
         pass
@@ -204,15 +206,15 @@ def live(client: FlaskClient) -> Iterator[bytes]:
     return iter(client.get(f"{JOB}/events", buffered=False).iter_encoded())
 
 
-def test_progress_is_told_when_it_changes_and_only_then(client: FlaskClient, core: Core, job_id: int) -> None:
+def test_progress_is_told_when_it_changes_and_only_then(client: FlaskClient, resources: Resources, job_id: int) -> None:
     pieces = live(client)
     assert next(pieces) == stream.RETRY
     assert events_of(next(pieces).decode())[0].data["status"] == "PENDING"
-    with core.database.write() as connection:
+    with resources.database.write() as connection:
         assert claim_next(connection, worker="w", lease_seconds=60)
     [running] = events_of(next(pieces).decode())
     assert (running.id, running.data["status"], running.data["attempt"]) == (None, "RUNNING", 1)
-    write_lines(core, job_id, 1)
+    write_lines(resources, job_id, 1)
     [line] = events_of(next(pieces).decode())
     assert (line.id, line.event) == (1, "log")
 
@@ -226,27 +228,27 @@ def test_silence_is_filled_with_comments(client: FlaskClient, job_id: int, monke
 
 
 def test_an_outage_is_silence_and_the_stream_goes_on_after_it(
-    client: FlaskClient, core: Core, settings: Any, job_id: int, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, resources: Resources, settings: Any, job_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "SILENCE_SECONDS", 0.3)
     path = Path(settings.database_url.removeprefix("sqlite:///"))
     pieces = live(client)
     assert b"progress" in next(pieces) + next(pieces)
-    core.database.dispose()
+    resources.database.dispose()
     away = path.rename(path.with_suffix(".away"))
     path.mkdir()
     assert [next(pieces), next(pieces)] == [KEEP_ALIVE, KEEP_ALIVE]
     path.rmdir()
     away.rename(path)
-    request_cancel(core, job_id)
+    request_cancel(resources, job_id)
     told = [piece for piece in pieces if piece != KEEP_ALIVE]
     assert [sent.event for sent in events_of(b"".join(told).decode())] == ["progress", "end"]
 
 
-def test_a_removed_job_ends_its_stream(client: FlaskClient, core: Core, job_id: int) -> None:
+def test_a_removed_job_ends_its_stream(client: FlaskClient, resources: Resources, job_id: int) -> None:
     pieces = live(client)
     assert b"progress" in next(pieces) + next(pieces)
-    with core.database.write() as connection:
+    with resources.database.write() as connection:
         connection.exec_driver_sql("DELETE FROM jobs")
     assert list(pieces) == []
 
@@ -268,7 +270,7 @@ def test_a_peer_that_closed_its_side_has_left() -> None:
     assert not Peer(None).has_left()
 
 
-def test_the_log_is_paged_from_the_oldest_line_on(client: FlaskClient, core: Core, finished: int) -> None:
+def test_the_log_is_paged_from_the_oldest_line_on(client: FlaskClient, resources: Resources, finished: int) -> None:
     first = checked(client, "/jobs/{job_id}/logs", client.get(f"{JOB}/logs?limit=1"))
     assert [(line["seq"], line["line"]) for line in first["items"]] == [(1, "reads\ndata: x\r\n\r\nid: 9")]
     second = client.get(f"{JOB}/logs?limit=1&cursor={first['next_cursor']}").get_json()

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from ml_training.api.beat import beat_once
 from ml_training.api.context import context_of
 from ml_training.db.heartbeats import list_heartbeats
-from ml_training.services.core import Core
+from ml_training.services.resources import Resources
 from tests.support.api import ready_dataset, train_spec
 
 LIVE = "/api/v1/health/live"
@@ -92,8 +92,8 @@ def test_requests_are_counted_by_template_never_by_path(app: Flask, client: Flas
     }
 
 
-def test_jobs_refused_at_the_door_are_counted_by_reason(app: Flask, client: FlaskClient, core: Core) -> None:
-    dataset_id = ready_dataset(core)
+def test_jobs_refused_at_the_door_are_counted_by_reason(app: Flask, client: FlaskClient, resources: Resources) -> None:
+    dataset_id = ready_dataset(resources)
     client.post("/api/v1/jobs", json={})
     client.post("/api/v1/jobs", data=b"{", content_type="application/json")
     client.post("/api/v1/jobs", data=b"{}", content_type="text/plain")
@@ -104,10 +104,10 @@ def test_jobs_refused_at_the_door_are_counted_by_reason(app: Flask, client: Flas
     assert counted == {"invalid": 3, "bad_request": 1, "wrong_kind": 1}
 
 
-def test_the_heartbeat_carries_the_counts(app: Flask, client: FlaskClient, core: Core) -> None:
+def test_the_heartbeat_carries_the_counts(app: Flask, client: FlaskClient, resources: Resources) -> None:
     client.get(LIVE)
     beat_once(app)
-    with core.database.read() as connection:
+    with resources.database.read() as connection:
         (row,) = list_heartbeats(connection, kind="api", within_seconds=30)
     live = client.get(LIVE).get_json()
     assert row.body["pid"] == live["pid"]

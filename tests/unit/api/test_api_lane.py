@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from ml_training.services.cancel import request_cancel
 
 from ml_training.api.context import EXTENSION, context_of
 from ml_training.api.lane import SlowLane
 from ml_training.domain.errors import Unavailable
-from ml_training.services.core import Core
-from ml_training.services.execute import run_next
-from ml_training.services.lifecycle import request_cancel
+from ml_training.execution.run_job import run_next
+from ml_training.services.resources import Resources
 from tests.support.api import ready_dataset, stored_model, train_spec
 from tests.support.eventually import eventually
 from tests.support.forms import form_request
-from tests.support.jobs import train_at_once, workplace
+from tests.support.jobs import train_at_once, worker_context
 
 
 def places(take: Callable[[], object]) -> int:
@@ -59,9 +59,9 @@ def test_a_place_is_given_back_once() -> None:
     assert places(lambda: lane.enter("upload")) == 2
 
 
-def new_job(client: FlaskClient, core: Core) -> int:
+def new_job(client: FlaskClient, resources: Resources) -> int:
     """A PENDING job."""
-    return int(client.post("/api/v1/jobs", json=train_spec(ready_dataset(core))).get_json()["id"])
+    return int(client.post("/api/v1/jobs", json=train_spec(ready_dataset(resources))).get_json()["id"])
 
 
 def in_thread(call: Callable[[], object]) -> threading.Thread:
@@ -71,10 +71,10 @@ def in_thread(call: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def test_a_wait_answers_when_the_job_ends(client: FlaskClient, core: Core, tmp_path: Path) -> None:
-    job_id = new_job(client, core)
-    place = workplace(core.database, tmp_path / "store", train_at_once)
-    thread = in_thread(lambda: run_next(place))
+def test_a_wait_answers_when_the_job_ends(client: FlaskClient, resources: Resources, tmp_path: Path) -> None:
+    job_id = new_job(client, resources)
+    context = worker_context(resources.database, tmp_path / "store", train_at_once)
+    thread = in_thread(lambda: run_next(context))
     response = client.get(f"/api/v1/jobs/{job_id}?wait=60")
     thread.join()
     assert response.get_json()["status"] == "COMPLETED"
@@ -82,15 +82,15 @@ def test_a_wait_answers_when_the_job_ends(client: FlaskClient, core: Core, tmp_p
     assert "Retry-After" not in response.headers
 
 
-def test_a_wait_that_is_over_answers_with_what_is_there(client: FlaskClient, core: Core) -> None:
-    response = client.get(f"/api/v1/jobs/{new_job(client, core)}?wait=1")
+def test_a_wait_that_is_over_answers_with_what_is_there(client: FlaskClient, resources: Resources) -> None:
+    response = client.get(f"/api/v1/jobs/{new_job(client, resources)}?wait=1")
     assert (response.status_code, response.get_json()["status"]) == (200, "PENDING")
 
 
 def test_one_wait_too_many_answers_at_once_and_says_when_to_come_back(
-    app: Flask, client: FlaskClient, core: Core
+    app: Flask, client: FlaskClient, resources: Resources
 ) -> None:
-    job_id = new_job(client, core)
+    job_id = new_job(client, resources)
     answers: list[str] = []
     waiting = in_thread(
         lambda: answers.append(app.test_client().get(f"/api/v1/jobs/{job_id}?wait=60").get_json()["status"])
@@ -100,30 +100,30 @@ def test_one_wait_too_many_answers_at_once_and_says_when_to_come_back(
     second = client.get(f"/api/v1/jobs/{job_id}?wait=60")
     assert (second.status_code, second.headers["Retry-After"]) == (200, "1")
     assert not answers
-    request_cancel(core, job_id)
+    request_cancel(resources, job_id)
     waiting.join()
     assert answers == ["CANCELLED"]
     assert not _is_full(lane)
 
 
-def test_a_wait_for_what_has_ended_needs_no_place(app: Flask, client: FlaskClient, core: Core) -> None:
-    job_id = new_job(client, core)
-    request_cancel(core, job_id)
+def test_a_wait_for_what_has_ended_needs_no_place(app: Flask, client: FlaskClient, resources: Resources) -> None:
+    job_id = new_job(client, resources)
+    request_cancel(resources, job_id)
     lane = context_of(app).lane
     with lane.enter("upload"), lane.enter("upload"):
         assert "Retry-After" not in client.get(f"/api/v1/jobs/{job_id}?wait=60").headers
 
 
-def test_a_draining_process_ends_its_waits(app: Flask, client: FlaskClient, core: Core) -> None:
-    job_id = new_job(client, core)
+def test_a_draining_process_ends_its_waits(app: Flask, client: FlaskClient, resources: Resources) -> None:
+    job_id = new_job(client, resources)
     app.extensions[EXTENSION] = replace(context_of(app), is_draining=lambda: True)
     assert client.get(f"/api/v1/jobs/{job_id}?wait=60").get_json()["status"] == "PENDING"
 
 
 def test_transfers_beyond_the_places_are_503_and_come_through_afterwards(
-    app: Flask, client: FlaskClient, core: Core
+    app: Flask, client: FlaskClient, resources: Resources
 ) -> None:
-    model_id = stored_model(core, dataset_id=ready_dataset(core))
+    model_id = stored_model(resources, dataset_id=ready_dataset(resources))
     lane = context_of(app).lane
     with lane.enter("upload"), lane.enter("upload"):
         response = client.get(f"/api/v1/models/{model_id}/download")

@@ -7,18 +7,18 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from ml_training.domain.specs import parse_spec, spec_json
-from ml_training.services.core import Core
+from ml_training.services.resources import Resources
 from tests.support.api import checked, ready_dataset, stored_model, train_spec, usable_model
 
 
 @pytest.fixture
-def models(core: Core) -> list[int]:
+def models(resources: Resources) -> list[int]:
     """Two versions of a name, and a model of another name and type."""
-    dataset_id = ready_dataset(core)
+    dataset_id = ready_dataset(resources)
     return [
-        usable_model(core, dataset_id=dataset_id, job_id=101, name="churn"),
-        usable_model(core, dataset_id=dataset_id, job_id=102, name="churn"),
-        stored_model(core, dataset_id=dataset_id, job_id=103, name="other", model_type="ridge"),
+        usable_model(resources, dataset_id=dataset_id, job_id=101, name="churn"),
+        usable_model(resources, dataset_id=dataset_id, job_id=102, name="churn"),
+        stored_model(resources, dataset_id=dataset_id, job_id=103, name="other", model_type="ridge"),
     ]
 
 
@@ -97,10 +97,10 @@ def test_a_model_that_a_job_needs_is_409(client: FlaskClient, models: list[int])
     assert client.delete(path).status_code == 204
 
 
-def test_the_spec_of_a_model_is_a_job_spec(client: FlaskClient, core: Core, models: list[int]) -> None:
+def test_the_spec_of_a_model_is_a_job_spec(client: FlaskClient, resources: Resources, models: list[int]) -> None:
     spec, _ = parse_spec(train_spec(1, train_start=None, random_state=7), max_runtime_seconds=60)
     assert spec is not None
-    model_id = stored_model(core, dataset_id=1, job_id=104, lineage={"spec": spec_json(spec)})
+    model_id = stored_model(resources, dataset_id=1, job_id=104, lineage={"spec": spec_json(spec)})
     shown = checked(client, "/models/{model_id}/spec", client.get(f"/api/v1/models/{model_id}/spec"))
     submitted = client.post("/api/v1/jobs", json=shown)
     assert submitted.status_code == 202

@@ -10,8 +10,9 @@ from ml_training.api import render, schemas
 from ml_training.api.respond import reply
 from ml_training.domain import records
 from ml_training.domain.records import Comparison, Dataset, Job, JobError, JobEvent, Model
-from ml_training.domain.samples import SAMPLES
-from ml_training.domain.states import DatasetStatus, JobStatus, JobType
+from ml_training.domain.sample_datasets import SAMPLES
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import DatasetStatus, JobStatus
 
 JOB = Job(
     id=7, job_type=JobType.TRAIN, model_type="lightgbm", status=JobStatus.PENDING, spec={"job_type": "TRAIN"},

@@ -12,10 +12,10 @@ from werkzeug.test import TestResponse
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.records import Job
-from ml_training.services.core import Core
-from ml_training.services.execute import Workplace, run_next
-from ml_training.services.reporter import JobReporter
-from ml_training.services.verdict import Verdict
+from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_reporter import JobReporter
+from ml_training.execution.run_job import WorkerContext, run_next
+from ml_training.services.resources import Resources
 from tests.support.api import (
     PROFILE,
     ROWS,
@@ -26,13 +26,13 @@ from tests.support.api import (
     stored_test_result,
     train_spec,
 )
-from tests.support.jobs import train_at_once, workplace
+from tests.support.jobs import train_at_once, worker_context
 
 
 @pytest.fixture
-def dataset_id(core: Core) -> int:
+def dataset_id(resources: Resources) -> int:
     """A READY data set."""
-    return ready_dataset(core)
+    return ready_dataset(resources)
 
 
 def submit(client: FlaskClient, dataset_id: int, *, key: str | None = None, **values: Any) -> TestResponse:
@@ -51,14 +51,14 @@ def test_a_job_is_accepted_with_a_location_though_the_broker_is_away(client: Fla
 
 
 def test_a_completed_job_names_its_model_and_a_failed_one_its_reason(
-    client: FlaskClient, core: Core, dataset_id: int, tmp_path: Any
+    client: FlaskClient, resources: Resources, dataset_id: int, tmp_path: Any
 ) -> None:
-    def fail(place: Workplace, job: Job, reporter: JobReporter) -> Verdict:
+    def fail(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         raise JobFailed(ErrorCode.TRAINING_ERROR, "no", hint="try another")
 
     for handler in (train_at_once, fail):
         submit(client, dataset_id)
-        run_next(workplace(core.database, tmp_path, handler))
+        run_next(worker_context(resources.database, tmp_path, handler))
     done, failed = (checked(client, "/jobs/{job_id}", client.get(f"/api/v1/jobs/{job_id}")) for job_id in (1, 2))
     assert (done["status"], done["result"], done["progress"]) == ("COMPLETED", {"model_id": 1}, 1.0)
     assert done["started_at"] >= done["created_at"]
@@ -118,9 +118,11 @@ def test_a_cancel_is_accepted_as_often_as_it_is_asked_for(client: FlaskClient, d
     assert client.post("/api/v1/jobs/999/cancel").status_code == 404
 
 
-def test_what_has_ended_cannot_be_cancelled(client: FlaskClient, core: Core, dataset_id: int, tmp_path: Any) -> None:
+def test_what_has_ended_cannot_be_cancelled(
+    client: FlaskClient, resources: Resources, dataset_id: int, tmp_path: Any
+) -> None:
     job_id = submit(client, dataset_id).get_json()["id"]
-    run_next(workplace(core.database, tmp_path, train_at_once))
+    run_next(worker_context(resources.database, tmp_path, train_at_once))
     assert client.post(f"/api/v1/jobs/{job_id}/cancel").status_code == 409
 
 
@@ -181,16 +183,18 @@ def test_a_data_set_in_use_is_not_deleted_and_a_deleted_one_is_gone(client: Flas
     assert [client.get(path).status_code, client.delete(path).status_code] == [404, 404]
 
 
-def test_a_model_shows_details_alone_but_not_in_the_list(client: FlaskClient, core: Core, dataset_id: int) -> None:
-    model_id = stored_model(core, dataset_id=dataset_id)
+def test_a_model_shows_details_alone_but_not_in_the_list(
+    client: FlaskClient, resources: Resources, dataset_id: int
+) -> None:
+    model_id = stored_model(resources, dataset_id=dataset_id)
     page = checked(client, "/models", client.get("/api/v1/models"))
     shown = checked(client, "/models/{model_id}", client.get(f"/api/v1/models/{model_id}"))
     assert shown == page["items"][0] | {"details": {"features": ["a"]}, "lineage": {"seed": 42}}
 
 
-def test_a_download_is_the_file_with_its_digest(client: FlaskClient, core: Core, dataset_id: int) -> None:
+def test_a_download_is_the_file_with_its_digest(client: FlaskClient, resources: Resources, dataset_id: int) -> None:
     data = bytes(range(256)) * 1_000
-    model_id = stored_model(core, dataset_id=dataset_id, artifact=data)
+    model_id = stored_model(resources, dataset_id=dataset_id, artifact=data)
     with client.get(f"/api/v1/models/{model_id}/download") as response:
         assert response.data == data
         digest = hashlib.sha256(data)
@@ -200,8 +204,8 @@ def test_a_download_is_the_file_with_its_digest(client: FlaskClient, core: Core,
         assert response.headers["Content-Disposition"] == 'attachment; filename="model-1.zip"'
 
 
-def test_a_download_that_the_client_has_is_304(client: FlaskClient, core: Core, dataset_id: int) -> None:
-    model_id = stored_model(core, dataset_id=dataset_id)
+def test_a_download_that_the_client_has_is_304(client: FlaskClient, resources: Resources, dataset_id: int) -> None:
+    model_id = stored_model(resources, dataset_id=dataset_id)
     with client.get(f"/api/v1/models/{model_id}/download") as first:
         etag = first.headers["ETag"]
     with client.get(f"/api/v1/models/{model_id}/download", headers={"If-None-Match": etag}) as again:
@@ -210,27 +214,27 @@ def test_a_download_that_the_client_has_is_304(client: FlaskClient, core: Core, 
         assert (head.status_code, head.data, head.headers["Content-Length"]) == (200, b"", "5")
 
 
-def test_a_damaged_file_is_not_handed_out(client: FlaskClient, core: Core, dataset_id: int) -> None:
-    model_id = stored_model(core, dataset_id=dataset_id)
-    for key, _ in list(core.storage.list_keys()):
+def test_a_damaged_file_is_not_handed_out(client: FlaskClient, resources: Resources, dataset_id: int) -> None:
+    model_id = stored_model(resources, dataset_id=dataset_id)
+    for key, _ in list(resources.storage.list_keys()):
         if key.startswith("artifacts/"):
-            core.storage.path(key).write_bytes(b"canary")
+            resources.storage.path(key).write_bytes(b"canary")
     response = client.get(f"/api/v1/models/{model_id}/download")
     assert (response.status_code, response.mimetype) == (503, "application/problem+json")
     assert b"canary" not in response.data
 
 
-def test_a_deleted_model_is_gone(client: FlaskClient, core: Core, dataset_id: int) -> None:
-    path = f"/api/v1/models/{stored_model(core, dataset_id=dataset_id)}"
+def test_a_deleted_model_is_gone(client: FlaskClient, resources: Resources, dataset_id: int) -> None:
+    path = f"/api/v1/models/{stored_model(resources, dataset_id=dataset_id)}"
     assert client.delete(path).status_code == 204
     assert [client.get(path).status_code, client.get(f"{path}/download").status_code] == [404, 404]
     assert client.delete(path).status_code == 404
 
 
-def test_results_are_shown(client: FlaskClient, core: Core, dataset_id: int) -> None:
-    model_id = stored_model(core, dataset_id=dataset_id)
-    stored_test_result(core, model_id=model_id, dataset_id=dataset_id)
-    stored_comparison(core, dataset_id=dataset_id, winner_model_id=model_id)
+def test_results_are_shown(client: FlaskClient, resources: Resources, dataset_id: int) -> None:
+    model_id = stored_model(resources, dataset_id=dataset_id)
+    stored_test_result(resources, model_id=model_id, dataset_id=dataset_id)
+    stored_comparison(resources, dataset_id=dataset_id, winner_model_id=model_id)
     for noun, name in (("test-results", "test_result_id"), ("comparisons", "comparison_id")):
         assert len(checked(client, f"/{noun}", client.get(f"/api/v1/{noun}"))["items"]) == 1
         checked(client, f"/{noun}/{{{name}}}", client.get(f"/api/v1/{noun}/1"))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from ml_training.api.uploads import FIELD_BYTES, MAX_PARTS, Upload, format_of, read_upload
 from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
-from ml_training.services import read
-from ml_training.services.core import Core
+from ml_training.services import queries
+from ml_training.services.resources import Resources
 from ml_training.storage.base import StoredObject
 from tests.support.forms import form_request
 
@@ -220,15 +220,16 @@ def send(client: FlaskClient, **fields: Any) -> Any:
     return client.post("/api/v1/datasets", **form_request(fields))
 
 
-def test_an_upload_becomes_a_data_set_with_its_ingest_job(client: FlaskClient, core: Core) -> None:
+def test_an_upload_becomes_a_data_set_with_its_ingest_job(client: FlaskClient, resources: Resources) -> None:
     response = send(client, file=(io.BytesIO(CSV), "x.csv"), name="mine", time_column="a")
     assert response.status_code == 201
     dataset = response.get_json()
     assert response.headers["Location"] == f"/api/v1/datasets/{dataset['id']}"
     assert (dataset["status"], dataset["bytes"], dataset["time_column"]) == ("PROCESSING", len(CSV), "a")
-    assert read.get_job(core, dataset["job_id"]).job_type.value == "INGEST"
+    assert queries.get_job(resources, dataset["job_id"]).job_type.value == "INGEST"
     assert (
-        core.storage.read_bytes(f"uploads/{dataset['sha256'][:2]}/{dataset['sha256']}", sha256=dataset["sha256"]) == CSV
+        resources.storage.read_bytes(f"uploads/{dataset['sha256'][:2]}/{dataset['sha256']}", sha256=dataset["sha256"])
+        == CSV
     )
 
 
@@ -260,7 +261,7 @@ def test_a_wrong_sample_request_names_its_fields(client: FlaskClient, body: obje
     assert sorted(error["pointer"] for error in response.get_json()["errors"]) == expected
 
 
-def test_a_file_over_the_limit_is_413_whatever_its_form_says(client: FlaskClient, core: Core) -> None:
+def test_a_file_over_the_limit_is_413_whatever_its_form_says(client: FlaskClient, resources: Resources) -> None:
     announced = send(client, file=(io.BytesIO(b"a,b\n" * 60_000), "x.csv"), name="mine")
     body = form(NAME, part("file", b"a,b\n" * 25_100, filename="x.csv"))
     for response in (
@@ -269,7 +270,7 @@ def test_a_file_over_the_limit_is_413_whatever_its_form_says(client: FlaskClient
     ):
         assert (response.status_code, response.mimetype) == (413, "application/problem+json")
         assert "limit of" in response.get_json()["detail"]
-    assert list(core.storage.list_keys()) == []
+    assert list(resources.storage.list_keys()) == []
     assert client.get("/api/v1/datasets").get_json()["items"] == []
 
 

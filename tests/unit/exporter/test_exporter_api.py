@@ -7,8 +7,8 @@ import pytest
 from exporter.collectors.api import MOST_ROUTES, Api
 from exporter.collectors.processes import MOST_PROCESSES
 from ml_training.db.stats import HeartbeatRow, Stats
-from ml_training.domain.buckets import REQUEST_BUCKETS
-from ml_training.domain.rejections import Rejection
+from ml_training.domain.histogram_buckets import REQUEST_BUCKETS
+from ml_training.domain.rejection_reasons import RejectionReason
 from tests.support.exporter import Series
 
 NOW = 1_800_000_000.0
@@ -96,7 +96,7 @@ def test_the_memory_of_dead_processes_is_bounded() -> None:
 
 
 def test_every_reason_starts_at_zero() -> None:
-    assert page(Api()).labels("ml_jobs_rejected_total", "reason") == set(Rejection)
+    assert page(Api()).labels("ml_jobs_rejected_total", "reason") == set(RejectionReason)
 
 
 def test_too_many_routes_are_cut_and_counted() -> None:

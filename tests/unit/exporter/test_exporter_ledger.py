@@ -5,7 +5,7 @@ from typing import cast
 from exporter.collectors.ledger import Ledger
 from ml_training.db.stats import LedgerTotal, Stats
 from ml_training.domain.algorithms import ModelType
-from ml_training.domain.buckets import DURATION_BUCKETS, bucket_of
+from ml_training.domain.histogram_buckets import DURATION_BUCKETS, bucket_of
 from tests.support.exporter import Series
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_training.domain.openmp import FleetShape, fleet_shape, training_environment
+from ml_training.domain.worker_shape import WorkerShape, training_environment, worker_shape
 from ml_training.local.libgomp import bundled_openmp, openmp_environment
 from ml_training.local.processes import child_environment
 from ml_training.local.services import stack_environment, worker_environment
@@ -18,16 +18,16 @@ from ml_training.settings import Settings, read_settings
 @pytest.mark.parametrize(
     ("cores", "concurrency", "threads", "shape"),
     [
-        (8, 0, 0, FleetShape(8, 1)),
-        (8, 2, 0, FleetShape(2, 4)),
-        (8, 3, 0, FleetShape(3, 2)),
-        (2, 8, 0, FleetShape(8, 1)),
-        (8, 2, 3, FleetShape(2, 3)),
-        (0, 0, 0, FleetShape(1, 1)),
+        (8, 0, 0, WorkerShape(8, 1)),
+        (8, 2, 0, WorkerShape(2, 4)),
+        (8, 3, 0, WorkerShape(3, 2)),
+        (2, 8, 0, WorkerShape(8, 1)),
+        (8, 2, 3, WorkerShape(2, 3)),
+        (0, 0, 0, WorkerShape(1, 1)),
     ],
 )
-def test_the_cores_are_shared_among_the_jobs(cores: int, concurrency: int, threads: int, shape: FleetShape) -> None:
-    assert fleet_shape(cores, concurrency=concurrency, threads=threads) == shape
+def test_the_cores_are_shared_among_the_jobs(cores: int, concurrency: int, threads: int, shape: WorkerShape) -> None:
+    assert worker_shape(cores, concurrency=concurrency, threads=threads) == shape
 
 
 def test_waiting_threads_sleep_and_no_library_takes_more_than_its_share() -> None:

@@ -124,7 +124,9 @@ def test_the_preview_shows_the_first_rows_as_json(mixed: SelectionIndex) -> None
 
 
 def test_selection_needs_numpy_only() -> None:
-    program = "import sys, ml_training.selection.plan, ml_training.selection.preview, ml_training.domain.sniff\n"
+    program = (
+        "import sys, ml_training.selection.plan, ml_training.selection.preview, ml_training.domain.file_signatures\n"
+    )
     shown = subprocess.run([sys.executable, "-c", program + "print(*sys.modules)"], capture_output=True, check=True)
     loaded = set(shown.stdout.decode().split())
     assert "numpy" in loaded

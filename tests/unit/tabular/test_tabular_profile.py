@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ml_training.domain.limits import Limits
-from ml_training.domain.samples import SAMPLES
+from ml_training.domain.sample_datasets import SAMPLES
 from ml_training.selection.index import ColumnKind
 from ml_training.tabular.ingest import read_table
 from ml_training.tabular.ingest_result import IngestResult

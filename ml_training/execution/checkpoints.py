@@ -1,0 +1,64 @@
+"""Checkpoints of a running job: bytes first, then a fenced row; the next attempt goes on from the newest good one."""
+
+import time
+
+from ml_training.db import checkpoints, jobs
+from ml_training.db.engine import Database
+from ml_training.domain.errors import Unavailable
+from ml_training.execution import transitions
+from ml_training.execution.transitions import AttemptFence
+from ml_training.logs import get_logger
+from ml_training.storage.base import IntegrityError, ObjectKind, Storage
+
+log = get_logger(__name__)
+
+
+class JobCheckpoints:
+    """Keeps the checkpoints of one attempt; called by the training thread only."""
+
+    def __init__(self, fence: AttemptFence, *, database: Database, storage: Storage, every: float) -> None:
+        self._fence = fence
+        self._database = database
+        self._storage = storage
+        self._every = every
+        self._kept = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Whether so many seconds have gone by since the last one, or since the start of the attempt."""
+        return time.monotonic() - self._kept >= self._every
+
+    def keep(self, data: bytes, *, done: int) -> None:
+        """Store one. A failure costs only the work since the one before: the training goes on."""
+        fence = self._fence
+        try:
+            stored = self._storage.put_bytes(ObjectKind.CHECKPOINT, data)
+            with self._database.write() as connection:
+                if jobs.lock_attempt(connection, job_id=fence.job_id, attempt=fence.attempt) is None:
+                    transitions.count_refusal(connection, fence, "checkpoint")
+                    return
+                checkpoints.insert_checkpoint(
+                    connection,
+                    job_id=fence.job_id,
+                    attempt=fence.attempt,
+                    done=done,
+                    key=stored.key,
+                    sha256=stored.sha256,
+                    bytes=stored.size,
+                )
+        except (Unavailable, OSError) as error:
+            log.warning("checkpoint_not_kept", error=str(error))
+        else:
+            log.info("checkpoint_kept", done=done, size=stored.size)
+        self._kept = time.monotonic()
+
+
+def load_checkpoint(database: Database, storage: Storage, job_id: int) -> bytes | None:
+    """The newest checkpoint of a job whose bytes are whole; None when there is none."""
+    with database.read() as connection:
+        rows = checkpoints.list_checkpoints(connection, job_id)
+    for row in rows:
+        try:
+            return storage.read_bytes(row.key, sha256=row.sha256)
+        except IntegrityError as error:
+            log.warning("checkpoint_damaged", done=row.done, error=str(error))
+    return None

@@ -1,0 +1,110 @@
+"""The handler of INGEST: parse and profile an uploaded file; a bad file is a verdict, not a fault.
+
+Loaded by the fleet's child processes only: it brings the parsers along.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ml_training.db import datasets
+from ml_training.domain.errors import ErrorCode, Interrupted, JobFailed
+from ml_training.domain.limits import Limits
+from ml_training.domain.records import Dataset, Job
+from ml_training.domain.sample_datasets import SAMPLE_FORMAT
+from ml_training.execution.inputs import load_dataset
+from ml_training.execution.job_handler import JobOutcome
+from ml_training.execution.job_reporter import JobReporter
+from ml_training.execution.run_job import JobHandler, WorkerContext
+from ml_training.execution.transitions import AttemptFence
+from ml_training.storage.base import ObjectKind, Storage, StoredObject
+from ml_training.tabular.ingest import read_table
+from ml_training.tabular.ingest_result import IngestResult
+from ml_training.tabular.sample_files import write_sample
+
+
+def ingest_handler(limits: Limits) -> JobHandler:
+    """The handler, with the limits that files must keep."""
+
+    def run_ingest(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
+        if job.dataset_id is None:
+            raise JobFailed(ErrorCode.BAD_SPEC, "the stored job names no data set")
+        dataset = load_dataset(context.database, job.dataset_id)
+        return _ingest(context.storage, dataset, reporter, limits)
+
+    return run_ingest
+
+
+def _ingest(storage: Storage, dataset: Dataset, reporter: JobReporter, limits: Limits) -> JobOutcome:
+    _check_upload(storage, dataset)
+    with storage.scratch() as directory, storage.scratch() as materialised:
+        path, file_format, raw = storage.path(dataset.raw_key), dataset.file_format, {}
+        if file_format == SAMPLE_FORMAT:
+            path, file_format = materialised / "sample", "csv"
+            raw = _materialise(storage, dataset, path)
+        verdict = read_table(
+            path,
+            file_format,
+            limits=limits,
+            directory=directory,
+            time_column=dataset.time_column,
+            phase_column=dataset.phase_column,
+            group_column=dataset.group_column,
+            progress=_progress(reporter),
+        )
+        _check_upload(storage, dataset)  # again: what was parsed is what was uploaded, from the first byte to the last
+        if verdict.index is None:
+            return _rejection(dataset, verdict)
+        stored = storage.put_directory(ObjectKind.INDEX, verdict.index.directory)
+    return _acceptance(dataset, verdict, stored, raw)
+
+
+def _check_upload(storage: Storage, dataset: Dataset) -> None:
+    if not storage.verify(dataset.raw_key, dataset.raw_sha256):
+        raise JobFailed(ErrorCode.INTEGRITY, "the uploaded bytes are damaged or gone", hint="upload the file again")
+
+
+def _acceptance(dataset: Dataset, verdict: IngestResult, stored: StoredObject, raw: dict[str, Any]) -> JobOutcome:
+    def store(connection: Connection, fence: AttemptFence) -> int:
+        datasets.mark_ready(
+            connection,
+            dataset.id,
+            index_key=stored.key,
+            index_sha256=stored.sha256,
+            index_bytes=stored.size,
+            rows=verdict.rows,
+            columns=verdict.columns,
+            profile=verdict.profile,
+            **raw,
+        )
+        return dataset.id
+
+    return JobOutcome(store=store, rows_used=verdict.rows or 0)
+
+
+def _rejection(dataset: Dataset, verdict: IngestResult) -> JobOutcome:
+    def store(connection: Connection, fence: AttemptFence) -> int:
+        datasets.mark_rejected(connection, dataset.id, verdict.reasons)
+        return dataset.id
+
+    return JobOutcome(store=store, rows_used=0)
+
+
+def _materialise(storage: Storage, dataset: Dataset, path: Path) -> dict[str, Any]:
+    """Write the sample's bytes, which become the raw bytes of the data set."""
+    request = json.loads(storage.read_bytes(dataset.raw_key, sha256=dataset.raw_sha256))
+    write_sample(request["sample"], path)
+    stored = storage.put_bytes(ObjectKind.UPLOAD, path.read_bytes())
+    return {"raw_key": stored.key, "raw_sha256": stored.sha256, "raw_bytes": stored.size}
+
+
+def _progress(reporter: JobReporter) -> Any:
+    def progress(fraction: float, message: str) -> None:
+        reason = reporter.should_stop()
+        if reason is not None:
+            raise Interrupted(reason)
+        reporter.progress(fraction, message)
+
+    return progress

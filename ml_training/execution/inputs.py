@@ -1,0 +1,58 @@
+"""What a running job reads: its data set and models, with their bytes checked against their rows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ml_training.db import datasets, results
+from ml_training.db.engine import Database
+from ml_training.domain.errors import ErrorCode, JobFailed
+from ml_training.domain.records import Dataset, Model
+from ml_training.selection.index import SelectionIndex
+from ml_training.storage.base import Storage
+
+
+def load_dataset(database: Database, dataset_id: int, *, deleted_too: bool = False) -> Dataset:
+    """The data set; raises JobFailed when it is gone. Of a deleted one the row stays, and the bytes while a model
+    names it."""
+    with database.read() as connection:
+        dataset = datasets.get_dataset(connection, dataset_id, deleted_too=deleted_too)
+    if dataset is None:
+        raise JobFailed(ErrorCode.DATASET_CHANGED, f"data set {dataset_id} is gone", hint="submit on another one")
+    return dataset
+
+
+def load_index(storage: Storage, dataset: Dataset) -> SelectionIndex:
+    """The data set's index; raises JobFailed when its bytes are not the ones that were profiled."""
+    if dataset.index_key is None or dataset.index_sha256 is None:
+        raise JobFailed(ErrorCode.DATASET_REJECTED, f"data set {dataset.id} has no usable data")
+    if not storage.verify(dataset.index_key, dataset.index_sha256):
+        raise JobFailed(
+            ErrorCode.DATASET_CHANGED,
+            f"the stored bytes of data set {dataset.id} are damaged or gone",
+            hint="restore them from a backup, or upload the file again as a new version",
+        )
+    return SelectionIndex.open(storage.path(dataset.index_key))
+
+
+@contextmanager
+def assert_unchanged(storage: Storage, dataset: Dataset) -> Iterator[None]:
+    """Round the work on an index: raises JobFailed at its end when the bytes are no longer those it began with.
+
+    Its result would be of mixed data; and what a reader of cut or vanished files raises is no defect of the reader.
+    """
+    try:
+        yield
+    except (OSError, ValueError):
+        load_index(storage, dataset)
+        raise
+    load_index(storage, dataset)
+
+
+def load_models(database: Database, model_ids: list[int]) -> list[Model]:
+    """The models in the order asked for; raises JobFailed when one was deleted meanwhile."""
+    with database.read() as connection:
+        found = [results.get_model(connection, model_id) for model_id in model_ids]
+    missing = [str(model_id) for model_id, model in zip(model_ids, found, strict=True) if model is None]
+    if missing:
+        raise JobFailed(ErrorCode.BAD_SPEC, f"deleted meanwhile: model {', '.join(missing)}", hint="name other models")
+    return [model for model in found if model is not None]

@@ -1,0 +1,63 @@
+"""Keeps tables and files in order: folds the ledger, forgets old jobs and dead processes, sweeps files of no row."""
+
+from dataclasses import dataclass
+
+from ml_training.db import heartbeats, ledger, retention
+from ml_training.db.storage_references import is_referenced
+from ml_training.logs import get_logger
+from ml_training.services.resources import Resources
+
+log = get_logger(__name__)
+FOLD_BATCH = 10_000
+KEYS_LOOKED_AT = 20_000  # more than jobs may wait: old keys of living jobs never hide those of forgotten ones
+RETENTION_BATCH = 500  # short transactions: nobody waits behind a long one
+HEARTBEATS_KEPT_SECONDS = 900.0  # longer than the ten minutes for which a lost worker stays visible
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many objects were looked at and removed."""
+
+    seen: int
+    removed: int
+
+
+def fold_ledger_once(resources: Resources) -> int:
+    """Fold the ledger into its totals; returns how many rows."""
+    with resources.database.write() as connection:
+        return ledger.fold(connection, limit=FOLD_BATCH)
+
+
+def forget_heartbeats_once(resources: Resources) -> int:
+    """Remove the heartbeat rows of processes long gone; returns how many."""
+    with resources.database.write() as connection:
+        return heartbeats.delete_old_heartbeats(connection, older_than_seconds=HEARTBEATS_KEPT_SECONDS)
+
+
+def forget_jobs_once(resources: Resources, *, age_seconds: float) -> int:
+    """Forget a batch of jobs that ended longer ago than this, and keys of such jobs; how many. 0 keeps them all."""
+    if not age_seconds:
+        return 0
+    with resources.database.write() as connection:
+        jobs = retention.forget_jobs(connection, older_than_seconds=age_seconds, limit=RETENTION_BATCH)
+    with resources.database.write() as connection:
+        keys = retention.forget_keys(connection, older_than_seconds=age_seconds, limit=KEYS_LOOKED_AT)
+    if jobs or keys:
+        log.info("old_jobs_forgotten", jobs=jobs, keys=keys)
+    return jobs + keys
+
+
+def sweep_storage_once(resources: Resources, *, age_seconds: float) -> Swept:
+    """Remove files older than `age_seconds` that no row names: late attempts, refused uploads, deleted things."""
+    seen = removed = 0
+    resources.storage.sweep_scratch(older_than=age_seconds)
+    for key, age in resources.storage.list_keys():
+        seen += 1
+        if age > age_seconds:
+            with resources.database.read() as connection:
+                named = is_referenced(connection, key)
+            if not named:
+                removed += resources.storage.delete(key, older_than=age_seconds)
+    if removed:
+        log.info("storage_swept", seen=seen, removed=removed)
+    return Swept(seen, removed)

@@ -1,0 +1,42 @@
+"""Takes jobs back whose lease has ended: the worker is lost, the job is not."""
+
+import random
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from ml_training.db import jobs
+from ml_training.db.jobs import ExpiredLease
+from ml_training.domain.retry import EndReason
+from ml_training.execution import transitions
+from ml_training.execution.transitions import AttemptFence
+from ml_training.logs import get_logger
+from ml_training.services.resources import Resources
+
+log = get_logger(__name__)
+BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """How many leases had ended, and how many of those jobs were cancelled instead of given back."""
+
+    handed_back: int
+    cancelled: int
+
+
+def reap_once(resources: Resources) -> Reaped:
+    """Decide about every job whose lease has ended, at most BATCH at a time; several reapers are safe."""
+    with resources.database.write() as connection:
+        expired = jobs.expired_leases(connection, limit=BATCH)
+        cancelled = sum(_reap(connection, lease) for lease in expired)
+    return Reaped(handed_back=len(expired) - cancelled, cancelled=cancelled)
+
+
+def _reap(connection: Connection, lease: ExpiredLease) -> bool:
+    fence = AttemptFence(lease.job_id, lease.attempt, lease.job_type, lease.dataset_id)
+    log.warning("lease_ended", job_id=lease.job_id, attempt=lease.attempt)
+    if lease.cancel_requested:
+        return transitions.cancel(connection, fence)
+    transitions.hand_back(connection, fence, EndReason.WORKER_LOST, jitter=random.random())  # noqa: S311 - jitter
+    return False

@@ -1,0 +1,78 @@
+"""Models as users handle them: download, describe, name, train again, delete."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml_training.db import results
+from ml_training.db.aliases import drop_aliases, set_aliases
+from ml_training.db.job_models import uses_model
+from ml_training.domain.errors import Conflict, NotFound, Unavailable
+from ml_training.domain.model_changes import parse_changes
+from ml_training.domain.records import Json, Model
+from ml_training.services.queries import get_model
+from ml_training.services.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """The file of a model, verified a moment ago."""
+
+    path: Path
+    sha256: str
+    size: int
+    filename: str
+
+
+def open_artifact(resources: Resources, model_id: int) -> Artifact:
+    """The model's file; raises NotFound, or Unavailable when the stored bytes are not the ones that were registered."""
+    model = get_model(resources, model_id)
+    if not resources.storage.verify(model.artifact_key, model.artifact_sha256):
+        raise Unavailable(
+            f"the stored file of model {model_id} is damaged or gone: restore it or train the model again"
+        )
+    return Artifact(
+        path=resources.storage.path(model.artifact_key),
+        sha256=model.artifact_sha256,
+        size=model.artifact_bytes,
+        filename=f"{model.name}-{model.version}.zip",
+    )
+
+
+def train_spec(resources: Resources, model_id: int) -> Json:
+    """The spec that trained the model: submitted again, it trains the same model; raises NotFound."""
+    spec: Json = get_model(resources, model_id).lineage["spec"]
+    return spec
+
+
+def change_model(resources: Resources, model_id: int, body: object) -> Model:
+    """Set what `body` gives of description, tags and aliases, all or nothing; raises Invalid or NotFound."""
+    changes = parse_changes(body)
+    name = get_model(resources, model_id).name
+    with resources.database.write() as connection:
+        if changes.gives("aliases"):
+            results.lock_name(connection, name)
+        if not results.lock_models(connection, [model_id], alone=True):
+            raise _gone(model_id)
+        results.describe_model(connection, model_id, **changes.model_dump(exclude_unset=True, exclude={"aliases"}))
+        if changes.gives("aliases"):
+            set_aliases(connection, name=name, model_id=model_id, aliases=changes.aliases)
+        changed = results.get_model(connection, model_id)
+    if changed is None:  # cannot be: the row has been locked
+        raise _gone(model_id)
+    return changed
+
+
+def delete_model(resources: Resources, model_id: int) -> None:
+    """Soft delete, its aliases too; raises NotFound, or Conflict while a job that has not ended needs the model."""
+    get_model(resources, model_id)
+    with resources.database.write() as connection:
+        if not results.lock_models(connection, [model_id], alone=True):
+            raise _gone(model_id)
+        if uses_model(connection, model_id):
+            raise Conflict(f"a job that has not ended needs model {model_id}: wait for it or cancel it")
+        results.mark_model_deleted(connection, model_id)
+        drop_aliases(connection, model_id)
+
+
+def _gone(model_id: int) -> NotFound:
+    return NotFound(f"there is no model {model_id}")

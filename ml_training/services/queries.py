@@ -1,0 +1,184 @@
+"""Reads for the API: single things, pages, and waiting for an end."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from ml_training.db import datasets, job_events, jobs, results
+from ml_training.domain.errors import FieldError, Invalid, NotFound
+from ml_training.domain.records import Comparison, Dataset, Job, JobEvent, Model, TestResult
+from ml_training.domain.states import DatasetStatus
+from ml_training.selection.preview import preview
+from ml_training.services.feasibility import open_index
+from ml_training.services.resources import Resources
+
+T = TypeVar("T")
+DEFAULT_PAGE = 50
+WAIT_STEP_SECONDS = 0.02
+LONGEST_STEP_SECONDS = 0.4
+LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of many, in the order of their list; `next_cursor` is None on the last page."""
+
+    items: Sequence[T]
+    next_cursor: str | None
+
+
+def get_job(resources: Resources, job_id: int) -> Job:
+    """The job, or NotFound."""
+    return _one(resources, jobs.get_job, job_id, "job")
+
+
+def get_dataset(resources: Resources, dataset_id: int) -> Dataset:
+    """The data set, or NotFound."""
+    return _one(resources, datasets.get_dataset, dataset_id, "data set")
+
+
+def get_model(resources: Resources, model_id: int) -> Model:
+    """The model, or NotFound."""
+    return _one(resources, results.get_model, model_id, "model")
+
+
+def get_test_result(resources: Resources, result_id: int) -> TestResult:
+    """The test result, or NotFound."""
+    return _one(resources, results.get_test_result, result_id, "test result")
+
+
+def get_comparison(resources: Resources, comparison_id: int) -> Comparison:
+    """The comparison, or NotFound."""
+    return _one(resources, results.get_comparison, comparison_id, "comparison")
+
+
+def list_jobs(
+    resources: Resources,
+    *,
+    status: str | None = None,
+    job_type: str | None = None,
+    model_type: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> Page[Job]:
+    """Jobs, newest first; a filter is the exact value or None."""
+    filters = _given(status=status, job_type=job_type, model_type=model_type)
+
+    def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Job]:
+        return jobs.list_jobs(connection, filters, before_id=before_id, limit=limit)
+
+    return _page(resources, fetch, cursor, limit)
+
+
+def list_datasets(resources: Resources, *, cursor: str | None = None, limit: int | None = None) -> Page[Dataset]:
+    """Data sets, newest first."""
+    return _page(resources, datasets.list_datasets, cursor, limit)
+
+
+def list_models(
+    resources: Resources,
+    *,
+    name: str | None = None,
+    alias: str | None = None,
+    model_type: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> Page[Model]:
+    """Models, newest first; a filter is the exact value or None."""
+    filters = _given(name=name, alias=alias, model_type=model_type)
+
+    def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Model]:
+        return results.list_models(connection, filters, before_id=before_id, limit=limit)
+
+    return _page(resources, fetch, cursor, limit)
+
+
+def list_test_results(resources: Resources, *, cursor: str | None = None, limit: int | None = None) -> Page[TestResult]:
+    """Test results, newest first."""
+    return _page(resources, results.list_test_results, cursor, limit)
+
+
+def list_comparisons(resources: Resources, *, cursor: str | None = None, limit: int | None = None) -> Page[Comparison]:
+    """Comparisons, newest first."""
+    return _page(resources, results.list_comparisons, cursor, limit)
+
+
+def list_log(
+    resources: Resources, job_id: int, *, cursor: str | None = None, limit: int | None = None
+) -> Page[JobEvent]:
+    """The log lines of a job, oldest first; the cursor is the `seq` of a line, and reading goes on behind it."""
+    size, after = _page_size(resources, limit), _position(cursor)
+    get_job(resources, job_id)
+    with resources.database.read() as connection:
+        lines = job_events.read_log(connection, job_id, after=after or 0, limit=size + 1)
+    return Page(lines[:size], str(lines[size - 1].seq) if len(lines) > size else None)
+
+
+def preview_dataset(resources: Resources, dataset_id: int, limit: int) -> list[dict[str, Any]]:
+    """The first rows of a READY data set."""
+    return preview(open_index(resources, get_dataset(resources, dataset_id)), limit)
+
+
+def wait_for_job(resources: Resources, job_id: int, *, seconds: float) -> Job:
+    """The job when it has ended, or as it is after `seconds`."""
+    return _wait(lambda: get_job(resources, job_id), lambda job: job.status.is_terminal, seconds)
+
+
+def wait_for_dataset(resources: Resources, dataset_id: int, *, seconds: float) -> Dataset:
+    """The data set when it is READY or REJECTED, or as it is after `seconds`."""
+    decided = {DatasetStatus.READY, DatasetStatus.REJECTED}
+    return _wait(lambda: get_dataset(resources, dataset_id), lambda dataset: dataset.status in decided, seconds)
+
+
+def _wait(fetch: Callable[[], T], is_done: Callable[[T], bool], seconds: float) -> T:
+    # A row by its key costs 0.1 ms: the step grows slowly to 0.4 s, so that long waits stay cheap and short ones exact.
+    deadline = time.monotonic() + seconds
+    step = WAIT_STEP_SECONDS
+    while True:
+        found = fetch()
+        left = deadline - time.monotonic()
+        if is_done(found) or left <= 0:
+            return found
+        time.sleep(min(step, left))
+        step = min(1.2 * step, LONGEST_STEP_SECONDS)
+
+
+def _one(resources: Resources, fetch: Callable[[Connection, int], T | None], wanted: int, noun: str) -> T:
+    found = None
+    if 0 < wanted <= LARGEST_ID:
+        with resources.database.read() as connection:
+            found = fetch(connection, wanted)
+    if found is None:
+        raise NotFound(f"there is no {noun} {wanted}")
+    return found
+
+
+def _page(resources: Resources, fetch: Any, cursor: str | None, limit: int | None) -> Page[Any]:
+    size, before_id = _page_size(resources, limit), _position(cursor)
+    with resources.database.read() as connection:
+        items = fetch(connection, before_id=before_id, limit=size + 1)
+    more = len(items) > size
+    return Page(items[:size], str(items[size - 1].id) if more else None)
+
+
+def _given(**filters: str | None) -> Mapping[str, str]:
+    return {name: value for name, value in filters.items() if value is not None}
+
+
+def _page_size(resources: Resources, limit: int | None) -> int:
+    if limit is None:
+        return min(DEFAULT_PAGE, resources.limits.page)
+    if not 1 <= limit <= resources.limits.page:
+        raise Invalid("wrong query", errors=(FieldError("/limit", f"must be 1 to {resources.limits.page}"),))
+    return limit
+
+
+def _position(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19 and int(cursor) > 0):
+        raise Invalid("wrong query", errors=(FieldError("/cursor", "use the next_cursor of the page before"),))
+    return int(cursor)

@@ -1,0 +1,39 @@
+"""What every use case needs, built once a process."""
+
+from dataclasses import dataclass, field
+
+from ml_training.db.engine import Database, open_database
+from ml_training.domain.limits import Limits
+from ml_training.queue.permits import Permits, open_permits
+from ml_training.services.check_cache import CheckCache
+from ml_training.settings import Settings
+from ml_training.storage.base import Storage
+from ml_training.storage.local import LocalStorage
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The parts of the service that hold state outside the process."""
+
+    database: Database
+    storage: Storage
+    permits: Permits
+    limits: Limits
+    heartbeat_dead_seconds: float
+    answers: CheckCache = field(default_factory=CheckCache)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.permits.close()
+        self.database.dispose()
+
+
+def build_resources(settings: Settings, *, pool_size: int = 4) -> Resources:
+    """The core of one process; connects lazily."""
+    return Resources(
+        database=open_database(settings.database, pool_size=pool_size),
+        storage=LocalStorage(settings.data_dir / "storage"),
+        permits=open_permits(settings.broker, budget=settings.publish_budget_seconds),
+        limits=settings.limits,
+        heartbeat_dead_seconds=settings.heartbeat_dead_seconds,
+    )

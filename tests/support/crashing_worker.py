@@ -1,0 +1,162 @@
+"""A process of the fleet, with the real handlers, that kills itself (-9), or does worse, at a chosen point."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+from ml_training.db import checkpoints, jobs, results
+from ml_training.db.engine import open_database
+from ml_training.domain.limits import Limits
+from ml_training.domain.specs import JobType
+from ml_training.execution import run_job
+from ml_training.execution.checkpoints import JobCheckpoints
+from ml_training.execution.handlers import train
+from ml_training.execution.handlers.ingest import ingest_handler
+from ml_training.execution.job_reporter import JobReporter
+from ml_training.execution.lease import LeaseTimes
+from ml_training.execution.run_job import WorkerContext, run_next
+from ml_training.logs import configure_logs
+from ml_training.storage.base import ObjectKind
+from ml_training.storage.local import LocalStorage
+from ml_training.training import checkpoint, engine
+
+IDLE = 3  # exit status: nothing was due
+TIMES = LeaseTimes(lease=0.6, renew=0.1, poll=0.05, cancel_grace=5.0, drain_grace=5.0, checkpoint=0.0)
+_forks = multiprocessing.get_context("forkserver")  # a fork of a process that has imported everything starts at once
+_forks.set_forkserver_preload([__name__])
+
+
+def _always(*_: object) -> bool:
+    return True
+
+
+def _of_artifact(*arguments: object) -> bool:
+    """Whether a call is about an artifact: the others of that name are about checkpoints."""
+    return any(ObjectKind.ARTIFACT.value in str(argument) for argument in arguments[1:])
+
+
+@dataclass(frozen=True)
+class Point:
+    """The `nth` call of a function for which `about` holds: killed before or after it."""
+
+    owner: type | ModuleType
+    name: str
+    after: bool = True
+    nth: int = 1
+    about: Callable[..., bool] = _always
+
+
+POINTS: Mapping[str, Point] = {
+    "before the claim": Point(jobs, "claim_next", after=False),
+    "claimed, not committed": Point(jobs, "claim_next"),
+    "claimed": Point(run_job, "_run", after=False),
+    "data set read": Point(train, "load_dataset"),
+    "index verified": Point(train, "load_index"),
+    "planned": Point(train, "_train_plan"),
+    "lease renewed, not committed": Point(jobs, "renew"),
+    "in round 3": Point(JobReporter, "progress", nth=3),
+    "first checkpoint not synced": Point(os, "fsync", after=False),
+    "checkpoint 5 without a row": Point(LocalStorage, "put_bytes", nth=5),
+    "checkpoint 5 not committed": Point(checkpoints, "insert_checkpoint", nth=5),
+    "checkpoint 5 kept": Point(JobCheckpoints, "keep", nth=5),
+    "checkpoint 15 kept": Point(JobCheckpoints, "keep", nth=15),
+    "trained": Point(engine, "train"),
+    "artifact not renamed": Point(LocalStorage, "_rename", after=False, about=_of_artifact),
+    "artifact renamed, not synced": Point(LocalStorage, "_rename", about=_of_artifact),
+    "artifact stored": Point(LocalStorage, "put_bytes", about=_of_artifact),
+    "row held for the verdict": Point(run_job, "_complete", after=False),
+    "result row written": Point(results, "insert_model"),
+    "completed, not committed": Point(jobs, "complete"),
+    "verdict committed": Point(run_job, "_write_end_once"),
+}
+PAST_A_CHECKPOINT = list(POINTS)[list(POINTS).index("checkpoint 5 without a row") :]
+
+
+def kill_me() -> None:
+    """kill -9."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def work(
+    url: str,
+    root: Path,
+    *,
+    point: str | None = None,
+    act: Callable[[], None] = kill_me,
+    log_level: str = "ERROR",
+) -> bool:
+    """Run the first due job in a process of its own, which acts at `point`; True when it ran one to its end."""
+    process = _forks.Process(target=_work, args=(url, str(root), point, act, log_level), daemon=True)
+    process.start()
+    process.join(120)
+    assert process.exitcode in (0, IDLE, -signal.SIGKILL), process.exitcode
+    return process.exitcode == 0
+
+
+def serve(url: str, root: Path) -> BaseProcess:
+    """A process that runs every job that is due, until it is killed."""
+    process = _forks.Process(target=_serve, args=(url, str(root)), daemon=True)
+    process.start()
+    return process
+
+
+def _serve(url: str, root: str) -> NoReturn:
+    configure_logs("console", "ERROR")
+    context, rest = _worker_context(url, root), threading.Event()
+    while True:
+        if not run_next(context):
+            rest.wait(0.05)
+
+
+def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_level: str) -> None:
+    configure_logs("console", log_level)
+    context = _worker_context(url, root)
+    if point is not None:
+        _arm(POINTS[point], act)
+    if not run_next(context):
+        sys.exit(IDLE)
+
+
+def _worker_context(url: str, root: str) -> WorkerContext:
+    checkpoint.MOST_SHARE = float("inf")  # a checkpoint after every round, whatever it costs
+    return WorkerContext(
+        database=open_database(url, pool_size=2),
+        storage=LocalStorage(Path(root)),
+        worker=f"worker@deadly-{os.getpid()}",
+        threads=1,
+        times=TIMES,
+        handlers={
+            JobType.TRAIN: train.run_train,
+            JobType.TEST: train.run_test,
+            JobType.COMPARE: train.run_compare,
+            JobType.INGEST: ingest_handler(Limits()),
+        },
+        announce=lambda job, fraction, message: None,
+        end_process=lambda: os._exit(0),
+    )
+
+
+def _arm(point: Point, act: Callable[[], None]) -> None:
+    original = getattr(point.owner, point.name)
+    calls = 0
+
+    def deadly(*arguments: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += point.about(*arguments)
+        is_it = calls == point.nth and point.about(*arguments)
+        if is_it and not point.after:
+            act()
+        answer = original(*arguments, **more)
+        if is_it and point.after:
+            act()
+        return answer
+
+    setattr(point.owner, point.name, deadly)

@@ -1,0 +1,105 @@
+"""The service in one process: the real app over a real database and a real storage, and a worker's real handlers."""
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_training.execution.handlers.compare import run_compare
+from ml_training.execution.handlers.test import run_test
+
+from ml_training.api.app import create_app
+from ml_training.api.context import context_of
+from ml_training.domain.limits import Limits
+from ml_training.domain.specs import JobType
+from ml_training.execution.handlers.ingest import ingest_handler
+from ml_training.execution.handlers.train import run_train
+from ml_training.execution.lease import LeaseTimes
+from ml_training.execution.run_job import JobHandler, WorkerContext, run_next
+from ml_training.maintenance.verify import violations
+from ml_training.settings import Settings
+from tests.support.forms import form_request
+
+NO_BROKER = "redis://127.0.0.1:1/0"  # permits are only permits: here the test itself asks for the next job
+PREFIX = "/api/v1"
+CALM = LeaseTimes(lease=300.0, renew=60.0, poll=1.0, cancel_grace=60.0, drain_grace=60.0)
+
+
+class InProcessService:
+    """An API and a worker; a context manager."""
+
+    def __init__(self, directory: Path, database_url: str, *, limits: Limits | None = None) -> None:
+        settings = Settings(
+            database_url=database_url, broker_url=NO_BROKER, data_dir=directory, publish_budget_seconds=0.2,
+            limits=limits or Limits(),
+        )  # fmt: skip
+        self._app = create_app(settings)
+        self.resources = context_of(self._app).resources
+        self.client = self._app.test_client()
+        handlers: Mapping[JobType, JobHandler] = {
+            JobType.INGEST: ingest_handler(settings.limits),
+            JobType.TRAIN: run_train,
+            JobType.TEST: run_test,
+            JobType.COMPARE: run_compare,
+        }
+        self._worker_context = WorkerContext(
+            database=self.resources.database, storage=self.resources.storage, worker="worker@place-1", threads=1,
+            times=CALM, handlers=handlers, announce=lambda job, fraction, message: None, end_process=lambda: None,
+        )  # fmt: skip
+
+    def __enter__(self) -> "InProcessService":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.resources.close()
+
+    def work(self) -> int:
+        """Run every due job; how many there were."""
+        done = 0
+        while run_next(self._worker_context):
+            done += 1
+        return done
+
+    def get(self, path: str) -> Any:
+        """The JSON of an answer that must be 200."""
+        status, data = self.ask(path)
+        assert status == 200, (path, status, data[:500])
+        return strict(data)
+
+    def ask(self, path: str) -> tuple[int, bytes]:
+        """(status, body) of a GET."""
+        answer = self.client.get(PREFIX + path)
+        return answer.status_code, answer.data
+
+    def post(self, data: bytes, headers: Mapping[str, str]) -> tuple[int, str, bytes]:
+        """Submit a job: (status, content type, body)."""
+        answer = self.client.post(PREFIX + "/jobs", data=data, headers=dict(headers))
+        return answer.status_code, answer.mimetype or "", answer.data
+
+    def send_file(self, data: bytes, form: Mapping[str, str]) -> tuple[int, Any]:
+        """Upload a CSV file: (status, body)."""
+        request = form_request({**form, "file": (io.BytesIO(data), "data.csv")})
+        answer = self.client.post(PREFIX + "/datasets", **request)
+        return answer.status_code, strict(answer.data)
+
+    def upload(self, data: bytes, form: Mapping[str, str]) -> dict[str, Any]:
+        """Upload a CSV file and work until its verdict is there."""
+        status, body = self.send_file(data, form)
+        assert status == 201, body
+        self.work()
+        found: dict[str, Any] = self.get(f"/datasets/{body['id']}")
+        return found
+
+    def violations(self) -> list[str]:
+        """Every invariant that does not hold."""
+        return list(violations(self.resources.database, self.resources.storage, sweep_age_seconds=0.0))
+
+
+def strict(data: bytes) -> Any:
+    """JSON without NaN and Infinity, which Python's reader would take."""
+
+    def constant(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    return json.loads(data, parse_constant=constant)
