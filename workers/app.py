@@ -13,6 +13,6 @@ app = make_celery(
     imports=("workers.tasks", "workers.signals"),
     worker_concurrency=shape.concurrency,
     worker_pool_start_method="spawn",  # a forked child inherits OpenMP's and the database driver's state, and hangs
-    worker_proc_alive_timeout=120.0,  # a child imports the machine-learning stack before it says that it is there
+    worker_proc_alive_timeout=600.0,  # a child imports the machine-learning stack first: a minute or two when busy
     worker_max_tasks_per_child=settings.worker_max_jobs_per_child,
 )

@@ -49,7 +49,7 @@ def worker_context() -> WorkerContext:
         memory=memory,
         watchdog=ProcessWatchdog(),
     )
-    log.info("child_ready", threads=shape.threads)
+    log.info("child_ready", threads=shape.threads, pid=os.getpid())
     return context
 
 

@@ -10,6 +10,7 @@ from ml_training.logs import configure_logs
 from workers.app import settings, shape
 from workers.heartbeat import WorkerHeartbeat
 from workers.pool_child import WORKER_VARIABLE, worker_context
+from workers.starting_children import mark_child_ready
 
 
 @cache
@@ -46,3 +47,4 @@ def _stop_heartbeat(**_: Any) -> None:
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _warm_child(**_: Any) -> None:
     worker_context()
+    mark_child_ready()

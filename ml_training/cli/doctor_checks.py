@@ -42,7 +42,7 @@ class DoctorCheck:
         return f"{'OK  ' if self.ok else 'FAIL'}  {self.name:<13}{detail}"
 
     def as_json(self) -> dict[str, object]:
-        """For programs; the key of the remedy is `mend`, which scripts already read."""
+        """For programs: scripts read these keys, so they do not change."""
         return {"name": self.name, "ok": self.ok, "detail": self.detail, "mend": self.remedy}
 
 

@@ -13,6 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from ml_training.domain.errors import Unavailable
 
 BUSY_SECONDS = 30
+# A worker that freezes in the middle of a write keeps the lock on its job's row, and the reaper skips locked rows: the
+# lock must be gone before the lease of 30 s is, or the job is not claimed again in time.
+IDLE_WRITE_SECONDS = 15
 
 
 class Database:
@@ -107,7 +110,8 @@ def _open_postgresql(url: str, pool_size: int, timeout: float) -> Database:
         )
 
     return Database(
-        engine(), engine(default_transaction_read_only="on", default_transaction_isolation=r"repeatable\ read")
+        engine(idle_in_transaction_session_timeout=str(IDLE_WRITE_SECONDS * 1000)),
+        engine(default_transaction_read_only="on", default_transaction_isolation=r"repeatable\ read"),
     )
 
 

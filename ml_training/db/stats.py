@@ -200,7 +200,7 @@ class Stats:
         return tuple(map(LedgerTotal._make, self._ask(_LEDGER)))
 
     def jobs(self, *, limit: int, finished_within: float) -> JobPage:
-        """RUNNING jobs, then PENDING ones by age, then the latest of those that ended within so many seconds."""
+        """RUNNING jobs, then PENDING ones by age, then those that ended in the last `finished_within` seconds."""
         since = self.now - finished_within
         found: list[JobRow] = []
         for part in _JOBS:
@@ -238,7 +238,7 @@ class Stats:
         return {row.id: row.scores for row in found}
 
     def heartbeats(self, *, within: float, limit: int) -> tuple[HeartbeatRow, ...]:
-        """The processes seen within so many seconds, those seen last first; asked again, the same answer."""
+        """The processes seen in the last `within` seconds, latest first; the order of equal rows is stable."""
         if (within, limit) not in self._heartbeats:
             rows = self._ask(_HEARTBEATS, since=self.now - within, limit=limit)
             self._heartbeats[within, limit] = tuple(map(HeartbeatRow._make, rows))

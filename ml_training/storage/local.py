@@ -6,9 +6,9 @@ whole object or none.
 Sweeper and put may meet on the same content: the sweeper finds an old object without a row while a put finds it
 "already there". So a put restarts the age (mtime), and `delete(older_than=...)` first renames the object away, then
 looks at its age again, and renames it back if a put came in between. A put that comes after the rename finds nothing
-and writes the object anew.
+and writes the object again.
 
-"Already there" means the right bytes: what a put finds damaged it replaces, so the same upload or training mends it.
+"Already there" means the right bytes: a put replaces a damaged object, so the same upload or training repairs it.
 """
 
 import hashlib
@@ -105,7 +105,7 @@ class LocalStorage:
         for kind in ObjectKind:
             for path in sorted((self._root / kind).glob("??/*")):
                 key = f"{kind}/{path.parent.name}/{path.name}"
-                with suppress(FileNotFoundError):  # deleted meanwhile
+                with suppress(FileNotFoundError):  # deleted since it was listed
                     if KEY.fullmatch(key):
                         yield key, _age(path)
 

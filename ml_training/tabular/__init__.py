@@ -1,1 +1,1 @@
-"""From an uploaded file to a selection index and a profile (pyarrow; loaded by workers only)."""
+"""Converts an uploaded file into a selection index and a profile (uses pyarrow; only workers load it)."""

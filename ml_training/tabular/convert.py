@@ -1,9 +1,11 @@
-"""An Arrow column as a column of the index: which kind it is, and its values.
+"""Converts an Arrow column into a column of the index: infers its kind and converts its values.
 
-Text of a CSV file is, in this order, what all its values can be: integer, number, boolean (true or false), time,
-else category. Spaces around a value do not count, and the words in `NO_VALUE` mean that there is none. A Parquet file
-says its types itself. Integers with missing values or beyond 64 bits are numbers; infinite numbers are missing, and
-counted; a column without any value is a number column.
+A column of a CSV file gets the first kind that fits all its values, in this order: integer, number, boolean (true or
+false), time, category. Spaces around a value are ignored, and the words in `NO_VALUE` are missing values. A Parquet
+file states its types. Integers become numbers if a value is missing or needs more than 64 bits. Infinite numbers are
+counted and become missing. A column without any value is a number column.
+
+Example: `1, 2, 3` is an integer column, `1, , 3` and `1, 2.5` are number columns, `1, two` is a category column.
 """
 
 from dataclasses import dataclass
@@ -16,17 +18,20 @@ import pyarrow.types as pt
 from numpy.typing import NDArray
 
 from ml_training.selection.index import ColumnKind, IndexColumn
-from ml_training.tabular.times import parse_times, to_micros
+from ml_training.tabular.parse_times import parse_times, to_micros
 
 NO_VALUE = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "none")
-FREE_TEXT_DISTINCT = 1_000  # more distinct texts than this, most rows different: a name or a comment, not a category
+FREE_TEXT_DISTINCT = 1_000  # a column with more distinct texts, most of them unique, is a name or a comment
 MOST_CATEGORIES = 1_000_000
 LONGEST_CATEGORY = 1_024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Converted:
-    """A column, how many `infinite` numbers became missing, and of text, which is not kept, what was seen of it."""
+    """A column, and the number of `infinite` values that became missing.
+
+    The values of a text column are not kept: `text_nulls` and `text_distinct` count them.
+    """
 
     column: IndexColumn
     infinite: int = 0
@@ -35,13 +40,13 @@ class Converted:
 
 
 def clean(text: Any) -> Any:
-    """Text without surrounding spaces and with nulls for NO_VALUE."""
+    """The text without surrounding spaces, with null for each word in NO_VALUE."""
     trimmed = pc.ascii_trim_whitespace(text)
     return pc.if_else(pc.is_in(trimmed, value_set=pa.array(NO_VALUE)), pa.scalar(None, pa.string()), trimmed)
 
 
 def from_text(name: str, text: Any, *, keep: bool = False) -> Converted:
-    """A cleaned column of a CSV file, its kind inferred; `keep`: categories even where they look like free text."""
+    """Infer the kind of a cleaned CSV column and convert it; `keep`: keep categories that look like free text."""
     if text.null_count == len(text):
         return no_values(name, len(text))
     for target in (pa.int64(), pa.float64(), pa.bool_()):
@@ -54,7 +59,7 @@ def from_text(name: str, text: Any, *, keep: bool = False) -> Converted:
 
 
 def from_typed(name: str, values: Any, *, keep: bool = False) -> Converted:
-    """A column whose type is known (see `parquet_file` for the types); raises pyarrow.ArrowInvalid on overflow."""
+    """Convert a column of a known type (`parquet_file` lists them); raises pyarrow.ArrowInvalid on overflow."""
     kind = values.type
     if pt.is_null(kind):
         return no_values(name, len(values))
@@ -92,7 +97,7 @@ def _categories(name: str, values: Any, *, keep: bool) -> Converted:
         return Converted(IndexColumn(name, ColumnKind.TEXT, None), text_nulls=values.null_count)
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     words = encoded.dictionary.to_pylist()
-    # A dictionary of a Parquet file may hold entries that no row uses, and one text twice.
+    # The dictionary of a Parquet file may contain entries that no row uses, and the same text twice.
     used = np.bincount(codes + 1, minlength=len(words) + 1)[1:] > 0
     categories = sorted({word for word, occurs in zip(words, used, strict=True) if occurs and word is not None})
     present = len(codes) - int(np.count_nonzero(codes < 0))
@@ -107,7 +112,7 @@ def _categories(name: str, values: Any, *, keep: bool) -> Converted:
 
 
 def _encoded(values: Any) -> Any | None:
-    """One DictionaryArray; None when the distinct texts are more than an array can hold."""
+    """The values as one DictionaryArray; None if the distinct texts do not fit into one array."""
     try:
         dictionary = values if pt.is_dictionary(values.type) else values.dictionary_encode()
         whole = dictionary.combine_chunks()

@@ -1,6 +1,7 @@
-"""A CSV file as a table of text: parsed once, in blocks, into an Arrow file beside it.
+"""Parses a CSV file once, in blocks, into an Arrow file of text columns.
 
-A kind is inferred from all values of a column, so the text is kept until then: on disk, one column in memory at a time.
+The kind of a column depends on all its values, so the text is kept on disk until the kind is known. Only one column
+is in memory at a time.
 """
 
 import io
@@ -14,13 +15,13 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from ml_training.domain.limits import Limits
-from ml_training.tabular.limited import check_cells, check_names
+from ml_training.tabular.csv_text import Pieces, checked_pieces, split_header
+from ml_training.tabular.ingest_result import MAX_REASONS, Reason, Rejected, damage_is_a_reason, reason
 from ml_training.tabular.table import TextTable
-from ml_training.tabular.text import Pieces, checked_pieces, split_header
-from ml_training.tabular.verdict import MAX_REASONS, Reason, Rejected, damage_is_a_reason, reason
+from ml_training.tabular.table_limits import check_cells, check_names
 
-BLOCK = 16 << 20  # bytes parsed at a time; a row may end in the next block, not later
-END = "\0"  # cannot occur in checked text: a last row of our own that an unclosed quote would swallow
+BLOCK = 16 << 20  # bytes parsed at a time; a row must end in the same block or in the next one
+END = "\0"  # a row added after the last one: an unclosed quote would swallow it; checked text never contains it
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def open_csv(
     roles: Sequence[str | None],
     consumed: Callable[[float], None],
 ) -> Iterator[TextTable]:
-    """The table of a `csv` or `csv.gz` file; raises Rejected with every ragged row, or the first fault in the text."""
+    """The table of a `csv` or `csv.gz` file; raises Rejected with every ragged row, or with the first invalid text."""
     pieces = checked_pieces(path, file_format, limits=limits, consumed=consumed)
     names, delimiter, body = split_header(pieces, limits=limits)
     check_names(names, roles, limits=limits)
@@ -47,7 +48,7 @@ def open_csv(
 
 
 def _spool(body: Iterator[bytes], spool: Path, *, columns: int, delimiter: str, limits: Limits) -> int:
-    """Parse into an Arrow file of string columns; the number of rows without the END row, which is the last."""
+    """Parse `body` into an Arrow file of string columns; returns the number of rows, without the END row."""
     ragged: list[Reason] = []
     end = f"\n{END}{delimiter * (columns - 1)}\n".encode()
     schema = pa.schema([(str(position), pa.string()) for position in range(columns)])

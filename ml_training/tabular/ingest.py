@@ -1,4 +1,4 @@
-"""Reads an uploaded file into a selection index and its profile, or says everything that is wrong with it."""
+"""Reads an uploaded file into a selection index and its profile, or lists everything that is wrong with the file."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,21 +14,21 @@ import pyarrow.types as pt
 from ml_training.domain.limits import MAX_PHASES, Limits
 from ml_training.selection.history import write_history
 from ml_training.selection.index import ColumnKind, IndexColumn, is_missing, write_index
-from ml_training.tabular import times
 from ml_training.tabular.convert import Converted, clean, from_text, from_typed, no_values
 from ml_training.tabular.csv_file import open_csv
+from ml_training.tabular.ingest_result import MAX_REASONS, IngestProgress, IngestResult, Reason, Rejected, reason
 from ml_training.tabular.parquet_file import open_parquet
+from ml_training.tabular.parse_times import parse_times, rows_without_time
 from ml_training.tabular.profile import column_profile, table_profile
 from ml_training.tabular.table import Table
-from ml_training.tabular.verdict import MAX_REASONS, IngestVerdict, Progress, Reason, Rejected, reason
 
 EXAMPLE = "2026-01-31T12:00:00Z"
-PARSED = 0.5  # the share of the work when the file is parsed
+PARSED = 0.5  # the share of the work that is done once the file is parsed
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The columns that the user named; None: the data set has none."""
+    """The columns that the user named for each role; None: the data set has no such column."""
 
     time: str | None
     phase: str | None
@@ -36,7 +36,7 @@ class Roles:
 
 
 def silent(fraction: float, message: str) -> None:
-    """A progress report that nobody reads."""
+    """An IngestProgress that reports nothing."""
 
 
 def read_table(
@@ -48,14 +48,14 @@ def read_table(
     time_column: str | None = None,
     phase_column: str | None = None,
     group_column: str | None = None,
-    progress: Progress = silent,
-) -> IngestVerdict:
+    progress: IngestProgress = silent,
+) -> IngestResult:
     """Read a `csv`, `csv.gz` or `parquet` file into an index in `directory`, which exists and is empty.
 
-    `directory` also holds temporary files meanwhile (at most a little more than the unpacked file); after a rejection
-    what is in it is of no use. `progress` is called at least once a MiB or column with the share done and what is being
-    done; whatever it raises stops the reading and comes out of here. Raises OSError and MemoryError only as faults of
-    the machine, never because of what is in the file.
+    During the reading `directory` also contains temporary files (a little more than the unpacked file at most). After
+    a rejection its content is useless. `progress` is called at least once for each MiB and each column. An exception
+    that it raises stops the reading and is passed on. OSError and MemoryError mean a fault of the machine, never a
+    fault of the file.
     """
     roles = Roles(time_column or None, phase_column or None, group_column or None)
     work = directory / "work"
@@ -73,18 +73,18 @@ def read_table(
                 group_column=roles.group,
             )
     except Rejected as rejected:
-        return IngestVerdict(reasons=rejected.reasons)
+        return IngestResult(reasons=rejected.reasons)
     finally:
         shutil.rmtree(work)
     if reasons:
-        return IngestVerdict(reasons=tuple(reasons[:MAX_REASONS]))
+        return IngestResult(reasons=tuple(reasons[:MAX_REASONS]))
     write_history(index)
     profile = table_profile(index, profiles)
-    return IngestVerdict(index=index, rows=index.rows, columns=len(index.names), profile=profile)
+    return IngestResult(index=index, rows=index.rows, columns=len(index.names), profile=profile)
 
 
 def _open(
-    path: Path, file_format: str, *, limits: Limits, work: Path, roles: Roles, progress: Progress
+    path: Path, file_format: str, *, limits: Limits, work: Path, roles: Roles, progress: IngestProgress
 ) -> AbstractContextManager[Table]:
     named = (roles.time, roles.phase, roles.group)
     if file_format == "parquet":
@@ -99,7 +99,7 @@ def _open(
 
 
 def _columns(
-    table: Table, roles: Roles, *, reasons: list[Reason], profiles: list[dict[str, Any]], progress: Progress
+    table: Table, roles: Roles, *, reasons: list[Reason], profiles: list[dict[str, Any]], progress: IngestProgress
 ) -> Iterator[IndexColumn]:
     for number, name in enumerate(table.names):
         progress(PARSED + (1 - PARSED) * number / len(table.names), "reading the columns")
@@ -134,7 +134,7 @@ def _time_column(table: Table, name: str, values: Any, reasons: list[Reason]) ->
         converted = no_values(name, table.rows)
     elif not pt.is_string(values.type):
         converted = from_typed(name, values)
-    elif (parsed := times.parse_times(values)) is not None:
+    elif (parsed := parse_times(values)) is not None:
         converted = from_typed(name, parsed)
     else:
         reasons += _time_reasons(table, name, values)
@@ -143,7 +143,7 @@ def _time_column(table: Table, name: str, values: Any, reasons: list[Reason]) ->
     if column.values is None or is_missing(column.values, column.kind).all():
         reasons.append(reason("the time column has no values", column=name))
     elif column.kind is not ColumnKind.TIME:
-        detail = f"the time column holds {values.type}: store timestamps, or text such as {EXAMPLE}"
+        detail = f"the time column contains {values.type}: store timestamps, or text such as {EXAMPLE}"
         reasons.append(reason(detail, column=name))
     return converted
 
@@ -155,7 +155,7 @@ def _time_reasons(table: Table, name: str, text: Any) -> list[Reason]:
             row=row + table.first_row,
             column=name,
         )
-        for row in times.rows_without_time(text, at_most=MAX_REASONS)
+        for row in rows_without_time(text, at_most=MAX_REASONS)
     ]
 
 
@@ -169,15 +169,14 @@ def _phase_reasons(column: IndexColumn) -> list[Reason]:
 
 
 def _code_reasons(column: IndexColumn, role: str) -> list[Reason]:
-    """Why a column cannot tell phases or groups apart: it needs whole numbers or text, and values."""
+    """Why a column cannot be the phase or group column: it needs values, and they must be whole numbers or text."""
     wrong = column.kind not in (ColumnKind.INTEGER, ColumnKind.CATEGORY, ColumnKind.NUMBER)
     if wrong or column.values is None:
-        return [
-            reason(f"the {role} column holds {column.kind} values: it needs whole numbers or text", column=column.name)
-        ]
+        detail = f"the {role} column contains {column.kind} values: it needs whole numbers or text"
+        return [reason(detail, column=column.name)]
     present = column.values[~is_missing(column.values, column.kind)]
     if not len(present):
         return [reason(f"the {role} column has no values", column=column.name)]
     if column.kind is ColumnKind.NUMBER and np.any(present != np.rint(present)):
-        return [reason(f"the {role} column holds fractions: it needs whole numbers or text", column=column.name)]
+        return [reason(f"the {role} column contains fractions: it needs whole numbers or text", column=column.name)]
     return []

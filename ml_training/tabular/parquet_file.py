@@ -1,4 +1,4 @@
-"""A Parquet file as a table: its metadata is checked before any value is read, then one column at a time."""
+"""Reads a Parquet file as a table: checks the metadata before any value, then reads one column at a time."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from ml_training.domain.limits import Limits
-from ml_training.tabular.limited import check_cells, check_columns, check_names, check_unpacked
-from ml_training.tabular.verdict import Rejected, damage_is_a_reason, reason
+from ml_training.tabular.ingest_result import Rejected, damage_is_a_reason, reason
+from ml_training.tabular.table_limits import check_cells, check_columns, check_names, check_unpacked
 
 PLAIN = (pt.is_null, pt.is_boolean, pt.is_integer, pt.is_floating, pt.is_decimal, pt.is_date, pt.is_timestamp)
 TEXT = (pt.is_string, pt.is_large_string, pt.is_string_view)
@@ -20,7 +20,7 @@ READABLE = "numbers, booleans, strings, dates and timestamps are read: convert o
 
 @dataclass(frozen=True, slots=True)
 class ParquetTable:
-    """The table of a Parquet file; strings stay dictionary-encoded, so that a repeated one is in memory once."""
+    """The table of a Parquet file; strings stay dictionary-encoded, so a repeated string is in memory once."""
 
     file: pq.ParquetFile
     rows: int
@@ -31,17 +31,18 @@ class ParquetTable:
     def column(self, name: str) -> Any:
         """See Table."""
         with damage_is_a_reason("the Parquet file is damaged"):
-            # A column called "a" brings "a.b" along, which looks nested: the name picks the right one.
+            # Arrow takes "a.b" for a part of "a" and reads it too: `column(name)` picks the right one.
             column = self.file.read(columns=[name], use_threads=False).column(name)
-            column.validate(full=True)  # texts are UTF-8, and codes point into their dictionary
+            column.validate(full=True)  # checks that texts are UTF-8 and that each code is in the dictionary
         if len(column) != self.rows:
-            raise Rejected(reason(f"the file holds {len(column):,} values, its footer says {self.rows:,}", column=name))
+            detail = f"the column has {len(column):,} values, but the footer of the file says {self.rows:,}"
+            raise Rejected(reason(detail, column=name))
         return _plain(column)
 
 
 @contextmanager
 def open_parquet(path: Path, *, limits: Limits, roles: Sequence[str | None]) -> Iterator[ParquetTable]:
-    """The table of a Parquet file; raises Rejected with what its metadata says against it."""
+    """The table of a Parquet file; raises Rejected with every fault that its metadata shows."""
     with damage_is_a_reason("the file is not sound Parquet"):
         metadata = pq.read_metadata(path)
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
@@ -77,7 +78,7 @@ def _is_read(kind: Any) -> bool:
 
 
 def _plain(column: Any) -> Any:
-    """Texts stay a dictionary of strings, which is what `read_dictionary` makes of them; other values stand alone."""
+    """Keep texts dictionary-encoded, as `read_dictionary` returns them; decode other values."""
     if pt.is_dictionary(column.type) and not pt.is_string(column.type.value_type):
         return column.cast(column.type.value_type)
     return column

@@ -1,4 +1,4 @@
-"""The profile of a data set: what a user wants to know of the columns before training, as JSON values."""
+"""Builds the profile of a data set: what a user wants to know about the columns before training, as JSON values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ BUCKETS = 100
 
 
 def column_profile(converted: Converted) -> dict[str, Any]:
-    """name, kind, nulls, distinct, min and max of the values that are there, and `infinite` where numbers were lost."""
+    """name, kind, nulls, distinct, min and max of the present values; `infinite` if infinite numbers became missing."""
     column = converted.column
     profile: dict[str, Any] = {"name": column.name, "kind": column.kind.value}
     if column.values is None:
@@ -33,12 +33,12 @@ def column_profile(converted: Converted) -> dict[str, Any]:
 
 
 def table_profile(index: SelectionIndex, columns: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The whole profile; the time and phase parts are None without such a column."""
+    """The profile of the data set; the parts about time and phases are None if it has no such column."""
     return {"rows": index.rows, "columns": list(columns), **_over_time(index), "rows_per_phase": _per_phase(index)}
 
 
 def _distinct(present: NDArray[Any]) -> int | None:
-    # The head alone settles most columns of measurements, without a sort of all rows.
+    # For most columns of measurements the first rows are enough, and not all rows need to be sorted.
     for values in (present[: 2 * DISTINCT_CAP], present):
         if (count := len(np.unique(values))) > DISTINCT_CAP:
             return None
@@ -56,7 +56,7 @@ def _json_value(column: IndexColumn, value: Any) -> Any:
 
 
 def _over_time(index: SelectionIndex) -> dict[str, Any]:
-    """`time_range`, and `rows_over_time`: at most BUCKETS equal spans from the first time on."""
+    """`time_range`, and `rows_over_time`: at most BUCKETS spans of equal length that start at the first time."""
     if index.time_column is None:
         return {"time_range": None, "rows_over_time": None}
     times = index.values(index.time_column)

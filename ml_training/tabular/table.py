@@ -1,4 +1,4 @@
-"""What a file looks like once its structure is known to be sound: rows, names, and one column at a time."""
+"""The interface to a table on disk whose structure has been checked: rows, names, and one column at a time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 
 class Table(Protocol):
-    """A table on disk; a column is in memory only while somebody holds it."""
+    """A table on disk; a column is in memory only while the caller keeps it."""
 
     @property
     def rows(self) -> int:
@@ -20,14 +20,14 @@ class Table(Protocol):
 
     @property
     def first_row(self) -> int:
-        """What a reason calls the first row (see `IngestVerdict`)."""
+        """The number of the first row in a reason (see `IngestResult`)."""
 
     @property
     def typed(self) -> bool:
-        """Whether the file says the columns' types; if not, all are text and the types are inferred."""
+        """Whether the file states the types of its columns; if not, all are text and the types are inferred."""
 
     def column(self, name: str) -> Any:
-        """The column as a pyarrow ChunkedArray of `rows` values; raises Rejected when it cannot be read."""
+        """The column as a pyarrow ChunkedArray of `rows` values; raises Rejected if it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

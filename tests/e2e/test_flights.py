@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.stack_process import StackProcess, start_stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[2] / "docs" / "flights.md").read_text(encoding="utf-8")
 SPECS: list[dict[str, Any]] = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
 ROLES = dict(re.findall(r"-F ([a-z]+_column)=(\w+)", PAGE))

@@ -16,20 +16,19 @@ from ml_training.local.log_file import LogFile
 from ml_training.local.ports import free_port
 from ml_training.local.run_file import read_run_file
 from ml_training.local.stack_processes import usable_cores
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.pseudo_terminal import CTRL_C, open_terminal
 from tests.support.stack_process import (
     PARTS,
     PROGRAM,
     READY,
-    START_TIMEOUT,
     StackProcess,
     is_alive,
     own_settings,
     start_stack,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
@@ -69,7 +68,7 @@ def test_a_killed_part_is_restarted_and_its_children_are_ended(stack: StackProce
     session = [victim, *victim.children(recursive=True)]
     victim.kill()
     eventually(lambda: f"{name:<12} ended by signal 9; starting again" in stack.output, what="the exit is reported")
-    eventually(lambda: stack.output.count(f"{name:<12} ready") == 2, within=START_TIMEOUT, what=f"{name} is back")
+    eventually(lambda: stack.output.count(f"{name:<12} ready") == 2, what=f"{name} is back")
     assert stack.part(name).pid != victim.pid
     assert [process for process in session if is_alive(process)] == []
 
@@ -78,19 +77,19 @@ def test_a_job_completes_after_all_these_restarts(stack: StackProcess) -> None:
     api, _ = stack.urls
     made = httpx.post(f"{api}/datasets", json={"name": "iris", "sample": "iris"}).raise_for_status().json()
     dataset = f"{api}/datasets/{made['id']}"
-    eventually(lambda: httpx.get(dataset).json()["status"] == "READY", within=START_TIMEOUT, what="ingested")
+    eventually(lambda: httpx.get(dataset).json()["status"] == "READY", what="ingested")
 
 
 def test_the_children_of_a_killed_parent_are_ended(stack: StackProcess) -> None:
     descendants = stack.descendants()
     assert len(descendants) > len(PARTS)
     stack.signal_and_wait(signal.SIGKILL)
-    eventually(lambda: not [process for process in descendants if is_alive(process)], within=30, what="all are gone")
+    eventually(lambda: not [process for process in descendants if is_alive(process)], what="all are gone")
 
 
 def test_the_sample_run_prints_scores_and_a_later_make_run_skips_it_and_stops_on_ctrl_c(tmp_path: Path) -> None:
     with start_stack(tmp_path / "data", "--sample", "--exit") as first:
-        assert first.process.wait(START_TIMEOUT * 2) == 0, first.output
+        assert first.process.wait(PATIENCE * 2) == 0, first.output
     models = [line.split() for line in first.output.splitlines() if line.startswith(("1 ", "2 "))]
     assert [model[1] for model in models] == ["lightgbm", "random_forest"]
     assert all(0.85 < float(held_out) < 1.0 for _, _, held_out, _ in models)
@@ -99,7 +98,7 @@ def test_the_sample_run_prints_scores_and_a_later_make_run_skips_it_and_stops_on
     assert not (tmp_path / "data" / "run.json").exists()
     make_run = f"make -o install run BIN={PROGRAM.parent}"  # as in the Makefile, without installing anything
     with open_terminal(make_run, directory=ROOT, environment=own_settings(tmp_path / "data")) as terminal:
-        terminal.wait_for(READY, within=START_TIMEOUT)
+        terminal.wait_for(READY)
         assert "the sample run is left out" in terminal.screen
         running = read_run_file(tmp_path / "data" / "run.json")
         assert running
@@ -123,7 +122,7 @@ def wait_for_pool_children(log: LogFile) -> None:
     def all_ready() -> bool:
         return sum("child_ready" in line for line in log.tail(1000)) == usable_cores()
 
-    eventually(all_ready, within=START_TIMEOUT, what="the pool children are ready")
+    eventually(all_ready, what="the pool children are ready")
 
 
 def test_a_taken_port_fails_the_start_at_once_with_the_setting_to_change(tmp_path: Path) -> None:
@@ -132,7 +131,7 @@ def test_a_taken_port_fails_the_start_at_once_with_the_setting_to_change(tmp_pat
         other.listen()
         port = str(other.getsockname()[1])
         with start_stack(tmp_path / "data", ML_TRAINING_EXPORTER_PORT=port) as stack:
-            assert stack.process.wait(30) == 1
+            assert stack.process.wait(60) == 1
     assert f"port {port} of 127.0.0.1 is taken by another program" in stack.output
     assert "ML_TRAINING_EXPORTER_PORT" in stack.output
     assert "Traceback" not in stack.output
@@ -142,7 +141,7 @@ def test_the_log_of_a_part_that_cannot_start_is_printed_and_the_others_are_stopp
     with start_stack(
         tmp_path / "data", ML_TRAINING_DATABASE_URL=f"postgresql://nobody@127.0.0.1:{free_port()}/x"
     ) as stack:
-        assert stack.process.wait(START_TIMEOUT) == 1
+        assert stack.process.wait(PATIENCE) == 1
     assert "migrate did not start" in stack.output
     assert "Connection refused" in stack.output
     assert "redis        stopped" in stack.output

@@ -76,7 +76,7 @@ def test_a_job_that_kills_or_stops_its_process_is_given_up_after_three_and_the_o
     assert job.error.code == ErrorCode.POISON
     assert stack.fleet.processes["worker"].pid == worker
     assert stack.fleet.processes["worker"].poll() is None
-    eventually(lambda: len(stack.fleet.children()) == 2, within=60, what="the pool is whole again")
+    eventually(lambda: len(stack.fleet.children()) == 2, what="the pool is whole again")
     both = [train(stack, dataset_id, "good") for _ in range(4)]
     assert all(ended(stack, job_id).status is JobStatus.COMPLETED for job_id in both)
     stack.check()
@@ -87,7 +87,7 @@ def test_a_job_that_kills_its_whole_worker_is_given_up_after_three(stack: Runnin
     waits = train(stack, dataset_id, "good")
     for _ in range(3):
         process = stack.fleet.processes["worker"]
-        eventually(lambda process=process: process.poll() is not None, within=60, what="the worker is dead")
+        eventually(lambda process=process: process.poll() is not None, what="the worker is dead")
         stack.fleet.kill("worker")
         stack.fleet.start_worker()
     job = ended(stack, bad)

@@ -52,7 +52,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> M
 def after_the_fault(resources: Resources, url: str, root: Path, job_id: int) -> int:
     """The reaper, and another process, do what is left to do; how many attempts there are to be."""
     if get_job(resources, job_id).status is JobStatus.RUNNING:
-        eventually(lambda: reaped(resources), within=10, what="the lease has ended")
+        eventually(lambda: reaped(resources), what="the lease has ended")
     job = get_job(resources, job_id)
     if job.status.is_terminal:
         return job.attempt
@@ -113,7 +113,7 @@ def test_a_job_cancelled_at_any_point_never_completes_once_the_cancel_was_accept
     else:
         assert work(database_url, root, point=point, act=ask)
     if get_job(resources, job_id).status is JobStatus.RUNNING:
-        eventually(lambda: reaped(resources), within=10, what="the lease has ended")
+        eventually(lambda: reaped(resources), what="the lease has ended")
     job = get_job(resources, job_id)
     wanted = {"202": JobStatus.CANCELLED, "409": JobStatus.COMPLETED}[answer.read_text(encoding="utf-8")]
     assert job.status is wanted

@@ -71,7 +71,7 @@ def test_twenty_kills_under_load(resources: Resources, database_url: str, tmp_pa
         workers = [serve(database_url, root) for _ in range(3)]
         stack.callback(lambda: [worker.kill() for worker in workers])
         for kill in range(20):
-            eventually(lambda: runs(resources) or all_ended(resources), within=90, what="a job runs")
+            eventually(lambda: runs(resources) or all_ended(resources), what="a job runs")
             pause.wait(chance.uniform(0.0, 0.1))
             number = chance.randrange(len(workers))
             workers[number].kill()
@@ -79,7 +79,7 @@ def test_twenty_kills_under_load(resources: Resources, database_url: str, tmp_pa
             workers[number] = serve(database_url, root)
             if kill % 4 == 0 or all_ended(resources):
                 job_ids.append(submit_train(resources, dataset_id))
-        eventually(lambda: all_ended(resources), within=90, what="every job has ended")
+        eventually(lambda: all_ended(resources), what="every job has ended")
     assert judge(resources, job_ids, models(resources)[first].artifact_sha256) >= 1
     check(resources)
 
@@ -113,7 +113,7 @@ def test_a_hundred_kills_of_whole_workers_under_load(tmp_path: Path, sqlite_temp
             pause.wait(chance.uniform(0.2, 4.0))
             name = chance.choice(names)
             stack.fleet.signal(name, signal.SIGKILL)
-            stack.fleet.processes.pop(name).wait(10)
+            stack.fleet.processes.pop(name).wait(60)
             stack.fleet.start(name, "workers")
         eventually(lambda: all_ended(stack.resources), within=600, every=0.5, what="every job has ended")
         judge(stack.resources, job_ids, models(stack.resources)[first].artifact_sha256)

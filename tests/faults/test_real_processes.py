@@ -1,13 +1,16 @@
 """Faults on the real processes: killed, frozen and drained workers, a frozen broker; nothing is lost or done twice."""
 
 import signal
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import psutil
 import pytest
 import redis
+from ml_training.local.services import DRAIN_SECONDS
 from sqlalchemy import text
 
 from ml_training.domain.records import Job
@@ -16,12 +19,14 @@ from ml_training.execution import transitions
 from ml_training.services import queries
 from ml_training.services.submit import submit_job
 from tests.support.datasets import generated_csv, ready_sample, upload
-from tests.support.eventually import eventually
-from tests.support.fleet import RunningFleet, running_fleet
+from tests.support.eventually import PATIENCE, eventually
+from tests.support.fleet import RunningFleet, Stack, running_fleet
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer, start_redis
 
 pytestmark = pytest.mark.slow
+CLAIMED_AGAIN_SECONDS = 45.0  # docs/architecture.md, invariant 11
+HANDED_BACK_SECONDS = 10.0  # docs/faults.md: SIGTERM in mid-job
 
 
 @pytest.fixture(scope="module")
@@ -77,20 +82,32 @@ def train(stack: RunningFleet, dataset_id: int, *, model_type: str = "lightgbm",
     return submit_job(stack.resources, spec)
 
 
+def claimed_again(stack: RunningFleet, job_id: int) -> Job:
+    """Wait until the second attempt has the job; with a free slot that takes no longer than invariant 11 says."""
+
+    def moved() -> Job | None:
+        job = queries.get_job(stack.resources, job_id)
+        return job if job.attempt == 2 else None
+
+    found = eventually(moved, within=CLAIMED_AGAIN_SECONDS, what=f"job {job_id} is claimed again")
+    assert found is not None
+    return found
+
+
 def running(stack: RunningFleet, job_id: int, *, attempt: int = 1) -> Job:
-    """Wait until the job is RUNNING and learns."""
+    """Wait until the job is RUNNING and learns; how long that takes says how busy the machine is, no more."""
 
     def moved() -> Job | None:
         job = queries.get_job(stack.resources, job_id)
         learns = job.progress_message.split()[:1] in [["round"], ["tree"], ["epoch"], ["iteration"]]
         return job if job.status is JobStatus.RUNNING and job.attempt == attempt and learns else None
 
-    found = eventually(moved, within=60, what=f"job {job_id} is running")
+    found = eventually(moved, what=f"job {job_id} is running")
     assert found is not None
     return found
 
 
-def ended(stack: RunningFleet, job_id: int, *, within: float = 90.0) -> Job:
+def ended(stack: RunningFleet, job_id: int, *, within: float = PATIENCE) -> Job:
     """Wait for the end of the job."""
     job = queries.wait_for_job(stack.resources, job_id, seconds=within)
     assert job.status.is_terminal, job
@@ -111,16 +128,53 @@ def test_a_job_whose_process_is_killed_is_run_again_and_completes(stack: Running
     stack.check()
 
 
+def freeze(stack: RunningFleet, suspend: Callable[[], None], resume: Callable[[], None]) -> None:
+    """Suspend, but not in the middle of a write: SQLite's lock would keep every other process from writing.
+
+    A worker writes up to a dozen times a second, so that happens to every twentieth freeze, or so, on a busy machine.
+    """
+
+    def outside_of_a_write() -> bool:
+        suspend()
+        try:
+            is_free = can_write(stack)
+        except BaseException:
+            resume()
+            raise
+        if not is_free:
+            resume()
+        return is_free
+
+    eventually(outside_of_a_write, what="frozen outside of a write")
+
+
+def can_write(stack: RunningFleet) -> bool:
+    """Whether nobody holds SQLite's lock for longer than a write takes; PostgreSQL locks rows, and ends such a lock."""
+    if stack.resources.database.dialect == "postgresql":
+        return True
+    path = stack.settings.database.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, timeout=2.0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+    return True
+
+
 def test_a_process_that_wakes_after_its_lease_writes_nothing(stack: RunningFleet, large: int) -> None:
     stack.wait_for_slots(2)
     refused = counted(stack, "refused")
     job = running(stack, train(stack, large, params=MIDDLE).id)
     [sleeper] = stack.fleet.children(worker_of(stack, job))
-    with frozen(sleeper.pid):
-        running(stack, job.id, attempt=2)
+    freeze(stack, sleeper.suspend, sleeper.resume)
+    try:
+        claimed_again(stack, job.id)
+    finally:
+        sleeper.resume()
     job = ended(stack, job.id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
-    eventually(lambda: counted(stack, "refused") > refused, within=10, what="the late write is counted")
+    eventually(lambda: counted(stack, "refused") > refused, what="the late write is counted")
     stack.check()
 
 
@@ -128,15 +182,23 @@ def test_a_draining_worker_hands_its_job_back_and_leaves_in_time(stack: RunningF
     lost = counted(stack, "lost")
     job = running(stack, train(stack, large, params=LONG).id)
     name = worker_of(stack, job)
-    asked = time.monotonic()
-    assert stack.fleet.stop(name) == 0
-    assert time.monotonic() - asked < 10
+    asked, process = time.monotonic(), stack.fleet.processes[name]
+    process.terminate()
+    eventually(lambda: handed_back(stack, job), within=HANDED_BACK_SECONDS, what="the job is handed back")
+    assert process.wait(DRAIN_SECONDS - (time.monotonic() - asked)) == 0, "the stack would have killed it"
+    del stack.fleet.processes[name]
     running(stack, job.id, attempt=2)
     assert counted(stack, "lost") == lost, "a drain is not charged"
     transitions.request_cancel(stack.resources, job.id)
     assert ended(stack, job.id).status is JobStatus.CANCELLED
     stack.fleet.start_worker(name)
     stack.check()
+
+
+def handed_back(stack: Stack, job: Job) -> bool:
+    """Whether this attempt has the job no more."""
+    found = queries.get_job(stack.resources, job.id)
+    return found.status is JobStatus.PENDING or found.attempt > job.attempt
 
 
 @pytest.mark.faults
@@ -173,14 +235,18 @@ def test_a_whole_worker_that_sleeps_through_its_leases_writes_nothing_and_works_
     refused = counted(stack, "refused")
     job = running(stack, train(stack, large, params=MIDDLE).id)
     name = worker_of(stack, job)
-    stack.fleet.signal(name, signal.SIGSTOP)
+    freeze(
+        stack,
+        lambda: stack.fleet.signal(name, signal.SIGSTOP),
+        lambda: stack.fleet.signal(name, signal.SIGCONT),
+    )
     try:
-        running(stack, job.id, attempt=2)
+        claimed_again(stack, job.id)
     finally:
         stack.fleet.signal(name, signal.SIGCONT)
     job = ended(stack, job.id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
-    eventually(lambda: counted(stack, "refused") > refused, within=10, what="the late write is counted")
+    eventually(lambda: counted(stack, "refused") > refused, what="the late write is counted")
     stack.wait_for_slots(2)
     two = [running(stack, train(stack, large, params=LONG).id) for _ in range(2)]
     assert name in {worker_of(stack, job) for job in two}, "one slot each: the sleeper runs one of two"
@@ -215,16 +281,16 @@ def test_training_code_that_never_comes_back_is_cancelled_with_its_process(
 ) -> None:
     deaf = {"hidden_layer_sizes": [2048, 2048], "batch_size": 40_000}  # one step is half a minute inside BLAS
     job_id = train(stack, large, model_type="mlp", params=deaf).id
-    eventually(lambda: queries.get_job(stack.resources, job_id).status is JobStatus.RUNNING, within=60)
+    eventually(lambda: queries.get_job(stack.resources, job_id).status is JobStatus.RUNNING, what="it runs")
     job = queries.get_job(stack.resources, job_id)
     name = worker_of(stack, job)
     [child] = stack.fleet.children(name)
     before = child.cpu_times().user
-    eventually(lambda: child.cpu_times().user > before + 4, within=60, what="the first step has begun")
+    eventually(lambda: child.cpu_times().user > before + 4, what="the first step has begun")
     transitions.request_cancel(stack.resources, job.id)
     assert ended(stack, job.id, within=10).status is JobStatus.CANCELLED
-    eventually(lambda: not child.is_running(), within=10, what="the process that held the job has ended")
-    eventually(lambda: len(stack.fleet.children(name)) == 1, within=60, what="the pool has a new child")
+    eventually(lambda: not child.is_running(), what="the process that held the job has ended")
+    eventually(lambda: len(stack.fleet.children(name)) == 1, what="the pool has a new child")
     for _ in range(2):
         assert ended(stack, train(stack, small, params=SMALL).id).status is JobStatus.COMPLETED
     stack.check()
@@ -262,9 +328,7 @@ def test_a_frozen_broker_delays_jobs_but_stops_neither_training_nor_leases(
         waiting = [train(stack, small, params=SMALL) for _ in range(3)]
         assert time.monotonic() - started < 3, "the first waits for its budget, the others do not try"
         before = queries.get_job(stack.resources, job.id).progress
-        eventually(
-            lambda: queries.get_job(stack.resources, job.id).progress > before, within=20, what="training goes on"
-        )
+        eventually(lambda: queries.get_job(stack.resources, job.id).progress > before, what="training continues")
     for accepted in [job, *waiting]:
         found = ended(stack, accepted.id)
         assert (found.status, found.attempt) == (JobStatus.COMPLETED, 1)

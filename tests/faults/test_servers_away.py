@@ -85,9 +85,9 @@ def test_a_database_that_stops_in_mid_load_costs_answers_but_no_job_and_no_dupli
         spec = train_spec(ready_dataset(api.resources))
         with ThreadPoolExecutor(CLIENTS) as pool:
             wanted = [pool.submit(until_accepted, api, spec) for _ in range(4 * CLIENTS)]
-            eventually(lambda: any(one.done() for one in wanted), within=30, what="the load has begun")
+            eventually(lambda: any(one.done() for one in wanted), what="the load has begun")
             own_postgres.stop()
-            refused = eventually(lambda: not_now(api, spec), within=20, what="503 while the database is away")
+            refused = eventually(lambda: not_now(api, spec), what="503 while the database is away")
             assert int(refused.headers["Retry-After"]) >= 1
             assert api.client.get("/api/v1/health/live").status_code == 200
             own_postgres.start()
@@ -120,7 +120,7 @@ def test_a_frozen_broker_delays_no_answer_of_the_api(database_url: str, own_redi
         assert max(times) < SLOWEST_POST
         assert statistics.median(times) < 0.5, "the first ones wait for the budget, the others do not try"
         one_slot(api.resources)
-        eventually(lambda: relay_once(api.resources), within=20, what="the relay sends permits again")
+        eventually(lambda: relay_once(api.resources), what="the relay sends permits again")
 
 
 def timed(api: Api, spec: dict[str, Any]) -> float:
@@ -143,7 +143,7 @@ def test_a_full_broker_takes_no_permits_and_drains_when_there_is_room(
         client.config_set("maxmemory", 0)
         assert full.permits.waiting() == 0, "the broker took none"
     one_slot(resources)
-    assert eventually(lambda: relay_once(full), within=10, what="the relay sends what was missing") >= 1
+    assert eventually(lambda: relay_once(full), what="the relay sends what was missing") >= 1
     full.permits.close()
     context = make_worker_context(resources.database, tmp_path, train_at_once)
     assert [run_next(context) for _ in job_ids] == [True] * len(job_ids)
@@ -172,11 +172,11 @@ def test_everybody_coming_back_at_once_is_no_second_outage(
         own_postgres.stop()
         with ThreadPoolExecutor(100) as pool, maintained(api.resources):
             wanted = [pool.submit(until_accepted, api, spec) for _ in range(100)]
-            eventually(lambda: not_now(api, spec), within=20, what="503 while the database is away")
+            eventually(lambda: not_now(api, spec), what="503 while the database is away")
             own_postgres.start()
             own_redis.restart()
             ids = {one.result(120)[0] for one in wanted}
-            waiting = eventually(api.resources.permits.waiting, within=20, what="permits wait again")
+            waiting = eventually(api.resources.permits.waiting, what="permits wait again")
             assert waiting <= 2 + len(ids), "two a slot, and what the API sent itself: not one a job of the backlog"
         assert len(ids) == 100
         context = make_worker_context(api.resources.database, tmp_path, train_at_once)

@@ -27,6 +27,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.wiring import make_worker_context
 
 MEMORY_LIMIT = 120_000_000
+PROMPT_SECONDS = 5.0  # a busy machine adds less; a client that keeps a thread would cost ten seconds or more
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_waits_beyond_four_answer_at_once_and_health_has_a_thread(api: Api) -> N
         eventually(lambda: sum(wait.done() for wait in waits) == 16, what="all but four have answered")
         assert all(wait.result().headers["Retry-After"] == "1" for wait in waits if wait.done())
         for path in (LIVE, "/api/v1/health/ready", "/api/v1/jobs"):
-            assert _seconds(api, path) < 1.0
+            assert _seconds(api, path) < PROMPT_SECONDS
         request_cancel(api.resources, job_id)
         assert {wait.result().json()["status"] for wait in waits} == {"PENDING", "CANCELLED"}
 
@@ -136,8 +137,8 @@ def test_three_hundred_clients_that_never_finish_do_not_block_others(api: Api, d
     with ExitStack() as stack:
         for _ in range(300):
             stack.enter_context(api.raw(data))
-        assert max(_seconds(api, LIVE) for _ in range(10)) < 1.0
-        assert _seconds(api, "/api/v1/jobs") < 1.0
+        assert max(_seconds(api, LIVE) for _ in range(10)) < PROMPT_SECONDS
+        assert _seconds(api, "/api/v1/jobs") < PROMPT_SECONDS
 
 
 def _seconds(api: Api, path: str) -> float:
@@ -280,14 +281,14 @@ def test_a_stop_answers_waiting_clients_and_ends_with_code_0(tmp_path: Path, new
             eventually(lambda: "Retry-After" in api.client.get(f"{path}1").headers, what="the only permit is taken")
             api.fleet.processes["api"].terminate()
             assert waiting.result().json()["status"] == "PENDING"
-        assert api.fleet.stop("api", within=15) == 0
+        assert api.fleet.stop("api") == 0
         with pytest.raises(OSError, match="refused"):
             api.raw(b"")
 
 
 def test_settings_that_cannot_be_used_are_all_named_at_once(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path, {"ML_TRAINING_API_PORT": "99999", "ML_TRAINING_API_THREADS": "1"})
-    assert fleet.start("api", "ml_training.api").wait(30) == 1
+    assert fleet.start("api", "ml_training.api").wait(60) == 1
     log = fleet.log("api")
     assert "ML_TRAINING_API_PORT" in log
     assert "ML_TRAINING_API_THREADS" in log

@@ -115,9 +115,9 @@ def test_what_is_only_untidy_is_read(
 def test_100_000_columns_cost_neither_time_nor_memory(service: InProcessService) -> None:
     service.upload(b"a,b\n1,2\n", {"name": "first"})  # the parsers are loaded
     tracemalloc.start()
-    started = time.monotonic()
+    started = time.process_time()
     found = reasons(service, WIDE.encode(), {})
-    seconds, (_, peak) = time.monotonic() - started, tracemalloc.get_traced_memory()
+    seconds, (_, peak) = time.process_time() - started, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(found) == 1
     assert seconds < 10

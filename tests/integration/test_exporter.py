@@ -73,7 +73,7 @@ def test_a_job_is_followed_from_its_submission_to_its_end(exporter: ExporterClie
     assert page["ml_queue_oldest_seconds"] == 0
     assert page.value("ml_queue_wait_seconds_count", job_type="TRAIN") == 1
     first = page.value("ml_job_duration_seconds", job_id=job_id)
-    eventually(lambda: exporter.series().value("ml_job_duration_seconds", job_id=job_id) > first, within=10)
+    eventually(lambda: exporter.series().value("ml_job_duration_seconds", job_id=job_id) > first)
 
     with database.write() as connection:
         job_rows.complete(connection, job_id=int(job_id), attempt=1, result_id=1, rows_used=500, features_count=None)
@@ -93,7 +93,7 @@ def test_no_counter_moves_when_rows_are_folded_or_deleted(exporter: ExporterClie
         assert ledger.fold(connection, limit=1000) > 0
         connection.execute(text("DELETE FROM models"))
         connection.execute(delete(jobs))
-    eventually(lambda: "ml_job_status" not in exporter.series(), within=15)
+    eventually(lambda: "ml_job_status" not in exporter.series())
     page = _page_with(exporter, "ml_models_total", 0)
     assert _counters(page) == before
     assert sum(value for name, _, value in before if name == "ml_jobs_total") == 5
@@ -160,10 +160,10 @@ def test_the_health_routes_say_who_answers_and_what_is_missing(exporter: Exporte
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_process_starts_answers_and_ends_in_order(new_sqlite_url: str, tmp_path: Path, number: int) -> None:
     with _process(new_sqlite_url, tmp_path) as (process, client):
-        eventually(lambda: client.json("/health/live") == (200, {"status": "ok", "pid": process.pid}), within=60)
+        eventually(lambda: client.json("/health/live") == (200, {"status": "ok", "pid": process.pid}))
         assert client.series()["ml_db_connected"] == 1
         process.send_signal(number)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_taken_port_ends_the_process_with_a_line_that_says_so(exporter: ExporterClient, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def _page_with(exporter: ExporterClient, name: str, value: float | None = None, 
         found = list(page.all(name, **labels).values())
         return page if found and value in {None, *found} else None
 
-    page = eventually(look, within=15, what=f"{name}{labels} on the page")
+    page = eventually(look, what=f"{name}{labels} on the page")
     assert page is not None
     return page
 

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from tests.support.scenario import open_scenario, tell
 SLACK = 2.0  # what a loaded machine may add to a promise in seconds
 AWAY = 3.0 + SLACK
 BACK = 1.0 + SLACK
+NEVER = 3_600.0  # an exporter that waits for its next snapshot does not show what is new
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +66,20 @@ def test_a_database_that_stops_is_noticed_and_one_that_returns_too(own_postgres:
         assert client.series().value("ml_exporter_collector_success", collector="ledger") == 1
 
 
+def seconds_of(scrape: Callable[[], object]) -> float:
+    started = time.monotonic()
+    scrape()
+    return time.monotonic() - started
+
+
 def test_a_database_that_hangs_is_noticed_too_and_no_scrape_waits_for_it(own_postgres: PostgresServer) -> None:
     with running_exporter(own_postgres.url(), snapshot_seconds=1.0) as client:
         assert connected(client, 1)
         with frozen(own_postgres):
             eventually(lambda: connected(client, 0), within=AWAY)
-            started = time.monotonic()
-            page = client.series()
-            assert time.monotonic() - started < 1.0
-            assert page["ml_exporter_snapshot_age_seconds"] > 1.0
+            # The fastest of three: a busy machine delays one scrape, a wait for the database would delay each.
+            assert min(seconds_of(client.series) for _ in range(3)) < 1.0
+            assert client.series()["ml_exporter_snapshot_age_seconds"] > 1.0
         eventually(lambda: connected(client, 1), within=BACK)
 
 
@@ -134,7 +140,7 @@ def test_a_broker_that_stops_is_noticed_and_its_events_are_received_again(databa
     server = start_redis(tmp_path / "redis")
     try:
         with running_exporter(database_url, server.url) as client:
-            eventually(lambda: client.series()["ml_broker_connected"] == 1, within=5)
+            eventually(lambda: client.series()["ml_broker_connected"] == 1)
             assert client.series().value("ml_queue_depth", queue="permits") == 0
             server.kill()
             eventually(lambda: client.series()["ml_broker_connected"] == 0, within=AWAY)
@@ -142,7 +148,7 @@ def test_a_broker_that_stops_is_noticed_and_its_events_are_received_again(databa
             assert client.series()["ml_db_connected"] == 1
             server.restart()
             eventually(lambda: client.series()["ml_broker_connected"] == 1, within=BACK + 1.0)
-            eventually(lambda: _receives(client, server.url), within=10, every=0.2, what="an event is counted")
+            eventually(lambda: _receives(client, server.url), every=0.2, what="an event is counted")
             assert client.series()["ml_exporter_event_gaps_total"] == 1
     finally:
         server.stop()
@@ -154,17 +160,17 @@ def test_an_event_brings_progress_before_the_next_snapshot(
     story = open_scenario(database)
     job_id = story.job(created=2.0)
     story.start(job_id, ago=1.0, progress=0.1)
-    with running_exporter(database_url, broker_url, snapshot_seconds=30.0) as client:
+    with running_exporter(database_url, broker_url, snapshot_seconds=NEVER) as client:
         assert client.series()["ml_job_progress_percent"] == 10
-        eventually(lambda: _shows_progress(client, broker_url, job_id, 0.75), within=10, every=0.2)
+        eventually(lambda: _shows_progress(client, broker_url, job_id, 0.75), every=0.2)
         assert client.series()["ml_job_progress_percent"] == 75
 
 
 def test_an_event_brings_a_snapshot_before_its_time(database: Database, database_url: str, broker_url: str) -> None:
-    with running_exporter(database_url, broker_url, snapshot_seconds=30.0) as client:
-        eventually(lambda: client.series()["ml_broker_connected"] == 1, within=5)
+    with running_exporter(database_url, broker_url, snapshot_seconds=NEVER) as client:
+        eventually(lambda: client.series()["ml_broker_connected"] == 1)
         job_id = str(open_scenario(database).job(created=1.0))
-        eventually(lambda: _shows_job(client, broker_url, job_id), within=10, every=0.2)
+        eventually(lambda: _shows_job(client, broker_url, job_id), every=0.2)
 
 
 @contextmanager

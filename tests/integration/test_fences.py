@@ -114,7 +114,7 @@ def test_a_late_verdict_is_refused_while_the_next_attempt_runs(
 
     def deaf(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         runs[job.attempt].set()
-        go_on[job.attempt].wait(30)
+        go_on[job.attempt].wait(60)
         return a_model(job)
 
     blind = LeaseTimes(lease=0.3, renew=60.0, poll=60.0, cancel_grace=60.0, drain_grace=60.0)
@@ -122,13 +122,13 @@ def test_a_late_verdict_is_refused_while_the_next_attempt_runs(
         target=run_next, args=(make_worker_context(database, tmp_path, deaf, times=blind),), daemon=True
     )
     first.start()
-    assert runs[1].wait(10)
-    eventually(lambda: reap_once(resources).handed_back, within=10, what="the lease has ended")
+    assert runs[1].wait(60)
+    eventually(lambda: reap_once(resources).handed_back, what="the lease has ended")
     second = threading.Thread(target=run_next, args=(make_worker_context(database, tmp_path, deaf),), daemon=True)
     second.start()
-    assert runs[2].wait(10)
+    assert runs[2].wait(60)
     go_on[1].set()
-    eventually(lambda: refused(database) == 1, within=10, what="the late verdict is refused")
+    eventually(lambda: refused(database) == 1, what="the late verdict is refused")
     assert (read_job(database, job_id).status, read_job(database, job_id).attempt) == (JobStatus.RUNNING, 2)
     go_on[2].set()
     second.join(30)

@@ -34,10 +34,10 @@ def test_permits_wait_until_somebody_takes_them_and_survive_a_crash(server: Redi
     permits = open_permits(server.url, budget=1.0)
     assert permits.publish(5) == 5
     assert permits.waiting() == 5
-    eventually(lambda: persisted(server), within=10, what="the append-only file is synced once a second")
+    eventually(lambda: persisted(server), what="the append-only file is synced once a second")
     server.kill()
     server.restart()
-    assert eventually(permits.waiting, within=10) == 5
+    assert eventually(permits.waiting) == 5
     permits.close()
 
 
@@ -51,17 +51,18 @@ def persisted(server: RedisServer) -> bool:
 
 
 def test_a_frozen_broker_costs_the_first_caller_its_budget_and_the_next_ones_nothing(server: RedisServer) -> None:
-    permits = open_permits(server.url, budget=0.5)
+    budget = 2.0  # long beside what a busy machine adds
+    permits = open_permits(server.url, budget=budget)
     permits.publish()
     psutil.Process(server.process.pid).suspend()
     started = time.monotonic()
     assert permits.publish() == 0
     assert permits.publish() == 0
     assert permits.publish(10) == 0
-    assert time.monotonic() - started < 2 * 0.5 + 0.5
+    assert time.monotonic() - started < 2.5 * budget, "three callers, and not each waits"
     assert permits.waiting() is None
     psutil.Process(server.process.pid).resume()
-    eventually(lambda: permits.publish() == 1, within=10, what="the broker is used again")
+    eventually(lambda: permits.publish() == 1, what="the broker is used again")
     assert permits.waiting() == 2, "none of the refused ones arrived late"
     permits.close()
 

@@ -242,7 +242,7 @@ def test_a_job_that_comes_while_its_model_goes_is_refused(
             assert results.lock_models(deletion, [versions[0]], alone=True)
             results.mark_model_deleted(deletion, versions[0])
             submitting = pool.submit(submit_job, resources, a_test(versions[0], dataset_id))
-            assert passed.wait(30)
+            assert passed.wait(60)
             eventually(lambda: waits_for_a_lock(resources.database), what="the submitter waits for the deletion")
         with pytest.raises(Invalid, match="just been deleted"):
             submitting.result(30)

@@ -212,16 +212,16 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close throws away and resets
 def test_a_client_that_leaves_at_any_moment_releases_its_permit(api: Api, leave: str) -> None:
     job_id = new_job(api)
     for _ in range(8):
-        with eventually(lambda: try_connect(api, job_id, leave), within=5, what="a permit") as connection:
+        with eventually(lambda: try_connect(api, job_id, leave), what="a permit") as connection:
             if leave == "with a reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             if leave == "half":
                 connection.shutdown(socket.SHUT_WR)
-                eventually(lambda connection=connection: b"keep-alive" in connection.recv(1_000), within=5)
+                eventually(lambda connection=connection: b"keep-alive" in connection.recv(1_000))
     with ExitStack() as streams:
-        eventually(lambda: try_stream(api, job_id, streams), within=5)
+        eventually(lambda: try_stream(api, job_id, streams))
         for _ in range(3):
-            eventually(lambda: try_stream(api, job_id, streams), within=5, what="four permits again")
+            eventually(lambda: try_stream(api, job_id, streams), what="four permits again")
 
 
 def try_connect(api: Api, job_id: int, leave: str) -> socket.socket | None:
@@ -243,7 +243,7 @@ def test_a_stop_ends_the_streams_and_a_client_can_come_back(tmp_path: Path, new_
             assert next(events).event == "progress"
             api.fleet.processes["api"].terminate()
             assert list(events) == []  # a whole answer, not one that was cut off
-        assert api.fleet.stop("api", within=15) == 0
+        assert api.fleet.stop("api") == 0
         assert read_job(api.resources.database, job_id).status.value == "PENDING"
 
 

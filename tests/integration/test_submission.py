@@ -124,7 +124,7 @@ def test_equal_requests_of_which_neither_saw_the_other_make_one_job(
     both = threading.Barrier(2)  # waits behind the look for a kept answer, and before the job is stored
 
     def check(resources: Resources, spec: JobSpec) -> Feasibility:
-        both.wait(20)
+        both.wait(60)
         return check_feasibility(resources, spec)
 
     monkeypatch.setattr(submit, "check_feasible", check)

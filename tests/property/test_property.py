@@ -14,7 +14,7 @@ from tests.support.in_process_service import InProcessService
 
 SPECS = int(os.environ.get("SPECS") or 450)
 SEED = int(os.environ.get("SEED") or 1)
-pytestmark = pytest.mark.timeout(300 + SPECS)
+pytestmark = pytest.mark.timeout(900 + SPECS)
 
 
 @pytest.fixture(scope="module")

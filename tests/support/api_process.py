@@ -65,7 +65,7 @@ def running_api(directory: Path, database_url: str, broker_url: str, **settings:
         stack.callback(fleet.end)
         client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=70, trust_env=False))
         pid = fleet.start("api", "ml_training.api").pid
-        eventually(lambda: live(client).get("master_pid") == pid, within=60, what="the API answers")
+        eventually(lambda: live(client).get("master_pid") == pid, what="the API answers")
         yield Api(fleet, resources, port, client)
 
 

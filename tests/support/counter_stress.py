@@ -199,10 +199,10 @@ def run_stress(url: str, directory: Path, *, kills: int, seed: int) -> Outcome:
             ward.start(victim)
         for name in WRITERS:
             ward.kill(name)
-        eventually(lambda: not _runs(database), within=30, what="the reaper has ended what the dead had begun")
+        eventually(lambda: not _runs(database), what="the reaper has ended what the dead had begun")
         counted = reader.compare()
         for name in EXPORTERS:
-            eventually(partial(_agrees, ward, name, counted), within=20, what=f"{name} says what is counted")
+            eventually(partial(_agrees, ward, name, counted), what=f"{name} says what is counted")
     database.dispose()
     ended = sum(n for key, n in counted.counts.items() if key[0] == "terminal")
     return Outcome(reader.reads, pages, ended)

@@ -1,6 +1,7 @@
 """Real processes of the service for tests; each can be started, killed, suspended and stopped on its own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from ml_training.db import heartbeats
 from ml_training.maintenance.verify import violations
 from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 SHORT_TIMES = {
     "lease_seconds": "3",
@@ -56,13 +57,18 @@ class Fleet:
         log = self.directory / f"{name}.log"
         size_before = log.stat().st_size if log.exists() else 0
         process = self.start(name, self.worker)
-        eventually(lambda: b"child_ready" in log.read_bytes()[size_before:], within=90, what=f"{name} is ready")
+        eventually(lambda: b"child_ready" in log.read_bytes()[size_before:], what=f"{name} is ready")
         return process
 
     def children(self, name: str = "worker") -> list[psutil.Process]:
         """The pool children of a worker, which run the jobs."""
         found = psutil.Process(self.processes[name].pid).children(recursive=True)
         return [child for child in found if _is_pool_child(child)]
+
+    def ready_children(self, name: str) -> int:
+        """How many children of a worker have finished their start: only they can run a job."""
+        log = self.log(name)
+        return sum(bool(re.search(rf"child_ready .*pid={child.pid}\b", log)) for child in self.children(name))
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process and to everything that it started."""
@@ -71,9 +77,9 @@ class Fleet:
     def kill(self, name: str) -> None:
         """Send SIGKILL to a process and to everything that it started."""
         self.signal(name, signal.SIGKILL)
-        self.processes.pop(name).wait(10)
+        self.processes.pop(name).wait(60)
 
-    def stop(self, name: str, *, within: float = 30.0) -> int:
+    def stop(self, name: str, *, within: float = PATIENCE) -> int:
         """Send SIGTERM to the process only and wait; returns the exit status."""
         process = self.processes.pop(name)
         process.terminate()
@@ -86,7 +92,7 @@ class Fleet:
                 self.signal(name, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-            self.processes[name].wait(10)
+            self.processes[name].wait(60)
 
     def log(self, name: str) -> str:
         """The output of a process so far."""
@@ -114,13 +120,18 @@ class RunningFleet:
         assert found == []
 
     def wait_for_slots(self, slots: int) -> None:
-        """Wait until the database counts this number of live slots."""
+        """Wait until the database counts this number of live slots, and each has a child that is ready for a job."""
 
         def counted() -> bool:
             with self.resources.database.read() as connection:
                 return heartbeats.count_slots(connection, within_seconds=3.0) == slots
 
-        eventually(counted, within=60, what=f"{slots} slots live")
+        def ready() -> bool:
+            workers = [name for name in self.fleet.processes if name != "maintenance"]
+            return sum(self.fleet.ready_children(name) for name in workers) == slots
+
+        eventually(counted, what=f"{slots} slots live")
+        eventually(ready, what=f"{slots} children are ready")
 
 
 @contextmanager

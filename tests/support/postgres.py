@@ -65,13 +65,13 @@ class PostgresServer:
                 stdout=log, stderr=log, env=_environment(self._install), start_new_session=True,
                 **_popen_identity(self._identity),
             )  # fmt: skip
-        eventually(self._answers, within=30, what="PostgreSQL answers")
+        eventually(self._answers, what="PostgreSQL answers")
 
     def stop(self) -> None:
         """Immediate shutdown: clients are cut off, as in a crash."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(30)
+            self._process.wait(60)
             self._process = None
 
     def execute(self, statement: str, *, database: str = "postgres") -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 CTRL_C, CTRL_Z = b"\x03", b"\x1a"
 LOGIN = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
@@ -36,7 +36,7 @@ class PseudoTerminal:
         """Press a key, such as CTRL_C."""
         os.write(self._descriptor, key)
 
-    def wait_for(self, text: str, *, within: float = 30.0) -> None:
+    def wait_for(self, text: str, *, within: float = PATIENCE) -> None:
         """Wait until `text` is on the screen."""
 
         def shown() -> bool:
@@ -45,7 +45,7 @@ class PseudoTerminal:
 
         eventually(shown, within=within, what=f"{text!r} on the screen")
 
-    def exit_status(self, *, within: float = 30.0) -> int:
+    def exit_status(self, *, within: float = PATIENCE) -> int:
         """Wait until the shell exits; the status of its last command, also if SIGINT killed the shell."""
 
         def exited() -> bool:

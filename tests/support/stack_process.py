@@ -13,7 +13,7 @@ import psutil
 
 from ml_training.local.ports import free_port
 from ml_training.local.run_file import read_run_file
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 PROGRAM = Path(sys.executable).with_name("ml-training")
 PARTS = {  # the end of each command line; a Redis server rewrites its own to show its address
@@ -24,7 +24,6 @@ PARTS = {  # the end of each command line; a Redis server rewrites its own to sh
     "maintenance": "-m workers maintenance",
 }
 READY = "Ctrl-C stops everything"
-START_TIMEOUT = 180.0  # seconds; several children import the machine-learning libraries, and build machines are busy
 
 
 class StackProcess:
@@ -49,7 +48,7 @@ class StackProcess:
 
     def wait_until_ready(self) -> None:
         """Wait until it reports that it is ready."""
-        eventually(lambda: self.exited() or READY in self.output, within=START_TIMEOUT, what="ready")
+        eventually(lambda: self.exited() or READY in self.output, what="ready")
         assert not self.exited(), self.output
 
     def exited(self) -> bool:
@@ -72,7 +71,7 @@ class StackProcess:
     def signal_and_wait(self, number: signal.Signals) -> int:
         """Send a signal to this process only and wait; returns the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
 
 @contextmanager
@@ -91,7 +90,7 @@ def start_stack(data_dir: Path, *arguments: str, **environment: str) -> Iterator
         yield StackProcess(process, data_dir)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 def own_settings(data_dir: Path) -> dict[str, str]:

@@ -14,16 +14,23 @@ from pathlib import Path
 from tools.mutants.patches import Patch, all_patches, copy_sources
 
 TIMEOUT = 1_200
+PATIENCE = "30"  # seconds that a test waits for what a mutant prevents
 FAILED = 1  # pytest's exit status when tests ran and some failed; 2 to 5 mean that they did not run
 
 
-def run_tests(copy: Path, tests: tuple[str, ...], *options: str) -> subprocess.CompletedProcess[str]:
+def run_tests(
+    copy: Path, tests: tuple[str, ...], *options: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """pytest in a process of its own, over the copy."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-m", "", "--tb=line", *options, *tests],
-        cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True, text=True, timeout=TIMEOUT,
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy), **environment},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
         check=False,
-    )  # fmt: skip
+    )
 
 
 def survives(patch: Patch, directory: Path) -> str | None:
@@ -31,7 +38,7 @@ def survives(patch: Patch, directory: Path) -> str | None:
     copy = copy_sources(directory / patch.name)
     patch.apply(copy)
     for test in patch.tests:
-        done = run_tests(copy, (test,), "-x")
+        done = run_tests(copy, (test,), "-x", PATIENCE_SECONDS=PATIENCE)
         if done.returncode != FAILED or not re.search(r"^\d+ failed", done.stdout, re.MULTILINE):
             return f"{test}: {(done.stdout + done.stderr)[-300:]}"
     return None

@@ -17,8 +17,8 @@ from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.transitions import AttemptFence
 from ml_training.storage.base import ObjectKind, Storage, StoredObject
 from ml_training.tabular.ingest import read_table
-from ml_training.tabular.samples import write_sample
-from ml_training.tabular.verdict import IngestVerdict
+from ml_training.tabular.ingest_result import IngestResult
+from ml_training.tabular.sample_files import write_sample
 
 
 def run_ingest(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
@@ -58,7 +58,7 @@ def _check_upload(storage: Storage, dataset: Dataset) -> None:
         raise JobFailed(ErrorCode.INTEGRITY, "the uploaded bytes are damaged or gone", hint="upload the file again")
 
 
-def _acceptance(dataset: Dataset, verdict: IngestVerdict, stored: StoredObject, raw: dict[str, Any]) -> JobOutcome:
+def _acceptance(dataset: Dataset, verdict: IngestResult, stored: StoredObject, raw: dict[str, Any]) -> JobOutcome:
     def store(connection: Connection, fence: AttemptFence) -> int:
         datasets.mark_ready(
             connection,
@@ -76,7 +76,7 @@ def _acceptance(dataset: Dataset, verdict: IngestVerdict, stored: StoredObject, 
     return JobOutcome(store=store, rows_used=verdict.rows or 0)
 
 
-def _rejection(dataset: Dataset, verdict: IngestVerdict) -> JobOutcome:
+def _rejection(dataset: Dataset, verdict: IngestResult) -> JobOutcome:
     def store(connection: Connection, fence: AttemptFence) -> int:
         datasets.mark_rejected(connection, dataset.id, verdict.reasons)
         return dataset.id

@@ -60,7 +60,7 @@ def test_a_broken_route_is_a_500_and_the_server_keeps_serving(client: ExporterCl
 
 
 def test_a_connection_serves_many_requests(server: HttpServer) -> None:
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
     sockets = set()
     for _ in range(3):
         connection.request("GET", "/page")
@@ -71,7 +71,7 @@ def test_a_connection_serves_many_requests(server: HttpServer) -> None:
 
 
 def test_what_is_not_http_gets_a_400_and_is_closed(server: HttpServer) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(b"\x16\x03\x01 TLS\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
@@ -89,15 +89,15 @@ def test_idle_clients_do_not_delay_a_scrape(server: HttpServer, client: Exporter
 def test_many_connections_are_not_kept_and_the_last_are_rejected(server: HttpServer, client: ExporterClient) -> None:
     idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MAX_CONNECTIONS - 1)]
     try:
-        eventually(lambda: server.crowded, within=5)
+        eventually(lambda: server.crowded)
         assert client.get("/page")[1]["connection"] == "close"
-        eventually(lambda: _fills(server, idle), within=5, what="every place is taken")
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as late:
+        eventually(lambda: _fills(server, idle), what="every place is taken")
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as late:
             assert late.recv(4096).startswith(b"HTTP/1.1 503 ")
     finally:
         for connection in idle:
             connection.close()
-    eventually(lambda: client.get("/page")[0] == 200, within=10, what="the places are free again")
+    eventually(lambda: client.get("/page")[0] == 200, what="the places are free again")
 
 
 def _fills(server: HttpServer, idle: list[socket.socket]) -> bool:

@@ -28,7 +28,7 @@ def test_the_children_of_a_killed_parent_are_ended() -> None:
         assert parent.stdout
         child = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-    eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, within=20, what="it is gone")
+    eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, what="it is gone")
 
 
 def test_a_child_that_ended_is_no_longer_listed() -> None:
@@ -42,7 +42,7 @@ def test_a_child_that_ignores_sigterm_is_killed() -> None:
         assert child.stdout
         child.stdout.readline()
         terminate_sessions([child.pid], grace_seconds=0.2)
-        assert child.wait(10) == -9
+        assert child.wait(60) == -9
 
 
 def test_the_guard_holds_a_lock_until_it_has_ended_the_children(tmp_path: Path) -> None:

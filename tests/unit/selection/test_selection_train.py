@@ -323,8 +323,8 @@ def test_a_list_of_names_as_long_as_a_body_is_judged_at_once(
     index = make_index({"x": [1.0, 2.0, 3.0, 4.0], "y": [0, 1, 0, 1]})
     names = [f"c{number}" for number in range(60_000)]
     spec = training_spec(features=[*names, "x", "x"], exclude_features=names)
-    started = time.monotonic()
+    started = time.process_time()
     found = reasons(plan_train, spec, index)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert len(found) == 120_001
     assert "twice" in found["/features/60001"]

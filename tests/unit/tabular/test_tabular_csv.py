@@ -1,4 +1,4 @@
-"""CSV files as they come: what is read, and what is refused with the row and the remedy."""
+"""CSV files: what is read, and what is refused with the row and the remedy."""
 
 import gzip
 import time
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml_training.tabular.verdict import IngestVerdict
+from ml_training.tabular.ingest_result import IngestResult
 
 Columns = Callable[..., dict[str, list[Any]]]
 Refused = Callable[..., list[tuple[Any, Any, str]]]
@@ -37,7 +37,7 @@ Refused = Callable[..., list[tuple[Any, Any, str]]]
         ("a.b,a,__class__\n1,2,3\n", {"a.b": [1], "a": [2], "__class__": [3]}),
     ],
 )
-def test_well_formed_text_is_read_as_it_stands(columns: Columns, text: str, expected: dict[str, list[Any]]) -> None:
+def test_well_formed_text_is_read_as_written(columns: Columns, text: str, expected: dict[str, list[Any]]) -> None:
     assert columns(text) == expected
     assert columns(text, "gzip me") == expected
 
@@ -62,7 +62,7 @@ def test_well_formed_text_is_read_as_it_stands(columns: Columns, text: str, expe
         (b'a\n"1\n2\n', 2, "never closed"),
     ],
 )
-def test_what_is_no_csv_says_why(refused: Refused, data: bytes, row: int | None, word: str) -> None:
+def test_a_file_that_is_not_csv_says_why(refused: Refused, data: bytes, row: int | None, word: str) -> None:
     (reason,) = refused(data)
     assert reason[0] == row
     assert word in reason[2]
@@ -113,10 +113,10 @@ def test_an_unknown_role_is_refused_by_its_name(refused: Refused) -> None:
 
 
 def test_a_hundred_thousand_columns_are_refused_from_the_header(refused: Refused) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     ((_, _, detail),) = refused(",".join(f"c{number}" for number in range(100_000)) + "\n" + "1," * 99_999 + "1\n")
     assert "100,000 columns, and 5,000 is the limit" in detail
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_header_without_end_is_refused(refused: Refused) -> None:
@@ -163,9 +163,14 @@ def test_a_gzip_bomb_is_stopped_while_it_unpacks(refused: Refused, monkeypatch: 
 
 @pytest.mark.parametrize(
     "data",
-    [b"a,b\n1,2\n", gzip.compress(b"a,b\n1,2\n", mtime=0)[:-4], gzip.compress(b"a,b\n1,2\n", mtime=0) + b"rubbish",
-     gzip.compress(b"a,b\n1,2\n", mtime=0)[:10] + b"\xff\xff\xff", zlib.compress(b"a,b\n1,2\n")],
-)  # fmt: skip
+    [
+        b"a,b\n1,2\n",
+        gzip.compress(b"a,b\n1,2\n", mtime=0)[:-4],
+        gzip.compress(b"a,b\n1,2\n", mtime=0) + b"rubbish",
+        gzip.compress(b"a,b\n1,2\n", mtime=0)[:10] + b"\xff\xff\xff",
+        zlib.compress(b"a,b\n1,2\n"),
+    ],
+)
 def test_damaged_gzip_is_refused(refused: Refused, data: bytes) -> None:
     ((_, _, detail),) = refused(data, "csv.gz")
     assert "gzip" in detail
@@ -175,7 +180,7 @@ def test_two_gzip_members_are_one_file(columns: Columns) -> None:
     assert columns(gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"3,4\n"), "csv.gz") == {"a": [1, 3], "b": [2, 4]}
 
 
-def test_progress_rises_and_what_it_raises_stops_the_reading(ingest: Callable[..., IngestVerdict]) -> None:
+def test_progress_rises_and_what_it_raises_stops_the_reading(ingest: Callable[..., IngestResult]) -> None:
     class Stop(Exception):
         pass
 
@@ -202,7 +207,7 @@ def test_progress_rises_and_what_it_raises_stops_the_reading(ingest: Callable[..
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
-def test_any_bytes_get_a_verdict(ingest: Callable[..., IngestVerdict], data: bytes) -> None:
+def test_any_bytes_get_a_result(ingest: Callable[..., IngestResult], data: bytes) -> None:
     ingest(data)
     ingest(b"a,b\n" + data)
     ingest(data, "csv.gz")

@@ -1,4 +1,4 @@
-"""What a column is taken for, and what becomes of values that do not fit."""
+"""Which kind a column gets, and what happens to values that do not fit."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml_training.domain.limits import Limits
-from ml_training.tabular.verdict import IngestVerdict
+from ml_training.tabular.ingest_result import IngestResult
 
-Ingest = Callable[..., IngestVerdict]
+Ingest = Callable[..., IngestResult]
 NOON = "2026-01-31T12:00:00Z"
 
 
@@ -65,19 +65,24 @@ def test_one_odd_value_in_the_last_row_changes_the_whole_column(columns: Callabl
 
 def test_many_different_texts_are_free_text_and_their_column_is_not_kept(ingest: Ingest) -> None:
     rows = [f"{number},name {number},c{number % 900},{'x' * 1_025 if number == 7 else 'y'}" for number in range(1_500)]
-    verdict = ingest("id,name,city,essay\n" + "\n".join(rows))
-    assert verdict.profile is not None
-    assert [column["kind"] for column in verdict.profile["columns"]] == ["integer", "text", "category", "text"]
-    assert verdict.profile["columns"][1] == {
-        "name": "name", "kind": "text", "nulls": 0, "distinct": 1_500, "min": None, "max": None,
-    }  # fmt: skip
+    result = ingest("id,name,city,essay\n" + "\n".join(rows))
+    assert result.profile is not None
+    assert [column["kind"] for column in result.profile["columns"]] == ["integer", "text", "category", "text"]
+    assert result.profile["columns"][1] == {
+        "name": "name",
+        "kind": "text",
+        "nulls": 0,
+        "distinct": 1_500,
+        "min": None,
+        "max": None,
+    }
 
 
 def test_a_group_column_may_have_a_name_for_every_row(ingest: Ingest) -> None:
     rows = "".join(f"name {number},{number}\n" for number in range(1_500))
-    verdict = ingest("who,x\n" + rows, group_column="who")
-    assert verdict.index is not None
-    assert len(verdict.index.categories("who")) == 1_500
+    result = ingest("who,x\n" + rows, group_column="who")
+    assert result.index is not None
+    assert len(result.index.categories("who")) == 1_500
 
 
 @pytest.mark.parametrize(
@@ -92,7 +97,7 @@ def test_a_group_column_may_have_a_name_for_every_row(ingest: Ingest) -> None:
         (["0000-01-01"], None, "no values"),
     ],
 )
-def test_a_time_column_holds_times_or_says_which_row_does_not(
+def test_a_time_column_contains_times_or_names_the_wrong_row(
     refused: Callable[..., list[tuple[Any, Any, str]]], cells: list[str], row: int | None, word: str
 ) -> None:
     found = refused("t,x\n" + "".join(f"{cell},1\n" for cell in cells), time_column="t")
@@ -118,7 +123,7 @@ def test_every_wrong_time_is_named_up_to_fifty(refused: Callable[..., list[tuple
         ([f"p{number}" for number in range(1_001)], "1,001 different phases"),
     ],
 )
-def test_a_phase_column_tells_phases_apart(
+def test_a_phase_column_needs_whole_numbers_or_text(
     refused: Callable[..., list[tuple[Any, Any, str]]], cells: list[str], word: str
 ) -> None:
     ((_, column, detail),) = refused("p,x\n" + "".join(f"{cell},1\n" for cell in cells), phase_column="p")
@@ -127,9 +132,9 @@ def test_a_phase_column_tells_phases_apart(
 
 
 def test_phases_and_groups_may_be_missing_in_some_rows(ingest: Ingest) -> None:
-    verdict = ingest("p,g,x\n1,a,1\n,,2\n2,b,3\n", phase_column="p", group_column="g")
-    assert verdict.profile is not None
-    assert verdict.profile["rows_per_phase"] == [{"phase": 1, "rows": 1}, {"phase": 2, "rows": 1}]
+    result = ingest("p,g,x\n1,a,1\n,,2\n2,b,3\n", phase_column="p", group_column="g")
+    assert result.profile is not None
+    assert result.profile["rows_per_phase"] == [{"phase": 1, "rows": 1}, {"phase": 2, "rows": 1}]
 
 
 def test_reasons_of_several_columns_come_together(refused: Callable[..., list[tuple[Any, Any, str]]]) -> None:

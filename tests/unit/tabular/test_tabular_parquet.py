@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml_training.tabular.verdict import IngestVerdict
+from ml_training.tabular.ingest_result import IngestResult
 
 Refused = Callable[..., list[tuple[Any, Any, str]]]
 NOON = "2026-01-31T12:00:00Z"
@@ -52,23 +52,30 @@ def parquet(table: pa.Table, **options: Any) -> bytes:
     ],
 )
 def test_each_type_becomes_its_kind(
-    ingest: Callable[..., IngestVerdict], columns: Callable[..., dict[str, list[Any]]], values: Any, kind: str,
+    ingest: Callable[..., IngestResult],
+    columns: Callable[..., dict[str, list[Any]]],
+    values: Any,
+    kind: str,
     expected: list[Any],
-) -> None:  # fmt: skip
+) -> None:
     data = parquet(pa.table({"x": values, "x.y": values}))
-    verdict = ingest(data, "parquet")
-    assert verdict.profile is not None, verdict.reasons
-    assert [column["kind"] for column in verdict.profile["columns"]] == [kind, kind]
+    result = ingest(data, "parquet")
+    assert result.profile is not None, result.reasons
+    assert [column["kind"] for column in result.profile["columns"]] == [kind, kind]
     assert columns(data, "parquet") == {"x": expected, "x.y": expected}
 
 
 def test_types_that_are_not_read_are_named_with_their_columns(refused: Refused) -> None:
     table = pa.table(
         {
-            "list": [[1], [2]], "ok": [1, 2], "struct": [{"a": 1}, {"a": 2}], "bytes": [b"a", b"b"],
-            "span": pa.array([1, 2], pa.duration("s")), "clock": pa.array([1, 2], pa.time32("ms")),
+            "list": [[1], [2]],
+            "ok": [1, 2],
+            "struct": [{"a": 1}, {"a": 2}],
+            "bytes": [b"a", b"b"],
+            "span": pa.array([1, 2], pa.duration("s")),
+            "clock": pa.array([1, 2], pa.time32("ms")),
         }
-    )  # fmt: skip
+    )
     found = refused(parquet(table), "parquet")
     assert [column for _, column, _ in found] == ["list", "struct", "bytes", "span", "clock"]
     assert "list<element: int64>" in found[0][2]
@@ -93,20 +100,20 @@ def test_times_beyond_microseconds_are_a_reason(refused: Refused) -> None:
     ],
 )
 def test_a_time_column_is_a_timestamp_a_date_or_text_that_is_one(
-    ingest: Callable[..., IngestVerdict], times: Any, accepted: bool
+    ingest: Callable[..., IngestResult], times: Any, accepted: bool
 ) -> None:
-    verdict = ingest(parquet(pa.table({"t": times})), "parquet", time_column="t")
-    assert (verdict.index is not None) == accepted
-    assert all(reason["column"] == "t" for reason in verdict.reasons)
+    result = ingest(parquet(pa.table({"t": times})), "parquet", time_column="t")
+    assert (result.index is not None) == accepted
+    assert all(reason["column"] == "t" for reason in result.reasons)
     if times.type == pa.string() and not accepted:
-        assert [reason["row"] for reason in verdict.reasons] == [1, 3]
+        assert [reason["row"] for reason in result.reasons] == [1, 3]
 
 
 @pytest.mark.parametrize(
     ("limits", "word"),
     [({"columns": 1}, "2 columns"), ({"cells": 1_999}, "1,999 cells"), ({"unpacked_bytes": 9_999}, "9,999 bytes")],
 )
-def test_limits_hold_before_a_value_is_read(
+def test_limits_are_checked_before_a_value_is_read(
     refused: Refused, limits: dict[str, int], word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = parquet(pa.table({"x": list(range(1_000)), "y": list(range(1_000))}), use_dictionary=False)
@@ -123,13 +130,13 @@ def test_a_parquet_bomb_is_refused_from_its_metadata(refused: Refused, monkeypat
     assert "100 times its size" in detail
 
 
-def test_a_long_text_that_repeats_is_in_memory_once(ingest: Callable[..., IngestVerdict]) -> None:
+def test_a_long_text_that_repeats_is_in_memory_once(ingest: Callable[..., IngestResult]) -> None:
     before = pa.total_allocated_bytes()
     text = "x" * 1_000_000
     column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(100_000, np.int32)), [text])
-    verdict = ingest(parquet(pa.table({"x": column, "y": np.arange(100_000)})), "parquet")
-    assert verdict.profile is not None
-    assert verdict.profile["columns"][0]["kind"] == "text"
+    result = ingest(parquet(pa.table({"x": column, "y": np.arange(100_000)})), "parquet")
+    assert result.profile is not None
+    assert result.profile["columns"][0]["kind"] == "text"
     assert pa.default_memory_pool().max_memory() - before < 100_000_000 + 100_000_000
 
 
@@ -144,13 +151,13 @@ def test_a_long_text_that_repeats_is_in_memory_once(ingest: Callable[..., Ingest
         (parquet(pa.table({"": [1]})), "column 1 has no name"),
     ],
 )
-def test_what_is_no_usable_parquet_says_why(refused: Refused, data: bytes, word: str) -> None:
+def test_a_file_that_is_not_usable_parquet_says_why(refused: Refused, data: bytes, word: str) -> None:
     ((_, _, detail),) = refused(data, "parquet")
     assert word in detail
 
 
-def test_a_failing_disk_is_a_fault_and_not_a_verdict(
-    ingest: Callable[..., IngestVerdict], monkeypatch: pytest.MonkeyPatch
+def test_a_failing_disk_is_a_fault_and_not_a_result(
+    ingest: Callable[..., IngestResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise OSError(5, "Input/output error")
@@ -160,13 +167,13 @@ def test_a_failing_disk_is_a_fault_and_not_a_verdict(
         ingest(b"PAR1", "parquet")
 
 
-def test_damaged_files_get_a_verdict_and_never_a_crash(ingest: Callable[..., IngestVerdict]) -> None:
+def test_damaged_files_get_a_result_and_never_a_crash(ingest: Callable[..., IngestResult]) -> None:
     sound = parquet(pa.table({"n": list(range(300)), "s": [str(number % 7) for number in range(300)]}))
     dice = random.Random(5)
-    verdicts = set()
+    outcomes = set()
     for _ in range(150):
         data = bytearray(sound)
         for _ in range(dice.choice([1, 3, 30])):
             data[dice.randrange(len(data))] = dice.randrange(256)
-        verdicts.add(ingest(bytes(data), "parquet").index is None)
-    assert verdicts == {True, False}
+        outcomes.add(ingest(bytes(data), "parquet").index is None)
+    assert outcomes == {True, False}

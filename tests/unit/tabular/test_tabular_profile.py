@@ -11,8 +11,8 @@ from ml_training.domain.limits import Limits
 from ml_training.domain.sample_datasets import SAMPLES
 from ml_training.selection.index import ColumnKind
 from ml_training.tabular.ingest import read_table
-from ml_training.tabular.samples import write_sample
-from ml_training.tabular.verdict import IngestVerdict
+from ml_training.tabular.ingest_result import IngestResult
+from ml_training.tabular.sample_files import write_sample
 
 TABLE = """when,stage,n,x,flag,empty
 2026-01-01,late,3,1.5,true,
@@ -23,12 +23,12 @@ TABLE = """when,stage,n,x,flag,empty
 
 
 @pytest.fixture
-def profile(ingest: Callable[..., IngestVerdict]) -> Callable[..., dict[str, Any]]:
+def profile(ingest: Callable[..., IngestResult]) -> Callable[..., dict[str, Any]]:
     def run(text: str, **options: Any) -> dict[str, Any]:
-        verdict = ingest(text, **options)
-        assert verdict.profile is not None, verdict.reasons
-        json.dumps(verdict.profile, allow_nan=False)
-        return verdict.profile
+        result = ingest(text, **options)
+        assert result.profile is not None, result.reasons
+        json.dumps(result.profile, allow_nan=False)
+        return result.profile
 
     return run
 
@@ -81,14 +81,14 @@ def test_every_sample_is_what_it_says(name: str, tmp_path: Path) -> None:
     for path in (tmp_path / "sample.csv", again):
         write_sample(name, path)
     assert again.read_bytes() == (tmp_path / "sample.csv").read_bytes()
-    verdict = read_table(again, "csv", limits=Limits(), directory=index)
-    assert verdict.index is not None, verdict.reasons
-    assert (verdict.rows, verdict.columns) == (sample.rows, sample.columns)
-    assert verdict.profile is not None
-    target = verdict.profile["columns"][-1]
+    result = read_table(again, "csv", limits=Limits(), directory=index)
+    assert result.index is not None, result.reasons
+    assert (result.rows, result.columns) == (sample.rows, sample.columns)
+    assert result.profile is not None
+    target = result.profile["columns"][-1]
     assert target["name"] == sample.target
     assert (target["distinct"] <= 20) == (sample.task == "classification")
-    features = {verdict.index.kind(column) for column in verdict.index.names[:-1]}
+    features = {result.index.kind(column) for column in result.index.names[:-1]}
     assert features <= {ColumnKind.NUMBER, ColumnKind.INTEGER}
 
 

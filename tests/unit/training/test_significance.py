@@ -105,6 +105,6 @@ def test_many_rows_and_a_hundred_classes_stay_affordable() -> None:
     y = np.arange(100_000) % 100
     random = np.random.default_rng(0)
     models = [Predictions(TaskKind.MULTICLASS, None, random.random((len(y), 100)), True) for _ in range(2)]
-    started = time.monotonic()
+    started = time.process_time()
     compare("f1", y, *models)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

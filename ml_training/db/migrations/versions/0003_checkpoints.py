@@ -1,4 +1,4 @@
-"""Where a training stood, so that another attempt can go on.
+"""Checkpoints: the state of a training, from which another attempt can resume.
 
 The code before this revision keeps working on it: it does not know the table.
 

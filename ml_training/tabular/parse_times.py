@@ -1,7 +1,8 @@
-"""Times as microseconds since the epoch, UTC: what is one, and which rows are not.
+"""Parses times from text, as microseconds since the epoch in UTC, and finds the rows that are not times.
 
-Text is ISO 8601 as RFC 3339 profiles it, date and time apart by `T` or a space; a date alone is its midnight, a time
-without a zone is UTC. Digits beyond the microsecond are cut off. A column has a zone in every row or in none.
+The text is in the ISO 8601 profile of RFC 3339 with `T` or a space between date and time. A date alone means its
+midnight, and a time without a zone is UTC. Digits beyond the microsecond are cut off. Either all rows of a column have
+a zone or none has. Examples: `2026-01-31`, `2026-01-31 12:00`, `2026-01-31T12:00:00.5Z`, `2026-01-31T14:00:00+02:00`.
 """
 
 import re
@@ -18,12 +19,12 @@ ZONED = pa.timestamp("us", "UTC")
 UNZONED = pa.timestamp("us")
 LIKE_A_TIME = re.compile(r"\d{4}-\d\d")
 HAS_ZONE = re.compile(r"[T ].*([Zz]|[+-]\d\d:?\d\d)$")
-FIRST = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z: what JSON and Python can still write
+FIRST = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z: the first moment that Python can represent
 LAST = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
 
 
 def parse_times(text: Any) -> Any | None:
-    """A ChunkedArray of timestamps from one of strings with at least one value; None when one of them is no time."""
+    """Parse a ChunkedArray of strings, at least one not null, into timestamps; None if one of them is not a time."""
     first = first_value(text)
     if not LIKE_A_TIME.match(first):
         return None
@@ -35,7 +36,7 @@ def parse_times(text: Any) -> Any | None:
 
 
 def rows_without_time(text: Any, *, at_most: int) -> list[int]:
-    """The first positions whose text is no time, or has a zone where the first time has none; by bisection."""
+    """The first positions whose text is not a time, or whose zone differs from the first time's; by bisection."""
     likely = text.filter(pc.match_substring_regex(text, f"^{LIKE_A_TIME.pattern}"))
     target = ZONED if len(likely) and HAS_ZONE.search(first_value(likely)) else UNZONED
     text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
@@ -54,7 +55,7 @@ def rows_without_time(text: Any, *, at_most: int) -> list[int]:
 
 
 def to_micros(times: Any) -> NDArray[np.int64]:
-    """int64 microseconds from a ChunkedArray of dates or timestamps; missing, and beyond the years 1 to 9999: missing.
+    """int64 microseconds from a ChunkedArray of dates or timestamps; TIME_MISSING for null and outside years 1 to 9999.
 
     Raises pyarrow.ArrowInvalid for values that overflow.
     """
@@ -66,7 +67,7 @@ def to_micros(times: Any) -> NDArray[np.int64]:
 
 
 def first_value(text: Any) -> str:
-    """The first string that is there; raises IndexError when none is."""
+    """The first string that is not null; raises IndexError if all are null."""
     return str(text.drop_null()[0].as_py())
 
 

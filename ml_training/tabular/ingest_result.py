@@ -1,4 +1,4 @@
-"""The verdict on an uploaded file: a value, because a bad file is an answer and not a fault."""
+"""The result of reading an uploaded file: a value, because a bad file is a normal result and not a fault."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,15 +11,16 @@ from ml_training.selection.index import SelectionIndex
 
 MAX_REASONS = 50
 Reason = dict[str, str | int | None]
-Progress = Callable[[float, str], None]
+IngestProgress = Callable[[float, str], None]  # the share of the work that is done, 0 to 1, and what is being done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IngestVerdict:
+class IngestResult:
     """Either an index with its profile, or at most MAX_REASONS reasons why there is none.
 
-    A reason is {"row", "column", "detail"}. Rows are counted as a spreadsheet shows them, blank lines left out: the
-    header of a CSV file is row 1, the first row of a Parquet file is row 1. None: not about a single row or column.
+    Rows are numbered as a spreadsheet shows them, without blank lines: row 1 is the header of a CSV file, or the first
+    row of a Parquet file. A row or column of None means that the reason is not about a single one. Example of a reason:
+    `{"row": 3, "column": None, "detail": "the row has 1 values, the header 2"}`.
     """
 
     index: SelectionIndex | None = None
@@ -30,7 +31,7 @@ class IngestVerdict:
 
 
 class Rejected(Exception):
-    """The file cannot be used; raised inside this package only and turned into a verdict."""
+    """The file cannot be used. Raised inside this package only; `read_table` turns it into an IngestResult."""
 
     def __init__(self, *reasons: Reason) -> None:
         super().__init__(f"{len(reasons)} reasons")
@@ -44,18 +45,18 @@ def reason(detail: str, *, row: int | None = None, column: str | None = None) ->
 
 @contextmanager
 def damage_is_a_reason(what: str) -> Iterator[None]:
-    """What Arrow cannot read becomes a reason; a failing disk, memory or interrupt stays a fault."""
+    """Turn what Arrow cannot read into a reason; a failing disk, lack of memory or an interrupt stays a fault."""
     try:
         yield
     except (MemoryError, pa.ArrowCancelled):
         raise
     except OSError as error:
-        if error.errno is not None:  # the operating system's; Arrow's own about damaged files have none
+        if error.errno is not None:  # from the operating system; Arrow's errors about damaged files have none
             raise
-        raise Rejected(reason(_told(what, error))) from None
+        raise Rejected(reason(_first_line(what, error))) from None
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise Rejected(reason(_told(what, error))) from None
+        raise Rejected(reason(_first_line(what, error))) from None
 
 
-def _told(what: str, error: Exception) -> str:
+def _first_line(what: str, error: Exception) -> str:
     return f"{what}: {str(error).splitlines()[0][:200]}"

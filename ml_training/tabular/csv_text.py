@@ -1,4 +1,4 @@
-"""The checked text of a CSV file: unpacked, UTF-8, without NUL, inside the limits, read once and in pieces."""
+"""Reads the text of a CSV file once, in pieces, and checks it: unpacked, UTF-8, no NUL byte, inside the limits."""
 
 import codecs
 import csv
@@ -12,8 +12,8 @@ from typing import IO, cast
 
 from ml_training.domain.file_signatures import not_utf8, sniff_text
 from ml_training.domain.limits import Limits
-from ml_training.tabular.limited import check_columns, check_unpacked
-from ml_training.tabular.verdict import Rejected, reason
+from ml_training.tabular.ingest_result import Rejected, reason
+from ml_training.tabular.table_limits import check_columns, check_unpacked
 
 PIECE = 1 << 20
 HEADER_BYTES = 8 << 20  # 5,000 names of 256 characters of 4 bytes are 5 MiB
@@ -22,18 +22,18 @@ BOM = b"\xef\xbb\xbf"
 
 
 class Pieces(io.RawIOBase):
-    """An iterator of bytes as a file."""
+    """An iterator of bytes, readable as a file."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
-        """True: it is for reading only."""
+        """See io.RawIOBase."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer as far as the current piece goes; 0 at the end."""
+        """Copy as much of the current piece as fits into `buffer`; returns the number of bytes, 0 at the end."""
         while not self._rest:
             piece = next(self._pieces, None)
             if piece is None:
@@ -48,9 +48,9 @@ class Pieces(io.RawIOBase):
 def checked_pieces(
     path: Path, file_format: str, *, limits: Limits, consumed: Callable[[float], None]
 ) -> Iterator[bytes]:
-    """The text of a `csv` or `csv.gz` file without BOM; raises Rejected at the first byte that cannot be.
+    """The text of a `csv` or `csv.gz` file without BOM; raises Rejected at the first invalid byte.
 
-    `consumed` is told the share of the file that has been read, 0 to 1.
+    `consumed` is called with the share of the file that has been read, 0 to 1.
     """
     packed = path.stat().st_size
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -72,13 +72,13 @@ def checked_pieces(
 def split_header(pieces: Iterator[bytes], *, limits: Limits) -> tuple[list[str], str, Iterator[bytes]]:
     """The column names, the delimiter, and the text after the header.
 
-    The delimiter is the one of `,` `;` tab that gives the header the most fields; at a tie the first of these.
-    Spaces around a name do not count.
+    The delimiter is the one of comma, semicolon and tab that splits the header into the most fields; at a tie, the
+    first of these three. Spaces around a name are removed. Example: `b"a;b\\n1;2\\n"` gives `["a", "b"]` and `";"`.
     """
     head = b""
     while len(head) < HEADER_BYTES and (piece := next(pieces, b"")):
         head += piece
-    text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+    text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be incomplete
     text = text.lstrip("\r\n")
     if not text.strip():
         raise Rejected(reason("the file is empty"))
@@ -86,7 +86,7 @@ def split_header(pieces: Iterator[bytes], *, limits: Limits) -> tuple[list[str],
     names, used, delimiter = max(found, key=lambda item: len(item[0]))
     if not names:
         longest = f"a name is longer than {csv.field_size_limit():,} characters"
-        detail = f"the header cannot be read: a quote is not closed or stands inside a name, or {longest}"
+        detail = f"the header cannot be read: a quote is not closed or is inside a name, or {longest}"
         raise Rejected(reason(detail, row=1))
     check_columns(len(names), limits=limits)
     if len(head) >= HEADER_BYTES and used == len(text):
@@ -96,11 +96,11 @@ def split_header(pieces: Iterator[bytes], *, limits: Limits) -> tuple[list[str],
 
 
 def _first_record(text: str, delimiter: str) -> tuple[list[str], int]:
-    """The fields of the first record and how many characters it takes; no fields when it is not well-formed."""
+    """The fields of the first record and its length in characters; no fields if the record is not well-formed."""
     lines = io.StringIO(text, newline="")
     try:
         return next(csv.reader(lines, delimiter=delimiter, strict=True)), lines.tell()
-    except csv.Error:  # with a wrong delimiter that is normal: `"a","b"` has no semicolon after a quote
+    except csv.Error:  # normal for a wrong delimiter: `"a","b"` has no semicolon after the quote
         return [], 0
 
 
@@ -118,7 +118,7 @@ def _read(source: IO[bytes]) -> bytes:
 def _check_text(piece: bytes, decoder: codecs.IncrementalDecoder, *, line: int) -> None:
     if b"\0" in piece:
         row = line + piece.count(b"\n", 0, piece.index(b"\0"))
-        raise Rejected(reason(f"line {row} holds a NUL byte: the file is damaged or not CSV", row=row))
+        raise Rejected(reason(f"line {row} contains a NUL byte: the file is damaged or not CSV", row=row))
     pending = len(decoder.getstate()[0])
     try:
         decoder.decode(piece)

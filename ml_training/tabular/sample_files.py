@@ -6,12 +6,12 @@ from typing import Any
 
 from ml_training.domain.sample_datasets import SAMPLES
 
-NAMED_CLASSES = frozenset({"breast_cancer", "iris"})  # their classes are words: malignant, setosa
+NAMED_CLASSES = frozenset({"breast_cancer", "iris"})  # their classes are words such as malignant or setosa
 
 
 def write_sample(name: str, path: Path) -> None:
-    """Write a sample of `domain.samples` to `path`; raises KeyError for any other name. Loads scikit-learn."""
-    from sklearn import datasets  # seconds to import, and only samples need it
+    """Write the sample `name`, a key of SAMPLES, to `path`; raises KeyError for other names. Loads scikit-learn."""
+    from sklearn import datasets  # takes seconds to import, and only samples need it
 
     sample = SAMPLES[name]
     options: dict[str, Any] = {"scaled": False} if name == "diabetes" else {}

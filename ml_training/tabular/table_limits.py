@@ -1,16 +1,16 @@
-"""The limits on a table, checked as early as each number is known."""
+"""Checks a table against the limits, each as soon as the number is known."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ml_training.domain.limits import Limits
-from ml_training.tabular.verdict import Reason, Rejected, reason
+from ml_training.tabular.ingest_result import Reason, Rejected, reason
 
-RATIO_FLOOR = 16 << 20  # a file that unpacks to less than this is no bomb, whatever its ratio
+RATIO_FLOOR = 16 << 20  # bytes; the ratio is not checked for a file that unpacks to less
 
 
 def check_unpacked(unpacked: int, packed: int, *, limits: Limits) -> None:
-    """Raise Rejected when `unpacked` bytes are more than a file of `packed` bytes may become."""
+    """Raise Rejected if a file of `packed` bytes unpacks to too many bytes: more than the limit, or too many times."""
     if unpacked > limits.unpacked_bytes:
         raise Rejected(reason(f"the file unpacks to more than the limit of {limits.unpacked_bytes:,} bytes"))
     if unpacked > max(RATIO_FLOOR, packed * limits.unpack_ratio):
@@ -18,19 +18,19 @@ def check_unpacked(unpacked: int, packed: int, *, limits: Limits) -> None:
 
 
 def check_columns(count: int, *, limits: Limits) -> None:
-    """Raise Rejected when there are too many columns; called before their names are looked at."""
+    """Raise Rejected if there are too many columns; called before the names are checked."""
     if count > limits.columns:
         raise Rejected(reason(f"the file has {count:,} columns, and {limits.columns:,} is the limit"))
 
 
 def check_cells(rows: int, columns: int, *, limits: Limits) -> None:
-    """Raise Rejected when rows x columns is too many."""
+    """Raise Rejected if the table has too many cells (rows x columns)."""
     if rows * columns > limits.cells:
         raise Rejected(reason(f"the file has more than {limits.cells:,} cells (rows x columns), the limit"))
 
 
 def check_names(names: Sequence[str], roles: Iterable[str | None], *, limits: Limits) -> None:
-    """Raise Rejected with every reason against the column names and against roles that name no column."""
+    """Raise Rejected with every invalid or repeated column name and every role that names no column."""
     reasons = _name_reasons(names, limits.column_name_characters)
     known = set(names)
     reasons += [
