@@ -15,10 +15,26 @@ SUBSETS = {"runtime": "local", "api": "api", "worker": "worker", "exporter": "ex
 def compile_lock(name: str, extra: str, constraint: Path | None) -> None:
     """Resolve `extra` of setup.cfg into requirements/<name>.txt."""
     command = [
-        sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes",
-        "--python-version", "3.11", "--no-emit-index-url", "--no-emit-find-links", "--no-header",
-        "--extra", extra, "setup.cfg", str(HERE / "build.in"), "-o", str(HERE / f"{name}.txt"),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--generate-hashes",
+        "--python-version",
+        "3.11",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+        "--no-header",
+        "--extra",
+        extra,
+        "setup.cfg",
+        str(HERE / "build.in"),
+        "-o",
+        str(HERE / f"{name}.txt"),
+    ]
     if constraint is not None:
         command += ["--constraint", str(constraint)]
     subprocess.run(command, check=True, cwd=HERE.parent)

@@ -18,9 +18,13 @@ def insert_dataset(connection: Connection, **values: Any) -> int:
     values: name, file_format, raw_key, raw_sha256, raw_bytes, time_column, phase_column, group_column.
     """
     row = {
-        "version": next_version(connection, "dataset", values["name"]), "status": DatasetStatus.PROCESSING,
-        "index_bytes": 0, "reasons": [], "created_at": db_now(), **values,
-    }  # fmt: skip
+        "version": next_version(connection, "dataset", values["name"]),
+        "status": DatasetStatus.PROCESSING,
+        "index_bytes": 0,
+        "reasons": [],
+        "created_at": db_now(),
+        **values,
+    }
     return int(connection.execute(insert(datasets).values(**row).returning(datasets.c.id)).scalar_one())
 
 

@@ -57,9 +57,16 @@ def insert_job(connection: Connection, **values: Any) -> int:
     values: job_type, model_type, spec, dataset_id, priority, max_runtime_seconds, phases_count.
     """
     row = {
-        "status": JobStatus.PENDING, "attempt": 0, "cancel_requested": False, "runtime_seconds": 0.0, "progress": 0.0,
-        "progress_message": "", "created_at": db_now(), "run_after": db_now(), **values,
-    }  # fmt: skip
+        "status": JobStatus.PENDING,
+        "attempt": 0,
+        "cancel_requested": False,
+        "runtime_seconds": 0.0,
+        "progress": 0.0,
+        "progress_message": "",
+        "created_at": db_now(),
+        "run_after": db_now(),
+        **values,
+    }
     return int(connection.execute(insert(jobs).values(**row).returning(jobs.c.id)).scalar_one())
 
 

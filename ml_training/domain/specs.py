@@ -138,9 +138,20 @@ class CompareSpec(SubmittedSpec):
     test_start: Time | None = None
     test_end: Time | None = None
     metric: Literal[
-        "accuracy", "f1", "precision", "recall", "roc_auc", "mcc", "log_loss", "fpr", "fnr",
-        "rmse", "mae", "r2", "mape",
-    ]  # fmt: skip
+        "accuracy",
+        "f1",
+        "precision",
+        "recall",
+        "roc_auc",
+        "mcc",
+        "log_loss",
+        "fpr",
+        "fnr",
+        "rmse",
+        "mae",
+        "r2",
+        "mape",
+    ]
     random_state: Annotated[StrictInt, Field(ge=0, lt=2**31)] = 42
 
     @field_validator("test_end")

@@ -24,10 +24,16 @@ from tests.support.stack_process import StackProcess, is_alive, start_stack
 
 pytestmark = pytest.mark.slow
 SHORT_TIMES = {
-    "LEASE_SECONDS": "3", "LEASE_RENEW_SECONDS": "0.5", "LEASE_POLL_SECONDS": "0.1", "HEARTBEAT_SECONDS": "0.5",
-    "RELAY_SECONDS": "0.2", "REAP_SECONDS": "0.3", "FOLD_SECONDS": "0.5",
-    "WORKER_CONCURRENCY": "1", "WORKER_THREADS": "1",
-}  # fmt: skip
+    "LEASE_SECONDS": "3",
+    "LEASE_RENEW_SECONDS": "0.5",
+    "LEASE_POLL_SECONDS": "0.1",
+    "HEARTBEAT_SECONDS": "0.5",
+    "RELAY_SECONDS": "0.2",
+    "REAP_SECONDS": "0.3",
+    "FOLD_SECONDS": "0.5",
+    "WORKER_CONCURRENCY": "1",
+    "WORKER_THREADS": "1",
+}
 LONG = {"n_estimators": 600, "num_leaves": 127}  # ten seconds and more
 SMALL = {"n_estimators": 5}
 TERMINAL = "('COMPLETED', 'FAILED', 'CANCELLED')"
@@ -116,9 +122,13 @@ def upload(story: Scenario) -> int:
 def train(dataset_id: int, params: dict[str, int]) -> dict[str, Any]:
     """The spec of a LightGBM job."""
     return {
-        "job_type": "TRAIN", "model_name": "story", "model_type": "lightgbm", "dataset_id": dataset_id,
-        "target": {"column": "target"}, "params": params,
-    }  # fmt: skip
+        "job_type": "TRAIN",
+        "model_name": "story",
+        "model_type": "lightgbm",
+        "dataset_id": dataset_id,
+        "target": {"column": "target"},
+        "params": params,
+    }
 
 
 def watch(story: Scenario, job_id: int) -> None:

@@ -45,9 +45,14 @@ def dataset_id(stack: RunningFleet) -> int:
 def train(stack: RunningFleet, dataset_id: int, name: str, **values: object) -> int:
     """Submit a job; its name says what it will do."""
     spec = {
-        "job_type": "TRAIN", "model_name": name, "model_type": "lightgbm", "dataset_id": dataset_id,
-        "target": {"column": "target"}, "params": {"n_estimators": 5}, **values,
-    }  # fmt: skip
+        "job_type": "TRAIN",
+        "model_name": name,
+        "model_type": "lightgbm",
+        "dataset_id": dataset_id,
+        "target": {"column": "target"},
+        "params": {"n_estimators": 5},
+        **values,
+    }
     return submit_job(stack.resources, spec).id
 
 

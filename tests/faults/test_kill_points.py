@@ -21,10 +21,18 @@ from tests.support.exporter import DEAD_BROKER
 from tests.support.small_jobs import check, log_of, models, ready_data, submit_train
 
 ALWAYS = {  # the others take as long again and are left to `make faults`
-    "before the claim", "claimed, not committed", "claimed", "index verified", "first checkpoint not synced",
-    "checkpoint 5 without a row", "checkpoint 5 kept", "artifact not renamed", "artifact stored",
-    "completed, not committed", "verdict committed",
-}  # fmt: skip
+    "before the claim",
+    "claimed, not committed",
+    "claimed",
+    "index verified",
+    "first checkpoint not synced",
+    "checkpoint 5 without a row",
+    "checkpoint 5 kept",
+    "artifact not renamed",
+    "artifact stored",
+    "completed, not committed",
+    "verdict committed",
+}
 EACH_POINT = [pytest.param(point, marks=() if point in ALWAYS else pytest.mark.faults) for point in POINTS]
 
 

@@ -35,9 +35,13 @@ def stack(tmp_path: Path, sqlite_template: bytes) -> Iterator[RunningFleet]:
 
 def train(stack: RunningFleet, dataset_id: int, model_type: str, **params: int) -> int:
     spec = {
-        "job_type": "TRAIN", "model_name": "m", "model_type": model_type, "dataset_id": dataset_id,
-        "target": {"column": "target"}, "params": params,
-    }  # fmt: skip
+        "job_type": "TRAIN",
+        "model_name": "m",
+        "model_type": model_type,
+        "dataset_id": dataset_id,
+        "target": {"column": "target"},
+        "params": params,
+    }
     return submit_job(stack.resources, spec).id
 
 
@@ -83,5 +87,5 @@ print(limit.is_over())
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), check=True
-    )  # fmt: skip
+    )
     assert done.stdout.split() == (["MemoryError", "True"] if sys.platform == "linux" else ["True"])

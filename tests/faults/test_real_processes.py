@@ -76,9 +76,13 @@ def worker_of(stack: RunningFleet, job: Job) -> str:
 def train(stack: RunningFleet, dataset_id: int, *, model_type: str = "lightgbm", **values: Any) -> Job:
     """Submit a TRAIN job."""
     spec = {
-        "job_type": "TRAIN", "model_name": "model", "model_type": model_type, "dataset_id": dataset_id,
-        "target": {"column": "target"}, **values,
-    }  # fmt: skip
+        "job_type": "TRAIN",
+        "model_name": "model",
+        "model_type": model_type,
+        "dataset_id": dataset_id,
+        "target": {"column": "target"},
+        **values,
+    }
     return submit_job(stack.resources, spec)
 
 

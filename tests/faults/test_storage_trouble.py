@@ -54,10 +54,12 @@ def fill_logs() -> None:
 @pytest.mark.parametrize(
     "point",
     [
-        pytest.param("data set read", marks=pytest.mark.faults), "checkpoint 5 kept",
-        pytest.param("trained", marks=pytest.mark.faults), "row held for the verdict",
+        pytest.param("data set read", marks=pytest.mark.faults),
+        "checkpoint 5 kept",
+        pytest.param("trained", marks=pytest.mark.faults),
+        "row held for the verdict",
     ],
-)  # fmt: skip
+)
 def test_a_full_disk_delays_a_job_and_loses_nothing(
     resources: Resources, database_url: str, tmp_path: Path, point: str
 ) -> None:

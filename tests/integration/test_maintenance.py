@@ -24,10 +24,15 @@ from workers.maintenance import MaintenanceLoop, maintenance_heartbeat, maintena
 
 QUICK = Settings.model_validate(
     {
-        "heartbeat_seconds": 0.05, "relay_seconds": 0.05, "reap_seconds": 0.05, "fold_seconds": 0.05,
-        "sweep_seconds": 0.05, "sweep_age_seconds": 0.05, "retention_seconds": 3600.0,
+        "heartbeat_seconds": 0.05,
+        "relay_seconds": 0.05,
+        "reap_seconds": 0.05,
+        "fold_seconds": 0.05,
+        "sweep_seconds": 0.05,
+        "sweep_age_seconds": 0.05,
+        "retention_seconds": 3600.0,
     }
-)  # fmt: skip
+)
 
 
 CALM = QUICK.model_copy(update={"sweep_age_seconds": 3600.0})  # the sweeper leaves alone what is being written

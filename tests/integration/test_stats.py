@@ -144,10 +144,19 @@ def test_showing_models_costs_the_same_however_many_there_are(database: Database
 
 def _many_models(database: Database, dataset_id: int, count: int, *, aliased: bool) -> None:
     row = {
-        "model_type": "ridge", "task": "binary", "attempt": 1, "dataset_id": dataset_id, "dataset_sha256": "0",
-        "artifact_key": "k", "artifact_sha256": "0", "artifact_bytes": 1, "scores": {}, "details": {"x": "x" * 200},
-        "lineage": {}, "created_at": 1.0,
-    }  # fmt: skip
+        "model_type": "ridge",
+        "task": "binary",
+        "attempt": 1,
+        "dataset_id": dataset_id,
+        "dataset_sha256": "0",
+        "artifact_key": "k",
+        "artifact_sha256": "0",
+        "artifact_bytes": 1,
+        "scores": {},
+        "details": {"x": "x" * 200},
+        "lineage": {},
+        "created_at": 1.0,
+    }
     with database.write() as connection:
         first = connection.execute(text("SELECT coalesce(max(id), 0) + 1 FROM models")).scalar_one()
         ids = range(first, first + count)
@@ -196,11 +205,23 @@ def _many_finished(story: Scenario) -> None:
         else:
             connection.execute(text("ALTER TABLE jobs DISABLE TRIGGER jobs_guard"))
         row = {
-            "job_type": "TRAIN", "model_type": "ridge", "status": "COMPLETED", "spec": {"fill": "x" * 300},
-            "priority": 5, "attempt": 1, "cancel_requested": False, "max_runtime_seconds": 1.0,
-            "runtime_seconds": 0.0, "progress": 1.0, "progress_message": "", "phases_count": 0, "result_id": 1,
-            "created_at": 1.0, "run_after": 1.0, "started_at": 2.0,
-        }  # fmt: skip
+            "job_type": "TRAIN",
+            "model_type": "ridge",
+            "status": "COMPLETED",
+            "spec": {"fill": "x" * 300},
+            "priority": 5,
+            "attempt": 1,
+            "cancel_requested": False,
+            "max_runtime_seconds": 1.0,
+            "runtime_seconds": 0.0,
+            "progress": 1.0,
+            "progress_message": "",
+            "phases_count": 0,
+            "result_id": 1,
+            "created_at": 1.0,
+            "run_after": 1.0,
+            "started_at": 2.0,
+        }
         connection.execute(insert(jobs), [{**row, "finished_at": float(n)} for n in range(20_000)])
         connection.execute(text("ANALYZE"))
 

@@ -66,9 +66,13 @@ def dataset_id(resources: Resources) -> int:
 def spec(dataset_id: int, **values: Any) -> dict[str, Any]:
     """A good TRAIN spec, with changes."""
     return {
-        "job_type": "TRAIN", "model_name": "m", "model_type": "lightgbm", "dataset_id": dataset_id,
-        "target": {"column": "y"}, **values,
-    }  # fmt: skip
+        "job_type": "TRAIN",
+        "model_name": "m",
+        "model_type": "lightgbm",
+        "dataset_id": dataset_id,
+        "target": {"column": "y"},
+        **values,
+    }
 
 
 def all_jobs(resources: Resources) -> list[Job]:

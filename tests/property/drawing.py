@@ -30,9 +30,13 @@ def train_job(rng: random.Random, world: World) -> Body:
     if is_quantity and model_type in CLASSIFICATION_ONLY:
         model_type = ModelType.RIDGE
     body: Body = {
-        "job_type": "TRAIN", "model_name": f"m{rng.randrange(30)}", "model_type": model_type.value,
-        "dataset_id": data.id, "target": target, "params": params_of(rng, model_type),
-    }  # fmt: skip
+        "job_type": "TRAIN",
+        "model_name": f"m{rng.randrange(30)}",
+        "model_type": model_type.value,
+        "dataset_id": data.id,
+        "target": target,
+        "params": params_of(rng, model_type),
+    }
     body |= _features(rng, data, target)
     body |= _rows(rng, data, part="train")
     body |= _validation(rng, data)
@@ -62,9 +66,11 @@ def compare_job(rng: random.Random, world: World) -> Body:
     models = rng.sample(group, min(len(group), rng.randint(2, 5)))
     data = world.data_of(models[0].dataset_id)
     body: Body = {
-        "job_type": "COMPARE", "model_ids": [model.id for model in models], "dataset_id": data.id,
+        "job_type": "COMPARE",
+        "model_ids": [model.id for model in models],
+        "dataset_id": data.id,
         "metric": rng.choice(models[0].metrics),
-    }  # fmt: skip
+    }
     return body | _rows(rng, data, part="test") | _when(rng)
 
 
@@ -75,42 +81,58 @@ def params_of(rng: random.Random, model_type: ModelType) -> Body:
     maybe: Body
     if model_type is ModelType.LIGHTGBM:
         maybe = {
-            "learning_rate": rng.choice([1e-6, 0.1, 1.0]), "num_leaves": rng.choice([2, 31, 4096]),
-            "max_depth": rng.choice([None, 1, 64]), "min_child_samples": rng.choice([1, 5, 1_000_000]),
-            "subsample": rng.choice([1e-9, 0.5, 1.0]), "subsample_freq": rng.choice([0, 1]),
-            "colsample_bytree": rng.choice([1e-9, 0.5]), "reg_lambda": rng.choice([0.0, 1e6]),
-            "max_bin": rng.choice([2, 15, 4096]), "boosting_type": rng.choice(["gbdt", "dart"]),
-            "extra_trees": True, "min_split_gain": rng.choice([0.0, 1.0]), "min_child_weight": 0.0,
-        }  # fmt: skip
+            "learning_rate": rng.choice([1e-6, 0.1, 1.0]),
+            "num_leaves": rng.choice([2, 31, 4096]),
+            "max_depth": rng.choice([None, 1, 64]),
+            "min_child_samples": rng.choice([1, 5, 1_000_000]),
+            "subsample": rng.choice([1e-9, 0.5, 1.0]),
+            "subsample_freq": rng.choice([0, 1]),
+            "colsample_bytree": rng.choice([1e-9, 0.5]),
+            "reg_lambda": rng.choice([0.0, 1e6]),
+            "max_bin": rng.choice([2, 15, 4096]),
+            "boosting_type": rng.choice(["gbdt", "dart"]),
+            "extra_trees": True,
+            "min_split_gain": rng.choice([0.0, 1.0]),
+            "min_child_weight": 0.0,
+        }
     elif model_type in (ModelType.RANDOM_FOREST, ModelType.EXTRA_TREES):
         maybe = {
-            "max_depth": rng.choice([None, 1, 64]), "min_samples_split": rng.choice([2, 1_000_000]),
-            "min_samples_leaf": rng.choice([1, 30]), "max_features": rng.choice(["sqrt", "log2", 1e-9, 1.0, None]),
-            "max_leaf_nodes": rng.choice([None, 2, 50]), "min_impurity_decrease": rng.choice([0.0, 0.1]),
+            "max_depth": rng.choice([None, 1, 64]),
+            "min_samples_split": rng.choice([2, 1_000_000]),
+            "min_samples_leaf": rng.choice([1, 30]),
+            "max_features": rng.choice(["sqrt", "log2", 1e-9, 1.0, None]),
+            "max_leaf_nodes": rng.choice([None, 2, 50]),
+            "min_impurity_decrease": rng.choice([0.0, 0.1]),
             "bootstrap": rng.choice([True, False, None]),
-        }  # fmt: skip
+        }
     elif model_type is ModelType.HIST_GRADIENT_BOOSTING:
         maybe = {
-            "learning_rate": rng.choice([1e-6, 0.1, 1.0]), "max_leaf_nodes": rng.choice([2, 31, 4096]),
-            "max_depth": rng.choice([None, 1, 64]), "min_samples_leaf": rng.choice([1, 20, 1_000_000]),
-            "l2_regularization": rng.choice([0.0, 1e6]), "max_bins": rng.choice([2, 10, 255]),
+            "learning_rate": rng.choice([1e-6, 0.1, 1.0]),
+            "max_leaf_nodes": rng.choice([2, 31, 4096]),
+            "max_depth": rng.choice([None, 1, 64]),
+            "min_samples_leaf": rng.choice([1, 20, 1_000_000]),
+            "l2_regularization": rng.choice([0.0, 1e6]),
+            "max_bins": rng.choice([2, 10, 255]),
             "max_features": rng.choice([1e-9, 0.5, 1.0]),
-        }  # fmt: skip
+        }
     elif model_type is ModelType.LOGISTIC_REGRESSION:
         always = {"max_iter": rng.choice([1, 10, 50])}
         maybe = {
-            "C": rng.choice([1e-6, 1.0, 1e6]), "l1_ratio": rng.choice([0.0, 0.5, 1.0]),
+            "C": rng.choice([1e-6, 1.0, 1e6]),
+            "l1_ratio": rng.choice([0.0, 0.5, 1.0]),
             "fit_intercept": rng.choice([True, False]),
-        }  # fmt: skip
+        }
     elif model_type is ModelType.RIDGE:
         always = {}
         maybe = {"alpha": rng.choice([1e-9, 1.0, 1e9]), "fit_intercept": rng.choice([True, False])}
     else:
         always = {"max_iter": few, "hidden_layer_sizes": rng.choice([[1], [4], [8, 3], [2] * 8])}
         maybe = {
-            "activation": rng.choice(["relu", "tanh", "logistic"]), "alpha": rng.choice([0.0, 1e-4, 1e6]),
-            "batch_size": rng.choice([16, 200, 65_536]), "learning_rate_init": rng.choice([1e-3, 1.0]),
-        }  # fmt: skip
+            "activation": rng.choice(["relu", "tanh", "logistic"]),
+            "alpha": rng.choice([0.0, 1e-4, 1e6]),
+            "batch_size": rng.choice([16, 200, 65_536]),
+            "learning_rate_init": rng.choice([1e-3, 1.0]),
+        }
     return always | {name: value for name, value in maybe.items() if rng.random() < 0.4}
 
 

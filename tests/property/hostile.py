@@ -11,20 +11,81 @@ from tests.property.drawing import Body
 JSON_HEADERS = {"Content-Type": "application/json"}
 NASTY = "'; DROP TABLE jobs; --"
 VALUES: list[Any] = [
-    None, True, False, 0, -1, 1, 2**53 + 1, 2**63 - 1, -(2**63), 0.5, -1e308, 1e308, 5e-324, "", " ", "NaN", "Infinity",
-    "null", "0", "1e999", [], {}, [[]], [None], {"": None}, NASTY, "../../etc/passwd", "\u202egnirts", "🧨" * 60,
-    "\ufeff", "\x7f", "ß" * 300, "A" * 20_000, [1] * 3_000, ["a"] * 3_000, {"__proto__": {"x": 1}}, {"column": {}},
-    {"method": {}}, [{"a": [{"b": [{}]}]}], "2024-01-01T00:00:00Z", "9" * 400,
-]  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**53 + 1,
+    2**63 - 1,
+    -(2**63),
+    0.5,
+    -1e308,
+    1e308,
+    5e-324,
+    "",
+    " ",
+    "NaN",
+    "Infinity",
+    "null",
+    "0",
+    "1e999",
+    [],
+    {},
+    [[]],
+    [None],
+    {"": None},
+    NASTY,
+    "../../etc/passwd",
+    "\u202egnirts",
+    "🧨" * 60,
+    "\ufeff",
+    "\x7f",
+    "ß" * 300,
+    "A" * 20_000,
+    [1] * 3_000,
+    ["a"] * 3_000,
+    {"__proto__": {"x": 1}},
+    {"column": {}},
+    {"method": {}},
+    [{"a": [{"b": [{}]}]}],
+    "2024-01-01T00:00:00Z",
+    "9" * 400,
+]
 RAW = [
-    b"", b" ", b"{", b"[", b"nonsense", b"{}", b"[]", b"null", b"1", b'"TRAIN"', b'{"job_type": NaN}',
+    b"",
+    b" ",
+    b"{",
+    b"[",
+    b"nonsense",
+    b"{}",
+    b"[]",
+    b"null",
+    b"1",
+    b'"TRAIN"',
+    b'{"job_type": NaN}',
     b"\xef\xbb\xbf{}",
-    b'{"job_type": "TRAIN", "job_type": "TEST"}', b'{"job_type": "\\ud800"}', b'{"\\udfff": 1}', b'{"a": "\\u0000"}',
-    b'{"job_type": Infinity}', b'{"dataset_id": 1e999}', b'{"dataset_id": 99999999999999999999}', b"{'a': 1}",
-    b'{"job_type": "TRAIN"} {}', "{}".encode("utf-16"), b'{"a": "\xff"}', b'{"a":' + b"[" * 21 + b"]" * 21 + b"}",
-    b'{"job_type": "TRAIN", "params": ' + b'{"a":' * 18 + b"1" + b"}" * 18 + b"}", b"[" * 100_000, b"-", b"01",
-    b'{"dataset_id": ' + b"9" * 5_000 + b"}", b'{"a": "' + b"x" * (1 << 20) + b'"}', b'{"job_type": "TRAIN",}',
-]  # fmt: skip
+    b'{"job_type": "TRAIN", "job_type": "TEST"}',
+    b'{"job_type": "\\ud800"}',
+    b'{"\\udfff": 1}',
+    b'{"a": "\\u0000"}',
+    b'{"job_type": Infinity}',
+    b'{"dataset_id": 1e999}',
+    b'{"dataset_id": 99999999999999999999}',
+    b"{'a': 1}",
+    b'{"job_type": "TRAIN"} {}',
+    "{}".encode("utf-16"),
+    b'{"a": "\xff"}',
+    b'{"a":' + b"[" * 21 + b"]" * 21 + b"}",
+    b'{"job_type": "TRAIN", "params": ' + b'{"a":' * 18 + b"1" + b"}" * 18 + b"}",
+    b"[" * 100_000,
+    b"-",
+    b"01",
+    b'{"dataset_id": ' + b"9" * 5_000 + b"}",
+    b'{"a": "' + b"x" * (1 << 20) + b'"}',
+    b'{"job_type": "TRAIN",}',
+]
 
 
 def hostile(rng: random.Random, good: Body) -> tuple[bytes, dict[str, str]]:
@@ -38,9 +99,13 @@ def hostile(rng: random.Random, good: Body) -> tuple[bytes, dict[str, str]]:
         return _damaged(rng, _json(good)), JSON_HEADERS
     if kind < 0.85:
         return _json(good), rng.choice(
-            [{}, {"Content-Type": "text/plain"}, {"Content-Type": "application/json; charset=latin-1"},
-             {**JSON_HEADERS, "Content-Encoding": "gzip"}]
-        )  # fmt: skip
+            [
+                {},
+                {"Content-Type": "text/plain"},
+                {"Content-Type": "application/json; charset=latin-1"},
+                {**JSON_HEADERS, "Content-Encoding": "gzip"},
+            ]
+        )
     if kind < 0.9:
         return _json([good, good] if rng.random() < 0.5 else {"jobs": [good]}), JSON_HEADERS
     return _json(_overlong(rng, good)), JSON_HEADERS

@@ -155,10 +155,24 @@ def _window_backwards(rng: random.Random, world: World, data: KnownData, body: B
 
 def _odd_time(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
     wrong = [
-        "2024-01-01", "2024-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "now", "", 0,
-        1_700_000_000, "1700000000", "2024-13-01T00:00:00Z", "2024-01-01T25:00:00Z", "10000-01-01T00:00:00Z", 1e300,
-        "2024-01-01T00:00:00+99:99", True, [], {},
-    ]  # fmt: skip
+        "2024-01-01",
+        "2024-01-01T00:00:00",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "now",
+        "",
+        0,
+        1_700_000_000,
+        "1700000000",
+        "2024-13-01T00:00:00Z",
+        "2024-01-01T25:00:00Z",
+        "10000-01-01T00:00:00Z",
+        1e300,
+        "2024-01-01T00:00:00+99:99",
+        True,
+        [],
+        {},
+    ]
     pointer = f"{_part(body)}_{rng.choice(['start', 'end'])}"
     body.update({f"{_part(body)}_start": None, f"{_part(body)}_end": None})
     body[pointer] = rng.choice(wrong)
@@ -208,11 +222,23 @@ def _bad_windows(rng: random.Random, world: World, data: KnownData, body: Body) 
 def _bad_param(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
     name, value = rng.choice(
         [
-            ("n_estimators", 0), ("n_estimators", 10_001), ("n_estimators", "5"), ("n_jobs", 4), ("max_iter", -1),
-            ("learning_rate", 0), ("max_depth", 65), ("alpha", -1), ("C", 0), ("hidden_layer_sizes", []),
-            ("activation", "softmax"), ("random_state", 1), ("a/b~c", 1), ("", None), ("🙂", {}),
+            ("n_estimators", 0),
+            ("n_estimators", 10_001),
+            ("n_estimators", "5"),
+            ("n_jobs", 4),
+            ("max_iter", -1),
+            ("learning_rate", 0),
+            ("max_depth", 65),
+            ("alpha", -1),
+            ("C", 0),
+            ("hidden_layer_sizes", []),
+            ("activation", "softmax"),
+            ("random_state", 1),
+            ("a/b~c", 1),
+            ("", None),
+            ("🙂", {}),
         ]
-    )  # fmt: skip
+    )
     body.pop("early_stopping_rounds", None)
     body["params"] = {name: value}
     return "/params/" + name.replace("~", "~0").replace("/", "~1")
@@ -253,11 +279,23 @@ def _nothing_there(rng: random.Random, world: World, data: KnownData, body: Body
 def _bad_field(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
     name, value = rng.choice(
         [
-            ("priority", 0), ("priority", 11), ("priority", 5.0), ("max_runtime_seconds", 86_401), ("dataset_id", "1"),
-            ("max_runtime_seconds", 0), ("random state", 1), ("a/~b", 1), ("dataset_id", 0), ("dataset_id", True),
-            ("job_type", "INGEST"), ("job_type", None), ("job_type", ["TRAIN"]), ("phases", []), ("phases", [1.5]),
+            ("priority", 0),
+            ("priority", 11),
+            ("priority", 5.0),
+            ("max_runtime_seconds", 86_401),
+            ("dataset_id", "1"),
+            ("max_runtime_seconds", 0),
+            ("random state", 1),
+            ("a/~b", 1),
+            ("dataset_id", 0),
+            ("dataset_id", True),
+            ("job_type", "INGEST"),
+            ("job_type", None),
+            ("job_type", ["TRAIN"]),
+            ("phases", []),
+            ("phases", [1.5]),
         ]
-    )  # fmt: skip
+    )
     body[name] = value
     at = "/0" if value == [1.5] else ""
     return "/" + name.replace("~", "~0").replace("/", "~1") + at
@@ -297,14 +335,32 @@ SPOILS: dict[str, dict[str, Spoil]] = {
         **{
             spoil.__name__: spoil
             for spoil in (
-                _unknown_target, _constant_target, _empty_target, _unusable_target, _one_sided_rule, _rule_on_text,
-                _rule_on_numbers, _half_a_rule, _horizon_without_time, _horizon_too_long, _horizon_on_words,
-                _horizon_unreadable, _bad_feature, _target_as_feature, _no_feature_left, _unknown_exclusion,
-                _time_missing, _bad_validation, _bad_windows, _bad_param, _regression_of_words, _balanced_regression,
+                _unknown_target,
+                _constant_target,
+                _empty_target,
+                _unusable_target,
+                _one_sided_rule,
+                _rule_on_text,
+                _rule_on_numbers,
+                _half_a_rule,
+                _horizon_without_time,
+                _horizon_too_long,
+                _horizon_on_words,
+                _horizon_unreadable,
+                _bad_feature,
+                _target_as_feature,
+                _no_feature_left,
+                _unknown_exclusion,
+                _time_missing,
+                _bad_validation,
+                _bad_windows,
+                _bad_param,
+                _regression_of_words,
+                _balanced_regression,
                 _no_early_stopping,
             )
         },
     },
     "TEST": {**EVERY},
     "COMPARE": {**EVERY, "one rival": _one_rival, "strange rival": _strange_rival, "metric": _strange_metric},
-}  # fmt: skip
+}

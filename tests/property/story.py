@@ -23,8 +23,11 @@ from tests.support.in_process_service import InProcessService, strict
 
 AT_ONCE = 25  # specs sent before the jobs that were accepted run
 SLOW_SECONDS = 10.0
-RESULTS = {"TRAIN": ("models", "model_id"), "TEST": ("test-results", "test_result_id"),
-           "COMPARE": ("comparisons", "comparison_id")}  # fmt: skip
+RESULTS = {
+    "TRAIN": ("models", "model_id"),
+    "TEST": ("test-results", "test_result_id"),
+    "COMPARE": ("comparisons", "comparison_id"),
+}
 
 
 @dataclass

@@ -21,25 +21,47 @@ from tests.support.in_process_service import strict
 
 PROBLEM = "application/problem+json"
 BODY: dict[str, Any] = {
-    "job_type": "TRAIN", "target": {"column": "y"}, "features": ["a", "b"], "a/~b": 1, "validation": {},
-}  # fmt: skip
+    "job_type": "TRAIN",
+    "target": {"column": "y"},
+    "features": ["a", "b"],
+    "a/~b": 1,
+    "validation": {},
+}
 TABLE = Table(
-    "t", {"x": ["1"] * 6, "t": [f"2024-01-0{day}" for day in range(1, 6)] + [""], "p": list("112233")},
-    time="t", phase="p",
-)  # fmt: skip
-SPEC = {"train_start": "2024-01-02T00:00:00Z", "train_end": "2024-01-05T02:00:00+02:00", "phases": [1, 2],
-        "validation": {"method": "holdout"}}  # fmt: skip
+    "t",
+    {"x": ["1"] * 6, "t": [f"2024-01-0{day}" for day in range(1, 6)] + [""], "p": list("112233")},
+    time="t",
+    phase="p",
+)
+SPEC = {
+    "train_start": "2024-01-02T00:00:00Z",
+    "train_end": "2024-01-05T02:00:00+02:00",
+    "phases": [1, 2],
+    "validation": {"method": "holdout"},
+}
 
 
 @pytest.mark.parametrize(
     ("pointer", "leads"),
     [
-        ("/target/column", True), ("/features/1", True), ("/a~1~0b", True), ("/phases", True), ("/target/value", True),
-        ("/validation/splits", True), ("/feature_engineering/windows", True), ("/model_type", True),
-        ("", False), ("/features/2", False), ("/target/colum", False), ("/model_id", False), ("target", False),
-        ("/a/~b", False), ("/params/max_depth", False), ("/validation/holdout/splits", False),
+        ("/target/column", True),
+        ("/features/1", True),
+        ("/a~1~0b", True),
+        ("/phases", True),
+        ("/target/value", True),
+        ("/validation/splits", True),
+        ("/feature_engineering/windows", True),
+        ("/model_type", True),
+        ("", False),
+        ("/features/2", False),
+        ("/target/colum", False),
+        ("/model_id", False),
+        ("target", False),
+        ("/a/~b", False),
+        ("/params/max_depth", False),
+        ("/validation/holdout/splits", False),
     ],
-)  # fmt: skip
+)
 def test_a_pointer_leads_to_what_was_sent_or_could_have_been(pointer: str, leads: bool) -> None:
     assert leads_somewhere(pointer, BODY) is leads
     assert leads_somewhere("", [BODY])

@@ -336,8 +336,12 @@ def fold_and_reap(url: str, directory: str) -> NoReturn:
 def export_metrics(url: str, directory: str, port: int) -> None:
     """Be an exporter."""
     values = {
-        "DATABASE_URL": url, "BROKER_URL": DEAD_BROKER, "DATA_DIR": directory, "EXPORTER_PORT": str(port),
-        "SNAPSHOT_SECONDS": "0.2", "LOG_LEVEL": "ERROR",
-    }  # fmt: skip
+        "DATABASE_URL": url,
+        "BROKER_URL": DEAD_BROKER,
+        "DATA_DIR": directory,
+        "EXPORTER_PORT": str(port),
+        "SNAPSHOT_SECONDS": "0.2",
+        "LOG_LEVEL": "ERROR",
+    }
     os.environ.update({f"ML_TRAINING_{name}": value for name, value in values.items()})
     export()

@@ -25,9 +25,12 @@ class InProcessService:
 
     def __init__(self, directory: Path, database_url: str, *, limits: Limits | None = None) -> None:
         settings = Settings(
-            database_url=database_url, broker_url=NO_BROKER, data_dir=directory, publish_budget_seconds=0.2,
+            database_url=database_url,
+            broker_url=NO_BROKER,
+            data_dir=directory,
+            publish_budget_seconds=0.2,
             limits=limits or Limits(),
-        )  # fmt: skip
+        )
         self._app = create_app(settings)
         self.resources = context_of(self._app).resources
         self.client = self._app.test_client()

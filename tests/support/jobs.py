@@ -32,9 +32,15 @@ def store_dataset(database: Database, *, name: str = "data") -> int:
 def store_job(database: Database, *, dataset_id: int, **values: Any) -> int:
     """A PENDING TRAIN job; any column can be chosen."""
     row = {
-        "job_type": JobType.TRAIN, "model_type": "lightgbm", "spec": {}, "dataset_id": dataset_id, "priority": 5,
-        "max_runtime_seconds": 3600.0, "phases_count": 0, **values,
-    }  # fmt: skip
+        "job_type": JobType.TRAIN,
+        "model_type": "lightgbm",
+        "spec": {},
+        "dataset_id": dataset_id,
+        "priority": 5,
+        "max_runtime_seconds": 3600.0,
+        "phases_count": 0,
+        **values,
+    }
     with database.write() as connection:
         return jobs.insert_job(connection, **row)
 

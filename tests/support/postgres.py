@@ -58,13 +58,27 @@ class PostgresServer:
         with (self._root / "postgres.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    str(self._install / "bin" / "postgres"), "-D", str(self._root / "data"), "-F",
-                    "-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-                    "-c", "max_connections=200", "-c", "autovacuum_naptime=5",
+                    str(self._install / "bin" / "postgres"),
+                    "-D",
+                    str(self._root / "data"),
+                    "-F",
+                    "-p",
+                    str(self.port),
+                    "-c",
+                    "listen_addresses=127.0.0.1",
+                    "-c",
+                    "unix_socket_directories=",
+                    "-c",
+                    "max_connections=200",
+                    "-c",
+                    "autovacuum_naptime=5",
                 ],
-                stdout=log, stderr=log, env=_environment(self._install), start_new_session=True,
+                stdout=log,
+                stderr=log,
+                env=_environment(self._install),
+                start_new_session=True,
                 **_popen_identity(self._identity),
-            )  # fmt: skip
+            )
         eventually(self._answers, what="PostgreSQL answers")
 
     def stop(self) -> None:
@@ -93,8 +107,11 @@ class PostgresServer:
     def _run(self, name: str, *arguments: str) -> None:
         subprocess.run(
             [str(self._install / "bin" / name), *arguments],
-            check=True, capture_output=True, env=_environment(self._install), **_popen_identity(self._identity),
-        )  # fmt: skip
+            check=True,
+            capture_output=True,
+            env=_environment(self._install),
+            **_popen_identity(self._identity),
+        )
 
 
 @contextmanager

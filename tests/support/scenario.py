@@ -37,9 +37,17 @@ class Scenario:
         """A PENDING job, submitted `created` seconds before the story's moment."""
         at = self.base - created
         row = {
-            "job_type": job_type, "model_type": model_type, "spec": {}, "dataset_id": None, "priority": 5,
-            "max_runtime_seconds": 3600.0, "phases_count": 0, "created_at": at, "run_after": at, **values,
-        }  # fmt: skip
+            "job_type": job_type,
+            "model_type": model_type,
+            "spec": {},
+            "dataset_id": None,
+            "priority": 5,
+            "max_runtime_seconds": 3600.0,
+            "phases_count": 0,
+            "created_at": at,
+            "run_after": at,
+            **values,
+        }
         with self.database.write() as connection:
             return insert_job(connection, **row)
 
@@ -69,11 +77,23 @@ class Scenario:
     def model(self, job_id: int, dataset_id: int, **values: Any) -> int:
         """A model."""
         row = {
-            "name": "churn", "model_type": "lightgbm", "task": "binary", "job_id": job_id, "attempt": 1,
-            "dataset_id": dataset_id, "dataset_sha256": "0", "artifact_key": "k", "artifact_sha256": "0",
-            "artifact_bytes": 1, "scores": {}, "details": {}, "lineage": {}, "train_accuracy": None,
-            "test_accuracy": None, **values,
-        }  # fmt: skip
+            "name": "churn",
+            "model_type": "lightgbm",
+            "task": "binary",
+            "job_id": job_id,
+            "attempt": 1,
+            "dataset_id": dataset_id,
+            "dataset_sha256": "0",
+            "artifact_key": "k",
+            "artifact_sha256": "0",
+            "artifact_bytes": 1,
+            "scores": {},
+            "details": {},
+            "lineage": {},
+            "train_accuracy": None,
+            "test_accuracy": None,
+            **values,
+        }
         with self.database.write() as connection:
             return results.insert_model(connection, **row)
 
@@ -81,9 +101,16 @@ class Scenario:
         """A data set."""
         with self.database.write() as connection:
             return insert_dataset(
-                connection, name="data", file_format="csv", raw_key="k", raw_sha256="0", raw_bytes=1000,
-                time_column=None, phase_column=None, group_column=None,
-            )  # fmt: skip
+                connection,
+                name="data",
+                file_format="csv",
+                raw_key="k",
+                raw_sha256="0",
+                raw_bytes=1000,
+                time_column=None,
+                phase_column=None,
+                group_column=None,
+            )
 
 
 def open_scenario(database: Database) -> Scenario:

@@ -29,9 +29,13 @@ def ready_data(resources: Resources, url: str, root: Path) -> int:
 def submit_train(resources: Resources, dataset_id: int, *, rounds: int = ROUNDS) -> int:
     """A job of so many rounds; its id."""
     spec = {
-        "job_type": "TRAIN", "model_name": "model", "model_type": "lightgbm", "dataset_id": dataset_id,
-        "target": {"column": "target"}, "params": {"n_estimators": rounds},
-    }  # fmt: skip
+        "job_type": "TRAIN",
+        "model_name": "model",
+        "model_type": "lightgbm",
+        "dataset_id": dataset_id,
+        "target": {"column": "target"},
+        "params": {"n_estimators": rounds},
+    }
     return submit_job(resources, spec).id
 
 

@@ -19,9 +19,27 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_kind_of_guard_has_a_mutant() -> None:
     kinds = {patch.name.partition("-")[0] for patch in PATCHES}
     assert kinds >= {
-        "fence", "claim", "reaper", "relay", "publish", "cancel", "clock", "max", "poison", "drain", "idempotency",
-        "ledger", "fold", "result", "fsync", "artifact", "checkpoint", "hash", "dataset", "retention",
-    }  # fmt: skip
+        "fence",
+        "claim",
+        "reaper",
+        "relay",
+        "publish",
+        "cancel",
+        "clock",
+        "max",
+        "poison",
+        "drain",
+        "idempotency",
+        "ledger",
+        "fold",
+        "result",
+        "fsync",
+        "artifact",
+        "checkpoint",
+        "hash",
+        "dataset",
+        "retention",
+    }
 
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.name)

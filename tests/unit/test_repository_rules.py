@@ -1,4 +1,4 @@
-"""The house's own rules, as far as a machine can see them: sizes, waiting, and documents that tell the truth."""
+"""Rules of this repository that a machine can check: sizes, no sleeping, and documents that match the code."""
 
 import ast
 import re
@@ -82,3 +82,39 @@ def test_links_between_documents_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+
+
+def changes() -> dict[str, list[str]]:
+    """The table "Where does my change go?" of docs/architecture.md: each change with the paths that it names."""
+    section = (
+        (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Where does my change go?")[2]
+    )
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", section, flags=re.MULTILINE)
+    return {what: re.findall(r"`([\w.<>/-]*[/.][\w.<>/-]+)`", where) for what, where in rows if what != "I want to add"}
+
+
+@pytest.mark.parametrize(("what", "paths"), changes().items(), ids=changes())
+def test_every_path_that_a_change_touches_exists(what: str, paths: list[str]) -> None:
+    assert paths
+    for path in paths:
+        pattern = re.sub(r"<\w+>", "*", path)
+        assert any(list(folder.glob(pattern)) for folder in (ROOT, ROOT / "ml_training")), (
+            f"{what}: {path} is not there"
+        )
+
+
+def test_a_job_type_is_at_most_ten_files_of_code() -> None:
+    assert len(set(changes()["a job type"])) <= 10
+
+
+def test_the_table_of_changes_has_a_row_for_each_usual_change() -> None:
+    usual = ("model type", "job type", "column of a job", "storage backend", "metric", "panel", "setting", "endpoint")
+    assert all(any(what in row for row in changes()) for what in usual)
+
+
+def test_the_formatter_formats_every_line() -> None:
+    switch = re.compile(r"#\s*fmt:")
+    me = Path(__file__)
+    assert [
+        str(path) for path in (*SOURCES, *TESTS) if path != me and switch.search(path.read_text(encoding="utf-8"))
+    ] == []

@@ -18,9 +18,12 @@ import httpx
 from tests.support.stack_process import StackProcess, start_stack
 
 SPEC: dict[str, Any] = {
-    "job_type": "TRAIN", "model_name": "bench", "model_type": "lightgbm", "target": {"column": "target"},
+    "job_type": "TRAIN",
+    "model_name": "bench",
+    "model_type": "lightgbm",
+    "target": {"column": "target"},
     "params": {"n_estimators": 50},
-}  # fmt: skip
+}
 
 
 def ready_dataset(http: httpx.Client) -> int:

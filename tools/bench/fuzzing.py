@@ -8,13 +8,37 @@ from typing import Any
 
 CHANNELS = ("task.started", "task.progress", "task.multi", "worker.heartbeat", "x", "task.\xff", "a" * 300)
 NUMBERS: tuple[Any, ...] = (
-    None, True, "0.5", -1, -0.0, 2, 1.5, 1e308, 10**400, -(10**30), [], {}, [0.5], "NaN", "\x00",
+    None,
+    True,
+    "0.5",
+    -1,
+    -0.0,
+    2,
+    1.5,
+    1e308,
+    10**400,
+    -(10**30),
+    [],
+    {},
+    [0.5],
+    "NaN",
+    "\x00",
     'x"} 1\nml_db_connected 0',
-)  # fmt: skip
+)
 KINDS: tuple[Any, ...] = (
-    "task-progress", "task-changed", "task-started", "worker-offline", "", "task-", 'x"} 1\n', 7, None, [], {},
+    "task-progress",
+    "task-changed",
+    "task-started",
+    "worker-offline",
+    "",
+    "task-",
+    'x"} 1\n',
+    7,
+    None,
+    [],
+    {},
     "a" * 10_000,
-)  # fmt: skip
+)
 
 
 def fuzzed(recorded: Sequence[bytes], *, count: int, seed: int) -> Iterator[tuple[bytes, bytes]]:

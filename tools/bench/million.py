@@ -39,9 +39,13 @@ HALF_A_MONTH = 15 * 86_400.0
 def train(stack: RunningFleet, dataset_id: int, rounds: int) -> int:
     """Submit a LightGBM job."""
     spec: dict[str, Any] = {
-        "job_type": "TRAIN", "model_name": "million", "model_type": "lightgbm", "dataset_id": dataset_id,
-        "target": {"column": "target"}, "params": {"n_estimators": rounds},
-    }  # fmt: skip
+        "job_type": "TRAIN",
+        "model_name": "million",
+        "model_type": "lightgbm",
+        "dataset_id": dataset_id,
+        "target": {"column": "target"},
+        "params": {"n_estimators": rounds},
+    }
     return submit_job(stack.resources, spec).id
 
 

@@ -60,9 +60,14 @@ def spec_of(model_type: ModelType, **fields: Any) -> TrainSpec:
     named = "max_iter" if model_type.value in ("mlp", "logistic_regression") else "n_estimators"
     params = {} if model_type is ModelType.RIDGE else {named: rounds}
     body = {
-        "job_type": "TRAIN", "model_name": "bench", "model_type": model_type.value, "dataset_id": 1,
-        "target": {"column": "y"}, "params": params, **fields,
-    }  # fmt: skip
+        "job_type": "TRAIN",
+        "model_name": "bench",
+        "model_type": model_type.value,
+        "dataset_id": 1,
+        "target": {"column": "y"},
+        "params": params,
+        **fields,
+    }
     spec, errors = parse_spec(body, max_runtime_seconds=3_600)
     assert isinstance(spec, TrainSpec), errors
     return spec

@@ -31,9 +31,15 @@ COMMANDS = {
     **dict.fromkeys(WORKERS, ("workers",)),
 }
 TIMES = {
-    **SHORT_TIMES, "lease_seconds": "4", "lease_renew_seconds": "0.8", "checkpoint_seconds": "0.5",
-    "cancel_grace_seconds": "2", "drain_grace_seconds": "2", "retention_seconds": "0", "snapshot_seconds": "0.5",
-}  # fmt: skip
+    **SHORT_TIMES,
+    "lease_seconds": "4",
+    "lease_renew_seconds": "0.8",
+    "checkpoint_seconds": "0.5",
+    "cancel_grace_seconds": "2",
+    "drain_grace_seconds": "2",
+    "retention_seconds": "0",
+    "snapshot_seconds": "0.5",
+}
 DISK_BYTES = 512 << 20
 
 

@@ -28,11 +28,12 @@ TRAIN: dict[str, dict[str, Any]] = {
     "lightgbm": {"model_type": "lightgbm", "params": {"n_estimators": 250, "num_leaves": 63}},
     "lightgbm, short": {"model_type": "lightgbm", "params": {"n_estimators": 60}, "random_state": 7},
     "lightgbm, sampled": {
-        "model_type": "lightgbm", "params": {"n_estimators": 150, "subsample": 0.7, "subsample_freq": 1},
+        "model_type": "lightgbm",
+        "params": {"n_estimators": 150, "subsample": 0.7, "subsample_freq": 1},
     },
     "random_forest": {"model_type": "random_forest", "params": {"n_estimators": 30, "max_depth": 10}},
     "logistic_regression": {"model_type": "logistic_regression"},
-}  # fmt: skip
+}
 SMALL: dict[str, dict[str, Any]] = {
     "small lightgbm": {"model_type": "lightgbm", "params": {"n_estimators": 20}},
     "small random_forest": {"model_type": "random_forest", "params": {"n_estimators": 5}},

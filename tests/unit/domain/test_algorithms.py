@@ -9,10 +9,26 @@ from pydantic import ValidationError
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, DESCRIPTIONS, EARLY_STOPPING, PARAMS, ModelType, describe
 
 SERVERS = [  # threads, files, devices and network belong to the server
-    "num_threads", "n_jobs", "nthread", "device", "machines", "local_listen_port", "input_model", "output_model",
-    "forcedsplits_filename", "forcedbins_filename", "save_binary", "data", "config", "verbose", "random_state",
-    "objective", "metric", "callbacks", "__class__",
-]  # fmt: skip
+    "num_threads",
+    "n_jobs",
+    "nthread",
+    "device",
+    "machines",
+    "local_listen_port",
+    "input_model",
+    "output_model",
+    "forcedsplits_filename",
+    "forcedbins_filename",
+    "save_binary",
+    "data",
+    "config",
+    "verbose",
+    "random_state",
+    "objective",
+    "metric",
+    "callbacks",
+    "__class__",
+]
 
 
 @pytest.mark.parametrize("model_type", ModelType)

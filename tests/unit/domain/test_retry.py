@@ -13,8 +13,11 @@ FREE = [EndReason.DRAIN, EndReason.INFRASTRUCTURE]
 def test_the_third_charged_loss_is_the_end(reason: EndReason) -> None:
     assert reason.is_charged
     assert [decide(reason, losses).error_code for losses in (1, 2, 3, 4)] == [
-        None, None, ErrorCode.POISON, ErrorCode.POISON,
-    ]  # fmt: skip
+        None,
+        None,
+        ErrorCode.POISON,
+        ErrorCode.POISON,
+    ]
 
 
 @pytest.mark.parametrize("reason", FREE)

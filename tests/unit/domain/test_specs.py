@@ -20,8 +20,12 @@ from ml_training.domain.specs import (
 )
 
 TRAIN: dict[str, Any] = {
-    "job_type": "TRAIN", "model_name": "churn", "model_type": "lightgbm", "dataset_id": 1, "target": {"column": "left"},
-}  # fmt: skip
+    "job_type": "TRAIN",
+    "model_name": "churn",
+    "model_type": "lightgbm",
+    "dataset_id": 1,
+    "target": {"column": "left"},
+}
 TEST: dict[str, Any] = {"job_type": "TEST", "model_id": 7, "dataset_id": 1}
 COMPARE: dict[str, Any] = {"job_type": "COMPARE", "model_ids": [7, 8], "dataset_id": 1, "metric": "f1"}
 LIMIT = 86_400
@@ -52,13 +56,23 @@ def test_parameters_get_their_defaults() -> None:
 
 def test_every_reason_is_given_at_once() -> None:
     body = {
-        "job_type": "TRAIN", "model_name": "../etc", "model_type": "lightgbm", "dataset_id": "1",
-        "target": {"column": "", "extra": 1}, "params": {"max_depth": 65, "n_jobs": 4}, "colour": "red",
-    }  # fmt: skip
+        "job_type": "TRAIN",
+        "model_name": "../etc",
+        "model_type": "lightgbm",
+        "dataset_id": "1",
+        "target": {"column": "", "extra": 1},
+        "params": {"max_depth": 65, "n_jobs": 4},
+        "colour": "red",
+    }
     assert pointers(body) == [
-        "/colour", "/dataset_id", "/model_name", "/params/max_depth", "/params/n_jobs", "/target/column",
+        "/colour",
+        "/dataset_id",
+        "/model_name",
+        "/params/max_depth",
+        "/params/n_jobs",
+        "/target/column",
         "/target/extra",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
@@ -135,10 +149,20 @@ def test_a_missing_field_is_named(name: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        None, [], [TRAIN], "TRAIN", 7, True, {}, TRAIN | {"job_type": "train"}, TRAIN | {"job_type": "TRAIN "},
-        TRAIN | {"job_type": None}, TRAIN | {"job_type": ["TRAIN"]}, {"job_type": "INGEST", "dataset_id": 1},
+        None,
+        [],
+        [TRAIN],
+        "TRAIN",
+        7,
+        True,
+        {},
+        TRAIN | {"job_type": "train"},
+        TRAIN | {"job_type": "TRAIN "},
+        TRAIN | {"job_type": None},
+        TRAIN | {"job_type": ["TRAIN"]},
+        {"job_type": "INGEST", "dataset_id": 1},
     ],
-)  # fmt: skip
+)
 def test_what_is_no_spec_at_all_is_refused_as_a_whole(body: object) -> None:
     assert pointers(body) == (["/job_type"] if isinstance(body, dict) else [""])
 

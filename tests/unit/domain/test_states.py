@@ -5,9 +5,13 @@ import pytest
 from ml_training.domain.states import TRANSITIONS, JobStatus, TaskKind
 
 ALLOWED = {
-    ("PENDING", "RUNNING"), ("PENDING", "CANCELLED"), ("RUNNING", "COMPLETED"), ("RUNNING", "FAILED"),
-    ("RUNNING", "CANCELLED"), ("RUNNING", "PENDING"),
-}  # fmt: skip
+    ("PENDING", "RUNNING"),
+    ("PENDING", "CANCELLED"),
+    ("RUNNING", "COMPLETED"),
+    ("RUNNING", "FAILED"),
+    ("RUNNING", "CANCELLED"),
+    ("RUNNING", "PENDING"),
+}
 
 
 def test_exactly_the_documented_moves_are_allowed() -> None:

@@ -12,13 +12,17 @@ from ml_training.domain.strict_json import parse
 
 DEPTH = 20
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), inner, max_size=4
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), inner, max_size=4)
     ),
     max_leaves=20,
-)  # fmt: skip
+)
 
 
 @given(values, st.booleans())
@@ -28,8 +32,11 @@ def test_whatever_the_standard_writer_writes_is_read_back(value: object, ascii_o
 
 def test_text_is_utf8_and_pairs_of_surrogates_are_one_character() -> None:
     assert parse('["é", "\\u00e9", "\\ud83d\\ude00", "\\\\u0000"]'.encode(), max_depth=DEPTH) == [
-        "é", "é", "\N{GRINNING FACE}", "\\u0000",
-    ]  # fmt: skip
+        "é",
+        "é",
+        "\N{GRINNING FACE}",
+        "\\u0000",
+    ]
 
 
 @pytest.mark.parametrize(
