@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, settings
 
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
+from ml_training.services.resources import Resources
 from tests.property.summary import say_numbers
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.promtool import warn_if_promtool_is_missing
 from tests.support.redis_server import RedisServer, start_redis
+from tests.support.wiring import make_resources
 
 _numbers = itertools.count(1)
 # How long an example takes is no property of the code: the machine may be busy.
@@ -114,3 +116,11 @@ def database(database_url: str) -> Iterator[Database]:
     database = open_database(database_url)
     yield database
     database.dispose()
+
+
+@pytest.fixture
+def resources(database: Database, tmp_path: Path, broker_url: str) -> Iterator[Resources]:
+    """The resources over the test's own database, storage and broker, without any worker."""
+    resources = make_resources(database, tmp_path / "storage", broker_url=broker_url)
+    yield resources
+    resources.permits.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, ModelType
+from ml_training.domain.algorithms import EARLY_STOPPING, ModelType
 from ml_training.domain.errors import Interrupted, StopReason
 from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from ml_training.domain.states import TaskKind
@@ -20,15 +20,9 @@ from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
 from ml_training.training.matrix import MatrixReader
-from tests.unit.training.data import Recorder, job, mixed, trained
+from tests.support.training_data import MODEL_CASES, Recorder, job, mixed, trained
 
-CASES = [
-    (model_type.value, task)
-    for model_type in ModelType
-    for task in TaskKind
-    if task.is_classification or model_type not in CLASSIFICATION_ONLY
-]
-NAMES = [f"{model_type}-{task}" for model_type, task in CASES]
+NAMES = [f"{model_type}-{task}" for model_type, task in MODEL_CASES]
 
 
 class Tables:
@@ -48,7 +42,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     return Tables(tmp_path_factory.mktemp("tables"))
 
 
-@pytest.mark.parametrize(("model_type", "task"), CASES, ids=NAMES)
+@pytest.mark.parametrize(("model_type", "task"), MODEL_CASES, ids=NAMES)
 def test_it_learns_what_can_be_learnt(tables: Tables, model_type: str, task: TaskKind) -> None:
     model, _ = tables.trained(model_type, task)
     if task is TaskKind.REGRESSION:
@@ -61,7 +55,7 @@ def test_it_learns_what_can_be_learnt(tables: Tables, model_type: str, task: Tas
     json.dumps([model.scores, model.details, model.lineage, model.schema], allow_nan=False)
 
 
-@pytest.mark.parametrize(("model_type", "task"), CASES, ids=NAMES)
+@pytest.mark.parametrize(("model_type", "task"), MODEL_CASES, ids=NAMES)
 def test_a_stored_model_predicts_what_the_fresh_one_did(tables: Tables, model_type: str, task: TaskKind) -> None:
     model, _ = tables.trained(model_type, task)
     index = tables.index(task)
@@ -84,7 +78,7 @@ def test_a_stored_model_predicts_what_the_fresh_one_did(tables: Tables, model_ty
             np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
 
 
-@pytest.mark.parametrize(("model_type", "task"), CASES, ids=NAMES)
+@pytest.mark.parametrize(("model_type", "task"), MODEL_CASES, ids=NAMES)
 def test_progress_rises_from_nothing_to_one(tables: Tables, model_type: str, task: TaskKind) -> None:
     _, recorder = tables.trained(model_type, task)
     assert recorder.fractions[0] == 0.0
@@ -97,7 +91,7 @@ def test_progress_rises_from_nothing_to_one(tables: Tables, model_type: str, tas
     assert warned == [] or model_type == "mlp"  # forty epochs are not many
 
 
-@pytest.mark.parametrize(("model_type", "task"), CASES, ids=NAMES)
+@pytest.mark.parametrize(("model_type", "task"), MODEL_CASES, ids=NAMES)
 def test_a_stop_is_obeyed_at_the_next_question(tables: Tables, model_type: str, task: TaskKind) -> None:
     _, undisturbed = tables.trained(model_type, task)
     recorder = Recorder(stop_at=undisturbed.questions // 2)
@@ -145,11 +139,10 @@ from pathlib import Path
 from ml_training.domain.states import TaskKind
 from ml_training.selection.index import SelectionIndex
 from ml_training.training import fitting
-from tests.conformance.test_estimators import CASES
-from tests.unit.training.data import job, trained
+from tests.support.training_data import MODEL_CASES, job, trained
 fitting.CELLS_PER_THREAD = 100  # so that these small tables are trained with all the threads asked for
 hashes = {}
-for model_type, task in CASES:
+for model_type, task in MODEL_CASES:
     index = SelectionIndex.open(Path(sys.argv[2]) / task)
     artifact = trained(job(model_type), index, threads=int(sys.argv[1])).artifact
     hashes[f"{model_type}-{task}"] = hashlib.sha256(artifact).hexdigest()
@@ -171,7 +164,7 @@ def test_equal_jobs_give_equal_bytes_in_any_process_with_any_number_of_threads(t
     ]
     here = {
         name: hashlib.sha256(tables.trained(model_type, task)[0].artifact).hexdigest()
-        for name, (model_type, task) in zip(NAMES, CASES, strict=True)
+        for name, (model_type, task) in zip(NAMES, MODEL_CASES, strict=True)
     }
     for process in processes:
         out, _ = process.communicate(timeout=120)

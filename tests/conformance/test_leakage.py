@@ -14,8 +14,8 @@ from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
 from ml_training.training.matrix import MatrixReader
-from tests.conformance.timed import ROWS, START, TYPES, Values, everything, timed, values
-from tests.unit.training.data import SMALL, Recorder, integer, job, number, table, trained
+from tests.support.timed_data import ROWS, START, TYPES, Values, everything, timed, values
+from tests.support.training_data import SMALL, Recorder, integer, job, number, table, trained
 
 PERMUTATIONS = 4
 SIGMAS = 4.0  # of a standard normal: 14 numbers stay within it in 999 of 1,000 worlds, and the seeds are fixed

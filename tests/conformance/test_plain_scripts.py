@@ -27,7 +27,7 @@ from ml_training.domain.specs import TrainSpec
 from ml_training.selection.history import write_history
 from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
 from ml_training.selection.plan import plan_train
-from tests.unit.training.data import job, trained
+from tests.support.training_data import job, trained
 
 Array = np.ndarray[Any, Any]
 SEED = 42

@@ -1,41 +1,15 @@
 """Same spec, data and seed, same bytes: with splits, windows and balanced classes, any threads, any process."""
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ml_training.selection.index import SelectionIndex
-from tests.conformance.timed import TYPES, everything, timed, values
-from tests.unit.training.data import job, trained
-
-CROSSED = {"method": "cross_validation", "splits": 3}
-FORWARD = {"method": "time_series", "splits": 3}
-CASES = {
-    f"{model_type} {how} {validation['method']}": (model_type, how, validation)
-    for model_type in TYPES
-    for how, validation in (("smote", CROSSED), ("weights", CROSSED), ("weights", FORWARD))
-}
-
-
-def digest_of(name: str, index: SelectionIndex, *, threads: int, **fields: Any) -> str:
-    """The SHA-256 of what a case gives: artifact and scores."""
-    model_type, how, validation = CASES[name]
-    spec = job(model_type, **everything(model_type, how=how, validation=validation, **fields))
-    model = trained(spec, index, threads=threads)
-    scores = json.dumps([model.scores, model.details["rows"]], sort_keys=True)
-    return hashlib.sha256(model.artifact + scores.encode()).hexdigest()
-
-
-def digests(directory: Path, *, threads: int) -> dict[str, str]:
-    """Those of every case, also for a process of its own."""
-    index = SelectionIndex.open(directory)
-    return {name: digest_of(name, index, threads=threads) for name in CASES}
+from tests.support.artifact_digests import CASES, digest_of, digests
+from tests.support.timed_data import TYPES, timed, values
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +21,7 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from ml_training.training import fitting
-from tests.conformance.test_reproducibility import digests
+from tests.support.artifact_digests import digests
 fitting.CELLS_PER_THREAD = 100  # so that this small table is trained with all the threads asked for
 print(json.dumps(digests(Path(sys.argv[1]), threads=int(sys.argv[2]))))
 """

@@ -12,7 +12,7 @@ from ml_training.training import checkpoint as checkpoints
 from ml_training.training import engine
 from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, open_checkpoint
 from ml_training.training.estimators import FAMILIES
-from tests.unit.training.data import Recorder, job, mixed
+from tests.support.training_data import Recorder, job, mixed
 
 
 class Drained(Recorder):

@@ -14,11 +14,11 @@ from ml_training.domain.errors import ErrorCode
 from ml_training.domain.states import JobStatus
 from ml_training.services import queries
 from ml_training.services.resources import Resources
-from tests.integration.test_maintenance import maintained
 from tests.support.crashing_worker import serve, work
 from tests.support.datasets import ready_sample
 from tests.support.eventually import eventually
 from tests.support.fleet import RunningFleet, running_fleet
+from tests.support.maintenance import maintained
 from tests.support.redis_server import start_redis
 from tests.support.small_jobs import check, models, ready_data, submit_train
 

@@ -24,11 +24,11 @@ from ml_training.maintenance.relay import relay_once
 from ml_training.queue.permits import open_permits
 from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_job
-from tests.integration.test_maintenance import maintained, one_slot
 from tests.support.api import ready_dataset, train_spec
 from tests.support.api_process import Api, running_api
 from tests.support.eventually import eventually
 from tests.support.jobs import read_job, store_dataset, store_job, train_at_once
+from tests.support.maintenance import maintained, one_slot
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.redis_server import RedisServer, start_redis
 from tests.support.wiring import make_worker_context

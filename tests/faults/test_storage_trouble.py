@@ -14,9 +14,9 @@ from ml_training.domain.states import JobStatus
 from ml_training.services.queries import get_job
 from ml_training.services.resources import Resources
 from ml_training.storage.local import LocalStorage
-from tests.integration.test_maintenance import maintained
 from tests.support.crashing_worker import TIMES, work
 from tests.support.eventually import eventually
+from tests.support.maintenance import maintained
 from tests.support.small_jobs import check, log_of, models, ready_data, submit_train
 
 

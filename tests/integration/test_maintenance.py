@@ -1,8 +1,6 @@
 """The loops of maintenance as they run: each does its work unasked, waits out an outage, and any copy may die."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,54 +17,9 @@ from ml_training.settings import Settings
 from ml_training.storage.base import ObjectKind
 from tests.support.eventually import eventually
 from tests.support.jobs import read_job, store_dataset, store_job
+from tests.support.maintenance import QUICK, maintained, one_slot
 from workers.heartbeat import WorkerHeartbeat
-from workers.maintenance import MaintenanceLoop, maintenance_heartbeat, maintenance_loops, run_loop
-
-QUICK = Settings.model_validate(
-    {
-        "heartbeat_seconds": 0.05,
-        "relay_seconds": 0.05,
-        "reap_seconds": 0.05,
-        "fold_seconds": 0.05,
-        "sweep_seconds": 0.05,
-        "sweep_age_seconds": 0.05,
-        "retention_seconds": 3600.0,
-    }
-)
-
-
-CALM = QUICK.model_copy(update={"sweep_age_seconds": 3600.0})  # the sweeper leaves alone what is being written
-
-
-@contextmanager
-def maintained(resources: Resources, *, copies: int = 1, settings: Settings = CALM) -> Iterator[None]:
-    """`copies` of every loop run inside the block."""
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=run_loop, args=(loop, stop), name=loop.name, daemon=True)
-        for _ in range(copies)
-        for loop in maintenance_loops(resources, settings)
-    ]
-    heartbeats = [
-        maintenance_heartbeat(resources, every=settings.heartbeat_seconds, process=f"maintenance@test-{number}")
-        for number in range(copies)
-    ]
-    for thread in (*threads, *heartbeats):
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for heartbeat in heartbeats:
-            heartbeat.stop()
-        for thread in threads:
-            thread.join(30)
-
-
-def one_slot(resources: Resources) -> None:
-    """A worker says that it lives."""
-    with resources.database.write() as connection:
-        heartbeats.write_heartbeat(connection, process="worker@test-1", kind="worker", body={"slots": 1})
+from workers.maintenance import MaintenanceLoop, run_loop
 
 
 @pytest.mark.parametrize("copies", [1, 3])

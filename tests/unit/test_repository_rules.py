@@ -118,3 +118,9 @@ def test_the_formatter_formats_every_line() -> None:
     assert [
         str(path) for path in (*SOURCES, *TESTS) if path != me and switch.search(path.read_text(encoding="utf-8"))
     ] == []
+
+
+def test_tests_do_not_import_tests_and_every_folder_of_tests_is_a_package() -> None:
+    imports = re.compile(r"(from|import) tests(\.\w+)*\.(test_\w+|conftest)\b")
+    assert [str(path) for path in TESTS if imports.search(path.read_text(encoding="utf-8"))] == []
+    assert [str(path) for path in TESTS if not (path.parent / "__init__.py").exists()] == []

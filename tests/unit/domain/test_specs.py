@@ -200,7 +200,10 @@ def test_canonical_json_refuses_what_is_not_json() -> None:
         canonical_json({"a": float("nan")})
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x), max_leaves=6))  # fmt: skip  # noqa: E501
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+
+
+@given(st.recursive(LEAVES, lambda x: st.lists(x) | st.dictionaries(st.text(), x), max_leaves=6))
 def test_any_value_in_any_place_is_judged_and_never_crashes(value: object) -> None:
     for name in [*TRAIN, "params", "features", "phases", "validation", "train_start"]:
         body = copy.deepcopy(TRAIN) | {name: value}

@@ -15,7 +15,7 @@ from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.states import TaskKind
 from ml_training.training import engine
 from ml_training.training.canonical import archive, canonical_lightgbm, canonical_skops
-from tests.unit.training.data import job, mixed, trained
+from tests.support.training_data import job, mixed, trained
 
 
 def members(artifact: bytes) -> dict[str, bytes]:

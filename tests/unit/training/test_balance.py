@@ -14,7 +14,7 @@ from ml_training.training import fitting
 from ml_training.training.balance import balanced
 from ml_training.training.estimators.base import FitInputs, FitResult, LabelledRows
 from ml_training.training.threads import limit_threads
-from tests.unit.training.data import category, integer, job, number, table, trained
+from tests.support.training_data import category, integer, job, number, table, trained
 
 RANDOM = np.random.default_rng(2)
 X = np.asfortranarray(RANDOM.normal(size=(60, 3)))

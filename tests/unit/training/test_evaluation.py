@@ -15,7 +15,7 @@ from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import plan_test
 from ml_training.training import engine
 from ml_training.training.evaluation import _ranking, _winner, overfitted
-from tests.unit.training.data import Recorder, category, job, mixed, number, table, trained
+from tests.support.training_data import Recorder, category, job, mixed, number, table, trained
 
 
 def outcome_of(

@@ -32,7 +32,7 @@ from ml_training.training.estimators import FAMILIES, light_gbm
 from ml_training.training.estimators.base import BestLoss, FitInputs, FitResult, LabelledRows
 from ml_training.training.estimators.pipeline import PipelineModel
 from ml_training.training.stage_progress import StageProgress
-from tests.unit.training.data import Recorder
+from tests.support.training_data import Recorder
 
 CLASSES, ROWS = 3, 300
 

@@ -20,7 +20,7 @@ from ml_training.training.stage_progress import StageProgress, slices
 from ml_training.training.target_scaling import TargetScale
 from ml_training.training.training_schema import training_schema
 from ml_training.training.warnings_log import warnings_logged
-from tests.unit.training.data import Recorder, boolean, category, integer, job, number, table
+from tests.support.training_data import Recorder, boolean, category, integer, job, number, table
 
 
 def test_the_matrix_holds_numbers_booleans_and_codes_with_nan_for_missing(tmp_path: Path) -> None:

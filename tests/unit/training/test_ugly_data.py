@@ -10,7 +10,7 @@ import pytest
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, ModelType
 from ml_training.selection.index import IndexColumn
 from ml_training.training import engine
-from tests.unit.training.data import Recorder, boolean, category, integer, job, number, table, trained
+from tests.support.training_data import Recorder, boolean, category, integer, job, number, table, trained
 
 RANDOM = np.random.default_rng(0)
 ROWS = 60

@@ -14,7 +14,7 @@ from ml_training.selection.plan import plan_train
 from ml_training.selection.rows import to_microseconds
 from ml_training.selection.schema import FeatureSchema, Window
 from ml_training.training.matrix import MatrixReader
-from tests.unit.training.data import category, integer, job, number
+from tests.support.training_data import category, integer, job, number
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SIZES = (2, 3, 7)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ml_training.domain.algorithms import CLASSIFICATION_ONLY, ModelType
 from ml_training.domain.errors import StopReason
 from ml_training.domain.specs import TrainSpec, parse_spec
 from ml_training.domain.states import TaskKind
@@ -23,6 +24,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "ridge": {},
     "mlp": {"max_iter": 40, "hidden_layer_sizes": [16], "batch_size": 32, "learning_rate_init": 0.01},
 }
+MODEL_CASES = [  # every model type with every task that it can do
+    (model_type.value, task)
+    for model_type in ModelType
+    for task in TaskKind
+    if task.is_classification or model_type not in CLASSIFICATION_ONLY
+]
 COLOURS = ("bleu", "grün", "rot", "赤", "🟣")
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ml_training.domain.algorithms import EARLY_STOPPING, ModelType
 from ml_training.selection.history import write_history
 from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
-from tests.unit.training.data import category, integer, number
+from tests.support.training_data import category, integer, number
 
 ROWS = 360
 HOUR = 3_600_000_000
