@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
 from ml_training.services.resources import Resources
-from tests.property.summary import say_numbers
+from tests.property.run_summary import print_numbers
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.promtool import warn_if_promtool_is_missing
 from tests.support.redis_server import RedisServer, start_redis
@@ -34,7 +34,7 @@ def pytest_configure() -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """What a reader of the last lines should know."""
     warn_if_promtool_is_missing(terminalreporter)
-    say_numbers(terminalreporter)
+    print_numbers(terminalreporter)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The whole page of a fixed story, in a file: a metric cannot be renamed, lost or changed by accident."""
+"""The whole page of a fixed scenario, in a file: a metric cannot be renamed, lost or changed by accident."""
 
 import difflib
 import os
@@ -20,7 +20,7 @@ from ml_training.settings import Settings
 from tests.support.event_messages import event_message
 from tests.support.exporter import Series
 from tests.support.promtool import find_promtool
-from tests.support.scenario import open_scenario, tell
+from tests.support.scenario import open_scenario, write_scenario
 
 GOLDEN = Path(__file__).with_name("metrics.txt")
 ALLOWED = Path(__file__).with_name("promtool_allow.txt")
@@ -33,9 +33,9 @@ THIS_PYTHON = re.compile(r'(?<=[{,])(python|version|implementation|major|minor|p
 
 @pytest.fixture
 def page(database: Database, database_url: str, broker_url: str) -> MetricsPage:
-    """The page of the story at its own moment."""
-    story = open_scenario(database)
-    tell(story)
+    """The page of the scenario at its own moment."""
+    scenario = open_scenario(database)
+    write_scenario(scenario)
     with redis.Redis.from_url(broker_url) as client:
         client.lpush(QUEUE, "permit", "permit", "permit")
     settings = Settings(database_url=database_url, broker_url=broker_url, exporter_port=free_port())
@@ -45,7 +45,7 @@ def page(database: Database, database_url: str, broker_url: str) -> MetricsPage:
         exporter.probe.check()
         now = time.time()
         exporter.event_consumer.consume([event_message({"type": "task-started", "timestamp": now - 0.25})], now)
-        return MetricsPage(exporter.page_builder.families(story.base))
+        return MetricsPage(exporter.page_builder.families(scenario.base))
     finally:
         exporter.stop()
 

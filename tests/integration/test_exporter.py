@@ -20,7 +20,7 @@ from ml_training.db.tables import jobs
 from ml_training.local.ports import free_port
 from tests.support.eventually import eventually
 from tests.support.exporter import DEAD_BROKER, OPENMETRICS, ExporterClient, Series, running_exporter
-from tests.support.scenario import open_scenario, tell
+from tests.support.scenario import open_scenario, write_scenario
 
 COMMAND = [sys.executable, "-m", "exporter"]
 COUNTERS = (
@@ -49,8 +49,8 @@ def exporter(database_url: str) -> Iterator[ExporterClient]:
 
 
 def test_a_job_is_followed_from_its_submission_to_its_end(exporter: ExporterClient, database: Database) -> None:
-    story = open_scenario(database)
-    job_id = str(story.job(created=10.0, phases_count=3))
+    scenario = open_scenario(database)
+    job_id = str(scenario.job(created=10.0, phases_count=3))
     page = _page_with(exporter, "ml_job_status", job_id=job_id, status="PENDING")
     assert page.value("ml_job_progress_percent", job_id=job_id) == 0
     assert not page.all("ml_job_duration_seconds", job_id=job_id)
@@ -87,7 +87,7 @@ def test_a_job_is_followed_from_its_submission_to_its_end(exporter: ExporterClie
 
 
 def test_no_counter_moves_when_rows_are_folded_or_deleted(exporter: ExporterClient, database: Database) -> None:
-    tell(open_scenario(database))
+    write_scenario(open_scenario(database))
     before = _counters(_page_with(exporter, "ml_training_rows_total", 1000, model_type="extra_trees"))
     with database.write() as connection:
         assert ledger.fold(connection, limit=1000) > 0
@@ -102,7 +102,7 @@ def test_no_counter_moves_when_rows_are_folded_or_deleted(exporter: ExporterClie
 def test_scrapers_get_the_format_and_the_encoding_that_they_ask_for(
     exporter: ExporterClient, database: Database
 ) -> None:
-    tell(open_scenario(database))
+    write_scenario(open_scenario(database))
     _page_with(exporter, "ml_models_total", 2)
     status, headers, body = exporter.get("/metrics", Accept=OPENMETRICS)
     assert (status, headers["content-type"]) == (200, "application/openmetrics-text; version=1.0.0; charset=utf-8")
@@ -114,11 +114,11 @@ def test_scrapers_get_the_format_and_the_encoding_that_they_ask_for(
 
 
 def test_hostile_names_in_the_database_do_not_break_the_page(exporter: ExporterClient, database: Database) -> None:
-    story = open_scenario(database)
+    scenario = open_scenario(database)
     evil = 'worker"} 1\nml_db_connected 0\n# EOF\n\\'
     for name in (evil, evil.replace("\n", " "), "x" * 500, "ünïcödé", "\u2028", ""):
-        story.process(name, "worker", ago=1.0, slots=2, rss_bytes=1)
-    story.start(story.job(created=2.0, model_type=evil), ago=1.0, worker=evil)
+        scenario.process(name, "worker", ago=1.0, slots=2, rss_bytes=1)
+    scenario.start(scenario.job(created=2.0, model_type=evil), ago=1.0, worker=evil)
     page = _page_with(exporter, "ml_job_status", model_type="other", status="RUNNING")
     assert page["ml_db_connected"] == 1
     assert page["ml_workers_up"] == 4  # two pairs read the same as labels
@@ -127,12 +127,12 @@ def test_hostile_names_in_the_database_do_not_break_the_page(exporter: ExporterC
 
 
 def test_too_many_jobs_are_cut_running_ones_first_and_counted(database_url: str, database: Database) -> None:
-    story = open_scenario(database)
-    running = str(story.job(created=1.0))
-    many = [_pending_job(created_at=story.base - n, run_after=story.base) for n in range(2, MAX_JOBS + 502)]
+    scenario = open_scenario(database)
+    running = str(scenario.job(created=1.0))
+    many = [_pending_job(created_at=scenario.base - n, run_after=scenario.base) for n in range(2, MAX_JOBS + 502)]
     with database.write() as connection:
         connection.execute(insert(jobs), many)
-    story.start(int(running), ago=0.0)
+    scenario.start(int(running), ago=0.0)
     with running_exporter(database_url) as exporter:
         page = exporter.series()
         assert len(page.all("ml_job_status")) == MAX_JOBS

@@ -23,7 +23,7 @@ from tests.support.eventually import eventually
 from tests.support.exporter import ExporterClient, running_exporter
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.redis_server import start_redis
-from tests.support.scenario import open_scenario, tell
+from tests.support.scenario import open_scenario, write_scenario
 
 SLACK = 2.0  # what a loaded machine may add to a promise in seconds
 AWAY = 3.0 + SLACK
@@ -33,11 +33,11 @@ NEVER = 3_600.0  # an exporter that waits for its next snapshot does not show wh
 
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[PostgresServer]:
-    """A server that these tests may hurt, with the story in it."""
+    """A server that these tests may hurt, with the scenario in it."""
     with postgres_server() as server:
         database = open_database(server.url())
         migrate(database)
-        tell(open_scenario(database))
+        write_scenario(open_scenario(database))
         database.dispose()
         yield server
 
@@ -99,7 +99,7 @@ def test_an_exporter_that_starts_without_its_database_serves_and_says_so(own_pos
 
 
 def test_jobs_leave_the_page_when_nobody_knows_any_more_how_they_are(database: Database) -> None:
-    tell(open_scenario(database))
+    write_scenario(open_scenario(database))
     now = 1000.0
     collectors = (JobsCollector(LiveProgress()), StubCollector("models", lambda _: always({})))
     snapshot = DatabaseSnapshot(database, collectors, clock=lambda: now)
@@ -114,7 +114,7 @@ def test_jobs_leave_the_page_when_nobody_knows_any_more_how_they_are(database: D
 
 
 def test_a_broken_collector_costs_its_own_answer_only(database: Database) -> None:
-    tell(open_scenario(database))
+    write_scenario(open_scenario(database))
 
     def broken(stats: Stats) -> Render:
         stats._connection.exec_driver_sql("SELECT 1 / (SELECT count(*) - count(*) FROM jobs), missing FROM jobs")
@@ -157,9 +157,9 @@ def test_a_broker_that_stops_is_noticed_and_its_events_are_received_again(databa
 def test_an_event_brings_progress_before_the_next_snapshot(
     database: Database, database_url: str, broker_url: str
 ) -> None:
-    story = open_scenario(database)
-    job_id = story.job(created=2.0)
-    story.start(job_id, ago=1.0, progress=0.1)
+    scenario = open_scenario(database)
+    job_id = scenario.job(created=2.0)
+    scenario.start(job_id, ago=1.0, progress=0.1)
     with running_exporter(database_url, broker_url, snapshot_seconds=NEVER) as client:
         assert client.series()["ml_job_progress_percent"] == 10
         eventually(lambda: _shows_progress(client, broker_url, job_id, 0.75), every=0.2)

@@ -16,19 +16,19 @@ DAY = 86_400.0
 
 
 @pytest.fixture
-def story(resources: Resources) -> Scenario:
+def scenario(resources: Resources) -> Scenario:
     """Five jobs that ended ten days ago, one that ended now, one that runs and one that waits, each with a key."""
-    story = open_scenario(resources.database)
+    scenario = open_scenario(resources.database)
     for _ in range(5):
-        old = story.job(created=10 * DAY + 100)
-        story.start(old, ago=10 * DAY + 50)
-        story.end(old, "COMPLETED", ago=10 * DAY)
-        story.model(old, story.dataset()) if old == 1 else None
-    young, running = story.job(created=50.0), story.job(created=20 * DAY)
-    story.start(young, ago=40.0)
-    story.end(young, "FAILED", ago=1.0)
-    story.start(running, ago=19 * DAY)
-    story.job(created=20 * DAY)
+        old = scenario.job(created=10 * DAY + 100)
+        scenario.start(old, ago=10 * DAY + 50)
+        scenario.end(old, "COMPLETED", ago=10 * DAY)
+        scenario.model(old, scenario.dataset()) if old == 1 else None
+    young, running = scenario.job(created=50.0), scenario.job(created=20 * DAY)
+    scenario.start(young, ago=40.0)
+    scenario.end(young, "FAILED", ago=1.0)
+    scenario.start(running, ago=19 * DAY)
+    scenario.job(created=20 * DAY)
     with resources.database.write() as connection:
         ids = list(connection.execute(select(jobs.c.id)).scalars())
         for job_id in ids:
@@ -36,13 +36,15 @@ def story(resources: Resources) -> Scenario:
             outcome = [{"job_id": job_id}, {"errors": []}]
             connection.execute(
                 insert(idempotency_keys).values(
-                    key=f"key {job_id}", fingerprint="f", outcome=outcome, created_at=story.base - 20 * DAY
+                    key=f"key {job_id}", fingerprint="f", outcome=outcome, created_at=scenario.base - 20 * DAY
                 )
             )
-        connection.execute(insert(lost_attempts).values(job_id=1, attempt=1, reason="worker_lost", lost_at=story.base))
+        connection.execute(
+            insert(lost_attempts).values(job_id=1, attempt=1, reason="worker_lost", lost_at=scenario.base)
+        )
         idempotency.keep_answer(connection, "both", KeptAnswer("f", [{"job_id": 1}, {"job_id": 6}]))
-        connection.execute(idempotency_keys.update().values(created_at=story.base - 20 * DAY))
-    return story
+        connection.execute(idempotency_keys.update().values(created_at=scenario.base - 20 * DAY))
+    return scenario
 
 
 def totals(resources: Resources) -> list[tuple[str, str, int]]:
@@ -51,10 +53,10 @@ def totals(resources: Resources) -> list[tuple[str, str, int]]:
 
 
 def test_old_jobs_go_in_batches_and_no_counter_falls(
-    resources: Resources, story: Scenario, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cleanup, "RETENTION_BATCH", 2)
-    monkeypatch.setattr(retention, "IDS_A_QUERY", 1)
+    monkeypatch.setattr(retention, "IDS_PER_QUERY", 1)
     with resources.database.write() as connection:
         ledger.fold(connection, limit=3)
     before = totals(resources)
@@ -71,15 +73,15 @@ def test_old_jobs_go_in_batches_and_no_counter_falls(
     assert left == {"key 6", "key 7", "key 8", "both"}
 
 
-def test_a_key_is_never_younger_than_it_may_be_forgotten(resources: Resources, story: Scenario) -> None:
+def test_a_key_is_never_younger_than_it_may_be_forgotten(resources: Resources, scenario: Scenario) -> None:
     with resources.database.write() as connection:
-        connection.execute(idempotency_keys.update().values(created_at=story.base))
+        connection.execute(idempotency_keys.update().values(created_at=scenario.base))
     assert cleanup.forget_jobs_once(resources, age_seconds=DAY) == 5, "jobs only"
     with resources.database.read() as connection:
         assert len(connection.execute(select(idempotency_keys.c.key)).all()) == 9
 
 
-def test_nothing_goes_without_retention(resources: Resources, story: Scenario) -> None:
+def test_nothing_goes_without_retention(resources: Resources, scenario: Scenario) -> None:
     assert cleanup.forget_jobs_once(resources, age_seconds=0.0) == 0
     with resources.database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM jobs")).scalar() == 8

@@ -11,7 +11,7 @@ from ml_training.db.aliases import drop_aliases, set_aliases
 from ml_training.db.engine import Database
 from ml_training.db.stats import LedgerTotal, Stats, open_stats
 from ml_training.db.tables import jobs, model_aliases, models
-from tests.support.scenario import Scenario, open_scenario, tell
+from tests.support.scenario import Scenario, open_scenario, write_scenario
 
 FRESH = 900.0
 
@@ -27,7 +27,7 @@ def totals(database: Database) -> dict[tuple[str, str, str, str, int], tuple[int
 
 
 def test_the_ledger_reads_the_same_before_during_and_after_a_fold(database: Database) -> None:
-    tell(open_scenario(database))
+    write_scenario(open_scenario(database))
     before = totals(database)
     assert sum(n for key, (n, _, _) in before.items() if key[0] == "terminal") == 5
     folded = 1
@@ -38,7 +38,7 @@ def test_the_ledger_reads_the_same_before_during_and_after_a_fold(database: Data
 
 
 def test_the_types_of_the_ledger_are_numbers_not_decimals(database: Database) -> None:
-    tell(open_scenario(database))
+    write_scenario(open_scenario(database))
     with open_stats(database) as stats:
         for row in stats.ledger():
             assert [type(value) for value in row] == [
@@ -47,7 +47,7 @@ def test_the_types_of_the_ledger_are_numbers_not_decimals(database: Database) ->
 
 
 def test_deleting_every_job_takes_nothing_from_the_ledger(database: Database) -> None:
-    tell(open_scenario(database))
+    write_scenario(open_scenario(database))
     before = totals(database)
     with database.write() as connection:
         connection.execute(text("DELETE FROM models"))
@@ -56,22 +56,22 @@ def test_deleting_every_job_takes_nothing_from_the_ledger(database: Database) ->
 
 
 def test_jobs_come_in_the_order_of_their_importance(database: Database) -> None:
-    story = open_scenario(database)
-    tell(story)
-    second = story.job(created=1.0)
-    story.start(second, ago=0.5)
+    scenario = open_scenario(database)
+    write_scenario(scenario)
+    second = scenario.job(created=1.0)
+    scenario.start(second, ago=0.5)
     with open_stats(database) as stats:
         page = stats.jobs(limit=100, finished_within=FRESH)
     statuses = [row.status for row in page.jobs]
     assert statuses == ["RUNNING", "RUNNING", "PENDING", "PENDING", "CANCELLED", "FAILED", "COMPLETED"]
-    assert [row.started_at for row in page.jobs[:2]] == [story.base - 60.0, story.base - 0.5]
+    assert [row.started_at for row in page.jobs[:2]] == [scenario.base - 60.0, scenario.base - 0.5]
     finished = [row.finished_at for row in page.jobs[4:]]
     assert finished == sorted(finished, reverse=True)
     assert page.hidden == 0
 
 
 def test_a_cut_keeps_the_first_and_counts_the_rest(database: Database) -> None:
-    tell(open_scenario(database))
+    write_scenario(open_scenario(database))
     with open_stats(database) as stats:
         whole = stats.jobs(limit=100, finished_within=FRESH).jobs
         for limit in range(1, len(whole)):
@@ -81,23 +81,23 @@ def test_a_cut_keeps_the_first_and_counts_the_rest(database: Database) -> None:
 
 
 def test_a_job_that_waits_for_its_time_or_for_its_end_is_not_due(database: Database) -> None:
-    story = open_scenario(database)
-    story.job(created=30.0)
-    story.job(created=50.0, run_after=story.base + 3600.0)
-    held = story.job(created=40.0)
-    story.start(held, ago=10.0)
-    story.change(held, cancel_requested=True)
-    story.change(held, status="PENDING", lease_until=None, worker=None)
+    scenario = open_scenario(database)
+    scenario.job(created=30.0)
+    scenario.job(created=50.0, run_after=scenario.base + 3600.0)
+    held = scenario.job(created=40.0)
+    scenario.start(held, ago=10.0)
+    scenario.change(held, cancel_requested=True)
+    scenario.change(held, status="PENDING", lease_until=None, worker=None)
     with open_stats(database) as stats:
         (waiting,) = stats.live_jobs()
-        assert (waiting.n, waiting.due, waiting.due_since) == (3, 1, story.base - 30.0)
+        assert (waiting.n, waiting.due, waiting.due_since) == (3, 1, scenario.base - 30.0)
         assert stats.busy_slots() == {}
 
 
 def test_no_query_reads_the_whole_table_of_jobs(database: Database) -> None:
-    story = open_scenario(database)
-    _many_finished(story)
-    tell(story)
+    scenario = open_scenario(database)
+    _many_finished(scenario)
+    write_scenario(scenario)
     plans = _plans(database)
     assert len(plans) >= 5
     for statement, plan in plans.items():
@@ -110,10 +110,10 @@ def _shown(database: Database, *, newest: int, aliased: int) -> list[int]:
 
 
 def test_the_newest_models_are_shown_and_older_ones_that_have_an_alias(database: Database) -> None:
-    story = open_scenario(database)
-    dataset = story.dataset()
+    scenario = open_scenario(database)
+    dataset = scenario.dataset()
     assert _shown(database, newest=3, aliased=2) == []
-    ids = [story.model(job_id, dataset, name=f"m{job_id}", train_accuracy=0.5) for job_id in range(1, 11)]
+    ids = [scenario.model(job_id, dataset, name=f"m{job_id}", train_accuracy=0.5) for job_id in range(1, 11)]
     assert _shown(database, newest=3, aliased=2) == [10, 9, 8]
     for model_id in (1, 2, 4, 5, 9):
         _point(database, model_id, f"m{model_id}", "a", "b")
@@ -134,8 +134,8 @@ def _point(database: Database, model_id: int, name: str, *aliases: str) -> None:
 
 @pytest.mark.parametrize("aliased", [True, False])
 def test_showing_models_costs_the_same_however_many_there_are(database: Database, aliased: bool) -> None:
-    story = open_scenario(database)
-    dataset = story.dataset()
+    scenario = open_scenario(database)
+    dataset = scenario.dataset()
     _many_models(database, dataset, 10_000, aliased=aliased)
     few = _effort(database)
     _many_models(database, dataset, 30_000, aliased=aliased)
@@ -196,10 +196,10 @@ def _steps(stats: Stats) -> int:
     return steps
 
 
-def _many_finished(story: Scenario) -> None:
+def _many_finished(scenario: Scenario) -> None:
     # A planner that sees a small table rightly reads it whole; rows come in as they are, past the triggers' rules.
-    sqlite = story.database.dialect == "sqlite"
-    with story.database.write() as connection:
+    sqlite = scenario.database.dialect == "sqlite"
+    with scenario.database.write() as connection:
         if sqlite:
             connection.execute(text("DROP TRIGGER jobs_born_pending"))
         else:

@@ -244,11 +244,11 @@ def test_a_refusal_of_few_reasons_is_kept_and_one_of_many_found_anew() -> None:
 def test_a_full_queue_says_when_there_will_be_room_by_the_measured_rate(
     resources: Resources, dataset_id: int, every: float, count: int, one: int, many: int
 ) -> None:
-    story = open_scenario(resources.database)
+    scenario = open_scenario(resources.database)
     for number in range(count):
-        ended = story.job(created=5_000.0)
-        story.start(ended, ago=4_000.0)
-        story.end(ended, "COMPLETED", ago=number * every)
+        ended = scenario.job(created=5_000.0)
+        scenario.start(ended, ago=4_000.0)
+        scenario.end(ended, "COMPLETED", ago=number * every)
     full = dataclasses.replace(resources, limits=Limits(pending_jobs=1))
     submit_job(full, spec(dataset_id))
     with pytest.raises(TooMany) as refused:

@@ -15,7 +15,7 @@ from tests.property.checks import (
     wrong_with_numbers,
     wrong_with_test,
 )
-from tests.property.hostile import hostile
+from tests.property.malformed_bodies import hostile
 from tests.property.tables import Table
 from tests.support.in_process_service import strict
 

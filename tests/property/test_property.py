@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.property.story import Tally, tell
-from tests.property.summary import NUMBERS
+from tests.property.run import Tally, run_property
+from tests.property.run_summary import NUMBERS
 from tests.support.in_process_service import InProcessService
 
 SPECS = int(os.environ.get("SPECS") or 450)
@@ -24,7 +24,7 @@ def tally(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> T
     database = directory / "jobs.db"
     database.write_bytes(sqlite_template)
     with InProcessService(directory / "data", f"sqlite:///{database}") as service:
-        return tell(service, seed=SEED, specs=SPECS)
+        return run_property(service, seed=SEED, specs=SPECS)
 
 
 def shown(found: list[str]) -> str:

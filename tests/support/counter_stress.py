@@ -183,45 +183,45 @@ def run_stress(url: str, directory: Path, *, kills: int, seed: int) -> Outcome:
     """Kill `kills` processes at random while the reader compares; raises Wrong."""
     database, chance = open_database(url), random.Random(seed)
     reader, pages = Reader(database), 0
-    with _ward(url, directory, database) as ward:
+    with _running_group(url, directory, database) as group:
         names = (*WRITERS, "folder", *EXPORTERS)
         last: dict[str, dict[Any, float]] = {}
         for number in range(1, kills + 1):
             until = time.monotonic() + chance.uniform(0.02, 0.4)
             while time.monotonic() < until:
                 reader.compare()
-            pages += sum(_check_page(name, ward, reader, last) for name in EXPORTERS)
+            pages += sum(_check_page(name, group, reader, last) for name in EXPORTERS)
             if number % max(1, kills // 3) == 0:
                 reader.delete(chance.randint(10, 200))
                 reader.compare()
             victim = chance.choice(names)
-            ward.kill(victim)
-            ward.start(victim)
+            group.kill(victim)
+            group.start(victim)
         for name in WRITERS:
-            ward.kill(name)
+            group.kill(name)
         eventually(lambda: not _runs(database), what="the reaper has ended what the dead had begun")
         counted = reader.compare()
         for name in EXPORTERS:
-            eventually(partial(_agrees, ward, name, counted), what=f"{name} says what is counted")
+            eventually(partial(_agrees, group, name, counted), what=f"{name} says what is counted")
     database.dispose()
     ended = sum(n for key, n in counted.counts.items() if key[0] == "terminal")
     return Outcome(reader.reads, pages, ended)
 
 
 @contextmanager
-def _ward(url: str, directory: Path, database: Database) -> Iterator[ProcessGroup]:
+def _running_group(url: str, directory: Path, database: Database) -> Iterator[ProcessGroup]:
     store_dataset(database)
-    ward = ProcessGroup(url, directory)
+    group = ProcessGroup(url, directory)
     try:
         for name in (*WRITERS, "folder", *EXPORTERS):
-            ward.start(name)
-        yield ward
+            group.start(name)
+        yield group
     finally:
-        ward.kill_all()
+        group.kill_all()
 
 
-def _check_page(name: str, ward: ProcessGroup, reader: Reader, last: dict[str, dict[Any, float]]) -> bool:
-    page = _page(ward.ports[name])
+def _check_page(name: str, group: ProcessGroup, reader: Reader, last: dict[str, dict[Any, float]]) -> bool:
+    page = _page(group.ports[name])
     if page is None:
         return False
     found = _counters(page)
@@ -236,8 +236,8 @@ def _check_page(name: str, ward: ProcessGroup, reader: Reader, last: dict[str, d
     return bool(found)
 
 
-def _agrees(ward: ProcessGroup, name: str, counted: Tally) -> bool:
-    page = _page(ward.ports[name])
+def _agrees(group: ProcessGroup, name: str, counted: Tally) -> bool:
+    page = _page(group.ports[name])
     if page is None:
         return False
     found, wanted = _counters(page), _wanted(counted)

@@ -1,4 +1,4 @@
-"""A fixed story in a database: jobs of every kind and fate, models, processes; times count from a whole second."""
+"""A fixed scenario in a database: jobs of every kind and fate, models, processes; times count from a whole second."""
 
 import math
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ SERVED: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Scenario:
-    """Writes into `database`; `base` is the moment of the story, Unix seconds."""
+    """Writes into `database`; `base` is the moment of the scenario, Unix seconds."""
 
     database: Database
     base: float
 
     def job(self, *, created: float, job_type: str = "TRAIN", model_type: str = "lightgbm", **values: Any) -> int:
-        """A PENDING job, submitted `created` seconds before the story's moment."""
+        """A PENDING job, submitted `created` seconds before the scenario's moment."""
         at = self.base - created
         row = {
             "job_type": job_type,
@@ -52,13 +52,13 @@ class Scenario:
             return insert_job(connection, **row)
 
     def start(self, job_id: int, *, ago: float, worker: str = "worker@host-1", **values: Any) -> None:
-        """PENDING -> RUNNING, `ago` seconds before the story's moment."""
+        """PENDING -> RUNNING, `ago` seconds before the scenario's moment."""
         at = self.base - ago
         started = {"status": "RUNNING", "attempt": 1, "lease_until": at + 30.0, "worker": worker, "started_at": at}
         self.change(job_id, **{**started, "attempt_started_at": at, **values})
 
     def end(self, job_id: int, status: str, *, ago: float, **values: Any) -> None:
-        """To a terminal state, `ago` seconds before the story's moment."""
+        """To a terminal state, `ago` seconds before the scenario's moment."""
         result = {"result_id": job_id, "progress": 1.0} if status == "COMPLETED" else {}
         ended = {"status": status, "lease_until": None, "finished_at": self.base - ago}
         self.change(job_id, **{**ended, **result, **values})
@@ -69,7 +69,7 @@ class Scenario:
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
 
     def process(self, name: str, kind: str, *, ago: float, **body: Any) -> None:
-        """A heartbeat, `ago` seconds before the story's moment."""
+        """A heartbeat, `ago` seconds before the scenario's moment."""
         row = {"process": name, "kind": kind, "started_at": self.base - 1000.0, "seen_at": self.base - ago}
         with self.database.write() as connection:
             connection.execute(insert(heartbeats).values(**row, draining=False, body=body))
@@ -114,45 +114,51 @@ class Scenario:
 
 
 def open_scenario(database: Database) -> Scenario:
-    """A story whose moment is the last whole second of the database's clock, so that its sums are exact."""
+    """A scenario whose moment is the last whole second of the database's clock, so that its sums are exact."""
     with database.read() as connection:
         return Scenario(database, float(math.floor(database_now(connection))))
 
 
-def tell(story: Scenario) -> None:
+def write_scenario(scenario: Scenario) -> None:
     """Every status and type, two models, three processes, half of the ledger folded."""
-    running = story.job(created=70.0, phases_count=2)
-    story.start(running, ago=60.0, progress=0.42, eta_seconds=90.5, features_count=30)
-    story.job(created=10.0, model_type="random_forest")
-    tested = story.job(created=501.0, job_type="TEST")
-    story.start(tested, ago=500.0)
-    story.end(tested, "COMPLETED", ago=490.0, rows_used=50)
-    compared = story.job(created=300.5, job_type="COMPARE", model_type="mixed")
-    story.start(compared, ago=300.25)
-    story.end(compared, "FAILED", ago=299.75, progress=0.5)
-    story.end(story.job(created=5.0, model_type="ridge"), "CANCELLED", ago=4.0)
-    returned = story.job(created=120.0, model_type="mlp")
-    story.start(returned, ago=100.0, features_count=12)
-    story.change(returned, status="PENDING", lease_until=None, worker=None, run_after=story.base - 20.0, progress=0.0)
-    ingested = story.job(created=2000.0, job_type="INGEST", model_type="none")
-    story.start(ingested, ago=1999.0)
-    story.end(ingested, "COMPLETED", ago=1998.0)
-    with story.database.write() as connection:
+    running = scenario.job(created=70.0, phases_count=2)
+    scenario.start(running, ago=60.0, progress=0.42, eta_seconds=90.5, features_count=30)
+    scenario.job(created=10.0, model_type="random_forest")
+    tested = scenario.job(created=501.0, job_type="TEST")
+    scenario.start(tested, ago=500.0)
+    scenario.end(tested, "COMPLETED", ago=490.0, rows_used=50)
+    compared = scenario.job(created=300.5, job_type="COMPARE", model_type="mixed")
+    scenario.start(compared, ago=300.25)
+    scenario.end(compared, "FAILED", ago=299.75, progress=0.5)
+    scenario.end(scenario.job(created=5.0, model_type="ridge"), "CANCELLED", ago=4.0)
+    returned = scenario.job(created=120.0, model_type="mlp")
+    scenario.start(returned, ago=100.0, features_count=12)
+    scenario.change(
+        returned, status="PENDING", lease_until=None, worker=None, run_after=scenario.base - 20.0, progress=0.0
+    )
+    ingested = scenario.job(created=2000.0, job_type="INGEST", model_type="none")
+    scenario.start(ingested, ago=1999.0)
+    scenario.end(ingested, "COMPLETED", ago=1998.0)
+    with scenario.database.write() as connection:
         ledger.charge_lost_attempt(connection, job_id=returned, attempt=1, reason="worker_lost")
         ledger.count_refused_write(connection, "progress")
         ledger.fold(connection, limit=4)
-    long_ago = story.job(created=5000.0, model_type="extra_trees")
-    story.start(long_ago, ago=4000.0)
-    story.end(long_ago, "COMPLETED", ago=2000.0, rows_used=1000)
+    long_ago = scenario.job(created=5000.0, model_type="extra_trees")
+    scenario.start(long_ago, ago=4000.0)
+    scenario.end(long_ago, "COMPLETED", ago=2000.0, rows_used=1000)
 
-    dataset = story.dataset()
+    dataset = scenario.dataset()
     scores = {"train": {"accuracy": 0.97, "f1": 0.5}, "held_out": {"accuracy": 0.9375, "f1": None}}
-    story.model(long_ago, dataset, train_accuracy=0.97, test_accuracy=0.9375, scores=scores)
-    story.model(tested, dataset, task="regression", scores={"train": {"rmse": 1.5}, "held_out": {"rmse": 2.25}})
-    gone = story.model(compared, dataset, train_accuracy=0.5, artifact_bytes=500)
-    with story.database.write() as connection:
-        connection.execute(update(models).where(models.c.id == gone).values(deleted_at=story.base))
-    story.process("api@host-7", "api", ago=2.0, master_started_at=story.base - 3600.0, rss_bytes=100_000_000, **SERVED)
-    story.process("maintenance@host-8", "maintenance", ago=3.0, rss_bytes=80_000_000, storage_free_bytes=5_000_000_000)
-    story.process("worker@host-1", "worker", ago=1.0, slots=2, rss_bytes=300_000_000)
-    story.process("worker@host-2", "worker", ago=100.0, slots=2, rss_bytes=300_000_000)
+    scenario.model(long_ago, dataset, train_accuracy=0.97, test_accuracy=0.9375, scores=scores)
+    scenario.model(tested, dataset, task="regression", scores={"train": {"rmse": 1.5}, "held_out": {"rmse": 2.25}})
+    gone = scenario.model(compared, dataset, train_accuracy=0.5, artifact_bytes=500)
+    with scenario.database.write() as connection:
+        connection.execute(update(models).where(models.c.id == gone).values(deleted_at=scenario.base))
+    scenario.process(
+        "api@host-7", "api", ago=2.0, master_started_at=scenario.base - 3600.0, rss_bytes=100_000_000, **SERVED
+    )
+    scenario.process(
+        "maintenance@host-8", "maintenance", ago=3.0, rss_bytes=80_000_000, storage_free_bytes=5_000_000_000
+    )
+    scenario.process("worker@host-1", "worker", ago=1.0, slots=2, rss_bytes=300_000_000)
+    scenario.process("worker@host-2", "worker", ago=100.0, slots=2, rss_bytes=300_000_000)

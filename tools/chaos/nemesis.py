@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from ml_training.domain.errors import Unavailable
 from tests.support.proxy import Proxy
-from tools.chaos.city import WORKERS, City
+from tools.chaos.cluster import WORKERS, Cluster
 
 RUNNING = "SELECT id, attempt, worker FROM jobs WHERE status = 'RUNNING' ORDER BY id"
 BALLAST = "ballast"
@@ -47,10 +47,10 @@ class Row(NamedTuple):
 class Nemesis:
     """Three threads: one kills workers, one makes zombies, one hurts everything else."""
 
-    def __init__(self, city: City, *, seed: int) -> None:
+    def __init__(self, cluster: Cluster, *, seed: int) -> None:
         self.inflicted: Counter[str] = Counter()
         self.errors: list[str] = []
-        self._city = city
+        self._cluster = cluster
         self._stop = threading.Event()
         self._fleet = threading.Lock()  # one lane at a time starts processes
         self._asleep = ""  # the worker whose zombies are being made: nobody kills it meanwhile
@@ -75,8 +75,8 @@ class Nemesis:
         for thread in self._threads:
             thread.join(90)
         assert not any(thread.is_alive() for thread in self._threads)
-        self._city.thaw()
-        self._city.revive()
+        self._cluster.thaw()
+        self._cluster.revive()
 
     def _run(self, faults: tuple[Fault, ...], pause: tuple[float, float], chance: random.Random) -> None:
         drawn = _draw(faults, chance)
@@ -93,10 +93,10 @@ class Nemesis:
             self.inflicted[fault.name] += 1
             self._note(f"{fault.name}: over")
             with self._fleet:
-                self._city.revive()
+                self._cluster.revive()
 
     def _note(self, line: str) -> None:
-        with (self._city.directory / "nemesis.log").open("a", encoding="utf-8") as file:
+        with (self._cluster.directory / "nemesis.log").open("a", encoding="utf-8") as file:
             file.write(f"{datetime.now(UTC).isoformat()} {line}\n")
 
     def _of_workers(self) -> tuple[Fault, ...]:
@@ -118,18 +118,18 @@ class Nemesis:
             Fault("Redis killed", 1, self._kill_redis),
             Fault("Redis flushed", 1, self._flush_redis),
             Fault("Redis frozen", 1, self._freeze_redis),
-            Fault("Redis cut", 1, lambda chance: self._cut(self._city.broker_proxy)),
+            Fault("Redis cut", 1, lambda chance: self._cut(self._cluster.broker_proxy)),
             Fault("permits: answers lost", 1, self._lose_permits),
         ]
-        if self._city.postgres is not None:
+        if self._cluster.postgres is not None:
             found += [
                 Fault("PostgreSQL stopped", 2, self._stop_postgres),
-                Fault("PostgreSQL cut", 1, lambda chance: self._cut(self._city.database_proxy)),
+                Fault("PostgreSQL cut", 1, lambda chance: self._cut(self._cluster.database_proxy)),
                 Fault("commits: answers lost", 3, self._lose_commits),
             ]
         else:
             found.append(Fault("SQLite locked", 3, self._lock_sqlite))
-        if self._city.disk is not None:
+        if self._cluster.disk is not None:
             found.append(Fault("disk full", 1, self._fill_disk))
         return tuple(found)
 
@@ -142,7 +142,7 @@ class Nemesis:
 
     def _terminate_worker(self, chance: random.Random) -> None:
         with self._fleet:
-            self._city.terminate(self._busy_worker(chance), grace=chance.uniform(0.5, 8.0))
+            self._cluster.terminate(self._busy_worker(chance), grace=chance.uniform(0.5, 8.0))
 
     def _freeze_child(self, chance: random.Random) -> None:
         """Until a job of that worker has been claimed again: then the sleeper wakes as a zombie."""
@@ -156,11 +156,11 @@ class Nemesis:
         name = self._busy_worker(chance)
         held = self._held(name)
         with self._zombies_of(name):
-            self._city.fleet.signal(name, signal.SIGSTOP)
+            self._cluster.fleet.signal(name, signal.SIGSTOP)
             try:
-                self._until(lambda: self._claimed_again(held), within=2 * self._city.settings.lease_seconds)
+                self._until(lambda: self._claimed_again(held), within=2 * self._cluster.settings.lease_seconds)
             finally:
-                self._city.fleet.signal(name, signal.SIGCONT)
+                self._cluster.fleet.signal(name, signal.SIGCONT)
 
     @contextmanager
     def _zombies_of(self, name: str) -> Iterator[None]:
@@ -174,23 +174,23 @@ class Nemesis:
 
     def _kill(self, name: str) -> None:
         with self._fleet:
-            self._city.kill(name)
+            self._cluster.kill(name)
 
     def _kill_api_process(self, chance: random.Random) -> None:
-        master = psutil.Process(self._city.fleet.processes["api"].pid)
+        master = psutil.Process(self._cluster.fleet.processes["api"].pid)
         chance.choice(master.children()).kill()
 
     def _kill_redis(self, chance: random.Random) -> None:
-        self._city.redis.kill()
+        self._cluster.redis.kill()
         self._stop.wait(chance.uniform(0.2, 3.0))
-        self._city.redis.restart()
+        self._cluster.redis.restart()
 
     def _flush_redis(self, _: random.Random) -> None:
-        with redis.Redis.from_url(self._city.redis.url) as client:
+        with redis.Redis.from_url(self._cluster.redis.url) as client:
             client.flushall()
 
     def _freeze_redis(self, chance: random.Random) -> None:
-        with _frozen(psutil.Process(self._city.redis.process.pid)):
+        with _frozen(psutil.Process(self._cluster.redis.process.pid)):
             self._stop.wait(chance.uniform(1.5, 6.0))
 
     def _cut(self, proxy: Proxy | None) -> None:
@@ -198,10 +198,10 @@ class Nemesis:
         proxy.cut()
 
     def _lose_permits(self, chance: random.Random) -> None:
-        self._lose(self._city.broker_proxy, b"LPUSH", chance)
+        self._lose(self._cluster.broker_proxy, b"LPUSH", chance)
 
     def _lose_commits(self, chance: random.Random) -> None:
-        self._lose(self._city.database_proxy, b"COMMIT", chance)
+        self._lose(self._cluster.database_proxy, b"COMMIT", chance)
 
     def _lose(self, proxy: Proxy | None, needle: bytes, chance: random.Random) -> None:
         assert proxy is not None
@@ -210,16 +210,16 @@ class Nemesis:
         proxy.pass_answers()
 
     def _stop_postgres(self, chance: random.Random) -> None:
-        assert self._city.postgres is not None
-        self._city.postgres.stop()
+        assert self._cluster.postgres is not None
+        self._cluster.postgres.stop()
         try:
             self._stop.wait(chance.uniform(0.5, 6.0))
         finally:
-            self._city.postgres.start()
+            self._cluster.postgres.start()
 
     def _lock_sqlite(self, chance: random.Random) -> None:
         """Another writer holds the file for longer than a renewal, sometimes for longer than a lease."""
-        path = self._city.settings.database.removeprefix("sqlite:///")
+        path = self._cluster.settings.database.removeprefix("sqlite:///")
         connection = sqlite3.connect(path, timeout=10, isolation_level=None)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -229,8 +229,8 @@ class Nemesis:
             connection.close()
 
     def _fill_disk(self, chance: random.Random) -> None:
-        assert self._city.disk is not None
-        ballast = self._city.disk / BALLAST
+        assert self._cluster.disk is not None
+        ballast = self._cluster.disk / BALLAST
         try:
             with ballast.open("wb", buffering=0) as file:
                 try:
@@ -260,7 +260,7 @@ class Nemesis:
 
         def look() -> bool:
             name = self._busy_worker(chance)
-            before = {child: child.cpu_times().user for child in self._city.children(name)}
+            before = {child: child.cpu_times().user for child in self._cluster.children(name)}
             self._stop.wait(LOOK)
             used = {child: child.cpu_times().user - start for child, start in before.items() if child.is_running()}
             busy[:] = [(name, child) for child, seconds in used.items() if seconds > BUSY]
@@ -273,7 +273,7 @@ class Nemesis:
 
     def _held(self, name: str) -> dict[int, int]:
         """The jobs that a worker runs by the database's word: id -> attempt."""
-        pid = self._city.fleet.processes[name].pid
+        pid = self._cluster.fleet.processes[name].pid
         return {row.id: row.attempt for row in self._running() if row.worker.endswith(f"-{pid}")}
 
     def _claimed_again(self, held: dict[int, int]) -> bool:
@@ -282,7 +282,7 @@ class Nemesis:
 
     def _running(self) -> list[Row]:
         try:
-            with self._city.resources.database.read() as connection:
+            with self._cluster.resources.database.read() as connection:
                 return [Row(*row) for row in connection.execute(text(RUNNING))]
         except Unavailable:  # another lane has the database down: nothing is known
             return []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from tests.property.drawing import Body
+from tests.property.valid_specs import Body
 
 JSON_HEADERS = {"Content-Type": "application/json"}
 NASTY = "'; DROP TABLE jobs; --"

@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, ModelType
 from ml_training.selection.index import ColumnKind
-from tests.property.known import FEW, NUMBERS, KnownData, World
+from tests.property.visible_facts import FEW, NUMBERS, KnownData, World
 
 Body = dict[str, Any]
 KNOWN_FOR = ("target", "species", "stage", "late", "smoker")

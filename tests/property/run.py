@@ -1,4 +1,4 @@
-"""The story of one seed: data sets come in, specs are drawn and sent, accepted jobs run, and everything is checked."""
+"""The property run of one seed: uploads data sets, submits drawn specs, runs the accepted jobs, checks every answer."""
 
 import json
 import random
@@ -14,11 +14,11 @@ from tests.property.checks import (
     wrong_with_numbers,
     wrong_with_test,
 )
-from tests.property.drawing import Body, any_job
-from tests.property.hostile import JSON_HEADERS, hostile
-from tests.property.known import KnownData, KnownModel, World
-from tests.property.spoiling import nearly_good
+from tests.property.invalid_specs import make_invalid
+from tests.property.malformed_bodies import JSON_HEADERS, hostile
 from tests.property.tables import tables
+from tests.property.valid_specs import Body, any_job
+from tests.property.visible_facts import KnownData, KnownModel, World
 from tests.support.in_process_service import InProcessService, strict
 
 AT_ONCE = 25  # specs sent before the jobs that were accepted run
@@ -48,10 +48,10 @@ class Tally:
         return ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items()))
 
 
-def tell(service: InProcessService, *, seed: int, specs: int) -> Tally:
+def run_property(service: InProcessService, *, seed: int, specs: int) -> Tally:
     """Draw and send so many specs; the last accepted job has run when it returns."""
     rng, tally = random.Random(seed), Tally()
-    world = arrive(service)
+    world = upload_tables(service)
     while tally.counts["drawn"] < specs:
         accepted = [
             number
@@ -60,12 +60,12 @@ def tell(service: InProcessService, *, seed: int, specs: int) -> Tally:
         ]
         service.work()
         for job_id in accepted:
-            _look(service, world, tally, job_id)
+            _check_job(service, world, tally, job_id)
     tally.broken += service.violations()
     return tally
 
 
-def arrive(service: InProcessService) -> World:
+def upload_tables(service: InProcessService) -> World:
     """Upload every table, and one file that is rejected."""
     ready = []
     for table in tables():
@@ -111,7 +111,7 @@ def _drawn(rng: random.Random, world: World, good: Body) -> tuple[str, bytes, di
         key = {"Idempotency-Key": f"key-{rng.getrandbits(64)}"} if rng.random() < 0.1 else {}
         return "good", json.dumps(good).encode(), {**JSON_HEADERS, **key}, ""
     if kind < 0.82:
-        body, pointer = nearly_good(rng, world, good)
+        body, pointer = make_invalid(rng, world, good)
         return "nearly", json.dumps(body).encode(), JSON_HEADERS, pointer
     if kind < 0.83:
         return "rejected data", json.dumps({**good, "dataset_id": world.rejected}).encode(), JSON_HEADERS, ""
@@ -119,7 +119,7 @@ def _drawn(rng: random.Random, world: World, good: Body) -> tuple[str, bytes, di
     return "hostile", data, headers, ""
 
 
-def _look(service: InProcessService, world: World, tally: Tally, job_id: int) -> None:
+def _check_job(service: InProcessService, world: World, tally: Tally, job_id: int) -> None:
     """At a job that was accepted: it has completed, and its result is sound."""
     job = service.get(f"/jobs/{job_id}")
     tally.counts[job["status"]] += 1

@@ -5,7 +5,7 @@ from typing import Any
 NUMBERS = "property_numbers"
 
 
-def say_numbers(terminalreporter: Any) -> None:
+def print_numbers(terminalreporter: Any) -> None:
     """One line for each run of the test; nothing when it did not run."""
     for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
         for name, value in getattr(report, "user_properties", ()):

@@ -7,17 +7,17 @@ from typing import Any
 
 from ml_training.domain.algorithms import EARLY_STOPPING, ModelType
 from ml_training.selection.index import ColumnKind
-from tests.property.drawing import Body, train_job
-from tests.property.known import NUMBERS, KnownData, World
+from tests.property.valid_specs import Body, train_job
+from tests.property.visible_facts import NUMBERS, KnownData, World
 
-Spoil = Callable[[random.Random, World, KnownData, Body], str | None]
+Invalidation = Callable[[random.Random, World, KnownData, Body], str | None]
 NOWHERE = "no such column"
 
 
-def nearly_good(rng: random.Random, world: World, good: Body) -> tuple[Body, str]:
+def make_invalid(rng: random.Random, world: World, good: Body) -> tuple[Body, str]:
     """A spec with one thing wrong, and the pointer that the refusal must have."""
     while True:
-        kinds = SPOILS[good["job_type"]]
+        kinds = INVALIDATIONS[good["job_type"]]
         name, body = rng.choice(list(kinds)), deepcopy(good)
         pointer = kinds[name](rng, world, world.data_of(good["dataset_id"]), body)
         if pointer is not None:
@@ -329,7 +329,7 @@ def _strange_metric(rng: random.Random, world: World, data: KnownData, body: Bod
 
 WINDOWED = {"empty window": _empty_window, "window backwards": _window_backwards, "odd time": _odd_time}
 EVERY = {**WINDOWED, "phase": _unknown_phase, "field": _bad_field, "missing": _missing_field, "id": _nothing_there}
-SPOILS: dict[str, dict[str, Spoil]] = {
+INVALIDATIONS: dict[str, dict[str, Invalidation]] = {
     "TRAIN": {
         **EVERY,
         **{

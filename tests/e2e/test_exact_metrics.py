@@ -93,7 +93,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def story(tmp_path: Path, database_url: str) -> Iterator[Scenario]:
+def scenario(tmp_path: Path, database_url: str) -> Iterator[Scenario]:
     """A stack with one slot and a short lease, ready."""
     variables = {f"ML_TRAINING_{name}": value for name, value in SHORT_TIMES.items()}
     with start_stack(tmp_path / "data", ML_TRAINING_DATABASE_URL=database_url, **variables) as stack:
@@ -110,10 +110,10 @@ def opened(url: str) -> Iterator[Database]:
     database.dispose()
 
 
-def upload(story: Scenario) -> int:
+def upload(scenario: Scenario) -> int:
     """A generated data set over HTTP, READY."""
     file = ("generated.csv", generated_csv(100_000, 20))
-    answer = story.http.post("/datasets?wait=60", data={"name": "generated"}, files={"file": file})
+    answer = scenario.http.post("/datasets?wait=60", data={"name": "generated"}, files={"file": file})
     dataset = answer.raise_for_status().json()
     assert dataset["status"] == "READY", dataset
     return int(dataset["id"])
@@ -123,7 +123,7 @@ def train(dataset_id: int, params: dict[str, int]) -> dict[str, Any]:
     """The spec of a LightGBM job."""
     return {
         "job_type": "TRAIN",
-        "model_name": "story",
+        "model_name": "scenario",
         "model_type": "lightgbm",
         "dataset_id": dataset_id,
         "target": {"column": "target"},
@@ -131,12 +131,12 @@ def train(dataset_id: int, params: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def watch(story: Scenario, job_id: int) -> None:
+def watch(scenario: Scenario, job_id: int) -> None:
     """See the job's progress and duration rise on the page, in at least three steps, while it is the only one."""
     seen: list[tuple[float, float]] = []
 
     def risen() -> bool:
-        page, job = story.page(), {"job_id": str(job_id), "job_type": "TRAIN", "model_type": "lightgbm"}
+        page, job = scenario.page(), {"job_id": str(job_id), "job_type": "TRAIN", "model_type": "lightgbm"}
         progress = page.value("ml_job_progress_percent", **job)
         if progress > 0 and progress not in [before for before, _ in seen]:
             assert page.all("ml_job_status", **job) == page.all("ml_job_status", **job, status="RUNNING")
@@ -159,16 +159,16 @@ def kill_three(stack: StackProcess) -> list[psutil.Process]:
     return victims
 
 
-def check_counters(story: Scenario) -> None:
+def check_counters(scenario: Scenario) -> None:
     """What the exporter says equals the rows, pair by pair."""
-    ended = story.counted(f"SELECT job_type, status, count(*) FROM jobs WHERE status IN {TERMINAL} GROUP BY 1, 2")
-    had_started = story.counted(
+    ended = scenario.counted(f"SELECT job_type, status, count(*) FROM jobs WHERE status IN {TERMINAL} GROUP BY 1, 2")
+    had_started = scenario.counted(
         f"SELECT job_type, count(*) FROM jobs WHERE status IN {TERMINAL} AND started_at IS NOT NULL GROUP BY 1"
     )
     pairs = [(kind.value, status.value) for kind in JobType for status in JobStatus if status.is_terminal]
 
     def equal() -> bool:
-        page = story.page()
+        page = scenario.page()
         shown = {pair: page.value("ml_jobs_total", job_type=pair[0], status=pair[1]) for pair in pairs}
         assert shown == {pair: ended.get(pair, 0) for pair in pairs}
         shown_started = {(kind.value,): page.value("ml_jobs_duration_seconds_count", job_type=kind) for kind in JobType}
@@ -180,30 +180,30 @@ def check_counters(story: Scenario) -> None:
     assert had_started == {("INGEST",): 1, ("TRAIN",): 2}, "who was cancelled before the start is not in the histogram"
 
 
-def test_a_job_outlives_three_kills_and_every_number_is_exact(story: Scenario, database_url: str) -> None:
-    dataset_id = upload(story)
-    job_id = story.submit(train(dataset_id, LONG))
-    waiting_id = story.submit(train(dataset_id, LONG))
-    small_id = story.submit(train(dataset_id, SMALL))
-    watch(story, job_id)
-    assert story.get(f"/jobs/{waiting_id}")["status"] == "PENDING"
-    story.http.post(f"/jobs/{waiting_id}/cancel").raise_for_status()
+def test_a_job_outlives_three_kills_and_every_number_is_exact(scenario: Scenario, database_url: str) -> None:
+    dataset_id = upload(scenario)
+    job_id = scenario.submit(train(dataset_id, LONG))
+    waiting_id = scenario.submit(train(dataset_id, LONG))
+    small_id = scenario.submit(train(dataset_id, SMALL))
+    watch(scenario, job_id)
+    assert scenario.get(f"/jobs/{waiting_id}")["status"] == "PENDING"
+    scenario.http.post(f"/jobs/{waiting_id}/cancel").raise_for_status()
 
-    victims = kill_three(story.stack)
+    victims = kill_three(scenario.stack)
     eventually(lambda: not any(is_alive(victim) for victim in victims), what="all three are gone")
-    story.until_job(job_id, status="RUNNING", attempt=2)
-    watch(story, job_id)
-    assert story.stack.part("exporter").pid not in [victim.pid for victim in victims]
-    assert story.until_job(job_id, status="COMPLETED")["attempt"] == 2
-    story.until_job(small_id, status="COMPLETED")
+    scenario.until_job(job_id, status="RUNNING", attempt=2)
+    watch(scenario, job_id)
+    assert scenario.stack.part("exporter").pid not in [victim.pid for victim in victims]
+    assert scenario.until_job(job_id, status="COMPLETED")["attempt"] == 2
+    scenario.until_job(small_id, status="COMPLETED")
 
-    check_counters(story)
-    page = story.page()
+    check_counters(scenario)
+    page = scenario.page()
     assert page.value("ml_job_progress_percent", job_id=str(job_id)) == 100
     assert page.value("ml_job_status", job_id=str(job_id), status="COMPLETED") == 3
     assert sum(page.all("ml_job_attempts_lost_total").values()) == 1
     assert page.value("ml_active_jobs") == 0
-    assert verified(story.stack, database_url) == (0, "0 violations")
+    assert verified(scenario.stack, database_url) == (0, "0 violations")
 
 
 def verified(stack: StackProcess, database_url: str) -> tuple[int, str]:

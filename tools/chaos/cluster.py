@@ -44,7 +44,7 @@ DISK_BYTES = 512 << 20
 
 
 @dataclass
-class City:
+class Cluster:
     """The processes by name, the servers, and a core that talks to the database past the proxies."""
 
     directory: Path
@@ -106,7 +106,7 @@ class City:
 
 
 @contextmanager
-def running_city(directory: Path, *, database: str) -> Iterator[City]:
+def running_cluster(directory: Path, *, database: str) -> Iterator[Cluster]:
     """Everything started, nothing ready yet; everything is gone afterwards."""
     with ExitStack() as stack:
         disk = stack.enter_context(_small_disk(directory / "data"))
@@ -137,7 +137,7 @@ def running_city(directory: Path, *, database: str) -> Iterator[City]:
         )
         stack.callback(resources.close)
         stack.callback(fleet.end)
-        city = City(
+        cluster = Cluster(
             directory,
             fleet,
             resources,
@@ -149,8 +149,8 @@ def running_city(directory: Path, *, database: str) -> Iterator[City]:
             disk,
         )
         for name in COMMANDS:
-            city.start(name)
-        yield city
+            cluster.start(name)
+        yield cluster
 
 
 def _migrate(url: str) -> None:
@@ -178,7 +178,7 @@ def _small_disk(directory: Path) -> Iterator[Path | None]:
 
 
 @contextmanager
-def city_directory(given: Path | None) -> Iterator[Path]:
+def cluster_directory(given: Path | None) -> Iterator[Path]:
     """`given`, or a temporary directory that stays there only when the run was not good."""
     if given is not None:
         yield given
