@@ -57,8 +57,3 @@ def count_slots(connection: Connection, *, within_seconds: float) -> int:
         row for row in list_heartbeats(connection, kind="worker", within_seconds=within_seconds) if not row.draining
     ]
     return sum(int(row.body.get("slots", 0)) for row in alive)
-
-
-def database_now(connection: Connection) -> float:
-    """The database's clock, Unix seconds."""
-    return float(connection.execute(select(db_now())).scalar_one())

@@ -18,6 +18,13 @@ from ml_training.domain.states import JobStatus
 
 _HIDDEN = {"lease_until", "rows_used", "error_code", "error_message", "error_hint"}
 _COLUMNS = [column for column in jobs.c if column.name not in {"lease_until", "rows_used"}]
+_RUNTIME = jobs.c.runtime_seconds + db_now() - jobs.c.attempt_started_at
+_STOP_SIGNALS = (
+    jobs.c.cancel_requested,
+    # A draining worker is marked in its own heartbeat row: its children read it here, without a signal.
+    exists().where(heartbeats.c.process == jobs.c.worker, heartbeats.c.draining).label("draining"),
+    _RUNTIME.label("runtime_seconds"),
+)
 _DUE = and_(jobs.c.status == JobStatus.PENDING, jobs.c.run_after <= db_now(), ~jobs.c.cancel_requested)
 
 
@@ -244,15 +251,6 @@ def uses_dataset(connection: Connection, dataset_id: int) -> bool:
     """Whether a job that has not ended needs the data set."""
     live = jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
     return bool(connection.execute(select(exists().where(live, jobs.c.dataset_id == dataset_id))).scalar())
-
-
-_RUNTIME = jobs.c.runtime_seconds + db_now() - jobs.c.attempt_started_at
-_STOP_SIGNALS = (
-    jobs.c.cancel_requested,
-    # A draining worker is marked in its own heartbeat row: its children read it here, without a signal.
-    exists().where(heartbeats.c.process == jobs.c.worker, heartbeats.c.draining).label("draining"),
-    _RUNTIME.label("runtime_seconds"),
-)
 
 
 def _fence(job_id: int, attempt: int) -> tuple[Any, ...]:

@@ -63,5 +63,7 @@ def load_models(database: Database, model_ids: list[int]) -> list[Model]:
         found = [results.get_model(connection, model_id) for model_id in model_ids]
     missing = [str(model_id) for model_id, model in zip(model_ids, found, strict=True) if model is None]
     if missing:
-        raise JobFailed(ErrorCode.BAD_SPEC, f"deleted meanwhile: model {', '.join(missing)}", hint="name other models")
+        raise JobFailed(
+            ErrorCode.BAD_SPEC, f"deleted after the submission: model {', '.join(missing)}", hint="name other models"
+        )
     return [model for model in found if model is not None]

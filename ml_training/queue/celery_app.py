@@ -31,7 +31,7 @@ def make_celery(
         worker_send_task_events=True,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
-        worker_enable_remote_control=False,  # whoever reaches Redis may wake workers, not command them
+        worker_enable_remote_control=False,  # a client that reaches Redis may wake workers, not control them
         worker_hijack_root_logger=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         event_queue_expires=60,

@@ -9,10 +9,10 @@ from sqlalchemy import insert, update
 from ml_training.db import ledger, results
 from ml_training.db.datasets import insert_dataset
 from ml_training.db.engine import Database
-from ml_training.db.heartbeats import database_now
 from ml_training.db.jobs import insert_job
 from ml_training.db.tables import heartbeats, jobs, models
 from ml_training.domain.histogram_buckets import REQUEST_BUCKETS
+from tests.support.database_clock import database_now
 
 SERVED: dict[str, Any] = {
     "counting_since": 1_800_000_000.0,

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, insert, text
 
 from ml_training.db import ledger
 from ml_training.db.engine import Database
-from ml_training.db.heartbeats import database_now
 from ml_training.db.tables import heartbeats
 from ml_training.domain.histogram_buckets import DURATION_BUCKETS, WAIT_BUCKETS
+from tests.support.database_clock import database_now
 from tests.support.jobs import store_dataset
 from tests.support.scenario import SERVED
 

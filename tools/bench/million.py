@@ -17,7 +17,6 @@ from typing import Any
 from sqlalchemy import text
 
 from ml_training.db.engine import Database, open_database
-from ml_training.db.heartbeats import database_now
 from ml_training.db.migrate import migrate
 from ml_training.domain.errors import Conflict
 from ml_training.domain.states import JobStatus
@@ -25,6 +24,7 @@ from ml_training.maintenance.verify import violations
 from ml_training.services import queries
 from ml_training.services.cancel import request_cancel
 from ml_training.services.submit import submit_job
+from tests.support.database_clock import database_now
 from tests.support.datasets import generated_csv, ready_sample, upload
 from tests.support.eventually import eventually
 from tests.support.fleet import RunningFleet, running_fleet

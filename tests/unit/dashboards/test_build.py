@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from dashboards import build
-from dashboards.panel_targets import panel_targets
-from tests.support.dashboards import documents, panels
 
 
 def test_the_committed_dashboards_are_what_the_code_builds() -> None:
@@ -42,14 +40,3 @@ def test_check_exits_with_the_diff_and_the_remedy(monkeypatch: pytest.MonkeyPatc
 
 def test_check_passes_when_no_file_differs() -> None:
     build.main(["--check"])
-
-
-def test_panel_targets_are_every_query_of_every_panel() -> None:
-    expected = [
-        (document["uid"], panel["title"], target["expr"], target["instant"])
-        for document in documents()
-        for panel in panels(document)
-        for target in panel["targets"]
-    ]
-    assert [tuple(target) for target in panel_targets()] == expected
-    assert len(build.build_all()) == len(build.DASHBOARDS) == 6
