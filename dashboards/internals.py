@@ -61,7 +61,7 @@ def _add_api_row(builder: DashboardBuilder) -> None:
         ),
         time_series_panel(
             PanelOptions(
-                title="CheckCache", description="A second, by status code.", no_value=NO_REQUEST, unit="reqps", width=12
+                title="Answers", description="A second, by status code.", no_value=NO_REQUEST, unit="reqps", width=12
             ),
             PanelQuery(f"sum by (code) ({rate_per_second(REQUESTS)})", "{{code}}"),
             colors=CODE_COLORS,
