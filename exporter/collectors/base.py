@@ -10,7 +10,7 @@ from ml_training.db.stats import Stats
 Render = Callable[[float], Families]
 """Renders what was collected for a moment, Unix seconds by the database's clock.
 
-It asks nobody, so that ages keep growing on the page while the database is away.
+It reads nothing, so ages keep growing on the page while the database is away.
 """
 
 
