@@ -65,16 +65,15 @@ def download(model_id: int) -> Response:
     """The model's file, with its SHA-256 as ETag and Content-Digest."""
     with ExitStack() as stack:
         stack.enter_context(context().slow_requests.acquire("download"))
-        artifact = open_artifact(resources(), model_id)
-        file = stack.enter_context(artifact.file)
-        response = _stream(artifact, file)
+        artifact = stack.enter_context(open_artifact(resources(), model_id))
+        response = _stream(artifact)
         kept = stack.pop_all()  # until the last byte has been sent
         response.call_on_close(kept.close)
     return response
 
 
-def _stream(artifact: Artifact, file: IO[bytes]) -> Response:
-    response = Response(_chunks(file), mimetype="application/zip")
+def _stream(artifact: Artifact) -> Response:
+    response = Response(_chunks(artifact.file), mimetype="application/zip")
     response.content_length = artifact.size
     response.set_etag(artifact.sha256)
     response.headers["Content-Disposition"] = f'attachment; filename="{artifact.filename}"'

@@ -1,5 +1,7 @@
 """The use cases of a stored model: download, describe, set aliases, show its spec, delete."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -15,7 +17,7 @@ from ml_training.services.resources import Resources
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """The file of a model, verified and open for reading; the caller closes it."""
+    """The file of a model: verified, and open for reading."""
 
     file: BinaryIO
     sha256: str
@@ -23,21 +25,24 @@ class Artifact:
     filename: str
 
 
-def open_artifact(resources: Resources, model_id: int) -> Artifact:
-    """The model's file; raises NotFound, or Unavailable when the stored bytes are not the ones that were registered."""
+@contextmanager
+def open_artifact(resources: Resources, model_id: int) -> Iterator[Artifact]:
+    """The model's file, closed at the end of the block.
+
+    Raises NotFound, or Unavailable when the stored bytes are not the ones that were registered.
+    """
     model = get_model(resources, model_id)
     if not resources.storage.verify(model.artifact_key, model.artifact_sha256):
         raise Unavailable(
             f"the stored file of model {model_id} is damaged or gone: restore it or train the model again"
         )
-    with resources.storage.local(model.artifact_key) as path:
-        file = path.open("rb")
-    return Artifact(
-        file=file,
-        sha256=model.artifact_sha256,
-        size=model.artifact_bytes,
-        filename=f"{model.name}-{model.version}.zip",
-    )
+    with resources.storage.local(model.artifact_key) as path, path.open("rb") as file:
+        yield Artifact(
+            file=file,
+            sha256=model.artifact_sha256,
+            size=model.artifact_bytes,
+            filename=f"{model.name}-{model.version}.zip",
+        )
 
 
 def train_spec(resources: Resources, model_id: int) -> Json:
