@@ -1,7 +1,6 @@
 """Writers, a folder and exporters that are killed at random, and a reader that holds the counters against the rows."""
 
 import contextlib
-import multiprocessing
 import os
 import random
 import threading
@@ -34,6 +33,7 @@ from ml_training.maintenance.cleanup import fold_ledger_once
 from ml_training.maintenance.reaper import reap_once
 from tests.support.eventually import eventually
 from tests.support.exporter import DEAD_BROKER, ExporterClient, Series
+from tests.support.forked_processes import FORKS
 from tests.support.jobs import a_model, store_dataset, store_job
 from tests.support.wiring import make_resources, make_worker_context
 
@@ -41,9 +41,6 @@ WRITERS = ("writer-1", "writer-2", "writer-3")
 EXPORTERS = ("exporter-1", "exporter-2")
 JOB_ROWS = "SELECT job_type, status, created_at, started_at, finished_at FROM jobs"
 TYPES = (JobType.TRAIN, JobType.TRAIN, JobType.TEST, JobType.COMPARE)
-
-_forks = multiprocessing.get_context("forkserver")  # a fork of a process that has imported everything starts at once
-_forks.set_forkserver_preload([__name__])
 
 
 class Wrong(AssertionError):
@@ -154,7 +151,7 @@ class ProcessGroup:
             body = export_metrics, (self._url, str(self._directory), self.ports[name])
         else:
             body = fold_and_reap, (self._url, str(self._directory))
-        process = _forks.Process(target=body[0], args=body[1], daemon=True)
+        process = FORKS.Process(target=body[0], args=body[1], daemon=True)
         process.start()
         self._processes[name] = process
 

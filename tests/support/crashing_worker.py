@@ -1,6 +1,5 @@
 """A worker process with the real handlers that kills itself (-9), or does other harm, at a chosen point."""
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -25,12 +24,11 @@ from ml_training.logs import configure_logs
 from ml_training.storage.base import ObjectKind
 from ml_training.storage.local import LocalStorage
 from ml_training.training import checkpoint, engine
+from tests.support.forked_processes import FORKS
 from tests.support.wiring import RecordingWatchdog, make_worker_context
 
 IDLE = 3  # exit status: nothing was due
 TIMES = LeaseTimes(lease=0.6, renew=0.1, poll=0.05, cancel_grace=5.0, drain_grace=5.0, checkpoint=0.0)
-_forks = multiprocessing.get_context("forkserver")  # a fork of a process that has imported everything starts at once
-_forks.set_forkserver_preload([__name__])
 
 
 def _always(*_: object) -> bool:
@@ -93,7 +91,7 @@ def work(
     log_level: str = "ERROR",
 ) -> bool:
     """Run the first due job in a process of its own, which acts at `point`; True when it ran one to its end."""
-    process = _forks.Process(target=_work, args=(url, str(root), point, act, log_level), daemon=True)
+    process = FORKS.Process(target=_work, args=(url, str(root), point, act, log_level), daemon=True)
     process.start()
     process.join(120)
     assert process.exitcode in (0, IDLE, -signal.SIGKILL), process.exitcode
@@ -102,7 +100,7 @@ def work(
 
 def serve(url: str, root: Path) -> BaseProcess:
     """A process that runs every job that is due, until it is killed."""
-    process = _forks.Process(target=_serve, args=(url, str(root)), daemon=True)
+    process = FORKS.Process(target=_serve, args=(url, str(root)), daemon=True)
     process.start()
     return process
 
