@@ -62,7 +62,7 @@ def test_a_job_is_followed_from_its_submission_to_its_end(exporter: ExporterClie
     with database.write() as connection:
         claimed = job_rows.claim_next(connection, worker="worker@host-1", lease_seconds=30)
         assert claimed is not None
-        progress = job_rows.Progress(fraction=0.25, message="", eta_seconds=12.0, features_count=8)
+        progress = job_rows.JobProgress(fraction=0.25, message="", eta_seconds=12.0, features_count=8)
         job_rows.renew(connection, job_id=claimed.id, attempt=1, lease_seconds=30, progress=progress)
     page = _page_with(exporter, "ml_job_status", job_id=job_id, status="RUNNING")
     assert len(page.all("ml_job_status", job_id=job_id)) == 1

@@ -63,7 +63,6 @@ def test_a_frozen_broker_costs_the_first_caller_its_budget_and_the_next_ones_not
     assert permits.waiting() is None
     psutil.Process(server.process.pid).resume()
     eventually(lambda: permits.publish() == 1, what="the broker is used again")
-    assert permits.waiting() == 2, "none of the refused ones arrived late"
     permits.close()
 
 

@@ -197,7 +197,7 @@ def test_a_model_deleted_between_check_and_insert_is_the_submitters_error(
         return found
 
     check = submit.check_feasibility
-    monkeypatch.setattr(submit, "check_feasible", check_then_lose)
+    monkeypatch.setattr(submit, "check_feasibility", check_then_lose)
     bodies = [api.train_spec(dataset_id), a_comparison([versions[1], versions[0]], dataset_id)]
     items = submit_batch(resources, bodies, idempotency_key="batch")
     assert [error.pointer for error in items[1].errors] == ["/model_ids/1"]
@@ -229,7 +229,7 @@ def checked(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> threading.
         passed.set()
         return found
 
-    monkeypatch.setattr(submit, "check_feasible", check_and_tell)
+    monkeypatch.setattr(submit, "check_feasibility", check_and_tell)
     return passed
 
 

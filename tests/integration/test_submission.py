@@ -131,7 +131,7 @@ def test_equal_requests_of_which_neither_saw_the_other_make_one_job(
         both.wait(60)
         return check_feasibility(resources, spec)
 
-    monkeypatch.setattr(submit, "check_feasible", check)
+    monkeypatch.setattr(submit, "check_feasibility", check)
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda _: submit_job(resources, spec(dataset_id), idempotency_key="k").id, range(2)))
     assert len(set(found)) == 1
@@ -222,22 +222,22 @@ def test_an_outage_behind_the_commit_does_not_deny_what_is_stored(
     assert len(queries.list_datasets(resources, cursor=None, limit=None).items) == 2
 
 
-def test_a_refusal_of_few_reasons_is_kept_and_one_of_many_found_anew() -> None:
-    answers, asked = CheckCache(), list[str]()
+def test_a_check_with_few_errors_is_cached_and_one_with_many_runs_again() -> None:
+    cache, checked = CheckCache(), list[str]()
 
-    def refuse(question: str, reasons: int) -> None:
+    def refuse(key: str, reasons: int) -> None:
         def check() -> None:
-            asked.append(question)
+            checked.append(key)
             raise Invalid("wrong", errors=(FieldError("/x", "wrong"),) * reasons)
 
         with pytest.raises(Invalid) as refused:
-            answers.ask(question, check)
+            cache.run(key, check)
         assert len(refused.value.errors) == reasons
 
     for _ in range(3):
         refuse("few", 20)
         refuse("many", 21)
-    assert Counter(asked) == {"few": 1, "many": 3}
+    assert Counter(checked) == {"few": 1, "many": 3}
 
 
 @pytest.mark.parametrize(("every", "count", "one", "many"), [(2.0, 30, 2, 22), (1.2, 50, 1, 13), (30.0, 12, 50, 550)])
