@@ -10,17 +10,17 @@ from typing import Any
 import psutil
 import pytest
 import redis
-from ml_training.local.services import DRAIN_SECONDS
 from sqlalchemy import text
 
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
-from ml_training.execution import transitions
+from ml_training.local.stack_processes import WORKER_STOP_SECONDS
 from ml_training.services import queries
+from ml_training.services.cancel import request_cancel
 from ml_training.services.submit import submit_job
 from tests.support.datasets import generated_csv, ready_sample, upload
 from tests.support.eventually import PATIENCE, eventually
-from tests.support.fleet import RunningFleet, Stack, running_fleet
+from tests.support.fleet import RunningFleet, running_fleet
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer, start_redis
 
@@ -189,11 +189,11 @@ def test_a_draining_worker_hands_its_job_back_and_leaves_in_time(stack: RunningF
     asked, process = time.monotonic(), stack.fleet.processes[name]
     process.terminate()
     eventually(lambda: handed_back(stack, job), within=HANDED_BACK_SECONDS, what="the job is handed back")
-    assert process.wait(DRAIN_SECONDS - (time.monotonic() - asked)) == 0, "the stack would have killed it"
+    assert process.wait(WORKER_STOP_SECONDS - (time.monotonic() - asked)) == 0, "the stack would have killed it"
     del stack.fleet.processes[name]
     running(stack, job.id, attempt=2)
     assert counted(stack, "lost") == lost, "a drain is not charged"
-    transitions.request_cancel(stack.resources, job.id)
+    request_cancel(stack.resources, job.id)
     assert ended(stack, job.id).status is JobStatus.CANCELLED
     stack.fleet.start_worker(name)
     stack.check()
@@ -255,7 +255,7 @@ def test_a_whole_worker_that_sleeps_through_its_leases_writes_nothing_and_works_
     two = [running(stack, train(stack, large, params=LONG).id) for _ in range(2)]
     assert name in {worker_of(stack, job) for job in two}, "one slot each: the sleeper runs one of two"
     for job in two:
-        transitions.request_cancel(stack.resources, job.id)
+        request_cancel(stack.resources, job.id)
         assert ended(stack, job.id).status is JobStatus.CANCELLED
     stack.check()
 
@@ -291,7 +291,7 @@ def test_training_code_that_never_comes_back_is_cancelled_with_its_process(
     [child] = stack.fleet.children(name)
     before = child.cpu_times().user
     eventually(lambda: child.cpu_times().user > before + 4, what="the first step has begun")
-    transitions.request_cancel(stack.resources, job.id)
+    request_cancel(stack.resources, job.id)
     assert ended(stack, job.id, within=10).status is JobStatus.CANCELLED
     eventually(lambda: not child.is_running(), what="the process that held the job has ended")
     eventually(lambda: len(stack.fleet.children(name)) == 1, what="the pool has a new child")
@@ -313,7 +313,7 @@ def test_a_running_job_is_cancelled_in_time_and_the_next_one_runs(
 ) -> None:
     job = running(stack, train(stack, large, model_type=model_type, params=params).id)
     asked = time.monotonic()
-    transitions.request_cancel(stack.resources, job.id)
+    request_cancel(stack.resources, job.id)
     eventually(
         lambda: queries.get_job(stack.resources, job.id).status.is_terminal, within=limit, what="the job has ended"
     )

@@ -191,7 +191,7 @@ def test_a_model_deleted_between_check_and_insert_is_the_submitters_error(
 ) -> None:
     def check_then_lose(resources: Resources, spec: Any) -> Any:
         found = check(resources, spec)
-        if spec.job_type != "TRAIN" and versions[0] in submit._models(spec).values():
+        if spec.job_type != "TRAIN" and versions[0] in spec.model_ids_by_pointer().values():
             with resources.database.write() as connection:
                 results.mark_model_deleted(connection, versions[0])
         return found
@@ -255,7 +255,7 @@ def test_a_model_that_goes_while_a_job_comes_stays(resources: Resources, dataset
     found = submit.check_feasibility(resources, spec)
     with ThreadPoolExecutor(1) as pool:
         with resources.database.write() as submission:
-            submit._store_one(submission, submit._Checked(spec, found))
+            submit._store_one(submission, submit._CheckedSpec(spec, found))
             deleting = pool.submit(delete_model, resources, versions[0])
             eventually(lambda: waits_for_a_lock(resources.database), what="the deletion waits for the submission")
         with pytest.raises(Conflict, match="needs model"):

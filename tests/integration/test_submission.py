@@ -16,6 +16,7 @@ from ml_training.db.retention import forget_jobs
 from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound, TooMany, Unavailable
 from ml_training.domain.limits import Limits
 from ml_training.domain.records import Job
+from ml_training.domain.specs import JobSpec
 from ml_training.domain.states import JobStatus
 from ml_training.maintenance.relay import relay_once
 from ml_training.queue.permits import Permits, open_permits
@@ -24,7 +25,7 @@ from ml_training.services import queries, submit
 from ml_training.services.cancel import request_cancel
 from ml_training.services.check_cache import CheckCache
 from ml_training.services.datasets import accept_sample, accept_upload, delete_dataset, store_upload
-from ml_training.services.feasibility import Feasibility, JobSpec, check_feasibility
+from ml_training.services.feasibility import Feasibility, check_feasibility
 from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_batch, submit_job
 from ml_training.storage.base import ObjectKind

@@ -5,17 +5,19 @@
 
 import sys
 import threading
+from typing import NoReturn
 
 from workers import pool_child
 
 
-def never_open(worker: str) -> None:
-    """Say that the child starts, and wait for ever."""
-    print(f"a child of {worker} starts", flush=True)  # noqa: T201 - the test reads it
+def never_ready() -> NoReturn:
+    """Report that the child starts, and wait for ever."""
+    print("a child starts", flush=True)  # noqa: T201 - the test reads it
     threading.Event().wait()
+    raise AssertionError("nobody sets the event")
 
 
-pool_child.open_worker_context = never_open  # in the children too: they load this module as their main module
+pool_child.worker_context = never_ready  # in the children too: they load this module as their main module
 
 if __name__ == "__main__":
     from workers.__main__ import main

@@ -6,9 +6,9 @@ import pytest
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
-from ml_training.api.beat import make_heartbeat
 
 from ml_training.api.context import context_of
+from ml_training.api.heartbeat import make_heartbeat
 from ml_training.db.heartbeats import list_heartbeats
 from ml_training.services.resources import Resources
 from tests.support.api import ready_dataset, train_spec

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ml_training.api import response_schemas
+from ml_training.api import response_schemas, results
 from ml_training.api.response_schemas import ResponseSchema, rfc3339
 from ml_training.api.responses import json_response, json_text
 from ml_training.domain import records
@@ -134,9 +134,9 @@ def shown(schema: type[ResponseSchema], record: object) -> dict[str, Any]:
         (response_schemas.DatasetSummary, DATASET),
         (response_schemas.Model, MODEL),
         (response_schemas.ModelSummary, MODEL),
-        (response_schemas.TestResult, TEST_RESULT),
-        (response_schemas.TestResultSummary, TEST_RESULT),
-        (response_schemas.Comparison, COMPARISON),
+        (results.TestResult, TEST_RESULT),
+        (results.TestResultSummary, TEST_RESULT),
+        (results.Comparison, COMPARISON),
         (response_schemas.LogLine, LINE),
         *((response_schemas.Sample, sample) for sample in SAMPLES.values()),
         (response_schemas.JobPage, Page([JOB, JOB], "7")),
