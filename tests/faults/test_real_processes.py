@@ -199,7 +199,7 @@ def test_a_draining_worker_hands_its_job_back_and_leaves_in_time(stack: RunningF
     stack.check()
 
 
-def handed_back(stack: Stack, job: Job) -> bool:
+def handed_back(stack: RunningFleet, job: Job) -> bool:
     """Whether this attempt has the job no more."""
     found = queries.get_job(stack.resources, job.id)
     return found.status is JobStatus.PENDING or found.attempt > job.attempt
