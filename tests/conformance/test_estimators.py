@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 import time
 from functools import cache
 from pathlib import Path
@@ -20,6 +17,7 @@ from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
 from ml_training.training.matrix import MatrixReader
+from tests.support.fresh_processes import printed, with_one_thread_and_two
 from tests.support.training_data import MODEL_CASES, Recorder, job, mixed, trained
 
 NAMES = [f"{model_type}-{task}" for model_type, task in MODEL_CASES]
@@ -153,23 +151,12 @@ print(json.dumps(hashes))
 def test_equal_jobs_give_equal_bytes_in_any_process_with_any_number_of_threads(tables: Tables, tmp_path: Path) -> None:
     for task in TaskKind:
         (tmp_path / task).symlink_to(tables.index(task).directory)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", HASHES, str(threads), str(tmp_path)],
-            env=os.environ | {"PYTHONHASHSEED": str(threads), "OMP_WAIT_POLICY": "PASSIVE"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for threads in (1, 2)
-    ]
-    here = {
-        name: hashlib.sha256(tables.trained(model_type, task)[0].artifact).hexdigest()
-        for name, (model_type, task) in zip(NAMES, MODEL_CASES, strict=True)
-    }
-    for process in processes:
-        out, _ = process.communicate(timeout=120)
-        assert process.returncode == 0
-        assert json.loads(out) == here
+    with with_one_thread_and_two(HASHES, str(tmp_path)) as processes:
+        here = {
+            name: hashlib.sha256(tables.trained(model_type, task)[0].artifact).hexdigest()
+            for name, (model_type, task) in zip(NAMES, MODEL_CASES, strict=True)
+        }
+        assert [printed(process) for process in processes] == [here, here]
 
 
 @pytest.mark.parametrize("model_type", [model_type.value for model_type in ModelType])

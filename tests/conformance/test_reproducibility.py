@@ -1,14 +1,10 @@
 """Same spec, data and seed, same bytes: with splits, windows and balanced classes, any threads, any process."""
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
 
 from ml_training.selection.index import SelectionIndex
 from tests.support.artifact_digests import CASES, digest_of, digests
+from tests.support.fresh_processes import printed, with_one_thread_and_two
 from tests.support.timed_data import TYPES, timed, values
 
 
@@ -23,25 +19,14 @@ from pathlib import Path
 from ml_training.training import fitting
 from tests.support.artifact_digests import digests
 fitting.CELLS_PER_THREAD = 100  # so that this small table is trained with all the threads asked for
-print(json.dumps(digests(Path(sys.argv[1]), threads=int(sys.argv[2]))))
+print(json.dumps(digests(Path(sys.argv[2]), threads=int(sys.argv[1]))))
 """
 
 
 def test_here_and_in_fresh_processes_with_one_thread_and_two_the_bytes_are_equal(index: SelectionIndex) -> None:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", SCRIPT, str(index.directory), str(threads)],
-            env=os.environ | {"PYTHONHASHSEED": str(threads), "OMP_WAIT_POLICY": "PASSIVE"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for threads in (1, 2)
-    ]
-    here = digests(index.directory, threads=1)
-    for process in processes:
-        out, _ = process.communicate(timeout=240)
-        assert process.returncode == 0
-        assert json.loads(out) == here
+    with with_one_thread_and_two(SCRIPT, str(index.directory)) as processes:
+        here = digests(index.directory, threads=1)
+        assert [printed(process) for process in processes] == [here, here]
     assert len(set(here.values())) == len(CASES), "each case is a model of its own"
 
 
