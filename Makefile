@@ -53,8 +53,11 @@ chaos: $(VENV)/.dev ## Random load and faults, then a check of every promise: SE
 mutants: $(VENV)/.dev ## Remove each guard in turn: its test must fail; part of them: ARGS="fence"
 	@$(BIN)/python -m tools.mutants $(ARGS)
 
-bench: $(VENV)/.dev ## Measure the stages of a small job on this machine
-	$(BIN)/python -m tools.bench
+bench: $(VENV)/.dev ## Measure the service beside bare libraries; writes docs/performance.md; part of it: ARGS="small --quick"
+	@$(BIN)/python -m tools.bench $(ARGS)
+
+bench-peers: $(VENV)/.dev ## Measure H2O-3 beside the service, in an environment of its own; needs Java
+	@$(BIN)/python -m tools.bench.peers $(ARGS)
 
 bench-exporter: $(VENV)/.dev ## Measure the exporter beside 1,000,000 jobs; smaller: ARGS="--jobs 20000 --events 20000"
 	$(BIN)/python -m tools.bench.exporter $(ARGS)
@@ -86,4 +89,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench bench-exporter dashboards observe screenshots lock clean
+.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench bench-peers bench-exporter dashboards observe screenshots lock clean

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -29,10 +30,14 @@ BINARIES = _wheel()
 
 
 class PostgresServer:
-    """One server process on a free port of 127.0.0.1; it can be stopped hard and started again."""
+    """One server process on a free port of 127.0.0.1; it can be stopped hard and started again.
 
-    def __init__(self, root: Path) -> None:
+    Without `fsync` it is faster, and loses data when the machine loses power: right for tests, wrong for measurements.
+    """
+
+    def __init__(self, root: Path, *, fsync: bool = False) -> None:
         self._root = root
+        self._fsync = fsync
         self._install = _readable_install(root)
         self._identity = _unprivileged()
         self.port = _free_port()
@@ -43,7 +48,7 @@ class PostgresServer:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def create(self) -> None:
-        """Make the cluster: no durability beyond the process, since the machine is not going to lose power."""
+        """Make the cluster; its first files are not synced, since they can be made again."""
         self._root.chmod(0o755)
         data = self._root / "data"
         data.mkdir()
@@ -61,7 +66,7 @@ class PostgresServer:
                     str(self._install / "bin" / "postgres"),
                     "-D",
                     str(self._root / "data"),
-                    "-F",
+                    *([] if self._fsync else ["-F"]),
                     "-p",
                     str(self.port),
                     "-c",
@@ -87,6 +92,12 @@ class PostgresServer:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(60)
             self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server; raises AssertionError when it does not run."""
+        assert self._process is not None
+        return self._process.pid
 
     def execute(self, statement: str, *, database: str = "postgres") -> None:
         """Run one statement outside a transaction."""
@@ -115,10 +126,10 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(*, fsync: bool = False) -> Iterator[PostgresServer]:
     """A fresh server, gone with everything afterwards."""
     root = Path(tempfile.mkdtemp(prefix="mlt-pg-", dir="/tmp"))
-    server = PostgresServer(root)
+    server = PostgresServer(root, fsync=fsync)
     try:
         server.create()
         server.start()
@@ -136,7 +147,7 @@ def _unprivileged() -> dict[str, int]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid}
 
 
-def _popen_identity(identity: dict[str, int]) -> dict[str, object]:
+def _popen_identity(identity: dict[str, int]) -> dict[str, Any]:
     return {**identity, "extra_groups": []} if identity else {}
 
 

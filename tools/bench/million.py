@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def trouble(stack: RunningFleet, small: int, large: int) -> tuple[list[int], lis
         took.append(time.perf_counter() - started)
     for victim in ids[0], ids[8]:
         eventually(
-            lambda victim=victim: queries.get_job(stack.resources, victim).progress > 0.1,
+            partial(_has_begun, stack, victim),
             within=300,
             what="a long job runs",
         )
@@ -76,13 +77,23 @@ def trouble(stack: RunningFleet, small: int, large: int) -> tuple[list[int], lis
     return ids, took
 
 
+def _has_begun(stack: RunningFleet, job_id: int) -> bool:
+    return queries.get_job(stack.resources, job_id).progress > 0.1
+
+
 def run(kind: str, url: str, directory: Path, jobs: int) -> bool:
     """One database; whether everything holds."""
     redis = start_redis(directory / "redis")
     database = open_database(url)
     migrate(database)
-    long_ago = {"retention_seconds": str(HALF_A_MONTH), "sweep_seconds": "2", "retention_pause_seconds": "0.01"}
-    with running_fleet(directory, database_url=url, broker_url=redis.url, **long_ago) as stack:
+    with running_fleet(
+        directory,
+        database_url=url,
+        broker_url=redis.url,
+        retention_seconds=str(HALF_A_MONTH),
+        sweep_seconds="2",
+        retention_pause_seconds="0.01",
+    ) as stack:
         small, large = ready_sample(stack.resources).id, upload(stack.resources, generated_csv(100_000, 20)).id
         model = queries.wait_for_job(stack.resources, train(stack, small, 5), seconds=90)
         assert model.status is JobStatus.COMPLETED

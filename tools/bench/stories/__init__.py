@@ -1,0 +1,7 @@
+"""All stories, in the order of the report."""
+
+from tools.bench.stories import claims, contention, drain, families, fleet, growth, idle, large, small, submit
+from tools.bench.stories.base import Story
+
+_MODULES = (small, drain, submit, large, families, contention, idle, growth, claims, fleet)
+STORIES: dict[str, Story] = {module.STORY.name: module.STORY for module in _MODULES}
