@@ -5,6 +5,8 @@ FINISHED 0 adds waiting jobs only; else it also adds a tenth as many models, all
 
 import sys
 
+from sqlalchemy import text
+
 from ml_training.db.engine import open_database
 from tools.bench.filling import add_live, fill
 
@@ -14,6 +16,8 @@ def main() -> None:
     url, finished, pending = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     database = open_database(url)
     if finished:
+        with database.write() as connection:
+            connection.execute(text("DELETE FROM ledger_totals"))  # `fill` writes the totals of all jobs there are
         fill(database, finished=finished)
     if pending:
         add_live(database, running=0, pending=pending)
