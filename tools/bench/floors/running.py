@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from tools.bench.floors.bare_training import SOURCES, write_small_data
 from tools.bench.http_client import Connection
 
 ROOT = Path(__file__).parents[3]
+STOP_SECONDS = 60.0
 APP = "tools.bench.floors.bare_app"
 
 
@@ -71,25 +72,28 @@ def bare_app(directory: Path, *, processes: int = 2, threads: int = 8) -> Iterat
     gunicorn = ["gunicorn", "-k", "gthread", "-w", str(processes), "--threads", str(threads), "--keep-alive", "60"]
     celery = ["celery", "-A", f"{APP}:celery", "worker", "-c", str(processes), "-l", "warning"]
     started: dict[str, psutil.Process] = {"redis": psutil.Process(redis.process.pid)}
-    running = []
-    try:
+    with ExitStack() as stack:
+        stack.callback(redis.stop)
         for name, command in {
             "api": [*gunicorn, "-b", f"127.0.0.1:{port}", f"{APP}:app"],
             "worker": [*celery, "--without-gossip", "--without-mingle"],
         }.items():
             process = _start(name, command, directory, redis.url)
-            running.append(process)
+            stack.callback(_end, process)
             started[name] = psutil.Process(process.pid)
         app = BareApp(directory, port, redis.url, started)
         eventually(lambda: app.connect().post("/jobs", {"params": {"learning_rate": 0.1}}), what="the app answers")
         eventually(lambda: app.models() == 1, what="the app's worker trains")
         yield app
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait(60)
-        redis.stop()
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _start(name: str, command: list[str], directory: Path, broker_url: str) -> "subprocess.Popen[bytes]":
