@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, delete, select
+from sqlalchemy import Connection, delete, select
 
 from ml_training.db.clock import db_now
-from ml_training.db.tables import model_aliases, models
+from ml_training.db.tables import model_aliases
 from ml_training.db.upsert import conflict_insert
 
 
@@ -41,8 +41,3 @@ def set_aliases(connection: Connection, *, name: str, model_id: int, aliases: Co
 def drop_aliases(connection: Connection, model_id: int) -> None:
     """Remove all aliases of a model."""
     connection.execute(delete(model_aliases).where(model_aliases.c.model_id == model_id))
-
-
-def has_alias(alias: str) -> ColumnElement[bool]:
-    """The condition that a row of `models` has this alias."""
-    return models.c.id.in_(select(model_aliases.c.model_id).where(model_aliases.c.alias == alias))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Double
+from sqlalchemy import Connection, Double, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -25,3 +25,14 @@ def _sqlite(element: Any, compiler: Any, **kw: Any) -> str:
 def _postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     # Not now(): that is the start of the transaction, and a claim may have waited for a lock since then.
     return "extract(epoch from clock_timestamp())::double precision"
+
+
+_CLOCK = select(db_now())
+# The clock in a condition: read once for the statement. PostgreSQL would otherwise read it for each row, and could not
+# use an index, since the function has another value at each call.
+NOW = _CLOCK.scalar_subquery()
+
+
+def read_clock(connection: Connection) -> float:
+    """Unix seconds now; a statement that gets them as a value can use an index on a time."""
+    return float(connection.execute(_CLOCK).scalar_one())

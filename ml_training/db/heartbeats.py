@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from ml_training.db.clock import db_now
+from ml_training.db.clock import NOW, db_now
 from ml_training.db.tables import heartbeats
 from ml_training.db.upsert import conflict_insert
 from ml_training.domain.records import Heartbeat
@@ -36,7 +36,7 @@ def mark_draining(connection: Connection, process: str) -> None:
 
 def list_heartbeats(connection: Connection, *, kind: str, within_seconds: float) -> list[Heartbeat]:
     """The processes of `kind` seen within the last `within_seconds`."""
-    seen = select(heartbeats).where(heartbeats.c.kind == kind, heartbeats.c.seen_at > db_now() - within_seconds)
+    seen = select(heartbeats).where(heartbeats.c.kind == kind, heartbeats.c.seen_at > NOW - within_seconds)
     return [Heartbeat(**row) for row in connection.execute(seen.order_by(heartbeats.c.process)).mappings()]
 
 
@@ -47,7 +47,7 @@ def delete_heartbeat(connection: Connection, process: str) -> None:
 
 def delete_old_heartbeats(connection: Connection, *, older_than_seconds: float) -> int:
     """Remove the rows of processes that ended long ago; returns how many."""
-    old = delete(heartbeats).where(heartbeats.c.seen_at < db_now() - older_than_seconds)
+    old = delete(heartbeats).where(heartbeats.c.seen_at < NOW - older_than_seconds)
     return connection.execute(old).rowcount
 
 

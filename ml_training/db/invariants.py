@@ -35,6 +35,9 @@ QUERIES = {
         SELECT j.id FROM jobs j JOIN lost_attempts l ON l.job_id = j.id WHERE l.attempt > j.attempt""",
     "7: a job with a cancel request neither waits nor is COMPLETED": """
         SELECT id FROM jobs WHERE status IN ('PENDING', 'COMPLETED') AND cancel_requested""",
+    "8: the length of the queue is the number of PENDING jobs": """
+        SELECT min(id) FROM queue_lengths
+        HAVING coalesce(sum(n), 0) <> (SELECT count(*) FROM jobs WHERE status = 'PENDING')""",
     "12: a model that a job needs is not deleted": """
         SELECT j.id FROM jobs j JOIN job_models n ON n.job_id = j.id JOIN models m ON m.id = n.model_id
         WHERE j.status IN ('PENDING', 'RUNNING') AND m.deleted_at IS NOT NULL""",
@@ -60,7 +63,7 @@ COUNTERS = f"""
 def broken_rows(connection: Connection) -> Iterator[tuple[str, list[int]]]:
     """(rule, ids) of each rule that is broken, at most 20 ids a rule."""
     for rule, query in QUERIES.items():
-        ids = [int(row[0]) for row in connection.execute(text(f"{query} LIMIT 20"))]
+        ids = [int(row[0] or 0) for row in connection.execute(text(f"{query} LIMIT 20"))]
         if ids:
             yield rule, ids
 

@@ -6,11 +6,32 @@ job, which is normal: the caller stops and writes nothing more.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Update, and_, case, exists, func, insert, literal, select, update
+from sqlalchemy import (
+    Connection,
+    Double,
+    Integer,
+    RowMapping,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
-from ml_training.db.clock import db_now
+from ml_training.db.clock import NOW, db_now, read_clock
+from ml_training.db.newest import BEFORE, LIMIT, newest_first, page_values
 from ml_training.db.tables import heartbeats, jobs
 from ml_training.domain.records import Job, JobError
 from ml_training.domain.specs import JobType
@@ -25,7 +46,15 @@ _STOP_SIGNALS = (
     exists().where(heartbeats.c.process == jobs.c.worker, heartbeats.c.draining).label("draining"),
     _RUNTIME.label("runtime_seconds"),
 )
-_DUE = and_(jobs.c.status == JobStatus.PENDING, jobs.c.run_after <= db_now(), ~jobs.c.cancel_requested)
+# Spelled out, not bound: a database takes a partial index only for a condition that it can read.
+_PENDING, _RUNNING = (jobs.c.status == literal_column(f"'{status}'") for status in ("PENDING", "RUNNING"))
+_DUE = and_(_PENDING, jobs.c.run_after <= NOW, ~jobs.c.cancel_requested)
+# Two kinds of due jobs, each with its own index: those that were never delayed, and those whose delay is over.
+_UNDELAYED, _DELAYED = (
+    and_(_DUE, jobs.c.run_after <= jobs.c.created_at),
+    and_(_DUE, jobs.c.run_after > jobs.c.created_at),
+)
+CANDIDATES = 100  # of each kind, when there are delayed ones: more than workers that claim at the same moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +88,25 @@ class ExpiredLease:
 
 
 def insert_job(connection: Connection, **values: Any) -> int:
-    """Store a PENDING job and return its id.
+    """Store a PENDING job and return its id; values as in `insert_jobs`."""
+    [(job_id, _)] = insert_jobs(connection, [values])
+    return job_id
 
-    values: job_type, model_type, spec, dataset_id, priority, max_runtime_seconds, phases_count.
+
+def insert_jobs(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
+    """Store PENDING jobs in one statement; the (id, created_at) of each, in their order; the ids rise.
+
+    rows: job_type, model_type, spec, dataset_id, priority, max_runtime_seconds, phases_count.
     """
-    row = {
-        "status": JobStatus.PENDING,
-        "attempt": 0,
-        "cancel_requested": False,
-        "runtime_seconds": 0.0,
-        "progress": 0.0,
-        "progress_message": "",
-        "created_at": db_now(),
-        "run_after": db_now(),
-        **values,
-    }
-    return int(connection.execute(insert(jobs).values(**row).returning(jobs.c.id)).scalar_one())
+    # One value for both times: equal times say that the job was never delayed.
+    now = read_clock(connection)
+    stored = connection.execute(_INSERT, [{**_NEW, "created_at": now, "run_after": now, **row} for row in rows])
+    return [(int(job_id), float(created_at)) for job_id, created_at in stored]
 
 
 def get_job(connection: Connection, job_id: int) -> Job | None:
     """The job, or None."""
-    row = connection.execute(select(*_COLUMNS).where(jobs.c.id == job_id)).mappings().first()
+    row = connection.execute(_GET, {"job_id": job_id}).mappings().first()
     return None if row is None else _job(row)
 
 
@@ -87,56 +114,100 @@ def list_jobs(
     connection: Connection, filters: Mapping[str, str], *, before_id: int | None, limit: int
 ) -> Sequence[Job]:
     """Newest first, at most `limit`, with ids below `before_id`; filters: status, job_type, model_type."""
-    query = select(*_COLUMNS).order_by(jobs.c.id.desc()).limit(limit)
-    query = query.where(*(jobs.c[name] == value for name, value in filters.items()))
-    if before_id is not None:
-        query = query.where(jobs.c.id < before_id)
-    return [_job(row) for row in connection.execute(query).mappings()]
+    values = page_values(filters.items(), before_id=before_id, limit=limit)
+    return [_job(row) for row in connection.execute(_list(frozenset(filters)), values).mappings()]
 
 
-def count_pending(connection: Connection) -> int:
-    """How many jobs are PENDING."""
-    return int(connection.execute(select(func.count()).where(jobs.c.status == JobStatus.PENDING)).scalar_one())
+@cache
+def _list(filters: frozenset[str]) -> Select[Any]:
+    if not filters:
+        return select(*_COLUMNS).where(jobs.c.id < BEFORE).order_by(jobs.c.id.desc()).limit(LIMIT)
+    model_type = [(jobs.c.model_type, ())] if "model_type" in filters else []
+    index = [*model_type, (jobs.c.status, tuple(JobStatus)), (jobs.c.job_type, tuple(JobType))]
+    return newest_first(jobs, _COLUMNS, filters, index)
 
 
 def count_due(connection: Connection, *, at_most: int) -> int:
     """How many jobs could be claimed now; counting stops at `at_most`."""
-    due = select(jobs.c.id).where(_DUE).limit(at_most).subquery()
-    return int(connection.execute(select(func.count()).select_from(due)).scalar_one())
+    kinds = (select(jobs.c.id).where(kind).limit(at_most).subquery() for kind in (_UNDELAYED, _DELAYED))
+    counts = [select(func.count()).select_from(kind).scalar_subquery() for kind in kinds]
+    return min(at_most, int(connection.execute(select(counts[0] + counts[1])).scalar_one()))
 
 
 def ended_since(connection: Connection, seconds: float, *, at_most: int) -> int:
     """How many jobs ended in the last `seconds`; counting stops at `at_most`."""
-    recent = select(jobs.c.id).where(jobs.c.finished_at > db_now() - seconds).limit(at_most).subquery()
-    return int(connection.execute(select(func.count()).select_from(recent)).scalar_one())
+    recent = select(jobs.c.id).where(jobs.c.finished_at > read_clock(connection) - seconds)
+    recent = recent.order_by(jobs.c.finished_at.desc()).limit(at_most)
+    return int(connection.execute(select(func.count()).select_from(recent.subquery())).scalar_one())
 
 
 def claim_next(connection: Connection, *, worker: str, lease_seconds: float) -> Job | None:
     """Take the first due row by priority, then age: RUNNING under a new attempt; None when nothing is due."""
-    first = select(jobs.c.id).where(_DUE).order_by(jobs.c.priority, jobs.c.id).limit(1)
-    first = first.with_for_update(skip_locked=True)  # no effect on SQLite, where the transaction holds the write lock
-    job_id = connection.execute(first).scalar()
-    if job_id is None:
-        return None
-    now = connection.execute(select(db_now())).scalar_one()
-    taken = (
+    for claim in (_CLAIM_UNDELAYED, _CLAIM_ANY):
+        row = connection.execute(claim, {"claimed_by": worker, "lease_seconds": lease_seconds}).mappings().first()
+        if row is not None:
+            return _job(row)
+    return None
+
+
+def _claim(due: Select[tuple[int]]) -> Any:
+    # The row lock has no effect on SQLite, where the transaction holds the write lock.
+    first = due.order_by(jobs.c.priority, jobs.c.id).limit(1).with_for_update(skip_locked=True)
+    return (
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.status == JobStatus.PENDING)
+        .where(jobs.c.id == first.scalar_subquery(), jobs.c.status == JobStatus.PENDING)
         .values(
             status=JobStatus.RUNNING,
             attempt=jobs.c.attempt + 1,
-            lease_until=now + lease_seconds,
-            worker=worker,
-            attempt_started_at=now,
-            started_at=func.coalesce(jobs.c.started_at, now),
+            lease_until=NOW + bindparam("lease_seconds", type_=Double),
+            worker=bindparam("claimed_by", type_=Text),
+            attempt_started_at=NOW,
+            started_at=func.coalesce(jobs.c.started_at, NOW),
             progress=0.0,
             progress_message="starting",
             eta_seconds=None,
         )
         .returning(*_COLUMNS)
     )
-    row = connection.execute(taken).mappings().first()
-    return None if row is None else _job(row)
+
+
+def _candidates() -> Select[tuple[int]]:
+    # The first ones of both kinds, each from its own index: jobs that are not due yet are never looked at.
+    kinds = [
+        select(jobs.c.id).where(kind).order_by(jobs.c.priority, jobs.c.id).limit(CANDIDATES).subquery()
+        for kind in (_UNDELAYED, _DELAYED)
+    ]
+    either = union_all(*(select(kind.c.id) for kind in kinds))
+    return select(jobs.c.id).where(jobs.c.id.in_(either), _DUE)
+
+
+# Built once: building a statement costs more than executing it.
+_NEW: Mapping[str, Any] = {
+    "status": JobStatus.PENDING.value,
+    "attempt": 0,
+    "cancel_requested": False,
+    "runtime_seconds": 0.0,
+    "progress": 0.0,
+    "progress_message": "",
+}
+_INSERT = insert(jobs).returning(jobs.c.id, jobs.c.created_at, sort_by_parameter_order=True)
+_GET = select(*_COLUMNS).where(jobs.c.id == bindparam("job_id", type_=Integer))
+_delayed = jobs.alias("delayed")
+# The first statement takes the head of the queue; it finds nothing while the delay of a job is over: then the second
+# one compares both kinds.
+_CLAIM_UNDELAYED = _claim(
+    select(jobs.c.id).where(
+        _UNDELAYED,
+        ~exists(
+            select(_delayed.c.id).where(
+                _delayed.c.status == literal_column("'PENDING'"),
+                _delayed.c.run_after > _delayed.c.created_at,
+                _delayed.c.run_after <= NOW,
+            )
+        ),
+    )
+)
+_CLAIM_ANY = _claim(_candidates())
 
 
 def read_stop_signals(connection: Connection, *, job_id: int, attempt: int) -> StopSignals | None:
@@ -236,7 +307,7 @@ def expired_leases(connection: Connection, *, limit: int) -> list[ExpiredLease]:
     """RUNNING rows whose lease has ended, locked for this transaction."""
     query = (
         select(jobs.c.id, jobs.c.job_type, jobs.c.attempt, jobs.c.cancel_requested, jobs.c.dataset_id)
-        .where(jobs.c.status == JobStatus.RUNNING, jobs.c.lease_until < db_now())
+        .where(_RUNNING, jobs.c.lease_until < NOW)
         .order_by(jobs.c.lease_until)
         .limit(limit)
         .with_for_update(skip_locked=True)

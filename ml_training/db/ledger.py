@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, exists, func, insert, select
 
-from ml_training.db.clock import db_now
+from ml_training.db.clock import NOW, db_now
 from ml_training.db.tables import ledger, ledger_totals, lost_attempts
 from ml_training.db.upsert import conflict_insert
 from ml_training.domain.retry import LOST_ATTEMPTS_WINDOW_SECONDS
@@ -52,7 +52,7 @@ def charge_lost_attempt(connection: Connection, *, job_id: int, attempt: int, re
     """Record a lost attempt; returns the number of lost attempts of the job in the last 72 h, with this one."""
     connection.execute(insert(lost_attempts).values(job_id=job_id, attempt=attempt, reason=reason, lost_at=db_now()))
     recent = select(func.count()).where(
-        lost_attempts.c.job_id == job_id, lost_attempts.c.lost_at > db_now() - LOST_ATTEMPTS_WINDOW_SECONDS
+        lost_attempts.c.job_id == job_id, lost_attempts.c.lost_at > NOW - LOST_ATTEMPTS_WINDOW_SECONDS
     )
     return int(connection.execute(recent).scalar_one())
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, Table, insert, select, update
+from sqlalchemy import Column, Connection, RowMapping, Select, Table, bindparam, insert, select, update
 
-from ml_training.db.aliases import aliases_of, has_alias
+from ml_training.db.aliases import aliases_of
 from ml_training.db.clock import db_now
-from ml_training.db.tables import comparisons, models, test_results, versions
+from ml_training.db.newest import BEFORE, LIMIT, newest_first, page_values
+from ml_training.db.tables import comparisons, model_aliases, models, test_results, versions
 from ml_training.db.versions import next_version
+from ml_training.domain.algorithms import ModelType
 from ml_training.domain.records import Comparison, Model, TestResult
 from ml_training.domain.specs import JobType
 
@@ -71,10 +74,31 @@ def list_models(
     connection: Connection, filters: Mapping[str, str], *, before_id: int | None, limit: int
 ) -> Sequence[Model]:
     """Newest first, without the deleted ones, each without NOT_IN_LISTS; filters: name, model_type, alias."""
-    query = _listed(models).where(models.c.deleted_at.is_(None))
-    for column, value in filters.items():
-        query = query.where(has_alias(value) if column == "alias" else models.c[column] == value)
-    return _models(connection, _page(connection, query, models, before_id, limit))
+    page = _list_models(frozenset(filters))
+    values = page_values(filters.items(), before_id=before_id, limit=limit)
+    return _models(connection, connection.execute(page, values).mappings().all())
+
+
+@cache
+def _list_models(filters: frozenset[str]) -> Select[Any]:
+    columns = [column for column in models.c if column.name not in NOT_IN_LISTS]
+    if "alias" in filters:
+        return _with_alias(columns, filters)
+    name = [(models.c.name, ())] if "name" in filters else []
+    index = [*name, (models.c.model_type, tuple(ModelType))]
+    return newest_first(models, columns, filters, index, models.c.deleted_at.is_(None))
+
+
+def _with_alias(columns: Sequence[Column[Any]], filters: frozenset[str]) -> Select[Any]:
+    # An alias never points to a deleted model, and one of a name points to one version at most.
+    page = select(*columns).join_from(model_aliases, models, model_aliases.c.model_id == models.c.id)
+    page = page.where(model_aliases.c.alias == bindparam("filter_alias"), model_aliases.c.model_id < BEFORE)
+    page = page.where(models.c.deleted_at.is_(None))
+    if "name" in filters:
+        page = page.where(model_aliases.c.name == bindparam("filter_name"))
+    if "model_type" in filters:
+        page = page.where(models.c.model_type == bindparam("filter_model_type"))
+    return page.order_by(model_aliases.c.model_id.desc()).limit(LIMIT)
 
 
 def lock_name(connection: Connection, name: str) -> None:

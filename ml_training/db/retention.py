@@ -5,7 +5,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, delete, select
 
-from ml_training.db.clock import db_now
+from ml_training.db.clock import read_clock
 from ml_training.db.tables import idempotency_keys, jobs
 
 IDS_PER_QUERY = 10_000  # a key may belong to a batch of a thousand jobs, and SQLite takes about 30,000 values
@@ -18,7 +18,7 @@ def forget_jobs(connection: Connection, *, older_than_seconds: float, limit: int
     """
     old = (
         select(jobs.c.id)
-        .where(jobs.c.finished_at < db_now() - older_than_seconds)
+        .where(jobs.c.finished_at < read_clock(connection) - older_than_seconds)
         .order_by(jobs.c.finished_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -34,7 +34,7 @@ def forget_keys(connection: Connection, *, older_than_seconds: float, limit: int
     """
     query = (
         select(idempotency_keys.c.key, idempotency_keys.c.outcome)
-        .where(idempotency_keys.c.created_at < db_now() - older_than_seconds)
+        .where(idempotency_keys.c.created_at < read_clock(connection) - older_than_seconds)
         .order_by(idempotency_keys.c.created_at)
         .limit(limit)
     )

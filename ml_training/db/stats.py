@@ -29,7 +29,9 @@ from sqlalchemy import (
 
 from ml_training.db.clock import db_now
 from ml_training.db.engine import Database, outages
+from ml_training.db.newest import oldest_ids
 from ml_training.db.tables import datasets, heartbeats, jobs, ledger, ledger_totals, model_aliases, models
+from ml_training.domain.specs import JobType
 
 LIVE = ("RUNNING", "PENDING")
 
@@ -131,11 +133,14 @@ def _ledger() -> CompoundSelect[Any]:
 
 
 def _jobs() -> tuple[Select[Any], ...]:
-    by_age = (jobs.c.created_at, jobs.c.id)
     return (
-        *(_columns(jobs, JobRow).where(_status(status)).order_by(*by_age).limit(_LIMIT) for status in LIVE),
+        *(_columns(jobs, JobRow).where(jobs.c.id.in_(_oldest(status))).order_by(jobs.c.id) for status in LIVE),
         _columns(jobs, JobRow).where(_FINISHED).order_by(jobs.c.finished_at.desc(), jobs.c.id.desc()).limit(_LIMIT),
     )
+
+
+def _oldest(status: str) -> Select[Any]:
+    return oldest_ids(jobs, [(jobs.c.status, [status]), (jobs.c.job_type, tuple(JobType))], _LIMIT)
 
 
 def _eligible() -> Select[Any]:
@@ -175,7 +180,10 @@ _LEDGER = _ledger()
 _JOBS = _jobs()
 _ELIGIBLE = _eligible()
 _LIVE_JOBS = _live_jobs()
-_BUSY_SLOTS = select(jobs.c.worker, func.count()).where(_status("RUNNING")).group_by(jobs.c.worker)
+# Every running job has a lease: the condition makes SQLite take the small index of the leases.
+_BUSY_SLOTS = (
+    select(jobs.c.worker, func.count()).where(_status("RUNNING"), jobs.c.lease_until > 0).group_by(jobs.c.worker)
+)
 _STORED_MODELS = _stored(models, models.c.artifact_bytes)
 _STORED_DATASETS = _stored(datasets, datasets.c.raw_bytes + datasets.c.index_bytes)
 _SHOWN_MODELS = _shown_models()

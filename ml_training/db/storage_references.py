@@ -22,10 +22,14 @@ def is_referenced(connection: Connection, key: str) -> bool:
     A deleted data set needs its bytes as long as a model was trained on it; a job needs its checkpoints until it ends.
     """
     of_dataset = or_(datasets.c.raw_key == key, datasets.c.index_key == key)
-    by_dataset = select(datasets.c.id).where(of_dataset, or_(datasets.c.deleted_at.is_(None), _TRAINED)).limit(1)
+    found = connection.execute(select(datasets.c.id, datasets.c.deleted_at).where(of_dataset)).all()
+    deleted = [row.id for row in found if row.deleted_at is not None]
+    if len(deleted) < len(found):
+        return True
+    by_trained = select(models.c.id).where(models.c.dataset_id.in_(deleted), models.c.deleted_at.is_(None)).limit(1)
     by_model = select(models.c.id).where(models.c.artifact_key == key, models.c.deleted_at.is_(None)).limit(1)
     by_job = _CHECKPOINTS.where(checkpoints.c.key == key).limit(1)
-    return any(connection.execute(query).first() for query in (by_dataset, by_model, by_job))
+    return any(connection.execute(query).first() for query in (by_trained, by_model, by_job))
 
 
 def needed_objects(connection: Connection) -> Iterator[tuple[str, str, str]]:

@@ -1,6 +1,7 @@
 """The tables in SQLAlchemy Core; a test compares them with the migrated schema of both databases."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -123,11 +124,31 @@ jobs = Table(
     CheckConstraint("(status = 'COMPLETED') = (result_id IS NOT NULL)", name="jobs_result"),
     sqlite_autoincrement=True,
 )
-_pending, _running = jobs.c.status == "PENDING", jobs.c.status == "RUNNING"
-Index("jobs_due", jobs.c.priority, jobs.c.id, sqlite_where=_pending, postgresql_where=_pending)
-Index("jobs_leases", jobs.c.lease_until, sqlite_where=_running, postgresql_where=_running)
+
+
+def _partial_index(name: str, condition: str, *columns: Column[Any]) -> None:
+    Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
+# Two indexes, so that jobs that wait for their time (run_after) do not stand before the ones that can run.
+_partial_index("jobs_due", "status = 'PENDING' AND run_after <= created_at", jobs.c.priority, jobs.c.id)
+_partial_index(
+    "jobs_delayed", "status = 'PENDING' AND run_after > created_at", jobs.c.run_after, jobs.c.priority, jobs.c.id
+)
+_partial_index("jobs_leases", "status = 'RUNNING'", jobs.c.lease_until)
 Index("jobs_finished", jobs.c.finished_at)
-Index("jobs_dataset", jobs.c.dataset_id)
+Index("jobs_dataset", jobs.c.dataset_id, jobs.c.status)
+# For the filters of lists, see newest.py. The first one ends with what the exporter counts of the jobs that wait.
+Index("jobs_by_status", jobs.c.status, jobs.c.job_type, jobs.c.id, jobs.c.run_after, jobs.c.cancel_requested)
+Index("jobs_by_model_type", jobs.c.model_type, jobs.c.status, jobs.c.job_type, jobs.c.id)
+
+queue_lengths = Table(  # triggers keep the sum of n equal to the number of PENDING jobs, see queue_length.py
+    "queue_lengths",
+    metadata,
+    _id(),
+    _integer("n"),
+    sqlite_autoincrement=True,
+)
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -135,7 +156,7 @@ idempotency_keys = Table(
     Column("key", Text, primary_key=True),
     _text("fingerprint"),
     Column("outcome", JSON, nullable=False),  # [{"job_id": 7} | {"errors": [...]}, ...]: one item a spec
-    _time("created_at"),
+    Column("created_at", Double, nullable=False, index=True),
 )
 
 job_events = Table(
@@ -202,6 +223,10 @@ models = Table(
     UniqueConstraint("name", "version", name="models_name_version"),
     sqlite_autoincrement=True,
 )
+_partial_index("models_by_type", "deleted_at IS NULL", models.c.model_type, models.c.id)
+_partial_index("models_by_name", "deleted_at IS NULL", models.c.name, models.c.model_type, models.c.id)
+Index("models_artifact", models.c.artifact_key)
+Index("models_dataset", models.c.dataset_id)
 
 model_aliases = Table(  # the key makes an alias point to one version of a name
     "model_aliases",

@@ -5,6 +5,7 @@ import math
 from sqlalchemy import Connection
 
 from ml_training.db import jobs
+from ml_training.db.queue_length import count_pending
 from ml_training.domain.errors import TooMany
 from ml_training.services.resources import Resources
 
@@ -17,7 +18,7 @@ MAX_RETRY_AFTER_SECONDS = 3_600
 
 def check_queue_limit(connection: Connection, resources: Resources, new_jobs: int) -> None:
     """Raises TooMany when `new_jobs` more PENDING jobs would exceed the limit."""
-    excess = jobs.count_pending(connection) + new_jobs - resources.limits.pending_jobs if new_jobs else 0
+    excess = count_pending(connection) + new_jobs - resources.limits.pending_jobs if new_jobs else 0
     if excess > 0:
         raise TooMany(
             f"the queue is full ({resources.limits.pending_jobs} PENDING jobs): submit again later",

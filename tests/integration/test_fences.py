@@ -15,6 +15,7 @@ from ml_training.db.clock import db_now
 from ml_training.db.engine import Database
 from ml_training.db.invariants import broken_rows
 from ml_training.db.jobs import JobProgress
+from ml_training.db.queue_length import count_pending
 from ml_training.db.tables import jobs as job_rows
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.records import Job, JobError
@@ -203,7 +204,7 @@ def test_two_claims_at_once_never_take_the_same_row(database: Database, dataset_
         assert job is not None
         taken.append(job.id)
 
-    twice_at_once(database, claim, chosen="SELECT jobs.id")
+    twice_at_once(database, claim, chosen="UPDATE jobs SET")
     assert set(taken) == wanted
 
 
@@ -292,7 +293,7 @@ def test_a_permit_is_sent_only_when_the_row_is_there(resources: Resources, monke
 
     def look(_: Permits, count: int = 1) -> int:
         with resources.database.read() as connection:  # another connection: it sees only what is committed
-            there.append(jobs.count_pending(connection))
+            there.append(count_pending(connection))
         return count
 
     monkeypatch.setattr(Permits, "publish", look)

@@ -1,0 +1,210 @@
+"""Calls every function that holds a statement of the product, on a filled database, and records what it executes."""
+
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from itertools import chain, combinations
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+import ml_training.db
+from ml_training.db import (
+    aliases,
+    checkpoints,
+    clock,
+    datasets,
+    heartbeats,
+    idempotency,
+    job_events,
+    job_models,
+    jobs,
+    ledger,
+    queue_length,
+    results,
+    retention,
+    storage_references,
+    versions,
+)
+from ml_training.db.idempotency import KeptAnswer
+from ml_training.db.jobs import JobProgress
+from ml_training.db.stats import Stats
+from ml_training.domain.records import Comparison, JobError, TestResult
+
+Call = Callable[[Connection], object]
+DAY = 86_400.0
+# They read everything, and say so: `make verify` checks all rows, and the exporter adds up the storage once a minute.
+READ_EVERYTHING = frozenset(
+    {"invariants.broken_rows", "invariants.counter_gaps", "storage_references.needed_objects"}
+    | {"Stats.stored_models", "Stats.stored_datasets"}
+)
+HELPERS = frozenset({"upsert.conflict_insert"})
+CALLED_BY_OTHERS = frozenset({"migrate"})  # statements that change the schema
+
+
+def functions_with_statements() -> set[str]:
+    """`module.function` of each public function below `ml_training.db` whose first parameter is a connection."""
+    names = {f"Stats.{name}" for name in vars(Stats) if not name.startswith("_")} - {"Stats.now"}
+    for info in pkgutil.iter_modules(ml_training.db.__path__):
+        if not info.ispkg and info.name not in CALLED_BY_OTHERS:
+            module = import_module(f"ml_training.db.{info.name}")
+            names |= {f"{info.name}.{name}" for name in _public(module)}
+    return names - HELPERS
+
+
+def _public(module: ModuleType) -> Iterator[str]:
+    for name, function in inspect.getmembers(module, inspect.isfunction):
+        if function.__module__ == module.__name__ and not name.startswith("_"):
+            first = next(iter(inspect.signature(function).parameters.values()), None)
+            if first is not None and first.annotation is Connection:
+                yield name
+
+
+@contextmanager
+def recorded() -> Iterator[dict[str, Any]]:
+    """Every statement that is executed in the block, with its last parameters; not those that insert many rows."""
+    found: dict[str, Any] = {}
+
+    def record(_connection: object, _cursor: object, statement: str, values: Any, _context: object, many: bool) -> None:
+        if not many:
+            found[statement] = values
+
+    event.listen(Engine, "before_cursor_execute", record)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", record)
+
+
+def every_call(*, dataset_id: int, running: int, model_id: int) -> Mapping[str, list[Call]]:
+    """The calls of each function; lists once for every combination of their filters."""
+    row = {"job_type": "TRAIN", "model_type": "ridge", "spec": {}, "dataset_id": dataset_id, "priority": 5}
+    row |= {"max_runtime_seconds": 1.0, "phases_count": 0}
+    fence = {"job_id": running, "attempt": 1}
+    progress = JobProgress(fraction=1.0, message="", eta_seconds=None, features_count=None)
+    calls: dict[str, list[Call]] = {
+        "clock.read_clock": [clock.read_clock],
+        "queue_length.count_pending": [queue_length.count_pending],
+        "versions.next_version": [lambda c: versions.next_version(c, "model", "bench")],
+        "jobs.insert_job": [lambda c: jobs.insert_job(c, **row)],
+        "jobs.insert_jobs": [lambda c: jobs.insert_jobs(c, [row])],
+        "jobs.get_job": [lambda c: jobs.get_job(c, running)],
+        "jobs.list_jobs": list(_lists(jobs.list_jobs, status="PENDING", job_type="COMPARE", model_type="mlp")),
+        "jobs.count_due": [lambda c: jobs.count_due(c, at_most=20)],
+        "jobs.ended_since": [lambda c: jobs.ended_since(c, 600.0, at_most=100)],
+        "jobs.claim_next": [lambda c: jobs.claim_next(c, worker="w", lease_seconds=30.0), _claim_when_empty],
+        "jobs.read_stop_signals": [lambda c: jobs.read_stop_signals(c, **fence)],
+        "jobs.lock_attempt": [lambda c: jobs.lock_attempt(c, **fence)],
+        "jobs.renew": [lambda c: jobs.renew(c, **fence, lease_seconds=30.0, progress=progress)],
+        "jobs.complete": [lambda c: jobs.complete(c, **fence, result_id=1, rows_used=1, features_count=1)],
+        "jobs.fail": [lambda c: jobs.fail(c, **fence, error=JobError("integrity", "", ""))],
+        "jobs.cancel_running": [lambda c: jobs.cancel_running(c, **fence)],
+        "jobs.hand_back": [lambda c: jobs.hand_back(c, **fence, delay=1.0, message="")],
+        "jobs.request_cancel": [lambda c: jobs.request_cancel(c, running)],
+        "jobs.expired_leases": [lambda c: jobs.expired_leases(c, limit=100)],
+        "jobs.uses_dataset": [lambda c: jobs.uses_dataset(c, dataset_id + 1)],
+    }
+    return calls | _of_jobs(running) | _of_results(dataset_id, model_id) | _of_the_rest(dataset_id)
+
+
+def _of_jobs(running: int) -> dict[str, list[Call]]:
+    event = [("log", {"line": "hello"})]
+    return {
+        "job_events.append_events": [lambda c: job_events.append_events(c, job_id=running, attempt=1, events=event)],
+        "job_events.read_events": [lambda c: job_events.read_events(c, running, after=0, limit=100)],
+        "job_events.read_log": [lambda c: job_events.read_log(c, running, after=0, limit=100)],
+        "job_models.record_models": [lambda c: job_models.record_models(c, running, [1])],
+        "job_models.uses_model": [lambda c: job_models.uses_model(c, 2)],
+        "checkpoints.insert_checkpoint": [
+            lambda c: checkpoints.insert_checkpoint(
+                c, job_id=running, attempt=1, done=1, key="k", sha256="0" * 64, bytes=1
+            )
+        ],
+        "checkpoints.list_checkpoints": [lambda c: checkpoints.list_checkpoints(c, running)],
+        "ledger.fold": [lambda c: ledger.fold(c, limit=100)],
+        "ledger.count_refused_write": [lambda c: ledger.count_refused_write(c, "lease")],
+        "ledger.charge_lost_attempt": [
+            lambda c: ledger.charge_lost_attempt(c, job_id=running, attempt=1, reason="worker_lost")
+        ],
+        "ledger.was_lost": [lambda c: ledger.was_lost(c, job_id=running, attempt=1)],
+        "retention.forget_jobs": [lambda c: retention.forget_jobs(c, older_than_seconds=29.99 * DAY, limit=100)],
+        "retention.forget_keys": [lambda c: retention.forget_keys(c, older_than_seconds=DAY, limit=100)],
+        "idempotency.find_answer": [lambda c: idempotency.find_answer(c, "k")],
+        "idempotency.keep_answer": [lambda c: idempotency.keep_answer(c, "k", KeptAnswer("f", []))],
+    }
+
+
+def _of_results(dataset_id: int, model_id: int) -> dict[str, list[Call]]:
+    ids = {"job_id": 10**9, "attempt": 1, "dataset_id": dataset_id}
+    tested = {**ids, "model_id": model_id, "rows": 1, "scores": {}, "overlap": False, "degradation": {}}
+    model = {**ids, "name": "n", "model_type": "ridge", "task": "binary", "dataset_sha256": "", "artifact_key": "k"}
+    model |= {"artifact_sha256": "", "artifact_bytes": 1, "scores": {}, "details": {}, "lineage": {}}
+    both = (TestResult, Comparison)
+    return {
+        "results.insert_result": [
+            lambda c: results.insert_result(c, TestResult, **tested, overfitted=None, accuracy=None, details={})
+        ],
+        "results.get_result": [lambda c, of=record: results.get_result(c, of, 1) for record in both],  # type: ignore[misc]
+        "results.list_results": [
+            call
+            for record in both
+            for call in _lists(lambda c, _, of=record, **page: results.list_results(c, of, **page))
+        ],
+        "results.insert_model": [lambda c: results.insert_model(c, **model, train_accuracy=None, test_accuracy=None)],
+        "results.get_model": [lambda c: results.get_model(c, model_id)],
+        "results.list_models": list(_lists(results.list_models, name="bench", model_type="mlp", alias="champion")),
+        "results.lock_name": [lambda c: results.lock_name(c, "bench")],
+        "results.lock_models": [lambda c: results.lock_models(c, [1, 2], alone=False)],
+        "results.describe_model": [lambda c: results.describe_model(c, model_id, description="d")],
+        "results.set_test_accuracy": [lambda c: results.set_test_accuracy(c, model_id, 0.5)],
+        "results.mark_model_deleted": [lambda c: results.mark_model_deleted(c, model_id)],
+        "aliases.aliases_of": [lambda c: aliases.aliases_of(c, [1, 2])],
+        "aliases.set_aliases": [lambda c: aliases.set_aliases(c, name="bench", model_id=model_id, aliases=["best"])],
+        "aliases.drop_aliases": [lambda c: aliases.drop_aliases(c, model_id)],
+    }
+
+
+def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
+    upload = {"name": "d", "file_format": "csv", "raw_key": "k", "raw_sha256": "0", "raw_bytes": 1}
+    upload |= {"time_column": None, "phase_column": None, "group_column": None}
+    ready = {"index_key": "k", "index_sha256": "", "index_bytes": 1, "rows": 1, "columns": 1, "profile": {}}
+    beat = {"process": "p", "kind": "worker", "body": {}}
+    return {
+        "datasets.insert_dataset": [lambda c: datasets.insert_dataset(c, **upload)],
+        "datasets.attach_job": [lambda c: datasets.attach_job(c, dataset_id, 1)],
+        "datasets.get_dataset": [lambda c: datasets.get_dataset(c, dataset_id)],
+        "datasets.lock_dataset": [lambda c: datasets.lock_dataset(c, dataset_id, alone=True)],
+        "datasets.list_datasets": list(_lists(lambda c, _, **page: datasets.list_datasets(c, **page))),
+        "datasets.mark_ready": [lambda c: datasets.mark_ready(c, dataset_id, **ready)],
+        "datasets.mark_rejected": [lambda c: datasets.mark_rejected(c, dataset_id, [])],
+        "datasets.mark_deleted": [lambda c: datasets.mark_deleted(c, dataset_id)],
+        "heartbeats.write_heartbeat": [lambda c: heartbeats.write_heartbeat(c, **beat, is_new=True)],
+        "heartbeats.mark_draining": [lambda c: heartbeats.mark_draining(c, "p")],
+        "heartbeats.list_heartbeats": [lambda c: heartbeats.list_heartbeats(c, kind="worker", within_seconds=30.0)],
+        "heartbeats.delete_heartbeat": [lambda c: heartbeats.delete_heartbeat(c, "p")],
+        "heartbeats.delete_old_heartbeats": [lambda c: heartbeats.delete_old_heartbeats(c, older_than_seconds=DAY)],
+        "heartbeats.count_slots": [lambda c: heartbeats.count_slots(c, within_seconds=30.0)],
+        "storage_references.is_referenced": [lambda c: storage_references.is_referenced(c, "uploads/aa/" + "0" * 64)],
+        "Stats.ledger": [lambda c: Stats(c).ledger()],
+        "Stats.jobs": [lambda c: Stats(c).jobs(limit=10**6, finished_within=60.0)],
+        "Stats.live_jobs": [lambda c: Stats(c).live_jobs()],
+        "Stats.busy_slots": [lambda c: Stats(c).busy_slots()],
+        "Stats.shown_models": [lambda c: Stats(c).shown_models(newest=20, aliased=20)],
+        "Stats.scores_of": [lambda c: Stats(c).scores_of([1, 2])],
+        "Stats.heartbeats": [lambda c: Stats(c).heartbeats(within=30.0, limit=100)],
+    }
+
+
+def _lists(read: Callable[..., object], **filters: str) -> Iterator[Call]:
+    names = chain.from_iterable(combinations(filters, size) for size in range(len(filters) + 1))
+    for chosen in [{name: filters[name] for name in subset} for subset in names]:
+        for before in (None, 10**6):
+            yield lambda c, chosen=chosen, before=before: read(c, chosen, before_id=before, limit=51)  # type: ignore[misc]
+
+
+def _claim_when_empty(connection: Connection) -> None:
+    connection.exec_driver_sql("DELETE FROM jobs WHERE status = 'PENDING'")
+    assert jobs.claim_next(connection, worker="w", lease_seconds=30.0) is None
