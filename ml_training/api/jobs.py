@@ -23,7 +23,8 @@ from ml_training.domain.records import Job
 from ml_training.domain.rejection_reasons import RejectionReason
 from ml_training.services import queries
 from ml_training.services.cancel import request_cancel
-from ml_training.services.submit import BatchItem, submit_batch, submit_job
+from ml_training.services.store_jobs import BatchItem
+from ml_training.services.submit import submit_batch, submit_job
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LAST_EVENT_ID = "Last-Event-ID"

@@ -1,6 +1,6 @@
 """Every statement about data sets."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
@@ -42,13 +42,19 @@ def get_dataset(connection: Connection, dataset_id: int, *, deleted_too: bool = 
     return None if row is None else _dataset(row)
 
 
-def lock_dataset(connection: Connection, dataset_id: int, *, alone: bool) -> bool:
-    """Lock the row until the end of the transaction; False when the data set was deleted.
+def lock_datasets(connection: Connection, dataset_ids: Collection[int], *, alone: bool) -> set[int]:
+    """Lock the rows until the end of the transaction; returns those that are not deleted.
 
-    A job takes it shared, a deletion `alone`: so no job is stored on a data set that is deleted concurrently.
+    A job takes them shared, a deletion `alone`: so no job is stored on a data set that is deleted concurrently.
     """
-    found = select(datasets.c.id).where(datasets.c.id == dataset_id, datasets.c.deleted_at.is_(None))
-    return connection.execute(found.with_for_update(read=not alone)).first() is not None
+    found = select(datasets.c.id).where(datasets.c.id.in_(dataset_ids), datasets.c.deleted_at.is_(None))
+    return set(connection.execute(found.order_by(datasets.c.id).with_for_update(read=not alone)).scalars())
+
+
+def existing_datasets(connection: Connection, dataset_ids: Collection[int]) -> set[int]:
+    """Those that are not deleted."""
+    found = select(datasets.c.id).where(datasets.c.id.in_(dataset_ids), datasets.c.deleted_at.is_(None))
+    return set(connection.execute(found).scalars())
 
 
 def list_datasets(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Dataset]:

@@ -1,18 +1,21 @@
 """Connections to the database: short transactions, separate ones for writers and readers, outages as `Unavailable`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import select
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from ml_training.db.write_lock import WriteLock
 from ml_training.domain.errors import Unavailable
 
 BUSY_SECONDS = 30
+TURN_SECONDS = 5  # a transaction takes milliseconds: a turn that takes longer belongs to a frozen process
 # A worker that freezes in the middle of a write keeps the lock on its job's row, and the reaper skips locked rows: the
 # lock must be gone before the lease of 30 s is, or the job is not claimed again in time.
 IDLE_WRITE_SECONDS = 15
@@ -25,9 +28,12 @@ class Database:
     committed then, except when the connection was cut between COMMIT and its answer: callers that care read back.
     """
 
-    def __init__(self, writer: Engine, reader: Engine) -> None:
+    def __init__(
+        self, writer: Engine, reader: Engine, turn: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         self._writer = writer
         self._reader = reader
+        self._turn = turn
 
     @property
     def dialect(self) -> str:
@@ -37,7 +43,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; on SQLite it takes the write lock at its start."""
-        with outages(), self._writer.begin() as connection:
+        # The connection first: who waits for one must not hold the turn.
+        with outages(), self._writer.connect() as connection, self._turn(), connection.begin():
             yield connection
 
     @contextmanager
@@ -76,7 +83,8 @@ def _open_sqlite(url: str, pool_size: int) -> Database:
     event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     event.listen(reader, "connect", lambda dbapi, _record: dbapi.execute("PRAGMA query_only = ON"))
     event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN DEFERRED"))
-    return Database(writer, reader)
+    lock = WriteLock(Path(f"{path}-writers"), patience=TURN_SECONDS)
+    return Database(writer, reader, lock.turn if path else nullcontext)
 
 
 def _sqlite_pragmas(dbapi: Any, _record: Any) -> None:
@@ -93,12 +101,11 @@ def _open_postgresql(url: str, pool_size: int, timeout: float) -> Database:
 
     def engine(**options: str) -> Engine:
         settings = {"statement_timeout": "30000", "idle_in_transaction_session_timeout": "60000", **options}
-        return create_engine(
+        created = create_engine(
             address,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=timeout,
-            pool_pre_ping=True,
             connect_args={
                 "connect_timeout": max(1, round(timeout)),
                 "keepalives_idle": 5,
@@ -108,11 +115,28 @@ def _open_postgresql(url: str, pool_size: int, timeout: float) -> Database:
                 "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
             },
         )
+        event.listen(created, "checkout", _check_connection)
+        return created
 
     return Database(
         engine(idle_in_transaction_session_timeout=str(IDLE_WRITE_SECONDS * 1000)),
         engine(default_transaction_read_only="on", default_transaction_isolation=r"repeatable\ read"),
     )
+
+
+def _check_connection(dbapi: Any, _record: Any, _proxy: Any) -> None:
+    """Replace a connection that the server has closed while it was in the pool, and all others with it.
+
+    An idle connection has nothing to read, unless it was closed: so this look costs no round trip.
+    """
+    try:
+        poll = select.poll()
+        poll.register(dbapi.fileno(), select.POLLIN)
+        if poll.poll(0):
+            dbapi.cursor().execute("SELECT 1")
+            dbapi.rollback()
+    except dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 @contextmanager

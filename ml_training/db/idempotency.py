@@ -1,11 +1,12 @@
 """Idempotency keys: a repeated request under a key gets the answer of the first one."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from ml_training.db.clock import db_now
+from ml_training.db.clock import read_clock
 from ml_training.db.tables import idempotency_keys
 from ml_training.db.upsert import conflict_insert
 
@@ -25,9 +26,18 @@ def find_answer(connection: Connection, key: str) -> KeptAnswer | None:
     return None if row is None else KeptAnswer(row.fingerprint, row.outcome)
 
 
-def keep_answer(connection: Connection, key: str, answer: KeptAnswer) -> bool:
-    """Store the answer; False when another transaction stored one first (then this one must be rolled back)."""
-    statement = conflict_insert(connection, idempotency_keys).values(
-        key=key, fingerprint=answer.fingerprint, outcome=answer.outcome, created_at=db_now()
-    )
-    return bool(connection.execute(statement.on_conflict_do_nothing()).rowcount == 1)
+def taken_keys(connection: Connection, keys: Collection[str]) -> set[str]:
+    """Those of the keys under which an answer is stored."""
+    found = select(idempotency_keys.c.key).where(idempotency_keys.c.key.in_(keys))
+    return set(connection.execute(found).scalars())
+
+
+def keep_answers(connection: Connection, answers: Mapping[str, KeptAnswer]) -> bool:
+    """Store answers by key; False when another transaction stored one first (then this one must be rolled back)."""
+    now = read_clock(connection)
+    rows = [
+        {"key": key, "fingerprint": answer.fingerprint, "outcome": answer.outcome, "created_at": now}
+        for key, answer in answers.items()
+    ]
+    statement = conflict_insert(connection, idempotency_keys).values(rows)
+    return bool(connection.execute(statement.on_conflict_do_nothing()).rowcount == len(rows))

@@ -8,10 +8,10 @@ from ml_training.db.tables import job_models, jobs
 from ml_training.domain.states import JobStatus
 
 
-def record_models(connection: Connection, job_id: int, model_ids: Collection[int]) -> None:
-    """Record the models that the job names; the caller has locked them (`results.lock_models`)."""
-    if model_ids:
-        connection.execute(insert(job_models), [{"job_id": job_id, "model_id": model_id} for model_id in model_ids])
+def record_models(connection: Connection, named: Collection[tuple[int, int]]) -> None:
+    """Record (job, model) for each model that a job names; the caller has locked them (`results.lock_models`)."""
+    if named:
+        connection.execute(insert(job_models), [{"job_id": job_id, "model_id": model_id} for job_id, model_id in named])
 
 
 def uses_model(connection: Connection, model_id: int) -> bool:

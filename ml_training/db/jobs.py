@@ -4,7 +4,7 @@ A fenced statement carries `AND attempt = ? AND status = 'RUNNING'`; when it mat
 job, which is normal: the caller stops and writes nothing more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -88,26 +88,30 @@ class ExpiredLease:
 
 
 def insert_job(connection: Connection, **values: Any) -> int:
-    """Store a PENDING job and return its id; values as in `insert_jobs`."""
-    [(job_id, _)] = insert_jobs(connection, [values])
+    """Store a PENDING job and return its id; values: see `insert_jobs`."""
+    [(job_id, _)] = _insert(connection, [values])
     return job_id
 
 
-def insert_jobs(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
-    """Store PENDING jobs in one statement; the (id, created_at) of each, in their order; the ids rise.
+def insert_jobs(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Job]:
+    """Store PENDING jobs in one statement, and return them as they are now, in their order; the ids rise.
 
     rows: job_type, model_type, spec, dataset_id, priority, max_runtime_seconds, phases_count.
     """
-    # One value for both times: equal times say that the job was never delayed.
-    now = read_clock(connection)
-    stored = connection.execute(_INSERT, [{**_NEW, "created_at": now, "run_after": now, **row} for row in rows])
-    return [(int(job_id), float(created_at)) for job_id, created_at in stored]
+    stored = _insert(connection, rows) if rows else []
+    return [_new_job(row, job_id, now) for row, (job_id, now) in zip(rows, stored, strict=True)]
 
 
 def get_job(connection: Connection, job_id: int) -> Job | None:
     """The job, or None."""
     row = connection.execute(_GET, {"job_id": job_id}).mappings().first()
     return None if row is None else _job(row)
+
+
+def get_jobs(connection: Connection, job_ids: Collection[int]) -> dict[int, Job]:
+    """Those of the jobs that there are, by id."""
+    found = select(*_COLUMNS).where(jobs.c.id.in_(job_ids))
+    return {row["id"]: _job(row) for row in connection.execute(found).mappings()}
 
 
 def list_jobs(
@@ -322,6 +326,32 @@ def uses_dataset(connection: Connection, dataset_id: int) -> bool:
     """Whether a job that has not ended needs the data set."""
     live = jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
     return bool(connection.execute(select(exists().where(live, jobs.c.dataset_id == dataset_id))).scalar())
+
+
+def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
+    """The (id, created_at) of each new row."""
+    # One value for both times: equal times say that the job was never delayed.
+    now = read_clock(connection)
+    times = {"created_at": now, "run_after": now}
+    stored = connection.execute(_INSERT, [{**_NEW, **times, **row} for row in rows])
+    return [(job_id, created_at) for job_id, created_at in stored]
+
+
+def _new_job(row: Mapping[str, Any], job_id: int, now: float) -> Job:
+    return Job(
+        **{**_NEW, **row, "status": JobStatus.PENDING, "job_type": JobType(row["job_type"])},
+        id=job_id,
+        created_at=now,
+        run_after=now,
+        eta_seconds=None,
+        features_count=None,
+        attempt_started_at=None,
+        started_at=None,
+        finished_at=None,
+        worker=None,
+        error=None,
+        result_id=None,
+    )
 
 
 def _fence(job_id: int, attempt: int) -> tuple[Any, ...]:

@@ -116,6 +116,12 @@ def lock_models(connection: Connection, model_ids: Collection[int], *, alone: bo
     return set(connection.execute(found.order_by(models.c.id).with_for_update(read=not alone)).scalars())
 
 
+def existing_models(connection: Connection, model_ids: Collection[int]) -> set[int]:
+    """Those that are not deleted."""
+    found = select(models.c.id).where(models.c.id.in_(model_ids), models.c.deleted_at.is_(None))
+    return set(connection.execute(found).scalars())
+
+
 def describe_model(connection: Connection, model_id: int, **values: Any) -> None:
     """Set what users say about a model: description, tags."""
     if values:

@@ -2,12 +2,32 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 from ml_training.domain.errors import FieldError, Invalid
 
 CACHED_CHECKS = 2_000
 MAX_CACHED_ERRORS = 20  # a result with more is not cached: it may take megabytes
+
+
+@dataclass(frozen=True, slots=True)
+class Feasibility:
+    """The columns of the job row that the check found in the data and the models, and what it depends on.
+
+    index_key: the stored index of the data set; is_cached: data set or models may have been deleted since the check.
+    """
+
+    model_type: str
+    phases_count: int
+    index_key: str
+    is_cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    detail: str
+    errors: tuple[FieldError, ...]
 
 
 class CheckCache:
@@ -16,26 +36,42 @@ class CheckCache:
     def __init__(self, size: int = CACHED_CHECKS) -> None:
         self._size = size
         self._lock = threading.Lock()
-        self._results: OrderedDict[str, tuple[str, tuple[FieldError, ...]] | None] = OrderedDict()
+        self._results: OrderedDict[str, Feasibility | _Refusal] = OrderedDict()
 
-    def run(self, key: str, check: Callable[[], None]) -> None:
+    def passed(self, key: str) -> Feasibility | None:
+        """The result of a check that has passed; None when it has not, or is not known."""
+        found = self._find(key)
+        return replace(found, is_cached=True) if isinstance(found, Feasibility) else None
+
+    def run(self, key: str, check: Callable[[], Feasibility]) -> Feasibility:
         """Run `check` unless its result is cached; raises the Invalid that it raises, or raised before."""
+        found = self._find(key)
+        if isinstance(found, _Refusal):
+            raise Invalid(found.detail, errors=found.errors)
+        if found is not None:
+            return found
+        try:
+            found = check()
+        except Invalid as error:
+            if len(error.errors) <= MAX_CACHED_ERRORS:
+                self._store(key, _Refusal(error.detail, error.errors))
+            raise
+        self._store(key, found)
+        return found
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Check again the next time."""
+        with self._lock:
+            for key in keys:
+                self._results.pop(key, None)
+
+    def _find(self, key: str) -> Feasibility | _Refusal | None:
         with self._lock:
             if key in self._results:
                 self._results.move_to_end(key)
-                refusal = self._results[key]
-                if refusal is not None:
-                    raise Invalid(refusal[0], errors=refusal[1])
-                return
-        try:
-            check()
-        except Invalid as error:
-            if len(error.errors) <= MAX_CACHED_ERRORS:
-                self._store(key, (error.detail, error.errors))
-            raise
-        self._store(key, None)
+            return self._results.get(key)
 
-    def _store(self, key: str, result: tuple[str, tuple[FieldError, ...]] | None) -> None:
+    def _store(self, key: str, result: Feasibility | _Refusal) -> None:
         with self._lock:
             self._results[key] = result
             while len(self._results) > self._size:

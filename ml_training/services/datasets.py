@@ -94,7 +94,7 @@ def delete_dataset(resources: Resources, dataset_id: int) -> None:
     """Soft delete; raises NotFound, or Conflict while a job that has not ended needs the data set."""
     get_dataset(resources, dataset_id)
     with resources.database.write() as connection:
-        if not datasets.lock_dataset(connection, dataset_id, alone=True):
+        if not datasets.lock_datasets(connection, [dataset_id], alone=True):
             raise NotFound(f"there is no data set {dataset_id}")
         if jobs.uses_dataset(connection, dataset_id):
             raise Conflict(f"a job that has not ended needs data set {dataset_id}: wait for it or cancel it")

@@ -1,11 +1,10 @@
 """Checks a job spec against its data set and models before the job is stored: an accepted job can run.
 
-The answer is cached: an index and a model never change, so equal checks have equal answers.
+The answer is cached: the index of a READY data set and a model never change, so equal checks have equal answers.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -13,26 +12,29 @@ from ml_training.db import datasets, results
 from ml_training.domain.errors import Conflict, FieldError, Invalid
 from ml_training.domain.limits import Limits
 from ml_training.domain.records import Dataset, Model
-from ml_training.domain.specs import JobSpec, TrainSpec, fingerprint, spec_json
+from ml_training.domain.specs import JobSpec, TrainSpec
 from ml_training.domain.states import DatasetStatus
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import TrainPlan, plan_job
 from ml_training.selection.schema import ModelSchema
+from ml_training.services.check_cache import Feasibility
 from ml_training.services.resources import Resources
 
-IRRELEVANT_FIELDS = frozenset({"model_name", "params", "priority", "max_runtime_seconds"})
-
-
-@dataclass(frozen=True, slots=True)
-class Feasibility:
-    """The columns of the job row that the check found in the data and the models."""
-
-    model_type: str
-    phases_count: int
+# No check depends on them. The seed decides which rows are drawn, not how many: see selection/fold_counts.py.
+IRRELEVANT_FIELDS = frozenset({"model_name", "params", "priority", "max_runtime_seconds", "random_state"})
 
 
 def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
-    """Raise Invalid with every error, or Conflict while the data set is not READY; else the job can run."""
+    """Raise Invalid with every error, or Conflict while the data set is not READY; else the job can run.
+
+    A check that has passed before is not repeated, and nothing is read then: the transaction that stores the job looks
+    whether its data set and models are still there.
+    """
+    key = check_key(spec)
+    cached = resources.check_cache.passed(key)
+    if cached is not None:
+        with resources.storage.local(cached.index_key):  # raises when the storage is away
+            return cached
     with resources.database.read() as connection:
         dataset = datasets.get_dataset(connection, spec.dataset_id)
         models, errors = _models(connection, spec)
@@ -41,8 +43,28 @@ def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
     if dataset is None or errors:
         raise Invalid("the job names things that do not exist", errors=tuple(errors))
     with open_index(resources, dataset) as index:
-        resources.check_cache.run(_cache_key(spec, dataset), lambda: _check(resources.limits, spec, index, models))
-    return Feasibility(model_type=_model_type(spec, models), phases_count=len(set(spec.phases or ())))
+        return resources.check_cache.run(key, lambda: _check(resources.limits, spec, dataset, index, models))
+
+
+def check_key(spec: JobSpec) -> str:
+    """Equal for specs that need the same check: names, parameters, seeds and run times do not matter."""
+    return spec.model_dump_json(exclude=set(IRRELEVANT_FIELDS))
+
+
+def forget_deleted(resources: Resources, specs: Sequence[JobSpec]) -> None:
+    """Take out of the cache the checks of specs whose data set or models are deleted: one look for many specs."""
+    dataset_ids = {spec.dataset_id for spec in specs}
+    model_ids = {model_id for spec in specs for model_id in spec.model_ids_by_pointer().values()}
+    with resources.database.read() as connection:
+        existing = datasets.existing_datasets(connection, dataset_ids)
+        models = results.existing_models(connection, model_ids) if model_ids else set()
+    resources.check_cache.forget(
+        [
+            check_key(spec)
+            for spec in specs
+            if spec.dataset_id not in existing or not models.issuperset(spec.model_ids_by_pointer().values())
+        ]
+    )
 
 
 @contextmanager
@@ -55,10 +77,13 @@ def open_index(resources: Resources, dataset: Dataset) -> Iterator[SelectionInde
         yield SelectionIndex.open(path)
 
 
-def _check(limits: Limits, spec: JobSpec, index: SelectionIndex, models: Sequence[Model]) -> None:
+def _check(
+    limits: Limits, spec: JobSpec, dataset: Dataset, index: SelectionIndex, models: Sequence[Model]
+) -> Feasibility:
     plan = plan_job(spec, index, [ModelSchema.of(model) for model in models])
     if isinstance(plan, TrainPlan) and isinstance(spec, TrainSpec):
         _check_size(limits, spec, plan)
+    return Feasibility(_model_type(spec, models), len(set(spec.phases or ())), str(dataset.index_key))
 
 
 def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:
@@ -73,11 +98,6 @@ def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:
         errors.append(FieldError("/class_balance" if spec.class_balance == "smote" else pointer, detail))
     if errors:
         raise Invalid("the job cannot run on this data set", errors=tuple(errors))
-
-
-def _cache_key(spec: JobSpec, dataset: Dataset) -> str:
-    """Equal for specs that need the same check: names, parameters and run times do not matter."""
-    return fingerprint([dataset.id, spec_json(spec, without=IRRELEVANT_FIELDS)])
 
 
 def _models(connection: Connection, spec: JobSpec) -> tuple[list[Model], list[FieldError]]:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from ml_training.db import jobs
 from ml_training.db.queue_length import count_pending
 from ml_training.domain.errors import TooMany
+from ml_training.domain.limits import Limits
 from ml_training.services.resources import Resources
 
 RATE_WINDOWS_SECONDS = (10.0, 60.0, 600.0)
@@ -18,12 +19,30 @@ MAX_RETRY_AFTER_SECONDS = 3_600
 
 def check_queue_limit(connection: Connection, resources: Resources, new_jobs: int) -> None:
     """Raises TooMany when `new_jobs` more PENDING jobs would exceed the limit."""
-    excess = count_pending(connection) + new_jobs - resources.limits.pending_jobs if new_jobs else 0
-    if excess > 0:
-        raise TooMany(
-            f"the queue is full ({resources.limits.pending_jobs} PENDING jobs): submit again later",
-            retry_after=_retry_after(connection, excess),
-        )
+    QueueRoom(connection, resources.limits).take(new_jobs)
+
+
+class QueueRoom:
+    """How many jobs the queue can still take, for several submissions in one transaction: it is read once."""
+
+    def __init__(self, connection: Connection, limits: Limits) -> None:
+        self._connection = connection
+        self._limit = limits.pending_jobs
+        self._waiting: int | None = None
+
+    def take(self, new_jobs: int) -> None:
+        """Reserve room for so many jobs; raises TooMany when there is none."""
+        if not new_jobs:
+            return
+        if self._waiting is None:
+            self._waiting = count_pending(self._connection)
+        excess = self._waiting + new_jobs - self._limit
+        if excess > 0:
+            raise TooMany(
+                f"the queue is full ({self._limit} PENDING jobs): submit again later",
+                retry_after=_retry_after(self._connection, excess),
+            )
+        self._waiting += new_jobs
 
 
 def _retry_after(connection: Connection, excess: int) -> int:

@@ -1,11 +1,13 @@
 """What every use case needs, opened once per process: database, storage, permits, limits."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ml_training.db.engine import Database, open_database
 from ml_training.domain.limits import Limits
 from ml_training.queue.permits import Permits, open_permits
 from ml_training.services.check_cache import CheckCache
+from ml_training.services.group_commit import GroupCommit
 from ml_training.settings import Settings
 from ml_training.storage.base import Storage
 from ml_training.storage.open_storage import open_storage
@@ -21,6 +23,7 @@ class Resources:
     limits: Limits
     heartbeat_dead_seconds: float
     check_cache: CheckCache = field(default_factory=CheckCache)
+    group_commit: GroupCommit[Any, Any] = field(init=False, default_factory=GroupCommit)  # of submissions
 
     def close(self) -> None:
         """Close every connection."""

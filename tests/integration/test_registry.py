@@ -21,6 +21,7 @@ from ml_training.services import queries, submit
 from ml_training.services.cancel import request_cancel
 from ml_training.services.models import change_model, delete_model, train_spec
 from ml_training.services.resources import Resources
+from ml_training.services.store_jobs import CheckedSpec, Submission, store
 from ml_training.services.submit import submit_batch, submit_job
 from tests.support import api
 from tests.support.api import ready_dataset, stored_model, usable_model
@@ -255,7 +256,9 @@ def test_a_model_that_goes_while_a_job_comes_stays(resources: Resources, dataset
     found = submit.check_feasibility(resources, spec)
     with ThreadPoolExecutor(1) as pool:
         with resources.database.write() as submission:
-            submit._store_one(submission, submit._CheckedSpec(spec, found))
+            checked = Submission([CheckedSpec(spec, found)], None, "", is_batch=False)
+            [answer] = store(submission, resources, [checked])
+            assert isinstance(answer, list)
             deleting = pool.submit(delete_model, resources, versions[0])
             eventually(lambda: waits_for_a_lock(resources.database), what="the deletion waits for the submission")
         with pytest.raises(Conflict, match="needs model"):

@@ -42,7 +42,7 @@ def scenario(resources: Resources) -> Scenario:
         connection.execute(
             insert(lost_attempts).values(job_id=1, attempt=1, reason="worker_lost", lost_at=scenario.base)
         )
-        idempotency.keep_answer(connection, "both", KeptAnswer("f", [{"job_id": 1}, {"job_id": 6}]))
+        idempotency.keep_answers(connection, {"both": KeptAnswer("f", [{"job_id": 1}, {"job_id": 6}])})
         connection.execute(idempotency_keys.update().values(created_at=scenario.base - 20 * DAY))
     return scenario
 

@@ -23,9 +23,9 @@ from ml_training.queue.permits import Permits, open_permits
 from ml_training.selection.index import ColumnKind, IndexColumn, write_index
 from ml_training.services import queries, submit
 from ml_training.services.cancel import request_cancel
-from ml_training.services.check_cache import CheckCache
+from ml_training.services.check_cache import CheckCache, Feasibility
 from ml_training.services.datasets import accept_sample, accept_upload, delete_dataset, store_upload
-from ml_training.services.feasibility import Feasibility, check_feasibility
+from ml_training.services.feasibility import check_feasibility
 from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_batch, submit_job
 from ml_training.storage.base import ObjectKind
@@ -227,7 +227,7 @@ def test_a_check_with_few_errors_is_cached_and_one_with_many_runs_again() -> Non
     cache, checked = CheckCache(), list[str]()
 
     def refuse(key: str, reasons: int) -> None:
-        def check() -> None:
+        def check() -> Feasibility:
             checked.append(key)
             raise Invalid("wrong", errors=(FieldError("/x", "wrong"),) * reasons)
 

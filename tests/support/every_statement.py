@@ -92,6 +92,7 @@ def every_call(*, dataset_id: int, running: int, model_id: int) -> Mapping[str, 
         "jobs.insert_job": [lambda c: jobs.insert_job(c, **row)],
         "jobs.insert_jobs": [lambda c: jobs.insert_jobs(c, [row])],
         "jobs.get_job": [lambda c: jobs.get_job(c, running)],
+        "jobs.get_jobs": [lambda c: jobs.get_jobs(c, [running])],
         "jobs.list_jobs": list(_lists(jobs.list_jobs, status="PENDING", job_type="COMPARE", model_type="mlp")),
         "jobs.count_due": [lambda c: jobs.count_due(c, at_most=20)],
         "jobs.ended_since": [lambda c: jobs.ended_since(c, 600.0, at_most=100)],
@@ -116,7 +117,7 @@ def _of_jobs(running: int) -> dict[str, list[Call]]:
         "job_events.append_events": [lambda c: job_events.append_events(c, job_id=running, attempt=1, events=event)],
         "job_events.read_events": [lambda c: job_events.read_events(c, running, after=0, limit=100)],
         "job_events.read_log": [lambda c: job_events.read_log(c, running, after=0, limit=100)],
-        "job_models.record_models": [lambda c: job_models.record_models(c, running, [1])],
+        "job_models.record_models": [lambda c: job_models.record_models(c, [(running, 1)])],
         "job_models.uses_model": [lambda c: job_models.uses_model(c, 2)],
         "checkpoints.insert_checkpoint": [
             lambda c: checkpoints.insert_checkpoint(
@@ -133,7 +134,8 @@ def _of_jobs(running: int) -> dict[str, list[Call]]:
         "retention.forget_jobs": [lambda c: retention.forget_jobs(c, older_than_seconds=29.99 * DAY, limit=100)],
         "retention.forget_keys": [lambda c: retention.forget_keys(c, older_than_seconds=DAY, limit=100)],
         "idempotency.find_answer": [lambda c: idempotency.find_answer(c, "k")],
-        "idempotency.keep_answer": [lambda c: idempotency.keep_answer(c, "k", KeptAnswer("f", []))],
+        "idempotency.taken_keys": [lambda c: idempotency.taken_keys(c, ["k"])],
+        "idempotency.keep_answers": [lambda c: idempotency.keep_answers(c, {"k": KeptAnswer("f", [])})],
     }
 
 
@@ -158,6 +160,7 @@ def _of_results(dataset_id: int, model_id: int) -> dict[str, list[Call]]:
         "results.list_models": list(_lists(results.list_models, name="bench", model_type="mlp", alias="champion")),
         "results.lock_name": [lambda c: results.lock_name(c, "bench")],
         "results.lock_models": [lambda c: results.lock_models(c, [1, 2], alone=False)],
+        "results.existing_models": [lambda c: results.existing_models(c, [1, 2])],
         "results.describe_model": [lambda c: results.describe_model(c, model_id, description="d")],
         "results.set_test_accuracy": [lambda c: results.set_test_accuracy(c, model_id, 0.5)],
         "results.mark_model_deleted": [lambda c: results.mark_model_deleted(c, model_id)],
@@ -176,7 +179,8 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
         "datasets.insert_dataset": [lambda c: datasets.insert_dataset(c, **upload)],
         "datasets.attach_job": [lambda c: datasets.attach_job(c, dataset_id, 1)],
         "datasets.get_dataset": [lambda c: datasets.get_dataset(c, dataset_id)],
-        "datasets.lock_dataset": [lambda c: datasets.lock_dataset(c, dataset_id, alone=True)],
+        "datasets.lock_datasets": [lambda c: datasets.lock_datasets(c, [dataset_id], alone=True)],
+        "datasets.existing_datasets": [lambda c: datasets.existing_datasets(c, [dataset_id])],
         "datasets.list_datasets": list(_lists(lambda c, _, **page: datasets.list_datasets(c, **page))),
         "datasets.mark_ready": [lambda c: datasets.mark_ready(c, dataset_id, **ready)],
         "datasets.mark_rejected": [lambda c: datasets.mark_rejected(c, dataset_id, [])],

@@ -1,0 +1,194 @@
+"""Stores the jobs of many submissions in one transaction, with as many statements for thousands of jobs as for one."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ml_training.db import datasets, idempotency, jobs, results
+from ml_training.db.idempotency import KeptAnswer
+from ml_training.db.job_models import record_models
+from ml_training.domain.errors import Conflict, FieldError, Invalid, ServiceError, TooMany
+from ml_training.domain.records import Job
+from ml_training.domain.specs import JobSpec, JobType, spec_json
+from ml_training.services.check_cache import Feasibility
+from ml_training.services.queue_limit import QueueRoom
+from ml_training.services.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSpec:
+    """A spec that has passed the feasibility check."""
+
+    spec: JobSpec
+    feasibility: Feasibility
+
+
+Item = CheckedSpec | tuple[FieldError, ...]  # a spec of a submission, or the errors why it is none
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The specs of one request; `digest`: its fingerprint, compared when its key is used again.
+
+    is_batch: a spec that cannot be stored is answered with its errors; the others are stored. Else it is an error.
+    """
+
+    items: Sequence[Item]
+    key: str | None
+    digest: str
+    is_batch: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """The answer to one spec of a submission: the stored job, or the errors why there is none."""
+
+    job: Job | None
+    errors: tuple[FieldError, ...]
+
+
+class KeyTaken(Exception):
+    """Another request stored its answer under the same key first."""
+
+
+class CheckOutdated(Exception):
+    """The data set or a model was deleted after the check, which was a cached one: check again."""
+
+
+Answer = list[BatchItem]
+_Refused = KeyTaken | CheckOutdated | ServiceError
+
+
+def store(connection: Connection, resources: Resources, submissions: Sequence[Submission]) -> list[Answer | Exception]:
+    """Store the jobs of each submission; its answer, or the error why nothing of it is stored, in their order.
+
+    Raises KeyTaken when another process takes a key at this very moment: then nothing at all is stored.
+    """
+    refused = dict(_refuse(connection, resources, submissions))
+    there = _lock(connection, [s for number, s in enumerate(submissions) if number not in refused])
+    checked: dict[int, list[Item]] = {}
+    for number, submission in enumerate(submissions):
+        if number not in refused:
+            try:
+                checked[number] = [_still_possible(item, there, submission) for item in submission.items]
+            except (CheckOutdated, Conflict, Invalid) as error:
+                refused[number] = error
+    stored = _insert(connection, [item for items in checked.values() for item in items])
+    answers = {number: [_answer(item, stored) for item in items] for number, items in checked.items()}
+    _keep(connection, {number: (submissions[number], answer) for number, answer in answers.items()})
+    return [refused[number] if number in refused else answers[number] for number in range(len(submissions))]
+
+
+def field_errors(error: Conflict | Invalid) -> tuple[FieldError, ...]:
+    """The errors of a refused spec as the answer to one spec of a batch."""
+    if isinstance(error, Conflict):
+        return (FieldError("/dataset_id", error.detail),)
+    return error.errors or (FieldError("", error.detail),)
+
+
+def _refuse(
+    connection: Connection, resources: Resources, submissions: Sequence[Submission]
+) -> Iterator[tuple[int, _Refused]]:
+    """Those whose key is taken, and those that the queue has no room for, by number."""
+    keys = [submission.key for submission in submissions if submission.key is not None]
+    taken = idempotency.taken_keys(connection, keys) if keys else set()
+    room = QueueRoom(connection, resources.limits)
+    for number, submission in enumerate(submissions):
+        if submission.key in taken:
+            yield number, KeyTaken()
+            continue
+        try:
+            room.take(sum(isinstance(item, CheckedSpec) for item in submission.items))
+        except TooMany as error:
+            yield number, error
+            continue
+        if submission.key is not None:
+            taken.add(submission.key)  # a second one of this group reads the answer of the first
+
+
+@dataclass(frozen=True, slots=True)
+class _Existing:
+    """The data sets and models that are locked, so that nobody deletes them before the COMMIT."""
+
+    datasets: set[int]
+    models: set[int]
+
+
+def _lock(connection: Connection, submissions: Iterable[Submission]) -> _Existing:
+    specs = [item.spec for submission in submissions for item in submission.items if isinstance(item, CheckedSpec)]
+    dataset_ids = {spec.dataset_id for spec in specs}
+    model_ids = {model_id for spec in specs for model_id in spec.model_ids_by_pointer().values()}
+    return _Existing(
+        datasets.lock_datasets(connection, dataset_ids, alone=False) if dataset_ids else set(),
+        results.lock_models(connection, model_ids, alone=False) if model_ids else set(),
+    )
+
+
+def _still_possible(item: Item, existing: _Existing, submission: Submission) -> Item:
+    refusal = _refusal(item.spec, existing) if isinstance(item, CheckedSpec) else None
+    if refusal is None or not isinstance(item, CheckedSpec):
+        return item
+    if submission.is_batch:
+        return field_errors(refusal)
+    raise CheckOutdated if item.feasibility.is_cached else refusal
+
+
+def _refusal(spec: JobSpec, existing: _Existing) -> Conflict | Invalid | None:
+    if spec.dataset_id not in existing.datasets:
+        return Conflict(f"data set {spec.dataset_id} has just been deleted")
+    deleted = [
+        FieldError(pointer, f"model {model_id} has just been deleted")
+        for pointer, model_id in spec.model_ids_by_pointer().items()
+        if model_id not in existing.models
+    ]
+    return Invalid("the job names things that have just been deleted", errors=tuple(deleted)) if deleted else None
+
+
+def _insert(connection: Connection, items: Iterable[Item]) -> Mapping[int, Job]:
+    """The stored jobs by `id()` of their items: equal specs are different jobs."""
+    wanted = [item for item in items if isinstance(item, CheckedSpec)]
+    stored = jobs.insert_jobs(connection, [_row(item) for item in wanted])
+    record_models(
+        connection,
+        [
+            (job.id, model_id)
+            for job, item in zip(stored, wanted, strict=True)
+            for model_id in item.spec.model_ids_by_pointer().values()
+        ],
+    )
+    return {id(item): job for item, job in zip(wanted, stored, strict=True)}
+
+
+def _row(item: CheckedSpec) -> dict[str, Any]:
+    spec = item.spec
+    return {
+        "job_type": JobType(spec.job_type),
+        "model_type": item.feasibility.model_type,
+        "spec": spec_json(spec),
+        "dataset_id": spec.dataset_id,
+        "priority": spec.priority,
+        "max_runtime_seconds": float(spec.max_runtime_seconds or 0),
+        "phases_count": item.feasibility.phases_count,
+    }
+
+
+def _answer(item: Item, stored: Mapping[int, Job]) -> BatchItem:
+    return BatchItem(stored[id(item)], ()) if isinstance(item, CheckedSpec) else BatchItem(None, item)
+
+
+def _keep(connection: Connection, answers: Mapping[int, tuple[Submission, Answer]]) -> None:
+    kept = {
+        submission.key: KeptAnswer(submission.digest, [_outcome(item) for item in answer])
+        for submission, answer in answers.values()
+        if submission.key is not None
+    }
+    if kept and not idempotency.keep_answers(connection, kept):
+        raise KeyTaken  # rolls the jobs back: those of the other request stay
+
+
+def _outcome(item: BatchItem) -> dict[str, Any]:
+    if item.job is not None:
+        return {"job_id": item.job.id}
+    return {"errors": [{"pointer": error.pointer, "detail": error.detail} for error in item.errors]}
