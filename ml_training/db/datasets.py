@@ -3,13 +3,19 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from ml_training.db.clock import db_now
 from ml_training.db.tables import datasets
 from ml_training.db.versions import next_version
 from ml_training.domain.records import Dataset
 from ml_training.domain.states import DatasetStatus
+
+# Built once: building a statement costs more than executing it.
+_EXISTING = select(datasets.c.id).where(
+    datasets.c.id.in_(bindparam("ids", expanding=True)), datasets.c.deleted_at.is_(None)
+)
+_LOCK_SHARED, _LOCK_ALONE = (_EXISTING.order_by(datasets.c.id).with_for_update(read=shared) for shared in (True, False))
 
 
 def insert_dataset(connection: Connection, **values: Any) -> int:
@@ -47,14 +53,12 @@ def lock_datasets(connection: Connection, dataset_ids: Collection[int], *, alone
 
     A job takes them shared, a deletion `alone`: so no job is stored on a data set that is deleted concurrently.
     """
-    found = select(datasets.c.id).where(datasets.c.id.in_(dataset_ids), datasets.c.deleted_at.is_(None))
-    return set(connection.execute(found.order_by(datasets.c.id).with_for_update(read=not alone)).scalars())
+    return set(connection.execute(_LOCK_ALONE if alone else _LOCK_SHARED, {"ids": list(dataset_ids)}).scalars())
 
 
 def existing_datasets(connection: Connection, dataset_ids: Collection[int]) -> set[int]:
     """Those that are not deleted."""
-    found = select(datasets.c.id).where(datasets.c.id.in_(dataset_ids), datasets.c.deleted_at.is_(None))
-    return set(connection.execute(found).scalars())
+    return set(connection.execute(_EXISTING, {"ids": list(dataset_ids)}).scalars())
 
 
 def list_datasets(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Dataset]:

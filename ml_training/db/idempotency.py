@@ -4,11 +4,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from ml_training.db.clock import read_clock
 from ml_training.db.tables import idempotency_keys
 from ml_training.db.upsert import conflict_insert
+
+_TAKEN = select(idempotency_keys.c.key).where(idempotency_keys.c.key.in_(bindparam("wanted", expanding=True)))
+_FIND = select(idempotency_keys.c.fingerprint, idempotency_keys.c.outcome).where(
+    idempotency_keys.c.key == bindparam("wanted")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +26,13 @@ class KeptAnswer:
 
 def find_answer(connection: Connection, key: str) -> KeptAnswer | None:
     """The stored answer, or None when the key is new."""
-    query = select(idempotency_keys.c.fingerprint, idempotency_keys.c.outcome)
-    row = connection.execute(query.where(idempotency_keys.c.key == key)).first()
+    row = connection.execute(_FIND, {"wanted": key}).first()
     return None if row is None else KeptAnswer(row.fingerprint, row.outcome)
 
 
 def taken_keys(connection: Connection, keys: Collection[str]) -> set[str]:
     """Those of the keys under which an answer is stored."""
-    found = select(idempotency_keys.c.key).where(idempotency_keys.c.key.in_(keys))
-    return set(connection.execute(found).scalars())
+    return set(connection.execute(_TAKEN, {"wanted": list(keys)}).scalars())
 
 
 def keep_answers(connection: Connection, answers: Mapping[str, KeptAnswer]) -> bool:

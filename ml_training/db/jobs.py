@@ -89,17 +89,17 @@ class ExpiredLease:
 
 def insert_job(connection: Connection, **values: Any) -> int:
     """Store a PENDING job and return its id; values: see `insert_jobs`."""
-    [(job_id, _)] = _insert(connection, [values])
+    [job_id] = _insert(connection, [values], now=read_clock(connection))
     return job_id
 
 
-def insert_jobs(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Job]:
+def insert_jobs(connection: Connection, rows: Sequence[Mapping[str, Any]], *, now: float) -> list[Job]:
     """Store PENDING jobs in one statement, and return them as they are now, in their order; the ids rise.
 
-    rows: job_type, model_type, spec, dataset_id, priority, max_runtime_seconds, phases_count.
+    rows: job_type, model_type, spec, dataset_id, priority, max_runtime_seconds, phases_count. now: database time.
     """
-    stored = _insert(connection, rows) if rows else []
-    return [_new_job(row, job_id, now) for row, (job_id, now) in zip(rows, stored, strict=True)]
+    stored = _insert(connection, rows, now=now) if rows else []
+    return [_new_job(row, job_id, now) for row, job_id in zip(rows, stored, strict=True)]
 
 
 def get_job(connection: Connection, job_id: int) -> Job | None:
@@ -194,7 +194,7 @@ _NEW: Mapping[str, Any] = {
     "progress": 0.0,
     "progress_message": "",
 }
-_INSERT = insert(jobs).returning(jobs.c.id, jobs.c.created_at, sort_by_parameter_order=True)
+_INSERT = insert(jobs).returning(jobs.c.id, sort_by_parameter_order=True)
 _GET = select(*_COLUMNS).where(jobs.c.id == bindparam("job_id", type_=Integer))
 _delayed = jobs.alias("delayed")
 # The first statement takes the head of the queue; it finds nothing while the delay of a job is over: then the second
@@ -328,13 +328,10 @@ def uses_dataset(connection: Connection, dataset_id: int) -> bool:
     return bool(connection.execute(select(exists().where(live, jobs.c.dataset_id == dataset_id))).scalar())
 
 
-def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
-    """The (id, created_at) of each new row."""
+def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]], *, now: float) -> list[int]:
     # One value for both times: equal times say that the job was never delayed.
-    now = read_clock(connection)
     times = {"created_at": now, "run_after": now}
-    stored = connection.execute(_INSERT, [{**_NEW, **times, **row} for row in rows])
-    return [(job_id, created_at) for job_id, created_at in stored]
+    return list(connection.execute(_INSERT, [{**_NEW, **times, **row} for row in rows]).scalars())
 
 
 def _new_job(row: Mapping[str, Any], job_id: int, now: float) -> Job:

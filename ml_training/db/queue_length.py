@@ -8,11 +8,18 @@ writers at the same moment.
 
 from sqlalchemy import Connection, func, select
 
+from ml_training.db.clock import NOW
 from ml_training.db.tables import queue_lengths
 
-_LENGTH = select(func.coalesce(func.sum(queue_lengths.c.n), 0))
+_LENGTH = select(func.coalesce(func.sum(queue_lengths.c.n), 0), NOW)
 
 
 def count_pending(connection: Connection) -> int:
     """How many jobs are PENDING."""
-    return int(connection.execute(_LENGTH).scalar_one())
+    return read_queue(connection)[0]
+
+
+def read_queue(connection: Connection) -> tuple[int, float]:
+    """How many jobs are PENDING, and the database's clock, Unix seconds."""
+    length, now = connection.execute(_LENGTH).one()
+    return int(length), float(now)

@@ -35,6 +35,8 @@ RESULT_TABLES: Mapping[type, ResultTable] = {
 }
 # Megabytes per row in the worst case, and no list shows them: lists read them as empty.
 NOT_IN_LISTS = ("details", "lineage")
+_EXISTING = select(models.c.id).where(models.c.id.in_(bindparam("ids", expanding=True)), models.c.deleted_at.is_(None))
+_LOCK_SHARED, _LOCK_ALONE = (_EXISTING.order_by(models.c.id).with_for_update(read=shared) for shared in (True, False))
 
 
 def insert_result(connection: Connection, record: type[ResultT], **values: Any) -> int:
@@ -112,14 +114,12 @@ def lock_models(connection: Connection, model_ids: Collection[int], *, alone: bo
 
     A job takes them shared, a change or deletion `alone`: so no job is stored on a model that is deleted concurrently.
     """
-    found = select(models.c.id).where(models.c.id.in_(model_ids), models.c.deleted_at.is_(None))
-    return set(connection.execute(found.order_by(models.c.id).with_for_update(read=not alone)).scalars())
+    return set(connection.execute(_LOCK_ALONE if alone else _LOCK_SHARED, {"ids": list(model_ids)}).scalars())
 
 
 def existing_models(connection: Connection, model_ids: Collection[int]) -> set[int]:
     """Those that are not deleted."""
-    found = select(models.c.id).where(models.c.id.in_(model_ids), models.c.deleted_at.is_(None))
-    return set(connection.execute(found).scalars())
+    return set(connection.execute(_EXISTING, {"ids": list(model_ids)}).scalars())
 
 
 def describe_model(connection: Connection, model_id: int, **values: Any) -> None:

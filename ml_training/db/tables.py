@@ -136,7 +136,7 @@ _partial_index(
     "jobs_delayed", "status = 'PENDING' AND run_after > created_at", jobs.c.run_after, jobs.c.priority, jobs.c.id
 )
 _partial_index("jobs_leases", "status = 'RUNNING'", jobs.c.lease_until)
-Index("jobs_finished", jobs.c.finished_at)
+_partial_index("jobs_finished", "finished_at IS NOT NULL", jobs.c.finished_at)
 Index("jobs_dataset", jobs.c.dataset_id, jobs.c.status)
 # For the filters of lists, see newest.py. The first one ends with what the exporter counts of the jobs that wait.
 Index("jobs_by_status", jobs.c.status, jobs.c.job_type, jobs.c.id, jobs.c.run_after, jobs.c.cancel_requested)

@@ -5,7 +5,7 @@ import math
 from sqlalchemy import Connection
 
 from ml_training.db import jobs
-from ml_training.db.queue_length import count_pending
+from ml_training.db.queue_length import read_queue
 from ml_training.domain.errors import TooMany
 from ml_training.domain.limits import Limits
 from ml_training.services.resources import Resources
@@ -28,15 +28,11 @@ class QueueRoom:
     def __init__(self, connection: Connection, limits: Limits) -> None:
         self._connection = connection
         self._limit = limits.pending_jobs
-        self._waiting: int | None = None
+        self._waiting, self.now = read_queue(connection)  # `now`: the database's clock
 
     def take(self, new_jobs: int) -> None:
         """Reserve room for so many jobs; raises TooMany when there is none."""
-        if not new_jobs:
-            return
-        if self._waiting is None:
-            self._waiting = count_pending(self._connection)
-        excess = self._waiting + new_jobs - self._limit
+        excess = self._waiting + new_jobs - self._limit if new_jobs else 0
         if excess > 0:
             raise TooMany(
                 f"the queue is full ({self._limit} PENDING jobs): submit again later",

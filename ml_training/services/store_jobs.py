@@ -1,6 +1,6 @@
 """Stores the jobs of many submissions in one transaction, with as many statements for thousands of jobs as for one."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from ml_training.db import datasets, idempotency, jobs, results
 from ml_training.db.idempotency import KeptAnswer
 from ml_training.db.job_models import record_models
-from ml_training.domain.errors import Conflict, FieldError, Invalid, ServiceError, TooMany
+from ml_training.domain.errors import Conflict, FieldError, Invalid, ServiceError
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobSpec, JobType, spec_json
 from ml_training.services.check_cache import Feasibility
@@ -58,7 +58,6 @@ class CheckOutdated(Exception):
 
 
 Answer = list[BatchItem]
-_Refused = KeyTaken | CheckOutdated | ServiceError
 
 
 def store(connection: Connection, resources: Resources, submissions: Sequence[Submission]) -> list[Answer | Exception]:
@@ -66,19 +65,27 @@ def store(connection: Connection, resources: Resources, submissions: Sequence[Su
 
     Raises KeyTaken when another process takes a key at this very moment: then nothing at all is stored.
     """
-    refused = dict(_refuse(connection, resources, submissions))
-    there = _lock(connection, [s for number, s in enumerate(submissions) if number not in refused])
-    checked: dict[int, list[Item]] = {}
+    room = QueueRoom(connection, resources.limits)
+    taken = _taken_keys(connection, submissions)
+    existing = _lock(connection, submissions)
+    answers: list[Answer | Exception] = []
+    accepted: dict[int, list[Item]] = {}
     for number, submission in enumerate(submissions):
-        if number not in refused:
-            try:
-                checked[number] = [_still_possible(item, there, submission) for item in submission.items]
-            except (CheckOutdated, Conflict, Invalid) as error:
-                refused[number] = error
-    stored = _insert(connection, [item for items in checked.values() for item in items])
-    answers = {number: [_answer(item, stored) for item in items] for number, items in checked.items()}
-    _keep(connection, {number: (submissions[number], answer) for number, answer in answers.items()})
-    return [refused[number] if number in refused else answers[number] for number in range(len(submissions))]
+        try:
+            accepted[number] = _accept(submission, taken, existing, room)
+        except (KeyTaken, CheckOutdated, ServiceError) as error:
+            answers.append(error)
+        else:
+            answers.append([])
+    stored = _insert(connection, [item for items in accepted.values() for item in items], now=room.now)
+    kept = {}
+    for number, items in accepted.items():
+        answer = answers[number] = [_answer(item, stored) for item in items]
+        if (key := submissions[number].key) is not None:
+            kept[key] = KeptAnswer(submissions[number].digest, [_outcome(item) for item in answer])
+    if kept and not idempotency.keep_answers(connection, kept):
+        raise KeyTaken  # rolls the jobs back: those of the other request stay
+    return answers
 
 
 def field_errors(error: Conflict | Invalid) -> tuple[FieldError, ...]:
@@ -86,26 +93,6 @@ def field_errors(error: Conflict | Invalid) -> tuple[FieldError, ...]:
     if isinstance(error, Conflict):
         return (FieldError("/dataset_id", error.detail),)
     return error.errors or (FieldError("", error.detail),)
-
-
-def _refuse(
-    connection: Connection, resources: Resources, submissions: Sequence[Submission]
-) -> Iterator[tuple[int, _Refused]]:
-    """Those whose key is taken, and those that the queue has no room for, by number."""
-    keys = [submission.key for submission in submissions if submission.key is not None]
-    taken = idempotency.taken_keys(connection, keys) if keys else set()
-    room = QueueRoom(connection, resources.limits)
-    for number, submission in enumerate(submissions):
-        if submission.key in taken:
-            yield number, KeyTaken()
-            continue
-        try:
-            room.take(sum(isinstance(item, CheckedSpec) for item in submission.items))
-        except TooMany as error:
-            yield number, error
-            continue
-        if submission.key is not None:
-            taken.add(submission.key)  # a second one of this group reads the answer of the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +103,11 @@ class _Existing:
     models: set[int]
 
 
+def _taken_keys(connection: Connection, submissions: Iterable[Submission]) -> set[str]:
+    keys = [submission.key for submission in submissions if submission.key is not None]
+    return idempotency.taken_keys(connection, keys) if keys else set()
+
+
 def _lock(connection: Connection, submissions: Iterable[Submission]) -> _Existing:
     specs = [item.spec for submission in submissions for item in submission.items if isinstance(item, CheckedSpec)]
     dataset_ids = {spec.dataset_id for spec in specs}
@@ -124,6 +116,17 @@ def _lock(connection: Connection, submissions: Iterable[Submission]) -> _Existin
         datasets.lock_datasets(connection, dataset_ids, alone=False) if dataset_ids else set(),
         results.lock_models(connection, model_ids, alone=False) if model_ids else set(),
     )
+
+
+def _accept(submission: Submission, taken: set[str], existing: _Existing, room: QueueRoom) -> list[Item]:
+    """The items to answer; raises the reason why nothing of the submission is stored, and takes nothing then."""
+    if submission.key in taken:
+        raise KeyTaken
+    items = [_still_possible(item, existing, submission) for item in submission.items]
+    room.take(sum(isinstance(item, CheckedSpec) for item in items))
+    if submission.key is not None:
+        taken.add(submission.key)  # a second one of this group reads the answer of the first
+    return items
 
 
 def _still_possible(item: Item, existing: _Existing, submission: Submission) -> Item:
@@ -146,10 +149,10 @@ def _refusal(spec: JobSpec, existing: _Existing) -> Conflict | Invalid | None:
     return Invalid("the job names things that have just been deleted", errors=tuple(deleted)) if deleted else None
 
 
-def _insert(connection: Connection, items: Iterable[Item]) -> Mapping[int, Job]:
+def _insert(connection: Connection, items: Iterable[Item], *, now: float) -> Mapping[int, Job]:
     """The stored jobs by `id()` of their items: equal specs are different jobs."""
     wanted = [item for item in items if isinstance(item, CheckedSpec)]
-    stored = jobs.insert_jobs(connection, [_row(item) for item in wanted])
+    stored = jobs.insert_jobs(connection, [_row(item) for item in wanted], now=now)
     record_models(
         connection,
         [
@@ -176,16 +179,6 @@ def _row(item: CheckedSpec) -> dict[str, Any]:
 
 def _answer(item: Item, stored: Mapping[int, Job]) -> BatchItem:
     return BatchItem(stored[id(item)], ()) if isinstance(item, CheckedSpec) else BatchItem(None, item)
-
-
-def _keep(connection: Connection, answers: Mapping[int, tuple[Submission, Answer]]) -> None:
-    kept = {
-        submission.key: KeptAnswer(submission.digest, [_outcome(item) for item in answer])
-        for submission, answer in answers.values()
-        if submission.key is not None
-    }
-    if kept and not idempotency.keep_answers(connection, kept):
-        raise KeyTaken  # rolls the jobs back: those of the other request stay
 
 
 def _outcome(item: BatchItem) -> dict[str, Any]:

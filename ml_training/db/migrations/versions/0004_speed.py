@@ -22,10 +22,11 @@ LIVE_MODEL = "deleted_at IS NULL"
 def upgrade() -> None:
     """Create the indexes and the counter; jobs that were never delayed say so by run_after = created_at."""
     op.get_bind().exec_driver_sql("UPDATE jobs SET run_after = created_at WHERE status = 'PENDING' AND attempt = 0")
-    for name in ("jobs_due", "jobs_dataset"):
+    for name in ("jobs_due", "jobs_finished", "jobs_dataset"):
         op.drop_index(name, "jobs")
     _partial("jobs_due", "jobs", ["priority", "id"], f"{PENDING} AND run_after <= created_at")
     _partial("jobs_delayed", "jobs", ["run_after", "priority", "id"], f"{PENDING} AND run_after > created_at")
+    _partial("jobs_finished", "jobs", ["finished_at"], "finished_at IS NOT NULL")
     op.create_index("jobs_dataset", "jobs", ["dataset_id", "status"])
     op.create_index("jobs_by_status", "jobs", ["status", "job_type", "id", "run_after", "cancel_requested"])
     op.create_index("jobs_by_model_type", "jobs", ["model_type", "status", "job_type", "id"])

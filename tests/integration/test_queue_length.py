@@ -1,0 +1,90 @@
+"""The length of the queue is a maintained number: exact through every move, and no writer waits for another one."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+
+from ml_training.db import jobs
+from ml_training.db.engine import Database
+from ml_training.db.invariants import broken_rows
+from ml_training.db.queue_length import count_pending
+from tests.support.jobs import store_dataset, store_job
+
+
+@pytest.fixture
+def dataset_id(database: Database) -> int:
+    """A data set for the jobs to name."""
+    return store_dataset(database)
+
+
+def length(database: Database) -> int:
+    """The maintained number, which must be what the rows say."""
+    with database.read() as connection:
+        counted = int(connection.execute(text("SELECT count(*) FROM jobs WHERE status = 'PENDING'")).scalar_one())
+        assert count_pending(connection) == counted
+        assert not list(broken_rows(connection))
+    return counted
+
+
+def test_the_length_of_the_queue_is_exact_through_every_move(database: Database, dataset_id: int) -> None:
+    first, second = (store_job(database, dataset_id=dataset_id) for _ in range(2))
+    assert length(database) == 2
+    with database.write() as connection:
+        claimed = jobs.claim_next(connection, worker="w", lease_seconds=60)
+    assert claimed is not None
+    assert (claimed.id, length(database)) == (first, 1)
+    with database.write() as connection:
+        assert jobs.hand_back(connection, job_id=first, attempt=1, delay=0.0, message="")
+    assert length(database) == 2
+    with database.write() as connection:
+        jobs.request_cancel(connection, second)
+    assert length(database) == 1
+    with database.write() as connection:
+        connection.execute(text("DELETE FROM jobs"))
+    assert length(database) == 0
+
+
+def test_a_transaction_that_is_rolled_back_leaves_the_length(database: Database, dataset_id: int) -> None:
+    store_job(database, dataset_id=dataset_id)
+
+    def claim_and_fail() -> None:
+        with database.write() as connection:
+            assert jobs.claim_next(connection, worker="w", lease_seconds=60)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        claim_and_fail()
+    assert length(database) == 1
+
+
+def test_many_writers_at_once_keep_it_exact(database: Database, dataset_id: int) -> None:
+    def work(_: int) -> None:
+        store_job(database, dataset_id=dataset_id)
+        store_job(database, dataset_id=dataset_id)
+        with database.write() as connection:
+            assert jobs.claim_next(connection, worker="w", lease_seconds=60)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(40)))
+    assert length(database) == 40
+
+
+def test_a_writer_does_not_wait_for_the_counter_of_another_one(new_postgresql: object, request: object) -> None:
+    from ml_training.db.engine import open_database
+
+    database = open_database(new_postgresql())  # type: ignore[operator]
+    dataset_id, stored = store_dataset(database), threading.Event()
+
+    def store() -> None:
+        store_job(database, dataset_id=dataset_id)
+        stored.set()
+
+    with database.write() as connection:
+        values = {"job_type": "TRAIN", "model_type": "ridge", "spec": {}, "dataset_id": dataset_id}
+        jobs.insert_job(connection, **values, priority=5, max_runtime_seconds=1.0, phases_count=0)
+        threading.Thread(target=store, daemon=True).start()
+        assert stored.wait(30), "the other writer has committed while this one is open"
+    assert length(database) == 2
+    database.dispose()
