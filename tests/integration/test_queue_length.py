@@ -1,13 +1,14 @@
 """The length of the queue is a maintained number: exact through every move, and no writer waits for another one."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from ml_training.db import jobs
-from ml_training.db.engine import Database
+from ml_training.db.engine import Database, open_database
 from ml_training.db.invariants import broken_rows
 from ml_training.db.queue_length import count_pending
 from tests.support.jobs import store_dataset, store_job
@@ -26,6 +27,12 @@ def length(database: Database) -> int:
         assert count_pending(connection) == counted
         assert not list(broken_rows(connection))
     return counted
+
+
+def insert_one(connection: Connection, dataset_id: int) -> None:
+    """A PENDING job."""
+    values = {"job_type": "TRAIN", "model_type": "ridge", "spec": {}, "dataset_id": dataset_id}
+    jobs.insert_job(connection, **values, priority=5, max_runtime_seconds=1.0, phases_count=0)
 
 
 def test_the_length_of_the_queue_is_exact_through_every_move(database: Database, dataset_id: int) -> None:
@@ -61,8 +68,10 @@ def test_a_transaction_that_is_rolled_back_leaves_the_length(database: Database,
 
 def test_many_writers_at_once_keep_it_exact(database: Database, dataset_id: int) -> None:
     def work(_: int) -> None:
-        store_job(database, dataset_id=dataset_id)
-        store_job(database, dataset_id=dataset_id)
+        for _ in range(2):
+            with database.write() as connection:
+                count_pending(connection)  # SQLite refuses a reader that becomes a writer when another one was quicker
+                insert_one(connection, dataset_id)
         with database.write() as connection:
             assert jobs.claim_next(connection, worker="w", lease_seconds=60)
 
@@ -71,10 +80,8 @@ def test_many_writers_at_once_keep_it_exact(database: Database, dataset_id: int)
     assert length(database) == 40
 
 
-def test_a_writer_does_not_wait_for_the_counter_of_another_one(new_postgresql: object, request: object) -> None:
-    from ml_training.db.engine import open_database
-
-    database = open_database(new_postgresql())  # type: ignore[operator]
+def test_a_writer_does_not_wait_for_the_counter_of_another_one(new_postgresql: Callable[[], str]) -> None:
+    database = open_database(new_postgresql())
     dataset_id, stored = store_dataset(database), threading.Event()
 
     def store() -> None:
@@ -82,8 +89,7 @@ def test_a_writer_does_not_wait_for_the_counter_of_another_one(new_postgresql: o
         stored.set()
 
     with database.write() as connection:
-        values = {"job_type": "TRAIN", "model_type": "ridge", "spec": {}, "dataset_id": dataset_id}
-        jobs.insert_job(connection, **values, priority=5, max_runtime_seconds=1.0, phases_count=0)
+        insert_one(connection, dataset_id)
         threading.Thread(target=store, daemon=True).start()
         assert stored.wait(30), "the other writer has committed while this one is open"
     assert length(database) == 2
