@@ -13,7 +13,6 @@ from sqlalchemy import (
     Connection,
     Double,
     Integer,
-    RowMapping,
     Select,
     Text,
     Update,
@@ -31,14 +30,13 @@ from sqlalchemy import (
 )
 
 from ml_training.db.clock import NOW, db_now, read_clock
+from ml_training.db.job_rows import COLUMNS, NEW, job_of, new_job
 from ml_training.db.newest import BEFORE, LIMIT, newest_first, page_values
 from ml_training.db.tables import heartbeats, jobs
 from ml_training.domain.records import Job, JobError
 from ml_training.domain.specs import JobType
 from ml_training.domain.states import JobStatus
 
-_HIDDEN = {"lease_until", "rows_used", "error_code", "error_message", "error_hint"}
-_COLUMNS = [column for column in jobs.c if column.name not in {"lease_until", "rows_used"}]
 _RUNTIME = jobs.c.runtime_seconds + db_now() - jobs.c.attempt_started_at
 _STOP_SIGNALS = (
     jobs.c.cancel_requested,
@@ -99,19 +97,19 @@ def insert_jobs(connection: Connection, rows: Sequence[Mapping[str, Any]], *, no
     rows: job_type, model_type, spec, dataset_id, priority, max_runtime_seconds, phases_count. now: database time.
     """
     stored = _insert(connection, rows, now=now) if rows else []
-    return [_new_job(row, job_id, now) for row, job_id in zip(rows, stored, strict=True)]
+    return [new_job(row, job_id, now) for row, job_id in zip(rows, stored, strict=True)]
 
 
 def get_job(connection: Connection, job_id: int) -> Job | None:
     """The job, or None."""
     row = connection.execute(_GET, {"job_id": job_id}).mappings().first()
-    return None if row is None else _job(row)
+    return None if row is None else job_of(row)
 
 
 def get_jobs(connection: Connection, job_ids: Collection[int]) -> dict[int, Job]:
     """Those of the jobs that there are, by id."""
-    found = select(*_COLUMNS).where(jobs.c.id.in_(job_ids))
-    return {row["id"]: _job(row) for row in connection.execute(found).mappings()}
+    found = select(*COLUMNS).where(jobs.c.id.in_(job_ids))
+    return {row["id"]: job_of(row) for row in connection.execute(found).mappings()}
 
 
 def list_jobs(
@@ -119,16 +117,16 @@ def list_jobs(
 ) -> Sequence[Job]:
     """Newest first, at most `limit`, with ids below `before_id`; filters: status, job_type, model_type."""
     values = page_values(filters.items(), before_id=before_id, limit=limit)
-    return [_job(row) for row in connection.execute(_list(frozenset(filters)), values).mappings()]
+    return [job_of(row) for row in connection.execute(_list(frozenset(filters)), values).mappings()]
 
 
 @cache
 def _list(filters: frozenset[str]) -> Select[Any]:
     if not filters:
-        return select(*_COLUMNS).where(jobs.c.id < BEFORE).order_by(jobs.c.id.desc()).limit(LIMIT)
+        return select(*COLUMNS).where(jobs.c.id < BEFORE).order_by(jobs.c.id.desc()).limit(LIMIT)
     model_type = [(jobs.c.model_type, ())] if "model_type" in filters else []
     index = [*model_type, (jobs.c.status, tuple(JobStatus)), (jobs.c.job_type, tuple(JobType))]
-    return newest_first(jobs, _COLUMNS, filters, index)
+    return newest_first(jobs, COLUMNS, filters, index)
 
 
 def count_due(connection: Connection, *, at_most: int) -> int:
@@ -150,7 +148,7 @@ def claim_next(connection: Connection, *, worker: str, lease_seconds: float) -> 
     for claim in (_CLAIM_UNDELAYED, _CLAIM_ANY):
         row = connection.execute(claim, {"claimed_by": worker, "lease_seconds": lease_seconds}).mappings().first()
         if row is not None:
-            return _job(row)
+            return job_of(row)
     return None
 
 
@@ -171,7 +169,7 @@ def _claim(due: Select[tuple[int]]) -> Any:
             progress_message="starting",
             eta_seconds=None,
         )
-        .returning(*_COLUMNS)
+        .returning(*COLUMNS)
     )
 
 
@@ -186,16 +184,8 @@ def _candidates() -> Select[tuple[int]]:
 
 
 # Built once: building a statement costs more than executing it.
-_NEW: Mapping[str, Any] = {
-    "status": JobStatus.PENDING.value,
-    "attempt": 0,
-    "cancel_requested": False,
-    "runtime_seconds": 0.0,
-    "progress": 0.0,
-    "progress_message": "",
-}
 _INSERT = insert(jobs).returning(jobs.c.id, sort_by_parameter_order=True)
-_GET = select(*_COLUMNS).where(jobs.c.id == bindparam("job_id", type_=Integer))
+_GET = select(*COLUMNS).where(jobs.c.id == bindparam("job_id", type_=Integer))
 _delayed = jobs.alias("delayed")
 # The first statement takes the head of the queue; it finds nothing while the delay of a job is over: then the second
 # one compares both kinds.
@@ -331,24 +321,7 @@ def uses_dataset(connection: Connection, dataset_id: int) -> bool:
 def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]], *, now: float) -> list[int]:
     # One value for both times: equal times say that the job was never delayed.
     times = {"created_at": now, "run_after": now}
-    return list(connection.execute(_INSERT, [{**_NEW, **times, **row} for row in rows]).scalars())
-
-
-def _new_job(row: Mapping[str, Any], job_id: int, now: float) -> Job:
-    return Job(
-        **{**_NEW, **row, "status": JobStatus.PENDING, "job_type": JobType(row["job_type"])},
-        id=job_id,
-        created_at=now,
-        run_after=now,
-        eta_seconds=None,
-        features_count=None,
-        attempt_started_at=None,
-        started_at=None,
-        finished_at=None,
-        worker=None,
-        error=None,
-        result_id=None,
-    )
+    return list(connection.execute(_INSERT, [{**NEW, **times, **row} for row in rows]).scalars())
 
 
 def _fence(job_id: int, attempt: int) -> tuple[Any, ...]:
@@ -363,12 +336,3 @@ def _ended(job_id: int, attempt: int, status: JobStatus) -> Update:
     return _fenced(job_id, attempt).values(
         status=status, finished_at=db_now(), lease_until=None, eta_seconds=None, runtime_seconds=_RUNTIME
     )
-
-
-def _job(row: RowMapping) -> Job:
-    values = {name: value for name, value in row.items() if name not in _HIDDEN}
-    values["job_type"], values["status"] = JobType(row["job_type"]), JobStatus(row["status"])
-    error = None
-    if row["error_code"] is not None:
-        error = JobError(row["error_code"], row["error_message"] or "", row["error_hint"] or "")
-    return Job(**values, error=error)

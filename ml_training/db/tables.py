@@ -130,7 +130,7 @@ def _partial_index(name: str, condition: str, *columns: Column[Any]) -> None:
     Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
-# Two indexes, so that jobs that wait for their time (run_after) do not stand before the ones that can run.
+# Two indexes, so that a claim never reads the jobs that wait for their time (run_after).
 _partial_index("jobs_due", "status = 'PENDING' AND run_after <= created_at", jobs.c.priority, jobs.c.id)
 _partial_index(
     "jobs_delayed", "status = 'PENDING' AND run_after > created_at", jobs.c.run_after, jobs.c.priority, jobs.c.id

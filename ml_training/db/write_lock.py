@@ -2,7 +2,7 @@
 
 SQLite's own lock has no queue: who finds it taken sleeps, and looks again, up to seconds after it was free. Here the
 kernel wakes the next writer at once, and takes the turn from a process that ends, however it ends. SQLite's lock still
-decides who writes: whoever gets no turn in time goes on without one, as every writer did before there were turns.
+decides who writes: a writer that gets no turn in time writes without one, as if there were no turns.
 """
 
 import fcntl

@@ -1,7 +1,7 @@
 """Group commit: requests of one process that arrive together share one transaction, and so one wait for the disk.
 
 There is no thread for it: the first request leads. It opens the transaction, takes all requests that have come by
-then, stores them, commits, and tells the others; the first that came meanwhile leads the next group. Each request gets
+then, stores them, commits, and tells the others; the first one that came later leads the next group. Each request gets
 its own answer, after the COMMIT.
 """
 

@@ -31,7 +31,7 @@ class QueueRoom:
         self._waiting, self.now = read_queue(connection)  # `now`: the database's clock
 
     def take(self, new_jobs: int) -> None:
-        """Reserve room for so many jobs; raises TooMany when there is none."""
+        """Reserve room for new jobs; raises TooMany when there is not enough."""
         excess = self._waiting + new_jobs - self._limit if new_jobs else 0
         if excess > 0:
             raise TooMany(

@@ -1,0 +1,50 @@
+"""Rows of the table of jobs as records: the columns that a record has, and the values of a new row."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from ml_training.db.tables import jobs
+from ml_training.domain.records import Job, JobError
+from ml_training.domain.specs import JobType
+from ml_training.domain.states import JobStatus
+
+_HIDDEN = {"lease_until", "rows_used", "error_code", "error_message", "error_hint"}
+COLUMNS = [column for column in jobs.c if column.name not in {"lease_until", "rows_used"}]
+NEW: Mapping[str, Any] = {
+    "status": JobStatus.PENDING.value,
+    "attempt": 0,
+    "cancel_requested": False,
+    "runtime_seconds": 0.0,
+    "progress": 0.0,
+    "progress_message": "",
+}
+
+
+def job_of(row: RowMapping) -> Job:
+    """The record of a row with COLUMNS."""
+    values = {name: value for name, value in row.items() if name not in _HIDDEN}
+    values["job_type"], values["status"] = JobType(row["job_type"]), JobStatus(row["status"])
+    error = None
+    if row["error_code"] is not None:
+        error = JobError(row["error_code"], row["error_message"] or "", row["error_hint"] or "")
+    return Job(**values, error=error)
+
+
+def new_job(row: Mapping[str, Any], job_id: int, now: float) -> Job:
+    """The record of a row that was just inserted at `now`, without reading it again."""
+    return Job(
+        **{**NEW, **row, "status": JobStatus.PENDING, "job_type": JobType(row["job_type"])},
+        id=job_id,
+        created_at=now,
+        run_after=now,
+        eta_seconds=None,
+        features_count=None,
+        attempt_started_at=None,
+        started_at=None,
+        finished_at=None,
+        worker=None,
+        error=None,
+        result_id=None,
+    )
