@@ -70,6 +70,8 @@ class WriteLock:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 pass
+            except OSError:  # a file system without such locks
+                return False
             else:
                 return True
         return self._wait(self._file, deadline)

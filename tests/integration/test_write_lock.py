@@ -1,5 +1,6 @@
 """Writers of one SQLite file take turns over all processes; a process that is killed or frozen stops nobody."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ml_training.db import write_lock
 from ml_training.db.write_lock import WriteLock
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -102,3 +104,15 @@ def test_nobody_waits_for_ever_for_a_frozen_process_and_afterwards_there_are_tur
 def test_without_a_lock_file_writing_goes_on(tmp_path: Path) -> None:
     with WriteLock(tmp_path / "no directory" / "x", patience=60.0).turn():
         assert not (tmp_path / "no directory").exists()
+
+
+def test_without_locks_in_the_file_system_writing_goes_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_file: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(write_lock.fcntl, "flock", refuse)
+    wrote = []
+    for _ in range(2):
+        with WriteLock(path, patience=60.0).turn():
+            wrote.append(True)
+    assert wrote == [True, True]
