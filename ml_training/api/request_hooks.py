@@ -3,6 +3,7 @@
 import re
 import time
 import uuid
+from functools import cache
 from urllib.parse import urlsplit
 
 import structlog
@@ -41,7 +42,12 @@ def install_hooks(app: Flask) -> None:
 
 def template_of(rule: Rule | None) -> str | None:
     """The route as documented, such as /api/v1/jobs/{job_id}."""
-    return None if rule is None else ARGUMENT.sub(r"{\1}", rule.rule)
+    return None if rule is None else _documented(rule.rule)
+
+
+@cache  # a route each
+def _documented(rule: str) -> str:
+    return ARGUMENT.sub(r"{\1}", rule)
 
 
 def _begin() -> None:
@@ -73,8 +79,10 @@ def _limit_body() -> None:
 
 
 def _finish(response: Response) -> Response:
+    given = {name.lower() for name, _ in response.headers}
     for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+        if name.lower() not in given:
+            response.headers.add(name, value)
     response.headers["X-Request-Id"] = g.request_id
     seconds = time.monotonic() - g.started
     route, status = template_of(request.url_rule), response.status_code

@@ -10,7 +10,7 @@ from ml_training.domain.records import Job, JobError
 from ml_training.domain.specs import JobType
 from ml_training.domain.states import JobStatus
 
-_HIDDEN = {"lease_until", "rows_used", "error_code", "error_message", "error_hint"}
+_ERROR = ("error_code", "error_message", "error_hint")
 COLUMNS = [column for column in jobs.c if column.name not in {"lease_until", "rows_used"}]
 NEW: Mapping[str, Any] = {
     "status": JobStatus.PENDING.value,
@@ -24,11 +24,10 @@ NEW: Mapping[str, Any] = {
 
 def job_of(row: RowMapping) -> Job:
     """The record of a row with COLUMNS."""
-    values = {name: value for name, value in row.items() if name not in _HIDDEN}
-    values["job_type"], values["status"] = JobType(row["job_type"]), JobStatus(row["status"])
-    error = None
-    if row["error_code"] is not None:
-        error = JobError(row["error_code"], row["error_message"] or "", row["error_hint"] or "")
+    values: dict[str, Any] = dict(row)
+    values["job_type"], values["status"] = JobType(values["job_type"]), JobStatus(values["status"])
+    code, message, hint = (values.pop(name) for name in _ERROR)
+    error = None if code is None else JobError(code, message or "", hint or "")
     return Job(**values, error=error)
 
 

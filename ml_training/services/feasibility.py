@@ -3,7 +3,7 @@
 The answer is cached: the index of a READY data set and a model never change, so equal checks have equal answers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
@@ -28,13 +28,12 @@ def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
     """Raise Invalid with every error, or Conflict while the data set is not READY; else the job can run.
 
     A check that has passed before is not repeated, and nothing is read then: the transaction that stores the job looks
-    whether its data set and models are still there.
+    whether its data set and models are still there, and `require_indexes` looks for the storage.
     """
     key = check_key(spec)
     cached = resources.check_cache.passed(key)
     if cached is not None:
-        with resources.storage.local(cached.index_key):  # raises when the storage is away
-            return cached
+        return cached
     with resources.database.read() as connection:
         dataset = datasets.get_dataset(connection, spec.dataset_id)
         models, errors = _models(connection, spec)
@@ -44,6 +43,13 @@ def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
         raise Invalid("the job names things that do not exist", errors=tuple(errors))
     with open_index(resources, dataset) as index:
         return resources.check_cache.run(key, lambda: _check(resources.limits, spec, dataset, index, models))
+
+
+def require_indexes(resources: Resources, checks: Iterable[Feasibility]) -> None:
+    """Raise OSError when the storage is away: one look for each data set of cached checks."""
+    for index_key in {check.index_key for check in checks if check.is_cached}:
+        with resources.storage.local(index_key):
+            pass
 
 
 def check_key(spec: JobSpec) -> str:

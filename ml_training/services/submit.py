@@ -10,7 +10,7 @@ from ml_training.db import idempotency, jobs
 from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobSpec, fingerprint, parse_spec, spec_json
-from ml_training.services.feasibility import check_feasibility, check_key, forget_deleted
+from ml_training.services.feasibility import check_feasibility, check_key, forget_deleted, require_indexes
 from ml_training.services.resources import Resources
 from ml_training.services.store_jobs import (
     Answer,
@@ -65,6 +65,7 @@ def submit_batch(
             return answer
     forget_deleted(resources, [spec for spec, _ in parsed if spec is not None])
     items = [errors if spec is None else _check_item(resources, spec) for spec, errors in parsed]
+    require_indexes(resources, (item.feasibility for item in items if isinstance(item, CheckedSpec)))
     submission = Submission(items, idempotency_key, digest, is_batch=True)
     # Not in a group: the other requests would wait for its many jobs.
     stored = _or_kept(resources, submission, lambda: _store_alone(resources, submission))
@@ -81,6 +82,7 @@ def _check_item(resources: Resources, spec: JobSpec) -> Item:
 
 def _check_and_store(resources: Resources, spec: JobSpec, key: str | None, digest: str) -> Answer:
     checked = CheckedSpec(spec, check_feasibility(resources, spec))
+    require_indexes(resources, [checked.feasibility])
     submission = Submission([checked], key, digest, is_batch=False)
     store_group = partial(_store_group, resources)
     return _or_kept(
