@@ -14,6 +14,7 @@ from ml_training.logs import configure_logs, get_logger
 from ml_training.queue.celery_app import make_celery
 from ml_training.queue.event_sender import EventSender
 from ml_training.storage.open_storage import open_storage
+from ml_training.training.cores import FixedCores
 from workers.app import settings, shape
 
 log = get_logger(__name__)
@@ -42,7 +43,7 @@ def worker_context() -> WorkerContext:
         storage=open_storage(settings),
         limits=settings.limits,
         worker=os.environ[WORKER_VARIABLE],
-        threads=shape.threads,
+        cores=FixedCores(shape.threads),
         times=lease_times(),
         handlers=HANDLERS,
         send_progress=send_progress,

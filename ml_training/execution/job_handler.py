@@ -15,6 +15,7 @@ from ml_training.execution.memory_limit import NO_LIMIT, MemoryLimit
 from ml_training.execution.transitions import AttemptFence
 from ml_training.execution.watchdog import NO_WATCHDOG, Watchdog
 from ml_training.storage.base import Storage
+from ml_training.training.cores import Cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class WorkerContext:
     storage: Storage
     limits: Limits
     worker: str  # the heartbeat row of the worker that this process belongs to
-    threads: int  # for each job
+    cores: Cores  # what the running job may use
     times: LeaseTimes
     handlers: Mapping[JobType, "JobHandler"]
     send_progress: Callable[[Job, float, str], None]  # to the event channel; must never block

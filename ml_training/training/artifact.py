@@ -17,6 +17,7 @@ from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import ModelSchema
 from ml_training.selection.split import Positions
 from ml_training.training.canonical import archive
+from ml_training.training.cores import Cores
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Predictor
 from ml_training.training.estimators.known_classes import task_for, to_all_classes
@@ -64,25 +65,25 @@ class LoadedModel:
         return to_all_classes(raw, self.known_classes, classes=len(self.schema.classes), probabilistic=probabilistic)
 
     def predict_rows(
-        self, index: SelectionIndex, rows: Positions, *, threads: int, progress: StageProgress
+        self, index: SelectionIndex, rows: Positions, *, cores: Cores, progress: StageProgress
     ) -> Predictions:
         """Predictions for rows of a data set, in batches; raises Interrupted."""
         parts = slices(len(rows), size=ROWS_PER_BATCH)
         reader = MatrixReader(index, self.schema.features)
         matrices = (reader.read(rows[part]) for part in parts)
-        return self._in_batches(matrices, rows=len(rows), threads=threads, progress=progress)
+        return self._in_batches(matrices, rows=len(rows), cores=cores, progress=progress)
 
-    def predict_matrix(self, x: Matrix, *, threads: int, progress: StageProgress) -> Predictions:
+    def predict_matrix(self, x: Matrix, *, cores: Cores, progress: StageProgress) -> Predictions:
         """Predictions for a model matrix, in batches; raises Interrupted."""
         parts = slices(len(x), size=ROWS_PER_BATCH)
-        return self._in_batches((x[part] for part in parts), rows=len(x), threads=threads, progress=progress)
+        return self._in_batches((x[part] for part in parts), rows=len(x), cores=cores, progress=progress)
 
     def _in_batches(
-        self, matrices: Iterable[Matrix], *, rows: int, threads: int, progress: StageProgress
+        self, matrices: Iterable[Matrix], *, rows: int, cores: Cores, progress: StageProgress
     ) -> Predictions:
         found: list[NDArray[np.float64]] = []
         for number, x in enumerate(matrices, start=1):
-            found.append(self.predictions(x, threads=threads).values)
+            found.append(self.predictions(x, threads=cores.granted()).values)
             done = min(number * ROWS_PER_BATCH, rows)
             progress.step(done, rows, f"{done} of {rows} rows predicted")
         return Predictions(self.schema.task, self.schema.positive, np.concatenate(found), self.predictor.probabilistic)

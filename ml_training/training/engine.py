@@ -11,6 +11,7 @@ from ml_training.training.checkpoint import (
     new_checkpoint_writer,
     open_checkpoint,
 )
+from ml_training.training.cores import Cores
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.evaluation import compare, test
 from ml_training.training.fitting import FittedFold, FoldFitter
@@ -38,12 +39,13 @@ FITTED = 0.97  # the share of the job that is done when all models are fitted an
 
 
 def train(
-    plan: TrainPlan, *, reporter: TrainingReporter, threads: int, checkpoint: bytes | None = None
+    plan: TrainPlan, *, reporter: TrainingReporter, cores: Cores, checkpoint: bytes | None = None
 ) -> TrainedModel:
     """Fit, score and pack one model; `checkpoint` is one that an earlier attempt of the job has written.
 
-    Equal plan, versions and seed give equal artifact bytes, with any number of threads. Raises Interrupted when the
-    reporter says stop, JobFailed when the spec cannot succeed on these data; any other exception is a defect.
+    Equal plan, versions and seed give equal artifact bytes, with any number of threads, also when it changes on the
+    way. Raises Interrupted when the reporter says stop, JobFailed when the spec cannot succeed on these data; any
+    other exception is a defect.
     """
     spec, progress = plan.spec, StageProgress(reporter)
     reporter.features(len(plan.features))
@@ -51,7 +53,7 @@ def train(
         folds = plan.draw_folds()
         reporter.log(describe_rows(plan, folds))
         writer, resume_from = _checkpoints(spec, reporter, checkpoint)
-        splits, final = _fit_all(FoldFitter(plan, progress, threads, writer, resume_from), folds, progress)
+        splits, final = _fit_all(FoldFitter(plan, progress, cores, writer, resume_from), folds, progress)
         progress.stage("packing", until=1.0)
         scores = split_scores(plan, folds, splits)
         reporter.log(describe_scores(scores))

@@ -9,6 +9,7 @@ from ml_training.domain.specs import LOWER_IS_BETTER, CompareSpec, TestSpec
 from ml_training.domain.states import TaskKind
 from ml_training.selection.plan import TestPlan
 from ml_training.training.artifact import LoadedModel
+from ml_training.training.cores import Cores
 from ml_training.training.curves import classification_curves
 from ml_training.training.reporter import TrainingReporter
 from ml_training.training.results import ComparisonOutcome, TestOutcome
@@ -29,7 +30,7 @@ def test(
     model_scores: Mapping[str, Mapping[str, float | None]],
     overlap: bool,
     reporter: TrainingReporter,
-    threads: int,
+    cores: Cores,
 ) -> TestOutcome:
     """Score one model on the rows of the plan; raises Interrupted.
 
@@ -40,7 +41,7 @@ def test(
     reporter.features(len(model.schema.features))
     with warnings_logged(reporter):
         progress.stage(f"predicting {len(labels.rows)} rows", until=0.9)
-        predicted = model.predict_rows(plan.index, labels.rows, threads=threads, progress=progress)
+        predicted = model.predict_rows(plan.index, labels.rows, cores=cores, progress=progress)
         progress.stage("scoring", until=1.0)
         scores = score(labels.y, predicted)
         outcome = TestOutcome(
@@ -61,7 +62,7 @@ def test(
 
 
 def compare(
-    models: Sequence[LoadedModel], plan: TestPlan[CompareSpec], *, reporter: TrainingReporter, threads: int
+    models: Sequence[LoadedModel], plan: TestPlan[CompareSpec], *, reporter: TrainingReporter, cores: Cores
 ) -> ComparisonOutcome:
     """Rank models by the metric of the spec on the rows of the plan; raises Interrupted.
 
@@ -73,7 +74,7 @@ def compare(
     with warnings_logged(reporter):
         for number, model in enumerate(models, start=1):
             progress.stage(f"model {number} of {len(models)}", until=0.8 * number / len(models))
-            predicted.append(model.predict_rows(plan.index, labels.rows, threads=threads, progress=progress))
+            predicted.append(model.predict_rows(plan.index, labels.rows, cores=cores, progress=progress))
             scores.append(score(labels.y, predicted[-1]))
         order = sorted(range(len(models)), key=lambda at: _better_first(scores[at][metric], metric))
         ranking = _ranking([(models[at].schema.model_id, scores[at]) for at in order], metric)

@@ -14,6 +14,7 @@ from ml_training.selection.split import Positions
 from ml_training.training.artifact import LoadedModel
 from ml_training.training.balance import balanced
 from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, NoCheckpointWriter
+from ml_training.training.cores import Cores, LimitedCores
 from ml_training.training.curves import LearningCurve
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Family, FitInputs, FitResult, LabelledRows
@@ -48,7 +49,7 @@ class FoldFitter:
 
     plan: TrainPlan
     progress: StageProgress
-    threads: int
+    cores: Cores
     checkpoint_writer: CheckpointWriter | NoCheckpointWriter
     resume_from: Checkpoint | None
 
@@ -73,12 +74,12 @@ class FoldFitter:
         schema = training_schema(plan, fold)
         reader = MatrixReader(plan.index, schema.features)
         train, held_out = (reader.read(plan.labels.rows[rows]) for rows in (fold.train, fold.held_out))
-        threads = min(self.threads, 1 + train.size // CELLS_PER_THREAD)
+        cores = LimitedCores(self.cores, most=1 + train.size // CELLS_PER_THREAD)
         self.progress.stage(f"training {model_type}", until=at(expected.prepared), then=at(expected.fitted))
         known, scale = self._known(fold), self._scale(fold)
         metric = "log_loss" if plan.labels.task.is_classification else "rmse"
         curve = LearningCurve(metric, self.progress.reporter, unit=scale.scale, split=split)
-        inputs = self._inputs(fold, schema.features, (train, held_out), known, scale, curve, threads)
+        inputs = self._inputs(fold, schema.features, (train, held_out), known, scale, curve, cores)
         fitted = self._family.fit(inputs)
         model = LoadedModel(schema, model_type, fitted.model, scale, known)
         if not len(held_out):
@@ -86,9 +87,9 @@ class FoldFitter:
         rest = 1 - expected.fitted
         share = expected.fitted + rest * len(train) / (len(train) + len(held_out))
         self.progress.stage("scoring the training part", until=at(share))
-        on_train = model.predict_matrix(train, threads=threads, progress=self.progress)
+        on_train = model.predict_matrix(train, cores=cores, progress=self.progress)
         self.progress.stage("scoring the held-out part", until=until)
-        on_held_out = model.predict_matrix(held_out, threads=threads, progress=self.progress)
+        on_held_out = model.predict_matrix(held_out, cores=cores, progress=self.progress)
         return FittedFold(model, fitted, curve, on_train, on_held_out)
 
     def _known(self, fold: Fold) -> tuple[int, ...]:
@@ -109,7 +110,7 @@ class FoldFitter:
         known: tuple[int, ...],
         scale: TargetScale,
         curve: LearningCurve,
-        threads: int,
+        cores: Cores,
     ) -> FitInputs:
         spec = self.plan.spec
         y = self._model_labels(known, scale)
@@ -125,7 +126,7 @@ class FoldFitter:
             held_out=_of_known_classes(LabelledRows(held_out, y[fold.held_out])),
             early_stopping_rounds=spec.early_stopping_rounds,
             random_state=spec.random_state,
-            threads=threads,
+            cores=cores,
             progress=self.progress,
             curve=curve,
             checkpoint_writer=self.checkpoint_writer,

@@ -11,6 +11,7 @@ from ml_training.selection.plan import plan_train
 from ml_training.training import checkpoint as checkpoints
 from ml_training.training import engine
 from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, open_checkpoint
+from ml_training.training.cores import FixedCores
 from ml_training.training.estimators import FAMILIES
 from tests.support.training_data import Recorder, job, mixed
 
@@ -49,12 +50,12 @@ def test_going_on_from_a_checkpoint_ends_with_the_same_model(tmp_path: Path, cas
         fields = {name: value for name, value in fields.items() if name != "class_balance"}
     index, spec = mixed(tmp_path, task), job(model_type, **fields)
     plan, recorder = plan_train(spec, index), Recorder(keeps=True)
-    whole = engine.train(plan, reporter=recorder, threads=1)
+    whole = engine.train(plan, reporter=recorder, cores=FixedCores(1))
     assert len(recorder.checkpoints) >= 3
     kept = sorted(recorder.checkpoints)
     for done in {kept[0], kept[len(kept) // 2], kept[-1]}:
         again = Recorder()
-        resumed = engine.train(plan, reporter=again, threads=2, checkpoint=recorder.checkpoints[done])
+        resumed = engine.train(plan, reporter=again, cores=FixedCores(2), checkpoint=recorder.checkpoints[done])
         assert f"resuming from a checkpoint after {done} rounds" in again.lines
         assert resumed.artifact == whole.artifact
         assert (resumed.scores, resumed.details) == (whole.scores, whole.details)
@@ -75,7 +76,7 @@ def test_going_on_from_a_checkpoint_ends_with_the_same_model(tmp_path: Path, cas
 def test_what_could_not_go_on_the_same_keeps_nothing(tmp_path: Path, params: dict[str, Any]) -> None:
     index, recorder = mixed(tmp_path, TaskKind.BINARY), Recorder(keeps=True)
     spec = job("lightgbm", params={"n_estimators": 5, **params})
-    engine.train(plan_train(spec, index), reporter=recorder, threads=1)
+    engine.train(plan_train(spec, index), reporter=recorder, cores=FixedCores(1))
     assert recorder.checkpoints == {}
     idle = PARAMS[ModelType.LIGHTGBM].model_validate({"subsample": 0.8})  # without a frequency nothing is drawn
     assert FAMILIES[ModelType.LIGHTGBM].can_resume(idle)
@@ -89,7 +90,7 @@ def test_a_job_of_several_fits_and_other_model_types_start_again(tmp_path: Path)
         job("logistic_regression"),
     ):
         recorder = Recorder(keeps=True)
-        engine.train(plan_train(spec, index), reporter=recorder, threads=1)
+        engine.train(plan_train(spec, index), reporter=recorder, cores=FixedCores(1))
         assert recorder.checkpoints == {}
 
 
@@ -97,12 +98,12 @@ def test_a_job_of_several_fits_and_other_model_types_start_again(tmp_path: Path)
 def test_a_checkpoint_of_another_spec_or_version_or_of_nothing_is_not_used(tmp_path: Path) -> None:
     index, spec = mixed(tmp_path, TaskKind.BINARY), job("lightgbm")
     plan, recorder = plan_train(spec, index), Recorder(keeps=True)
-    whole = engine.train(plan, reporter=recorder, threads=1)
+    whole = engine.train(plan, reporter=recorder, cores=FixedCores(1))
     other = job("lightgbm", random_state=7)
     for data in (recorder.checkpoints[3], b"rubbish", recorder.checkpoints[3][:-30]):
         again = Recorder()
         wanted = other if data == recorder.checkpoints[3] else spec
-        trained = engine.train(plan_train(wanted, index), reporter=again, threads=1, checkpoint=data)
+        trained = engine.train(plan_train(wanted, index), reporter=again, cores=FixedCores(1), checkpoint=data)
         assert any("starting again" in line for line in again.lines)
         assert (trained.artifact == whole.artifact) is (wanted is spec)
 

@@ -13,6 +13,7 @@ from ml_training.domain.states import TaskKind
 from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
+from ml_training.training.cores import FixedCores
 from ml_training.training.reporter import TrainingReporter
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -150,4 +151,4 @@ def trained(
 ) -> engine.TrainedModel:
     """What the engine makes of the job."""
     plan = plan_train(spec, index)
-    return engine.train(plan, reporter=reporter or Recorder(), threads=threads)
+    return engine.train(plan, reporter=reporter or Recorder(), cores=FixedCores(threads))

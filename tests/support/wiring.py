@@ -15,6 +15,7 @@ from ml_training.queue.permits import open_permits
 from ml_training.services.resources import Resources
 from ml_training.storage.base import Storage
 from ml_training.storage.local import LocalStorage
+from ml_training.training.cores import FixedCores
 
 QUICK = LeaseTimes(lease=1.0, renew=0.2, poll=0.02, cancel_grace=0.3, drain_grace=0.3)
 SLOW = LeaseTimes(lease=300.0, renew=60.0, poll=1.0, cancel_grace=60.0, drain_grace=60.0)
@@ -61,7 +62,7 @@ def make_worker_context(
         storage=LocalStorage(root) if isinstance(root, Path) else root,
         limits=limits or Limits(),
         worker=worker,
-        threads=1,
+        cores=FixedCores(1),
         times=times,
         handlers=handlers if isinstance(handlers, Mapping) else dict.fromkeys(JobType, handlers),
         send_progress=_send_nothing,

@@ -18,6 +18,7 @@ from ml_training.selection.history import write_history
 from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
+from ml_training.training.cores import FixedCores
 from ml_training.training.reporter import SilentReporter
 
 ROWS, FEATURES = 60_000, 20
@@ -76,7 +77,7 @@ def spec_of(model_type: ModelType, **fields: Any) -> TrainSpec:
 def measure(index: SelectionIndex, spec: TrainSpec, name: str) -> None:
     """One line: nanoseconds a cell."""
     plan, clock = plan_train(spec, index), Clock()
-    engine.train(plan, reporter=clock, threads=1)
+    engine.train(plan, reporter=clock, cores=FixedCores(1))
     seen, cells = clock.seen, len(plan.features) * ROWS / 1e9
     rounds = ROUNDS.get(spec.model_type.value, 40)
     reading, fitting = seen["reading"], seen["training"]

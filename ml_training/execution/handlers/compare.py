@@ -27,7 +27,7 @@ def run_compare(context: WorkerContext, job: Job, reporter: JobReporter) -> JobO
             [load_artifact(context, model) for model in models],
             plan,
             reporter=reporter,
-            threads=context.threads,
+            cores=context.cores,
         )
     values = {**asdict(result), "ranking": list(result.ranking), "dataset_id": dataset.id}
 

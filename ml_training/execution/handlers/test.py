@@ -30,7 +30,7 @@ def run_test(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutc
             model_scores=model.scores,
             overlap=_overlaps(context, model, dataset, plan),
             reporter=reporter,
-            threads=context.threads,
+            cores=context.cores,
         )
     values = {**asdict(result), "model_id": model.id, "dataset_id": dataset.id}
 

@@ -24,7 +24,7 @@ def run_train(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOut
         trained = engine.train(
             plan,
             reporter=reporter,
-            threads=context.threads,
+            cores=context.cores,
             checkpoint=load_checkpoint(context.database, context.storage, job.id) if job.attempt > 1 else None,
         )
     stored = context.storage.put_bytes(ObjectKind.ARTIFACT, trained.artifact)

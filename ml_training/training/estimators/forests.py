@@ -38,9 +38,9 @@ def fit(inputs: FitInputs, *, classifier: Any, regressor: Any) -> FitResult:
     params = {name: value for name, value in inputs.params.model_dump().items() if (name, value) != ("bootstrap", None)}
     total = params.pop("n_estimators")
     forest = _new_or_resumed(inputs, params, classifier if inputs.task.is_classification else regressor)
-    with limit_threads(inputs.threads):
-        _grow(forest, np.ascontiguousarray(x, dtype=np.float32), inputs, total=total)
-        forest.set_params(warm_start=False, n_jobs=None)  # neither belongs to the model
+    _grow(forest, np.ascontiguousarray(x, dtype=np.float32), inputs, total=total)
+    forest.set_params(warm_start=False)  # not a part of the model
+    with limit_threads(inputs.cores.granted()):
         importance = _importance(forest, preprocessing.sources(encoder, len(inputs.features)), len(inputs.features))
     steps = [("encode", encoder)] if encoder is not None else []
     pipeline = Pipeline([*steps, ("forest", forest)])
@@ -50,23 +50,25 @@ def fit(inputs: FitInputs, *, classifier: Any, regressor: Any) -> FitResult:
 def _new_or_resumed(inputs: FitInputs, params: dict[str, Any], kind: Any) -> Any:
     """A forest without trees, or with the trees of an earlier attempt."""
     if inputs.resume_from is None:
-        return kind(**params, n_estimators=0, random_state=inputs.random_state, warm_start=True, n_jobs=inputs.threads)
-    return skops.io.loads(inputs.resume_from.state, trusted=list(TRUSTED)).set_params(n_jobs=inputs.threads)
+        return kind(**params, n_estimators=0, random_state=inputs.random_state, warm_start=True)
+    # Earlier versions of the service stored a number of threads with the checkpoint.
+    return skops.io.loads(inputs.resume_from.state, trusted=list(TRUSTED)).set_params(n_jobs=None)
 
 
 def _grow(forest: Any, x: NDArray[np.float32], inputs: FitInputs, *, total: int) -> None:
-    built, batch = len(getattr(forest, "estimators_", [])), inputs.threads
+    built, rate = len(getattr(forest, "estimators_", [])), 0.0
     while built < total:
+        threads = inputs.cores.granted()
+        # As many trees as fit into the time at the rate that one thread had; at least one for each thread.
+        batch = min(total - built, threads * max(1, int(rate * BATCH_SECONDS)))
         started = time.monotonic()
-        built = min(built + batch, total)
-        forest.set_params(n_estimators=built).fit(x, inputs.fit.y, sample_weight=inputs.fit.weights)
-        took = time.monotonic() - started
+        with limit_threads(threads):
+            forest.set_params(n_estimators=built + batch).fit(x, inputs.fit.y, sample_weight=inputs.fit.weights)
+        built += batch
+        rate = min(2 * max(rate, 1 / BATCH_SECONDS), batch / threads / max(time.monotonic() - started, 1e-6))
         if built < total:
             inputs.checkpoint_writer.write_if_due(partial(_checkpoint, forest, built))
         inputs.progress.step(built, total, f"tree {built} of {total}")
-        # As many trees as fit into the time at the rate of the last batch; at least one for each thread.
-        rate = batch / max(took, 1e-6)
-        batch = max(inputs.threads, min(2 * batch, int(rate * BATCH_SECONDS)))
 
 
 def _checkpoint(forest: Any, built: int) -> Checkpoint:

@@ -65,7 +65,7 @@ def fit(inputs: FitInputs) -> FitResult:
     evaluated = inputs.stop or inputs.held_out or LabelledRows(inputs.fit.x[some], inputs.fit.y[some])
     name = "stop" if inputs.stop else "held_out" if inputs.held_out else None
     model.on_iteration = _RoundCallback(inputs, rounds, name)
-    with limit_threads(inputs.threads):
+    with limit_threads(inputs.cores.granted()):
         model.fit(_binnable(inputs.fit.x), inputs.fit.y, inputs.fit.weights, X_val=evaluated.x, y_val=evaluated.y)
     kept = int(model.n_iter_)
     stopped = kept if inputs.stop is not None else None

@@ -148,7 +148,7 @@ def _params(inputs: FitInputs) -> dict[str, Any]:
         "objective": objective,
         "metric": metric,
         "num_class": inputs.classes if inputs.task is TaskKind.MULTICLASS else 1,
-        "num_threads": inputs.threads,
+        "num_threads": inputs.cores.granted(),
         "seed": inputs.random_state,
         "deterministic": True,
         "force_row_wise": True,  # otherwise LightGBM times both ways, and the times decide about the trees

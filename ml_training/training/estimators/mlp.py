@@ -75,7 +75,7 @@ def fit(inputs: FitInputs) -> FitResult:
     network = (_Classifier if inputs.task.is_classification else _Regressor)(
         **params, **patience, random_state=inputs.random_state
     )
-    with limit_threads(inputs.threads), warnings.catch_warnings():
+    with limit_threads(inputs.cores.granted()), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # logged below instead
         x = encoder.fit_transform(inputs.fit.x)
         network.epoch_callback = callback = _EpochCallback(inputs, encoder, batches=-(-len(x) // params["batch_size"]))

@@ -14,6 +14,7 @@ from ml_training.domain.states import TaskKind
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import plan_test
 from ml_training.training import engine
+from ml_training.training.cores import FixedCores
 from ml_training.training.evaluation import _ranking, _winner, overfitted
 from tests.support.training_data import Recorder, category, job, mixed, number, table, trained
 
@@ -29,7 +30,7 @@ def outcome_of(
         model_scores=model.scores,
         overlap=False,
         reporter=reporter or Recorder(),
-        threads=1,
+        cores=FixedCores(1),
     )
 
 
@@ -41,7 +42,7 @@ def compared(
         {"job_type": "COMPARE", "model_ids": list(models), "dataset_id": 1, "metric": metric, "random_state": seed}
     )
     plan = plan_test(spec, index, [model.schema for model in loaded])
-    return engine.compare(loaded, plan, reporter=Recorder(), threads=1)
+    return engine.compare(loaded, plan, reporter=Recorder(), cores=FixedCores(1))
 
 
 @pytest.mark.parametrize("task", list(TaskKind))
