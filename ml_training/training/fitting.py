@@ -110,7 +110,7 @@ class FoldFitter:
         known: tuple[int, ...],
         scale: TargetScale,
         curve: LearningCurve,
-        cores: Cores,
+        cores: LimitedCores,
     ) -> FitInputs:
         spec = self.plan.spec
         y = self._model_labels(known, scale)

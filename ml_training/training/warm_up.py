@@ -11,7 +11,7 @@ from ml_training.domain.targets import ColumnTarget
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema, ModelSchema
 from ml_training.training.artifact import LoadedModel, load_model, pack
-from ml_training.training.cores import FixedCores
+from ml_training.training.cores import FixedCores, LimitedCores
 from ml_training.training.curves import LearningCurve, classification_curves
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import FitInputs, LabelledRows
@@ -57,7 +57,7 @@ def _warm_up_family(model_type: ModelType, silent: SilentReporter, threads: int)
             held_out=rows,
             early_stopping_rounds=None,
             random_state=0,
-            cores=FixedCores(threads),
+            cores=LimitedCores(FixedCores(threads), most=threads),
             progress=StageProgress(silent),
             curve=LearningCurve("log_loss", silent),
         )

@@ -13,7 +13,7 @@ from ml_training.domain.states import TaskKind
 from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
-from ml_training.training.cores import FixedCores
+from ml_training.training.cores import Cores, FixedCores
 from ml_training.training.reporter import TrainingReporter
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -72,6 +72,17 @@ class Recorder:
     def should_stop(self) -> StopReason | None:
         self.questions += 1
         return StopReason.CANCEL if self._stop_at is not None and self.questions >= self._stop_at else None
+
+
+class ChangingCores:
+    """Grants one thread and two in turn, each time it is asked; remembers what it granted."""
+
+    def __init__(self) -> None:
+        self.granted_so_far: list[int] = []
+
+    def granted(self) -> int:
+        self.granted_so_far.append(1 + len(self.granted_so_far) % 2)
+        return self.granted_so_far[-1]
 
 
 def number(name: str, values: Any) -> IndexColumn:
@@ -147,8 +158,13 @@ def job(model_type: str, **fields: Any) -> TrainSpec:
 
 
 def trained(
-    spec: TrainSpec, index: SelectionIndex, *, reporter: TrainingReporter | None = None, threads: int = 1
+    spec: TrainSpec,
+    index: SelectionIndex,
+    *,
+    reporter: TrainingReporter | None = None,
+    threads: int = 1,
+    cores: Cores | None = None,
 ) -> engine.TrainedModel:
     """What the engine makes of the job."""
     plan = plan_train(spec, index)
-    return engine.train(plan, reporter=reporter or Recorder(), cores=FixedCores(threads))
+    return engine.train(plan, reporter=reporter or Recorder(), cores=cores or FixedCores(threads))

@@ -12,7 +12,7 @@ from ml_training.domain.states import TaskKind
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema
 from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, NoCheckpointWriter
-from ml_training.training.cores import Cores
+from ml_training.training.cores import LimitedCores
 from ml_training.training.curves import LearningCurve
 from ml_training.training.matrix import Matrix
 from ml_training.training.stage_progress import StageProgress
@@ -45,7 +45,7 @@ class FitInputs:
     held_out: LabelledRows | None
     early_stopping_rounds: int | None
     random_state: int
-    cores: Cores  # asked at each round or batch
+    cores: LimitedCores  # asked at each round or batch
     progress: StageProgress
     curve: LearningCurve
     checkpoint_writer: CheckpointWriter | NoCheckpointWriter = field(default_factory=NoCheckpointWriter)

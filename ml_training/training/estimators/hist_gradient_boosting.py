@@ -1,5 +1,6 @@
 """Histogram gradient boosting of scikit-learn, after LightGBM; handles categories and missing values itself."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,15 @@ TRUSTED = (
 )
 FALLBACK_ROWS = 100
 LEFTOVERS = ("_feature_subsample_rng", "_scorer", "_random_seed")
+MAX_TIME_SHARE = 0.05  # of the training time may be spent on changes of the number of threads
 
 
 class _IterationCallback:
     """Calls `on_iteration` when the library checks the loss: once before the first round and once after each round.
 
-    The library has no callbacks. Fitting in warm-started batches would bin the data again for every batch; this is one
-    plain fit. The conformance tests fail if a later version of the library has no such method.
+    It ends the fit when the call returns True. The library has no callbacks. Fitting in warm-started batches would bin
+    the data again for every batch; this is one plain fit. The conformance tests fail if a later version of the library
+    has no such method.
     """
 
     on_iteration: Any
@@ -35,8 +38,7 @@ class _IterationCallback:
 
     def _check_early_stopping_loss(self, **parts: Any) -> bool:
         stop: bool = super()._check_early_stopping_loss(**parts)  # type: ignore[misc]
-        self.on_iteration(self.train_score_, self.validation_score_)
-        return stop
+        return bool(self.on_iteration(self.train_score_, self.validation_score_, stop)) or stop
 
 
 class _Classifier(_IterationCallback, HistGradientBoostingClassifier):  # type: ignore[misc]
@@ -48,7 +50,10 @@ class _Regressor(_IterationCallback, HistGradientBoostingRegressor):  # type: ig
 
 
 def fit(inputs: FitInputs) -> FitResult:
-    """One plain fit; early stopping by the library's rule: none of the last n rounds is better than the one before."""
+    """One plain fit, continued by warm starts when the number of threads changes, which ends with the same model.
+
+    Early stopping by the library's rule: none of the last n rounds is better than the one before.
+    """
     params = inputs.params.model_dump()
     rounds = params.pop("n_estimators")
     native = [at for at in inputs.categories if len(inputs.features[at].categories) <= params["max_bins"]]
@@ -64,9 +69,12 @@ def fit(inputs: FitInputs) -> FitResult:
     # The library needs some rows for the loss, even where nothing is done with it.
     evaluated = inputs.stop or inputs.held_out or LabelledRows(inputs.fit.x[some], inputs.fit.y[some])
     name = "stop" if inputs.stop else "held_out" if inputs.held_out else None
-    model.on_iteration = _RoundCallback(inputs, rounds, name)
-    with limit_threads(inputs.cores.granted()):
-        model.fit(_binnable(inputs.fit.x), inputs.fit.y, inputs.fit.weights, X_val=evaluated.x, y_val=evaluated.y)
+    model.on_iteration = callback = _RoundCallback(inputs, rounds, name)
+    x = _binnable(inputs.fit.x)
+    while callback.is_unfinished:
+        with limit_threads(callback.begin_fit()):
+            model.fit(x, inputs.fit.y, inputs.fit.weights, X_val=evaluated.x, y_val=evaluated.y)
+        model.set_params(warm_start=True)
     kept = int(model.n_iter_)
     stopped = kept if inputs.stop is not None else None
     return FitResult(PipelineModel(_plain(model), inputs.task), iterations=kept, best_iteration=stopped)
@@ -83,19 +91,46 @@ def _binnable(x: Matrix) -> Matrix:
 
 
 class _RoundCallback:
-    """Records the losses and reports the progress after each round."""
+    """Records the losses and reports the progress after each round; ends a fit that should use other threads.
+
+    The library reads the number of threads once, at the start of a fit, so a change costs its preparation again.
+    """
 
     def __init__(self, inputs: FitInputs, rounds: int, name: str | None) -> None:
+        self.is_unfinished = True
         self._inputs = inputs
         self._rounds = rounds
         self._name = name
+        self._done = 0  # rounds
+        self._threads = 0  # of this fit
+        self._began = 0.0  # when this fit began, and how many rounds were done then
+        self._done_before = 0
+        self._prepared = 0.0  # seconds until the first round
 
-    def __call__(self, train: list[float], evaluated: list[float]) -> None:
-        done = len(train) - 1
+    def begin_fit(self) -> int:
+        """Before each fit: the number of its threads."""
+        self._threads = self._inputs.cores.granted()
+        self._began, self._done_before = time.monotonic(), self._done
+        return self._threads
+
+    def __call__(self, train: list[float], evaluated: list[float], stop: bool) -> bool:
+        """After each round; True when the fit must end and continue with other threads. Raises Interrupted."""
+        self._done = done = len(train) - 1
+        self.is_unfinished = done < self._rounds and not stop
         if done:
             losses = {"train": self._loss(train[-1])}
             self._inputs.curve.record(done, **losses, **({self._name: self._loss(evaluated[-1])} if self._name else {}))
+        else:
+            self._prepared = time.monotonic() - self._began
         self._inputs.progress.step(done, self._rounds, f"round {done} of {self._rounds}")
+        return self.is_unfinished and done > self._done_before and self._should_change_threads()
+
+    def _should_change_threads(self) -> bool:
+        """Whether the job is granted another number, and the preparation is short beside what is done and to do."""
+        took = time.monotonic() - self._began
+        left = took / (self._done - self._done_before) * (self._rounds - self._done)
+        is_cheap = self._prepared <= MAX_TIME_SHARE * min(took, left)
+        return is_cheap and self._inputs.cores.granted() != self._threads
 
     def _loss(self, score: float) -> float:
         # The library gives the negative log loss, and for regression half of the negative mean squared error.
@@ -105,6 +140,7 @@ class _RoundCallback:
 def _plain(model: Any) -> Pipeline:
     """Turn the model back into the library's own class, without attributes that only the fit needed."""
     del model.on_iteration
+    model.set_params(warm_start=False)  # not a part of the model
     model._bin_mapper.set_params(n_threads=None)
     for name in LEFTOVERS:
         model.__dict__.pop(name, None)

@@ -20,6 +20,7 @@ from ml_training.training.estimators.base import (
     Importance,
     LabelledRows,
 )
+from ml_training.training.estimators.light_gbm_threads import ThreadLimit, limited_threads
 from ml_training.training.matrix import Matrix
 
 MIN_BAG_ROWS = 1.5  # not 1: its share of the rows is rounded
@@ -68,27 +69,38 @@ class BoosterModel:
 def fit(inputs: FitInputs) -> FitResult:
     """Boost with a callback after each round; early stopping keeps the rounds up to the best one."""
     _require_library()
-    params = _params(inputs)
-    checkpoint = inputs.resume_from
-    rounds, done = params.pop("n_estimators"), 0 if checkpoint is None else checkpoint.done
-    train, evaluated = _dataset(inputs, inputs.fit, params), inputs.evaluation_sets
-    callback = _RoundCallback(inputs, rounds)
     try:
-        booster = lgb.train(
-            params,
-            train,
-            num_boost_round=rounds - done,
-            init_model=None if checkpoint is None else lgb.Booster(model_str=checkpoint.state.decode()),
-            valid_sets=[train, *(_dataset(inputs, rows, params, reference=train) for rows in evaluated.values())],
-            valid_names=["train", *evaluated],
-            callbacks=[callback],
-            keep_training_booster=True,
-        )
+        with limited_threads(lgb, inputs.cores) as limit:
+            booster, callback = _boost(inputs, limit)
     except lgb.basic.LightGBMError as error:
         raise (MemoryError() if "bad_alloc" in str(error) else error) from error
     kept = callback.best.best_iteration if callback.stops else booster.current_iteration()
     model = BoosterModel(booster, inputs.task, rounds=kept)
     return FitResult(model, iterations=kept, best_iteration=kept if callback.stops else None)
+
+
+def _boost(inputs: FitInputs, limit: ThreadLimit) -> tuple[Any, "_RoundCallback"]:
+    params = _params(inputs) | {"num_threads": limit.most}
+    checkpoint = inputs.resume_from
+    rounds, done = params.pop("n_estimators"), 0 if checkpoint is None else checkpoint.done
+    train = _dataset(inputs, inputs.fit, params)
+    sets = {name: _dataset(inputs, rows, params, reference=train) for name, rows in inputs.evaluation_sets.items()}
+    if checkpoint is None:  # otherwise LightGBM needs the trees of the checkpoint before it bins the rows
+        for dataset in (train, *sets.values()):
+            dataset.construct()
+    callback = _RoundCallback(inputs, rounds, limit, stop=sets.get("stop"))
+    limit.lift()
+    booster = lgb.train(
+        params,
+        train,
+        num_boost_round=rounds - done,
+        init_model=None if checkpoint is None else lgb.Booster(model_str=checkpoint.state.decode()),
+        valid_sets=[train, *sets.values()],
+        valid_names=["train", *sets],
+        callbacks=[_BeforeRound(limit), callback],
+        keep_training_booster=True,
+    )
+    return booster, callback
 
 
 def load(payload: bytes, task: TaskKind) -> BoosterModel:
@@ -97,15 +109,29 @@ def load(payload: bytes, task: TaskKind) -> BoosterModel:
     return BoosterModel(lgb.Booster(model_str=payload.decode()), task)
 
 
+class _BeforeRound:
+    """Runs before each round: uses the threads that the job is granted now."""
+
+    before_iteration = True
+
+    def __init__(self, limit: ThreadLimit) -> None:
+        self._limit = limit
+
+    def __call__(self, env: Any) -> None:
+        self._limit.apply_granted()
+
+
 class _RoundCallback:
     """Runs after each round: records the losses, writes checkpoints, reports, and stops early."""
 
-    def __init__(self, inputs: FitInputs, rounds: int) -> None:
+    def __init__(self, inputs: FitInputs, rounds: int, limit: ThreadLimit, *, stop: Any) -> None:
         # dart reweights earlier trees in every round, so the model of an earlier round cannot be restored.
         self.stops = inputs.stop is not None and getattr(inputs.params, "boosting_type", "") != "dart"
         self.best = BestLoss(inputs.early_stopping_rounds or rounds)
         self._inputs = inputs
         self._rounds = rounds
+        self._limit = limit
+        self._stop = stop
         if inputs.resume_from is not None:
             inputs.curve.resume(inputs.resume_from.losses)
             if inputs.resume_from.best is not None:
@@ -116,6 +142,10 @@ class _RoundCallback:
     def __call__(self, env: Any) -> None:
         done = env.iteration + 1
         losses = {part: loss for part, _, loss, *_ in env.evaluation_result_list}
+        if self.stops:
+            # The sum of a loss depends on the number of threads; which round is the best must not.
+            with self._limit.one_thread():
+                losses["stop"] = env.model.eval(self._stop, "stop")[0][2]
         self._inputs.curve.record(done, **losses)
         if self.stops:
             self.best.improved(done, losses["stop"])
@@ -148,7 +178,6 @@ def _params(inputs: FitInputs) -> dict[str, Any]:
         "objective": objective,
         "metric": metric,
         "num_class": inputs.classes if inputs.task is TaskKind.MULTICLASS else 1,
-        "num_threads": inputs.cores.granted(),
         "seed": inputs.random_state,
         "deterministic": True,
         "force_row_wise": True,  # otherwise LightGBM times both ways, and the times decide about the trees

@@ -27,7 +27,7 @@ from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema
 from ml_training.training.balance import class_weights
 from ml_training.training.canonical import canonical_skops
-from ml_training.training.cores import FixedCores
+from ml_training.training.cores import FixedCores, LimitedCores
 from ml_training.training.curves import LearningCurve
 from ml_training.training.estimators import FAMILIES, light_gbm
 from ml_training.training.estimators.base import BestLoss, FitInputs, FitResult, LabelledRows
@@ -65,7 +65,7 @@ def fit_job(model_type: str, task: TaskKind, *, threads: int = 1, stop: bool = F
         held_out=LabelledRows(x[230:], y[230:]),
         early_stopping_rounds=4 if stop else None,
         random_state=11,
-        cores=FixedCores(threads),
+        cores=LimitedCores(FixedCores(threads), most=threads),
         progress=StageProgress(recorder),
         curve=LearningCurve("loss", recorder),
     )
