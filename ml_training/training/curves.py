@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics
 
 from ml_training.training.reporter import TrainingReporter
 from ml_training.training.scores import Predictions
@@ -57,11 +56,11 @@ def classification_curves(y: NDArray[Any], predicted: Predictions) -> dict[str, 
     """ROC and precision-recall of the positive class; empty without one, or when `y` holds one class only."""
     if predicted.positive is None:
         return {}
-    truth, ranking = y == predicted.positive, predicted.values[:, predicted.positive]
-    if truth.all() or not truth.any():
+    ranking = predicted.ranking(y, predicted.positive)
+    if ranking is None:
         return {}
-    fpr, tpr, _ = metrics.roc_curve(truth, ranking)
-    precision, recall, _ = metrics.precision_recall_curve(truth, ranking)
+    fpr, tpr = ranking.roc
+    precision, recall = ranking.precision_recall
     return {"roc": _thinned(fpr=fpr, tpr=tpr), "precision_recall": _thinned(recall=recall, precision=precision)}
 
 

@@ -46,8 +46,10 @@ def describe_scores(scores: Mapping[str, Any]) -> str:
 
 def pooled(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> tuple[Any, Predictions]:
     """The labels of all held-out rows, split by split, and the predictions of the split's model for them."""
-    y = np.concatenate([plan.labels.y[fold.held_out] for fold in folds.splits])
     predictions = [split.on_held_out for split in splits if split.on_held_out is not None]
+    if len(predictions) == 1:
+        return plan.labels.y[folds.splits[0].held_out], predictions[0]
+    y = np.concatenate([plan.labels.y[fold.held_out] for fold in folds.splits])
     values = np.concatenate([one.values for one in predictions])
     first = predictions[0]
     return y, Predictions(first.task, first.positive, values, first.probabilistic)

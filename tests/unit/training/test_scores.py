@@ -124,3 +124,30 @@ def test_regression_scores_stay_json_whatever_the_model_says(values: list[float]
 
 def test_a_target_without_spread_has_no_r2() -> None:
     assert score(np.ones(3), Predictions(TaskKind.REGRESSION, None, np.arange(3.0), False))["r2"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "probabilistic", "message"),
+    [
+        ([[0.5, np.nan]], True, "not finite"),
+        ([[np.inf, 0.0]], False, "not finite"),
+        ([[-0.5, 1.5]], True, "outside 0 to 1"),
+        (np.empty((0, 2)), True, "no rows"),
+    ],
+)
+def test_what_is_no_prediction_is_not_scored(values: Any, probabilistic: bool, message: str) -> None:
+    predicted = Predictions(TaskKind.BINARY, 1, np.array(values), probabilistic)
+    with pytest.raises(ValueError, match=message):
+        score(np.zeros(len(values), np.int64), predicted)
+
+
+def test_probabilities_that_do_not_add_up_to_one_give_a_warning() -> None:
+    predicted = Predictions(TaskKind.BINARY, 1, np.array([[0.5, 0.4], [0.1, 0.9]]), True)
+    with pytest.warns(UserWarning, match="do not add up to 1"):
+        score(np.array([0, 1]), predicted)
+
+
+@pytest.mark.parametrize("code", [-1, 2])
+def test_a_label_that_is_no_class_is_not_scored(code: int) -> None:
+    with pytest.raises(ValueError, match=r"negative|reshape"):
+        score(np.array([code]), binary([0.5]))
