@@ -116,6 +116,21 @@ def test_hist_gradient_boosting_is_one_plain_fit_with_the_losses_read_along() ->
     assert set(recorder_of(job).iterations[0][1]) == {"train_loss", "held_out_loss"}
 
 
+@pytest.mark.parametrize("task", TaskKind)
+@pytest.mark.parametrize(
+    "params", [{}, {"boosting_type": "dart"}, {"num_leaves": 2}, {"min_child_samples": 1_000}], ids=str
+)
+def test_the_importance_of_lightgbm_is_that_of_the_stored_model(task: TaskKind, params: dict[str, Any]) -> None:
+    model = fitted(fit_job("lightgbm", task, n_estimators=30, **params), "lightgbm").model
+    importance = model.importance()
+    assert importance is not None
+    assert importance.splits is not None
+    stored = lgb.Booster(model_str=model.dump().decode())
+    assert list(importance.values) == stored.feature_importance("gain").tolist()
+    assert list(importance.splits) == stored.feature_importance("split").tolist()
+    assert any(importance.values) != ("min_child_samples" in params), "a tree without a split has no gain"
+
+
 @pytest.mark.parametrize("stop", [False, True])
 def test_lightgbm_is_a_plain_train_call(stop: bool) -> None:
     job = fit_job("lightgbm", TaskKind.BINARY, stop=stop, n_estimators=60, min_child_samples=5, learning_rate=0.3)
