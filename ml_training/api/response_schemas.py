@@ -238,7 +238,9 @@ class ModelSummary(ResponseSchema):
 class Model(ModelSummary):
     """A trained model with what is known about it and where it came from."""
 
-    details: dict[str, Any] = Field(description="features, classes, importance, confusion matrix, curves")
+    details: dict[str, Any] = Field(
+        description="rows, train_rows_scored, features, classes, importance, confusion matrix, curves"
+    )
     lineage: dict[str, Any] = Field(description="spec, seed, library versions, code revision")
 
 

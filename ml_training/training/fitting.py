@@ -20,6 +20,7 @@ from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Family, FitInputs, FitResult, LabelledRows
 from ml_training.training.estimators.known_classes import known_classes, task_for, to_known_codes
 from ml_training.training.matrix import Matrix, MatrixReader
+from ml_training.training.scored_rows import scored_positions
 from ml_training.training.scores import Predictions
 from ml_training.training.stage_costs import stage_shares
 from ml_training.training.stage_progress import StageProgress
@@ -31,14 +32,16 @@ CELLS_PER_THREAD = 500_000  # with less work than this, another thread makes the
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedFold:
-    """The model of a fold, and its predictions for the training part and the held-out rows.
+    """The model of a fold, and its predictions for rows of the training part and for the held-out rows.
 
-    Both predictions are None when the fold has no held-out rows.
+    train_scored: the rows of the plan that `on_train` predicts; both predictions are None when the fold has no held-out
+    rows.
     """
 
     model: LoadedModel
     fitted: FitResult
     curve: LearningCurve
+    train_scored: Positions
     on_train: Predictions | None
     on_held_out: Predictions | None
 
@@ -83,14 +86,16 @@ class FoldFitter:
         fitted = self._family.fit(inputs)
         model = LoadedModel(schema, model_type, fitted.model, scale, known)
         if not len(held_out):
-            return FittedFold(model, fitted, curve, None, None)
+            return FittedFold(model, fitted, curve, fold.train[:0], None, None)
+        scored = scored_positions(len(train), seed=plan.spec.random_state)
         rest = 1 - expected.fitted
-        share = expected.fitted + rest * len(train) / (len(train) + len(held_out))
+        share = expected.fitted + rest * len(scored) / (len(scored) + len(held_out))
         self.progress.stage("scoring the training part", until=at(share))
-        on_train = model.predict_matrix(train, cores=cores, progress=self.progress)
+        some = train if len(scored) == len(train) else train[scored]
+        on_train = model.predict_matrix(some, cores=cores, progress=self.progress)
         self.progress.stage("scoring the held-out part", until=until)
         on_held_out = model.predict_matrix(held_out, cores=cores, progress=self.progress)
-        return FittedFold(model, fitted, curve, on_train, on_held_out)
+        return FittedFold(model, fitted, curve, fold.train[scored], on_train, on_held_out)
 
     def _known(self, fold: Fold) -> tuple[int, ...]:
         """The classes that occur in the rows to learn from; () for regression."""

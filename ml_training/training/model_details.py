@@ -43,6 +43,7 @@ def model_details(plan: TrainPlan, folds: Folds, *, splits: Sequence[FittedFold]
             "not_covered": labels.not_covered,
             "purged": folds.purged,
         },
+        "train_rows_scored": sum(len(split.train_scored) for split in splits),
         "features": [_feature(feature) for feature in schema.features],
         "classes": None if classes is None else list(classes),
         "positive_class": None if classes is None or labels.positive is None else classes[labels.positive],

@@ -12,6 +12,7 @@ from typing import Any
 from ml_training.domain.specs import TrainSpec
 from ml_training.selection.schema import FeatureSchema
 from ml_training.training.estimators import FAMILIES
+from ml_training.training.scored_rows import scored_count
 
 READ_COLUMN, READ_WINDOW = 20.0, 70.0  # nanoseconds per cell
 
@@ -32,7 +33,7 @@ def stage_shares(spec: TrainSpec, features: Sequence[FeatureSchema], *, train: i
     read = rows * (windows * READ_WINDOW + (len(features) - windows) * READ_COLUMN)
     cells = train * len(features)
     prepare, rounds = cells * cost.prepare, cells * cost.per_round * _rounds(spec.params)
-    predict = rows * len(features) * cost.predict if held_out else 0.0
+    predict = (scored_count(train) + held_out) * len(features) * cost.predict if held_out else 0.0
     total = read + prepare + rounds + predict
     return StageShares(read / total, (read + prepare) / total, (read + prepare + rounds) / total)
 

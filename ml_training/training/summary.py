@@ -56,7 +56,7 @@ def pooled(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> tuple
 
 
 def _scores(plan: TrainPlan, fold: Fold, split: FittedFold) -> dict[str, Scores]:
-    both = zip(PARTS, (fold.train, fold.held_out), (split.on_train, split.on_held_out), strict=True)
+    both = zip(PARTS, (split.train_scored, fold.held_out), (split.on_train, split.on_held_out), strict=True)
     return {part: score(plan.labels.y[rows], predicted) for part, rows, predicted in both if predicted is not None}
 
 
