@@ -1,10 +1,12 @@
 """Limits the threads of the numeric libraries while a model is fitted or predicts."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from joblib import parallel_config  # type: ignore[import-untyped]
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 
 @contextmanager
@@ -16,6 +18,12 @@ def limit_threads(threads: int, *, jobs: int | None = None) -> Iterator[None]:
     """
     with (
         parallel_config(backend="threading", n_jobs=jobs or threads),
-        threadpool_limits({"openmp": threads, "blas": 1}),
+        _controller(len(sys.modules)).limit(limits={"openmp": threads, "blas": 1}),
     ):
         yield
+
+
+@lru_cache(maxsize=1)
+def _controller(modules: int) -> ThreadpoolController:
+    """The numeric libraries that are loaded; searched again when more modules are imported, which may load another."""
+    return ThreadpoolController()

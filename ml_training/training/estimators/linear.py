@@ -64,7 +64,7 @@ class _IterationCallback:
 def _fit(inputs: FitInputs, model: Any) -> FitResult:
     encoder = preprocessing.for_gradients(inputs)
     with limit_threads(inputs.cores.granted()):
-        x = encoder.fit_transform(inputs.fit.x)
+        x = preprocessing.fit_transform(encoder, inputs.fit.x)
         inputs.progress.check()
         model.fit(x, inputs.fit.y, sample_weight=inputs.fit.weights)
     importance = _importance(model, preprocessing.sources(encoder, len(inputs.features)), len(inputs.features))

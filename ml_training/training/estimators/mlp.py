@@ -77,7 +77,7 @@ def fit(inputs: FitInputs) -> FitResult:
     )
     with limit_threads(inputs.cores.granted()), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # logged below instead
-        x = encoder.fit_transform(inputs.fit.x)
+        x = preprocessing.fit_transform(encoder, inputs.fit.x)
         network.epoch_callback = callback = _EpochCallback(inputs, encoder, batches=-(-len(x) // params["batch_size"]))
         try:
             network.fit(x, inputs.fit.y, sample_weight=inputs.fit.weights)
