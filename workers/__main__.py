@@ -6,7 +6,8 @@ import sys
 from ml_training.db.engine import open_database
 from ml_training.db.migrate import SchemaError, check_schema
 from ml_training.domain.errors import Unavailable
-from ml_training.domain.worker_shape import training_environment
+from ml_training.domain.worker_shape import WORKER_VARIABLE, training_environment
+from ml_training.process.heartbeat import process_name
 from ml_training.settings import Settings, SettingsError, read_settings
 
 
@@ -38,11 +39,10 @@ def _run_worker(settings: Settings) -> int:
     shape = {"concurrency": settings.worker_concurrency, "threads": settings.worker_threads}
     for name, value in training_environment(os.cpu_count() or 1, **shape).items():
         os.environ.setdefault(name, value)
-    from workers.app import app  # after the environment: the children inherit it before they load OpenMP
+    os.environ[WORKER_VARIABLE] = process_name("worker")
+    from workers.run_worker import run_worker  # after the environment: it is inherited by every child
 
-    options = ["--without-gossip", "--without-mingle", "--hostname", f"worker-{os.getpid()}@%h"]
-    app.worker_main(["--quiet", "worker", "--loglevel", settings.log_level, *options])
-    return 0
+    return run_worker()
 
 
 if __name__ == "__main__":

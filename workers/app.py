@@ -12,7 +12,7 @@ app = make_celery(
     settings.broker,
     imports=("workers.tasks", "workers.signals"),
     worker_concurrency=shape.concurrency,
-    worker_pool_start_method="spawn",  # a forked child inherits OpenMP's and the database driver's state, and hangs
-    worker_proc_alive_timeout=600.0,  # a child imports the machine-learning stack first: a minute or two when busy
+    worker_pool="workers.forked_pool:ForkedPool",
+    worker_proc_alive_timeout=60.0,  # from the fork of a child until it is ready: 0.1 s on a free machine
     worker_max_tasks_per_child=settings.worker_max_jobs_per_child,
 )

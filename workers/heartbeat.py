@@ -10,7 +10,6 @@ from ml_training.domain.errors import Unavailable
 from ml_training.logs import get_logger
 from ml_training.process.heartbeat import Heartbeat
 from ml_training.settings import Settings
-from workers.starting_children import end_starting_children
 
 log = get_logger(__name__)
 DRAIN_TRIES = 5
@@ -28,12 +27,8 @@ class WorkerHeartbeat(Heartbeat):
         )
 
     def drain(self) -> None:
-        """Ask this worker's jobs to be handed back; without the database their leases end by themselves.
-
-        Children that are still starting are ended: the shutdown would wait for them.
-        """
+        """Ask this worker's jobs to be handed back; without the database their leases end by themselves."""
         threading.Thread(target=self._drain, name="drain", daemon=True).start()
-        threading.Thread(target=end_starting_children, args=(self.stopped,), name="end-starting", daemon=True).start()
 
     def _drain(self) -> None:
         for _ in range(DRAIN_TRIES):

@@ -1,11 +1,14 @@
-"""The composition root of a pool child: database, storage, handlers and a warm engine, once per process."""
+"""The composition root of a pool child, and what its worker's fork server loads for all children."""
 
+import gc
 import os
+import sys
 from functools import cache
 
 from ml_training.db.engine import open_database
 from ml_training.domain.queue_names import EVENT_PROGRESS
 from ml_training.domain.records import Job
+from ml_training.domain.worker_shape import WORKER_VARIABLE
 from ml_training.execution.job_handler import WorkerContext
 from ml_training.execution.lease import LeaseTimes
 from ml_training.execution.memory_limit import slot_memory
@@ -18,18 +21,29 @@ from ml_training.training.cores import FixedCores
 from workers.app import settings, shape
 
 log = get_logger(__name__)
-WORKER_VARIABLE = "ML_TRAINING_WORKER_NAME"  # passes the name of the worker from the parent to its children
+
+
+def load_engine() -> None:
+    """Load and warm the engine in the fork server: with one thread, since no other would survive a fork."""
+    gc.disable()  # nothing of what is loaded is garbage
+    from ml_training.execution import handlers  # noqa: F401 - the children find it loaded
+
+    if sys.platform == "linux":  # macOS does not allow its matrix library after a fork when it was used before
+        from ml_training.training.engine import warm_up
+
+        warm_up(threads=1)
+    gc.collect()
+    gc.freeze()  # the collector of a child would write to, and so copy, every page that holds an object
+    gc.enable()
 
 
 @cache
 def worker_context() -> WorkerContext:
-    """The context of this process. The first call loads and warms the engine and starts the event thread."""
+    """The context of this process; the first call starts the event thread."""
     # Imported here: the parent of the pool imports this module too, and must stay small.
     from ml_training.execution.handlers import HANDLERS
-    from ml_training.training.engine import warm_up
 
     configure_logs(settings.log_format, settings.log_level)
-    warm_up(threads=shape.threads)
     memory = slot_memory(settings.worker_memory_bytes, slots=shape.concurrency)
     memory.enforce()
     events = EventSender(make_celery(settings.broker, socket_timeout=1.0, max_retries=0))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+WORKER_VARIABLE = "ML_TRAINING_WORKER_NAME"  # the name of a worker in its heartbeat row, for its children
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerShape:
@@ -25,4 +27,11 @@ def training_environment(cores: int, *, concurrency: int = 0, threads: int = 0) 
     more: PASSIVE lets them sleep.
     """
     each = str(worker_shape(cores, concurrency=concurrency, threads=threads).threads)
-    return {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": each, "OPENBLAS_NUM_THREADS": each}
+    return {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "OMP_NUM_THREADS": each,
+        # Training uses one BLAS thread (training/threads.py); with more, OpenBLAS starts them when it is loaded,
+        # and so does an allocator of pyarrow: the fork server must have one thread.
+        "OPENBLAS_NUM_THREADS": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    }

@@ -20,6 +20,7 @@ from ml_training.domain.states import JobStatus
 from tests.support.datasets import generated_csv
 from tests.support.eventually import eventually
 from tests.support.exporter import Series
+from tests.support.fleet import pool_children
 from tests.support.stack_process import StackProcess, is_alive, start_stack
 
 pytestmark = pytest.mark.slow
@@ -151,8 +152,7 @@ def watch(scenario: Scenario, job_id: int) -> None:
 
 def kill_three(stack: StackProcess) -> list[psutil.Process]:
     """The exporter, a process of the API and the worker's child that trains, all at once."""
-    children = [child for child in stack.part("worker").children() if "spawn_main" in " ".join(child.cmdline())]
-    victims = [stack.part("exporter"), stack.part("api").children()[0], *children]
+    victims = [stack.part("exporter"), stack.part("api").children()[0], *pool_children(stack.part("worker"))]
     assert len(victims) == 3
     for victim in victims:
         victim.kill()

@@ -62,8 +62,13 @@ class Fleet:
 
     def children(self, name: str = "worker") -> list[psutil.Process]:
         """The pool children of a worker, which run the jobs."""
-        found = psutil.Process(self.processes[name].pid).children(recursive=True)
-        return [child for child in found if _is_pool_child(child)]
+        return pool_children(psutil.Process(self.processes[name].pid))
+
+    def fork_server(self, name: str = "worker") -> psutil.Process:
+        """The fork server of a worker; its command line is the worker's own."""
+        worker = psutil.Process(self.processes[name].pid)
+        (found,) = [child for child in worker.children() if child.cmdline() == worker.cmdline()]
+        return found
 
     def ready_children(self, name: str) -> int:
         """How many children of a worker have finished their start: only they can run a job."""
@@ -99,11 +104,16 @@ class Fleet:
         return (self.directory / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
 
-def _is_pool_child(process: psutil.Process) -> bool:
+def pool_children(worker: psutil.Process) -> list[psutil.Process]:
+    """The children of a worker that run jobs: its fork server has forked them."""
+    return [child for server in worker.children() for child in _children(server)]
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
     try:
-        return "spawn_main" in " ".join(process.cmdline())
-    except psutil.Error:  # the process has just ended
-        return False
+        return process.children()
+    except psutil.Error:  # it has just ended
+        return []
 
 
 @dataclass(frozen=True, slots=True)

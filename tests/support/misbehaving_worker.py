@@ -9,10 +9,13 @@ import signal
 import sys
 from collections.abc import Callable
 
+import psutil
+
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobType
 from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
+from workers import pool_child
 
 
 def _segfault() -> None:
@@ -28,7 +31,8 @@ def _hold_the_interpreter() -> None:
 
 
 def _take_the_worker_along() -> None:
-    os.kill(os.getppid(), signal.SIGKILL)
+    worker = psutil.Process(os.getppid()).ppid()  # the parent of this process is the fork server
+    os.kill(worker, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -55,8 +59,12 @@ def _replace_train_handler() -> None:
     handlers.HANDLERS = {**handlers.HANDLERS, JobType.TRAIN: misbehave_or_train}
 
 
-if __name__ == "__mp_main__":  # in a child of the pool, which loads the parent's main module first
+def _load_engine() -> None:
+    load_engine()
     _replace_train_handler()
+
+
+load_engine, pool_child.load_engine = pool_child.load_engine, _load_engine  # called in the fork server
 
 if __name__ == "__main__":
     from workers.__main__ import main

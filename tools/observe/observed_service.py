@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.fleet import pool_children
 from tests.support.stack_process import StackProcess, start_stack
 from tools.observe.prometheus_server import Prometheus, running_prometheus
 from tools.observe.workload import Workload
@@ -66,6 +67,5 @@ def observe_service(directory: Path, programs: Programs, *, seconds: float) -> I
 
 def kill_children(stack: StackProcess) -> None:
     """Kill (SIGKILL) every child process of the worker that runs jobs."""
-    for child in stack.part("worker").children(recursive=True):
-        if "spawn_main" in " ".join(child.cmdline()):
-            child.kill()
+    for child in pool_children(stack.part("worker")):
+        child.kill()

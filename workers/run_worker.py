@@ -1,0 +1,54 @@
+"""Runs a worker: the fork server first, then the heartbeat, and Celery once the server has loaded the engine."""
+
+import gc
+import os
+import signal
+
+import celery.apps.worker  # noqa: F401 - what the fork server shall share with this process
+import kombu.transport.redis  # noqa: F401
+
+from ml_training.logs import configure_logs
+from workers.app import app, settings
+from workers.fork_server import ForkServer, start_fork_server
+from workers.heartbeat import WorkerHeartbeat
+from workers.pool_child import load_engine
+from workers.signals import worker_heartbeat
+
+OPTIONS = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+NO_SERVER = 70  # exit status: the supervisor starts the worker again
+
+
+def run_worker() -> int:
+    """Run until SIGTERM or SIGINT; raises SystemExit with Celery's status."""
+    configure_logs(settings.log_format, settings.log_level)
+    gc.collect()
+    gc.freeze()  # the collector writes to, and so copies, every page that holds an object
+    server = start_fork_server(load_engine)
+    heartbeat = worker_heartbeat()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)  # until Celery has its own handlers: there is no job yet
+    try:
+        heartbeat.start()
+        if not server.wait_until_loaded():
+            return 1
+        server.watch(lambda: _end_without_server(heartbeat))
+        app.worker_main(
+            ["--quiet", "worker", "--loglevel", settings.log_level, "--hostname", f"worker-{os.getpid()}@%h", *OPTIONS]
+        )
+    finally:
+        _stop(heartbeat, server)
+    return 0
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
+
+
+def _end_without_server(heartbeat: WorkerHeartbeat) -> None:
+    if not heartbeat.stopped.is_set():
+        os._exit(NO_SERVER)  # its children ended with it; their jobs are claimed again when their leases have expired
+
+
+def _stop(heartbeat: WorkerHeartbeat, server: ForkServer) -> None:
+    heartbeat.stop()
+    server.end()
