@@ -26,7 +26,7 @@ TYPES = (
     "task-changed",  # nothing sends it any more; its series stays, because the label values are part of the page
     OTHER,
 )
-# Sent when rows of the database changed; a permit is sent when a job was submitted.
+# Sent when rows of the database have probably changed: a child was woken by a permit, or has run what was due.
 SNAPSHOT_EVENTS = frozenset(
     {"task-sent", "task-started", "task-succeeded", "task-failed", "worker-online", "worker-offline"}
 )

@@ -1,13 +1,10 @@
 """`python -m workers`: a worker of the fleet; `python -m workers maintenance`: the loops that keep the queue moving."""
 
-import os
 import sys
 
 from ml_training.db.engine import open_database
 from ml_training.db.migrate import SchemaError, check_schema
 from ml_training.domain.errors import Unavailable
-from ml_training.domain.worker_shape import WORKER_VARIABLE, training_environment
-from ml_training.process.heartbeat import process_name
 from ml_training.settings import Settings, SettingsError, read_settings
 
 
@@ -26,23 +23,15 @@ def main(arguments: list[str]) -> int:
         from workers.maintenance import run_maintenance
 
         return run_maintenance(settings)
-    return _run_worker(settings)
+    from workers.run_worker import run_worker
+
+    return run_worker()
 
 
 def _check(settings: Settings) -> None:
     database = open_database(settings.database, pool_size=1)
     check_schema(database)
     database.dispose()
-
-
-def _run_worker(settings: Settings) -> int:
-    shape = {"concurrency": settings.worker_concurrency, "threads": settings.worker_threads}
-    for name, value in training_environment(os.cpu_count() or 1, **shape).items():
-        os.environ.setdefault(name, value)
-    os.environ[WORKER_VARIABLE] = process_name("worker")
-    from workers.run_worker import run_worker  # after the environment: it is inherited by every child
-
-    return run_worker()
 
 
 if __name__ == "__main__":

@@ -14,5 +14,4 @@ app = make_celery(
     worker_concurrency=shape.concurrency,
     worker_pool="workers.forked_pool:ForkedPool",
     worker_proc_alive_timeout=60.0,  # from the fork of a child until it is ready: 0.1 s on a free machine
-    worker_max_tasks_per_child=settings.worker_max_jobs_per_child,
 )

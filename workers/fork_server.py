@@ -27,6 +27,32 @@ LOADED = b"loaded"
 PARENT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C reaches the whole group: the parent decides
 
 
+class ExitStatus:
+    """Tells the parent of the pool how a child ended; it cannot ask the kernel, since it is not the child's parent.
+
+    billiard's server writes the id of a new child to a pipe, and could write its status there, but the main loop of a
+    pool's child ends the process before that. A child that was killed writes nothing: the parent reports status 255.
+    """
+
+    def __init__(self) -> None:
+        self._pipe: int | None = None
+
+    def write(self, pipe: int, number: int) -> None:
+        """Replaces billiard's `write_unsigned`: the first call in a child is with its id."""
+        self._pipe = pipe
+        write_unsigned(pipe, number)
+
+    def tell(self, status: int) -> None:
+        """Tell the status of this process, which ends now."""
+        if self._pipe is not None:
+            write_unsigned(self._pipe, status)
+
+
+_EXIT_STATUS = ExitStatus()
+write_unsigned = forkserver.write_unsigned
+tell_exit_status = _EXIT_STATUS.tell
+
+
 @dataclass(frozen=True, slots=True)
 class ForkServer:
     """The server's process, seen from the parent of the pool."""
@@ -86,6 +112,7 @@ def _serve(listener: socket.socket, alive: int, tell_loaded: int, load: Callable
         for number in PARENT_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         set_pdeathsig("SIGKILL")  # children ask the same of the server: all end with the parent, however it ends
+        forkserver.write_unsigned = _EXIT_STATUS.write
         load()
         os.write(tell_loaded, LOADED)
         os.close(tell_loaded)

@@ -1,11 +1,42 @@
 """Celery's prefork pool with billiard's start method `forkserver`, which Celery's settings do not offer."""
 
+import sys
+from collections.abc import Callable
+from typing import Any
+
 import billiard
+from billiard.pool import EX_RECYCLE
+from celery.concurrency import asynpool
 from celery.concurrency.prefork import TaskPool
+
+
+class ForkedChild(asynpool.Worker):  # type: ignore[misc]  # Celery is untyped
+    """The main loop of a child; it ends after a number of jobs, where Celery counts tasks: a permit may run many."""
+
+    def _make_child_methods(self, *arguments: Any) -> None:
+        super()._make_child_methods(*arguments)
+        from workers.jobs_left import JOBS_LEFT  # only in the child: the parent runs no job
+
+        receive: Callable[[], Any] = self._make_protected_receive(self.inq)
+
+        def receive_unless_used_up() -> Any:
+            if JOBS_LEFT.count <= 0:
+                sys.exit(EX_RECYCLE)
+            return receive()
+
+        self.wait_for_job = receive_unless_used_up
+
+
+class ForkedProcesses(asynpool.AsynPool):  # type: ignore[misc]  # Celery is untyped
+    """The processes of the pool."""
+
+    Worker = ForkedChild
 
 
 class ForkedPool(TaskPool):  # type: ignore[misc]  # Celery is untyped
     """Each child is forked by the worker's fork server, which must have been started."""
+
+    Pool = ForkedProcesses
 
     def on_start(self) -> None:
         """Start the pool."""

@@ -8,6 +8,7 @@ from functools import cache
 from ml_training.db.engine import open_database
 from ml_training.domain.queue_names import EVENT_PROGRESS
 from ml_training.domain.records import Job
+from ml_training.domain.specs import JobType
 from ml_training.domain.worker_shape import WORKER_VARIABLE
 from ml_training.execution.job_handler import WorkerContext
 from ml_training.execution.lease import LeaseTimes
@@ -15,7 +16,9 @@ from ml_training.execution.memory_limit import slot_memory
 from ml_training.execution.watchdog import ProcessWatchdog
 from ml_training.logs import configure_logs, get_logger
 from ml_training.queue.celery_app import make_celery
+from ml_training.queue.ended_jobs import dataset_key, job_key, open_end_sender
 from ml_training.queue.event_sender import EventSender
+from ml_training.queue.permits import open_permits
 from ml_training.storage.open_storage import open_storage
 from ml_training.training.cores import FixedCores
 from workers.app import settings, shape
@@ -52,6 +55,12 @@ def worker_context() -> WorkerContext:
     def send_progress(job: Job, fraction: float, message: str) -> None:
         events.send(EVENT_PROGRESS, job_id=job.id, attempt=job.attempt, progress=fraction, message=message)
 
+    ends = open_end_sender(settings.broker)
+    ends.start()
+
+    def tell_end(job: Job) -> None:
+        ends.send(end_keys(job))
+
     context = WorkerContext(
         database=open_database(settings.database, pool_size=2),
         storage=open_storage(settings),
@@ -61,11 +70,27 @@ def worker_context() -> WorkerContext:
         times=lease_times(),
         handlers=HANDLERS,
         send_progress=send_progress,
+        tell_end=tell_end,
         memory=memory,
         watchdog=ProcessWatchdog(),
     )
     log.info("child_ready", threads=shape.threads, pid=os.getpid())
     return context
+
+
+def wake_another_child() -> None:
+    """Send a permit, best effort."""
+    permits = open_permits(settings.broker, budget=settings.publish_budget_seconds)
+    permits.send(1)
+    permits.close()
+
+
+def end_keys(job: Job) -> list[str]:
+    """Under which names others wait for the end of a job: a data set is done when its INGEST job has ended."""
+    keys = [job_key(job.id)]
+    if job.job_type is JobType.INGEST and job.dataset_id is not None:
+        keys.append(dataset_key(job.dataset_id))
+    return keys
 
 
 def lease_times() -> LeaseTimes:

@@ -1,4 +1,4 @@
-"""What a worker does when it drains or gets a new child: handlers of Celery's signals, connected at import."""
+"""What a worker does when it starts, drains or gets a new child: handlers of Celery's signals, connected at import."""
 
 from functools import cache
 from typing import Any
@@ -7,14 +7,21 @@ from celery import signals
 
 from ml_training.logs import configure_logs
 from workers.app import settings, shape
+from workers.fork_server import tell_exit_status
 from workers.heartbeat import WorkerHeartbeat
 from workers.pool_child import worker_context
+from workers.run_worker import start_processes
 
 
 @cache
 def worker_heartbeat() -> WorkerHeartbeat:
     """The heartbeat of this worker, made by the parent of the pool."""
     return WorkerHeartbeat(settings, slots=shape.concurrency)
+
+
+@signals.celeryd_init.connect  # type: ignore[untyped-decorator]
+def _start_processes(**_: Any) -> None:
+    start_processes(worker_heartbeat())
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
@@ -30,3 +37,8 @@ def _drain(**_: Any) -> None:
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _open_context(**_: Any) -> None:
     worker_context()
+
+
+@signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def _tell_exit_status(exitcode: int, **_: Any) -> None:
+    tell_exit_status(exitcode)

@@ -144,7 +144,10 @@ def ended_since(connection: Connection, seconds: float, *, at_most: int) -> int:
 
 
 def claim_next(connection: Connection, *, worker: str, lease_seconds: float) -> Job | None:
-    """Take the first due row by priority, then age: RUNNING under a new attempt; None when nothing is due."""
+    """Take the first due row by priority, then age: RUNNING under a new attempt; None when nothing is due.
+
+    A draining worker takes none.
+    """
     for claim in (_CLAIM_UNDELAYED, _CLAIM_ANY):
         row = connection.execute(claim, {"claimed_by": worker, "lease_seconds": lease_seconds}).mappings().first()
         if row is not None:
@@ -154,7 +157,8 @@ def claim_next(connection: Connection, *, worker: str, lease_seconds: float) -> 
 
 def _claim(due: Select[tuple[int]]) -> Any:
     # The row lock has no effect on SQLite, where the transaction holds the write lock.
-    first = due.order_by(jobs.c.priority, jobs.c.id).limit(1).with_for_update(skip_locked=True)
+    drains = exists().where(heartbeats.c.process == bindparam("claimed_by", type_=Text), heartbeats.c.draining)
+    first = due.where(~drains).order_by(jobs.c.priority, jobs.c.id).limit(1).with_for_update(skip_locked=True)
     return (
         update(jobs)
         .where(jobs.c.id == first.scalar_subquery(), jobs.c.status == JobStatus.PENDING)

@@ -27,6 +27,10 @@ class JobOutcome:
     rows_used: int
 
 
+def _tell_nobody(job: Job) -> None:
+    """Nobody waits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContext:
     """What one process of a worker runs jobs with."""
@@ -39,6 +43,7 @@ class WorkerContext:
     times: LeaseTimes
     handlers: Mapping[JobType, "JobHandler"]
     send_progress: Callable[[Job, float, str], None]  # to the event channel; must never block
+    tell_end: Callable[[Job], None] = _tell_nobody  # wakes those who wait for the end; must never block
     memory: MemoryLimit = NO_LIMIT
     watchdog: Watchdog = NO_WATCHDOG
 

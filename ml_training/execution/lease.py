@@ -9,6 +9,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from ml_training.db import jobs
 from ml_training.db.engine import Database
 from ml_training.db.job_events import append_events
@@ -164,12 +166,16 @@ class Lease(threading.Thread):
 
 def stop_job(database: Database, fence: AttemptFence, reason: StopReason) -> None:
     """Write the state of a job whose attempt was stopped; nothing when the attempt has lost it. Raises Unavailable."""
-    if reason is StopReason.FENCED:
-        return
-    with database.write() as connection:
-        if reason is StopReason.CANCEL:
-            transitions.cancel(connection, fence)
-        elif reason in FAILURES:
-            transitions.fail(connection, fence, FAILURES[reason])
-        else:
-            transitions.hand_back(connection, fence, EndReason.DRAIN, jitter=random.random())  # noqa: S311 - jitter
+    if reason is not StopReason.FENCED:
+        with database.write() as connection:
+            apply_stop(connection, fence, reason)
+
+
+def apply_stop(connection: Connection, fence: AttemptFence, reason: StopReason) -> None:
+    """`stop_job` within a transaction of the caller."""
+    if reason is StopReason.CANCEL:
+        transitions.cancel(connection, fence)
+    elif reason in FAILURES:
+        transitions.fail(connection, fence, FAILURES[reason])
+    elif reason is StopReason.DRAIN:
+        transitions.hand_back(connection, fence, EndReason.DRAIN, jitter=random.random())  # noqa: S311 - jitter

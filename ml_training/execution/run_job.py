@@ -16,8 +16,8 @@ from ml_training.domain.states import JobStatus
 from ml_training.execution import transitions
 from ml_training.execution.checkpoints import JobCheckpoints
 from ml_training.execution.job_handler import JobOutcome, WorkerContext
-from ml_training.execution.job_reporter import JobReporter
-from ml_training.execution.lease import Lease, stop_job
+from ml_training.execution.job_reporter import Event, JobReporter
+from ml_training.execution.lease import Lease, apply_stop
 from ml_training.execution.memory_limit import OUT_OF_MEMORY
 from ml_training.execution.transitions import AttemptFence
 from ml_training.logs import get_logger
@@ -59,6 +59,7 @@ def _run(context: WorkerContext, job: Job) -> None:
         end = _attempt(context, job, reporter)
         # Still under the lease: an outage may last longer than the result can wait without one.
         _write_end(context, fence, reporter, end)
+        context.tell_end(job)
 
 
 def _attempt(context: WorkerContext, job: Job, reporter: JobReporter) -> AttemptEnd:
@@ -85,7 +86,6 @@ def _write_end(context: WorkerContext, fence: AttemptFence, reporter: JobReporte
     """Write the end of the attempt; repeat while the database is away, so that the work is not lost."""
     while True:
         try:
-            _flush_events(context.database, fence, reporter)
             _write_end_once(context.database, fence, reporter, end)
         except Unavailable as error:
             log.warning("end_not_written", error=str(error))
@@ -95,36 +95,36 @@ def _write_end(context: WorkerContext, fence: AttemptFence, reporter: JobReporte
             return
 
 
-def _flush_events(database: Database, fence: AttemptFence, reporter: JobReporter) -> None:
-    """Write the events since the last poll of the lease; raises Unavailable, and keeps them for the next try."""
-    events = reporter.take_events()
-    if not events:
-        return
+def _write_end_once(database: Database, fence: AttemptFence, reporter: JobReporter, end: AttemptEnd) -> None:
+    """One transaction: the events since the last poll of the lease, and the end; keeps them for the next try."""
+    events = list[Event]()
     try:
         with database.write() as connection:
-            if jobs.lock_attempt(connection, job_id=fence.job_id, attempt=fence.attempt) is not None:
+            signals = jobs.lock_attempt(connection, job_id=fence.job_id, attempt=fence.attempt)
+            if signals is not None:
+                events = reporter.take_events()
                 append_events(connection, job_id=fence.job_id, attempt=fence.attempt, events=events)
+                _apply_end(connection, fence, reporter, end, cancel_requested=signals.cancel_requested)
+            elif not isinstance(end, StopReason):
+                transitions.count_refusal(connection, fence, "verdict")
     except Unavailable:
         reporter.put_back(events)
         raise
 
 
-def _write_end_once(database: Database, fence: AttemptFence, reporter: JobReporter, end: AttemptEnd) -> None:
+def _apply_end(
+    connection: Connection, fence: AttemptFence, reporter: JobReporter, end: AttemptEnd, *, cancel_requested: bool
+) -> None:
     if isinstance(end, StopReason):
-        stop_job(database, fence, end)
-        return
-    with database.write() as connection:
-        signals = jobs.lock_attempt(connection, job_id=fence.job_id, attempt=fence.attempt)
-        if signals is None:
-            transitions.count_refusal(connection, fence, "verdict")
-        elif signals.cancel_requested:
-            transitions.cancel(connection, fence)
-        elif isinstance(end, JobOutcome):
-            _complete(connection, fence, reporter, end)
-        elif isinstance(end, JobError):
-            transitions.fail(connection, fence, end)
-        else:
-            transitions.hand_back(connection, fence, end, jitter=random.random())  # noqa: S311 - jitter
+        apply_stop(connection, fence, end)
+    elif cancel_requested:
+        transitions.cancel(connection, fence)
+    elif isinstance(end, JobOutcome):
+        _complete(connection, fence, reporter, end)
+    elif isinstance(end, JobError):
+        transitions.fail(connection, fence, end)
+    else:
+        transitions.hand_back(connection, fence, end, jitter=random.random())  # noqa: S311 - jitter
 
 
 def _complete(connection: Connection, fence: AttemptFence, reporter: JobReporter, outcome: JobOutcome) -> None:

@@ -30,6 +30,8 @@ def reap_once(resources: Resources) -> Reaped:
     with resources.database.write() as connection:
         expired = jobs.expired_leases(connection, limit=BATCH)
         cancelled = sum(_reap(connection, lease) for lease in expired)
+    if len(expired) > cancelled:
+        resources.permits.publish(len(expired) - cancelled)
     return Reaped(handed_back=len(expired) - cancelled, cancelled=cancelled)
 
 

@@ -16,4 +16,4 @@ def relay_once(resources: Resources) -> int:
     waiting = resources.permits.waiting()
     if waiting is None or waiting >= due:
         return 0
-    return resources.permits.publish(due - waiting)
+    return resources.permits.send(due - waiting)

@@ -5,11 +5,13 @@ import time
 from typing import Any
 
 from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from ml_training.logs import get_logger
-from ml_training.queue.permits import BROKER_ERRORS
 
 log = get_logger(__name__)
+BROKER_ERRORS = (OperationalError, RedisError, OSError)
 RETRY_SECONDS = 2.0  # after a failure
 MIN_INTERVAL_SECONDS = 0.1  # between two events: no reader looks more often
 

@@ -1,60 +1,94 @@
-"""Permits: messages that say "run one job"; the database decides at the claim which one."""
+"""Permits: messages that wake a worker to run what is due; the database decides at the claim which jobs."""
 
+import threading
 import time
-from dataclasses import dataclass
 
-from celery import Celery
-from kombu.exceptions import OperationalError
+from redis import Redis
 from redis.exceptions import RedisError
 
-from ml_training.domain.queue_names import QUEUE, TASK_RUN
+from ml_training.domain.queue_names import QUEUE
 from ml_training.logs import get_logger
-from ml_training.queue.celery_app import make_celery
+from ml_training.queue.celery_message import permit_message
+from ml_training.queue.redis_client import open_redis
 
 log = get_logger(__name__)
-BROKER_ERRORS = (OperationalError, RedisError, OSError)
+AT_MOST = 16  # permits that wait at a time: a worker that took one runs every due job; the relay adds what is missing
+CLOSE_SECONDS = 2.0
 
 
-@dataclass(slots=True)
 class Permits:
     """Sends permits and counts those that wait; thread-safe, opened lazily.
 
-    When the broker hangs, one caller waits `budget` seconds, and then no caller tries again for `pause` seconds: the
-    relay repeats every permit that was not sent.
+    When the broker hangs, one `send` waits for its time-out, and then none tries again for `pause` seconds: the relay
+    repeats every permit that was not sent.
     """
 
-    app: Celery
-    pause: float = 2.0
-    _closed_until: float = 0.0
+    def __init__(self, client: Redis, *, pause: float = 2.0) -> None:
+        self.pause = pause
+        self._client = client
+        self._closed_until = 0.0
+        self._lock = threading.Lock()
+        self._wanted = 0
+        self._has_wanted = threading.Event()
+        self._sender: threading.Thread | None = None
+        self._closed = False
 
-    def publish(self, count: int = 1) -> int:
-        """Send up to `count` permits, best effort; returns how many the broker took. Never raises for the broker."""
-        sent = 0
-        if time.monotonic() < self._closed_until:
-            return sent
+    def publish(self, count: int = 1) -> None:
+        """Say that `count` jobs more are due, after their COMMIT; returns at once, another thread sends the permits."""
+        with self._lock:
+            self._wanted += count
+            if self._sender is None:  # not before the first call: a process that forks must have no thread
+                self._sender = threading.Thread(target=self._send_wanted, name="permits", daemon=True)
+                self._sender.start()
+        self._has_wanted.set()
+
+    def send(self, count: int) -> int:
+        """Send `count` permits, best effort; returns how many the broker took. Never raises for the broker."""
+        if count < 1 or time.monotonic() < self._closed_until:
+            return 0
         try:
-            for _ in range(count):
-                self.app.send_task(TASK_RUN, queue=QUEUE, retry=False)
-                sent += 1
-        except BROKER_ERRORS as error:
+            self._client.lpush(QUEUE, *(permit_message() for _ in range(count)))
+        except (RedisError, OSError) as error:
             self._closed_until = time.monotonic() + self.pause
             log.warning("permit_not_sent", error=str(error)[:200])
-        return sent
+            return 0
+        return count
 
     def waiting(self) -> int | None:
         """How many permits wait in the broker; None when it does not answer."""
         try:
-            with self.app.connection_for_read() as connection:
-                return int(connection.default_channel.client.llen(QUEUE))
-        except BROKER_ERRORS as error:
+            return int(self._client.llen(QUEUE))
+        except (RedisError, OSError) as error:
             log.debug("broker_away", error=str(error)[:200])
             return None
 
     def close(self) -> None:
-        """Close pooled connections."""
-        self.app.close()
+        """Send what is wanted, and close the connections."""
+        with self._lock:
+            self._closed = True
+            sender = self._sender
+        self._has_wanted.set()
+        if sender is not None:
+            sender.join(CLOSE_SECONDS)
+        self._client.close()
+
+    def _send_wanted(self) -> None:
+        while True:
+            self._has_wanted.wait()
+            self._has_wanted.clear()
+            with self._lock:
+                wanted, self._wanted, closed = min(self._wanted, AT_MOST), 0, self._closed
+            if wanted and time.monotonic() >= self._closed_until:
+                # A permit that still waits is one that no idle worker has taken: then none needs another.
+                waiting = self.waiting()
+                if waiting is None:
+                    self._closed_until = time.monotonic() + self.pause
+                else:
+                    self.send(min(wanted, AT_MOST - waiting))
+            if closed:
+                return
 
 
 def open_permits(broker_url: str, *, budget: float) -> Permits:
     """Permits on `broker_url`; `budget` seconds bound each attempt to send."""
-    return Permits(make_celery(broker_url, socket_timeout=budget, max_retries=0))
+    return Permits(open_redis(broker_url, timeout=budget))

@@ -1,6 +1,5 @@
 """Follows one job for a client: its state after every change, every job event once, and its end as the last update."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from ml_training.domain.errors import NotFound, Unavailable
 from ml_training.domain.records import Job, JobEvent
 from ml_training.domain.states import JobStatus
 from ml_training.logs import get_logger
+from ml_training.queue.ended_jobs import Waiter, job_key
 from ml_training.services.resources import Resources
 
 log = get_logger(__name__)
@@ -84,6 +84,11 @@ def follow_job(resources: Resources, job_id: int, *, after: int) -> Iterator[lis
     It stops without an end only when the job is removed. A poll during an outage of the database yields no updates.
     No transaction stays open between polls or while the caller handles an update.
     """
+    with resources.ended_jobs.watch(job_key(job_id)) as waiter:
+        yield from _follow(resources, job_id, after, waiter)
+
+
+def _follow(resources: Resources, job_id: int, after: int, waiter: Waiter) -> Iterator[list[JobUpdate]]:
     shown: StateUpdate | None = None
     while True:
         try:
@@ -99,7 +104,7 @@ def follow_job(resources: Resources, job_id: int, *, after: int) -> Iterator[lis
             if snapshot.is_last:
                 return
         if not (snapshot and snapshot.has_more):
-            time.sleep(POLL_SECONDS)
+            waiter.wait(POLL_SECONDS)
 
 
 def _read_snapshot(resources: Resources, job_id: int, after: int) -> _Snapshot:

@@ -12,6 +12,7 @@ from ml_training.db.results import ResultT
 from ml_training.domain.errors import FieldError, Invalid, NotFound
 from ml_training.domain.records import Dataset, Job, JobEvent, Model
 from ml_training.domain.states import DatasetStatus
+from ml_training.queue.ended_jobs import Waiter, dataset_key, job_key
 from ml_training.selection.preview import preview
 from ml_training.services.feasibility import open_index
 from ml_training.services.resources import Resources
@@ -126,17 +127,22 @@ def preview_dataset(resources: Resources, dataset_id: int, limit: int) -> list[d
 
 def wait_for_job(resources: Resources, job_id: int, *, seconds: float) -> Job:
     """The job when it has ended, or as it is after `seconds`."""
-    return _wait(lambda: get_job(resources, job_id), lambda job: job.status.is_terminal, seconds)
+    with resources.ended_jobs.watch(job_key(job_id)) as waiter:
+        return _wait(waiter, lambda: get_job(resources, job_id), lambda job: job.status.is_terminal, seconds)
 
 
 def wait_for_dataset(resources: Resources, dataset_id: int, *, seconds: float) -> Dataset:
     """The data set when it is READY or REJECTED, or as it is after `seconds`."""
     decided = {DatasetStatus.READY, DatasetStatus.REJECTED}
-    return _wait(lambda: get_dataset(resources, dataset_id), lambda dataset: dataset.status in decided, seconds)
+    with resources.ended_jobs.watch(dataset_key(dataset_id)) as waiter:
+        return _wait(
+            waiter, lambda: get_dataset(resources, dataset_id), lambda dataset: dataset.status in decided, seconds
+        )
 
 
-def _wait(fetch: Callable[[], T], is_done: Callable[[T], bool], seconds: float) -> T:
-    # Reading a row by its key takes 0.1 ms: the step grows slowly to 0.4 s, so that a long wait costs little.
+def _wait(waiter: Waiter, fetch: Callable[[], T], is_done: Callable[[T], bool], seconds: float) -> T:
+    # Reading a row by its key takes 0.1 ms: while ends are not told, the step grows slowly to 0.4 s, so that a long
+    # wait costs little.
     deadline = time.monotonic() + seconds
     step = FIRST_STEP_SECONDS
     while True:
@@ -144,7 +150,7 @@ def _wait(fetch: Callable[[], T], is_done: Callable[[T], bool], seconds: float) 
         left = deadline - time.monotonic()
         if is_done(found) or left <= 0:
             return found
-        time.sleep(min(step, left))
+        waiter.wait(min(LONGEST_STEP_SECONDS if waiter.is_live else step, left))
         step = min(1.2 * step, LONGEST_STEP_SECONDS)
 
 

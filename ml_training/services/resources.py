@@ -5,6 +5,7 @@ from typing import Any
 
 from ml_training.db.engine import Database, open_database
 from ml_training.domain.limits import Limits
+from ml_training.queue.ended_jobs import EndListener, open_end_listener
 from ml_training.queue.permits import Permits, open_permits
 from ml_training.services.check_cache import CheckCache
 from ml_training.services.group_commit import GroupCommit
@@ -20,6 +21,7 @@ class Resources:
     database: Database
     storage: Storage
     permits: Permits
+    ended_jobs: EndListener
     limits: Limits
     heartbeat_dead_seconds: float
     check_cache: CheckCache = field(default_factory=CheckCache)
@@ -28,6 +30,7 @@ class Resources:
     def close(self) -> None:
         """Close every connection."""
         self.permits.close()
+        self.ended_jobs.close()
         self.database.dispose()
 
 
@@ -37,6 +40,7 @@ def build_resources(settings: Settings, *, pool_size: int = 4) -> Resources:
         database=open_database(settings.database, pool_size=pool_size),
         storage=open_storage(settings),
         permits=open_permits(settings.broker, budget=settings.publish_budget_seconds),
+        ended_jobs=open_end_listener(settings.broker),
         limits=settings.limits,
         heartbeat_dead_seconds=settings.heartbeat_dead_seconds,
     )

@@ -25,7 +25,6 @@ from ml_training.services.store_jobs import (
 )
 
 JOB_REMOVED = "the job that this key stands for has been removed by retention"
-PERMITS_PER_BATCH = 16  # the relay sends the rest as slots become free
 
 
 def submit_job(resources: Resources, body: object, *, idempotency_key: str | None = None) -> Job:
@@ -69,7 +68,7 @@ def submit_batch(
     submission = Submission(items, idempotency_key, digest, is_batch=True)
     # Not in a group: the other requests would wait for its many jobs.
     stored = _or_kept(resources, submission, lambda: _store_alone(resources, submission))
-    resources.permits.publish(min(PERMITS_PER_BATCH, sum(item.job is not None for item in stored)))
+    resources.permits.publish(sum(item.job is not None for item in stored))
     return stored
 
 

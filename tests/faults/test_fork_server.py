@@ -71,6 +71,15 @@ def test_the_server_has_one_thread_and_no_connection_and_replaces_a_killed_child
     assert fleet.stop("worker") == 0
 
 
+def test_celery_started_by_hand_has_the_same_server_and_leaves_in_order(fleet: Fleet) -> None:
+    fleet.start("worker", "celery", "-A", "workers.app", "worker")
+    eventually(lambda: fleet.ready_children("worker") == CHILDREN, what="all children are ready")
+    assert fleet.fork_server().num_threads() == 1
+    assert workers_in(fleet) == 1, "its children read from this row whether they drain"
+    assert fleet.stop("worker") == 0
+    assert workers_in(fleet) == 0, "it took its row away"
+
+
 @pytest.mark.skipif(not psutil.LINUX, reason="only Linux ends a process with its parent")
 def test_a_worker_without_its_server_ends_and_says_so(fleet: Fleet) -> None:
     worker = fleet.start_worker()

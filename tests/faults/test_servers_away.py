@@ -15,6 +15,7 @@ import psutil
 import pytest
 import redis
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from ml_training.db.engine import open_database
 from ml_training.db.migrate import migrate
@@ -120,7 +121,12 @@ def test_a_frozen_broker_delays_no_answer_of_the_api(database_url: str, own_redi
         assert max(times) < SLOWEST_POST
         assert statistics.median(times) < 0.5, "the first ones wait for the budget, the others do not try"
         one_slot(api.resources)
-        eventually(lambda: relay_once(api.resources), what="the relay sends permits again")
+        eventually(lambda: are_sent(api.resources), what="permits are sent again")
+
+
+def are_sent(resources: Resources) -> bool:
+    """Whether the relay sends permits, or the API has sent some after all: the upload's was there before."""
+    return relay_once(resources) > 0 or (resources.permits.waiting() or 0) > 1
 
 
 def timed(api: Api, spec: dict[str, Any]) -> float:
@@ -139,7 +145,9 @@ def test_a_full_broker_takes_no_permits_and_drains_when_there_is_room(
     full = replace(resources, permits=open_permits(own_redis.url, budget=1.0))
     with redis.Redis.from_url(own_redis.url) as client:
         client.config_set("maxmemory", 1)
-        job_ids = [submit_job(full, spec).id for _ in range(3)]
+        with capture_logs() as logs:
+            job_ids = [submit_job(full, spec).id for _ in range(3)]
+            eventually(lambda: any(line["event"] == "permit_not_sent" for line in logs), what="a permit was refused")
         client.config_set("maxmemory", 0)
         assert full.permits.waiting() == 0, "the broker took none"
     one_slot(resources)
@@ -152,7 +160,7 @@ def test_a_full_broker_takes_no_permits_and_drains_when_there_is_room(
 def test_permits_repeated_reordered_and_forged_run_each_job_once(resources: Resources, tmp_path: Path) -> None:
     dataset_id = store_dataset(resources.database)
     job_ids = [store_job(resources.database, dataset_id=dataset_id) for _ in range(10)]
-    resources.permits.publish(5 * len(job_ids) + 100)
+    resources.permits.send(5 * len(job_ids) + 100)
     context = make_worker_context(resources.database, tmp_path, train_at_once)
     with ThreadPoolExecutor(8) as pool:  # each message is one call, whatever it says
         ran = list(pool.map(lambda _: run_next(context), range(resources.permits.waiting() or 0)))

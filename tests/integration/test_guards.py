@@ -254,6 +254,17 @@ def test_a_draining_worker_gives_its_job_back_uncharged(resources: Resources, da
         assert connection.execute(text("SELECT count(*) FROM lost_attempts")).scalar_one() == 0
 
 
+def test_a_draining_worker_claims_no_other_job(resources: Resources, dataset_id: int, tmp_path: Path) -> None:
+    job_id = store_job(resources.database, dataset_id=dataset_id)
+    with resources.database.write() as connection:
+        for process in ("worker@test-1", "worker@test-2"):
+            heartbeats.write_heartbeat(connection, process=process, kind="worker", body={"slots": 1})
+        heartbeats.mark_draining(connection, "worker@test-1")
+    assert not run_next(make_worker_context(resources.database, tmp_path, train_at_once, worker="worker@test-1"))
+    assert read_job(resources.database, job_id).status is JobStatus.PENDING
+    assert run_next(make_worker_context(resources.database, tmp_path, train_at_once, worker="worker@test-2"))
+
+
 def test_the_third_lost_worker_ends_the_job(resources: Resources, dataset_id: int) -> None:
     database = resources.database
     job_id = store_job(database, dataset_id=dataset_id)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from ml_training.db import datasets, heartbeats, jobs
 from ml_training.db.engine import Database
@@ -29,6 +30,7 @@ from ml_training.services.feasibility import check_feasibility
 from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_batch, submit_job
 from ml_training.storage.base import ObjectKind
+from tests.support.eventually import eventually
 from tests.support.jobs import store_job
 from tests.support.redis_server import start_redis
 from tests.support.scenario import open_scenario
@@ -205,10 +207,9 @@ def test_an_outage_behind_the_commit_does_not_deny_what_is_stored(
     def away(_self: object) -> None:
         raise Unavailable("the database is away")
 
-    def publish(_self: object, count: int = 1) -> int:
+    def publish(_self: object, count: int = 1) -> None:
         for name in ("read", "write"):
             monkeypatch.setattr(Database, name, away)
-        return count
 
     for accept in (
         lambda: submit_job(resources, spec(dataset_id)),
@@ -288,7 +289,9 @@ def test_without_a_broker_jobs_are_accepted_quickly_and_the_relay_sends_their_pe
     permits.pause = 0.0
     broken = dataclasses.replace(resources, permits=permits)
     redis.stop()
-    assert submit_job(broken, spec(dataset_id)).status is JobStatus.PENDING
+    with capture_logs() as logs:
+        assert submit_job(broken, spec(dataset_id)).status is JobStatus.PENDING
+        eventually(lambda: any(line["event"] == "broker_away" for line in logs), what="the permit was tried in vain")
     redis.restart()
     assert permits.waiting() == 0
     with resources.database.write() as connection:
@@ -303,7 +306,7 @@ def test_the_relay_never_piles_up_permits(resources: Resources, dataset_id: int)
     with resources.database.write() as connection:
         heartbeats.write_heartbeat(connection, process="worker@a-1", kind="worker", body={"slots": 2})
     submit_job(resources, spec(dataset_id))
-    assert resources.permits.waiting() == 2, "the ingest's, which nobody took, and the job's"
+    eventually(lambda: resources.permits.waiting() == 2, what="the ingest's, which nobody took, and the job's")
     for _ in range(30):
         store_job(resources.database, dataset_id=dataset_id)
     for _ in range(5):

@@ -11,6 +11,7 @@ from ml_training.domain.specs import JobType
 from ml_training.execution.job_handler import JobHandler, WorkerContext
 from ml_training.execution.lease import LeaseTimes
 from ml_training.execution.watchdog import NoWatchdog, Watchdog
+from ml_training.queue.ended_jobs import open_end_listener
 from ml_training.queue.permits import open_permits
 from ml_training.services.resources import Resources
 from ml_training.storage.base import Storage
@@ -40,6 +41,7 @@ def make_resources(
         database=database,
         storage=LocalStorage(root),
         permits=open_permits(broker_url, budget=budget),
+        ended_jobs=open_end_listener(broker_url),
         limits=limits or Limits(),
         heartbeat_dead_seconds=30.0,
     )
