@@ -1,7 +1,7 @@
 """The histories of a data set: its rows ordered by group, then time, then row number.
 
 Horizons look ahead along a history, windows look back. Rows without a time or a group are in no history. The order is
-computed once, at ingest, and stored beside the columns, so that no job has to sort a million rows.
+computed once, at ingest, and stored with the columns, so that no job has to sort a million rows.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,7 @@ class History:
     @classmethod
     def open(cls, index: SelectionIndex) -> "History":
         """The histories of a data set that has a time column."""
-        files = (index.directory / name for name in (ORDER, STARTS, TIMES))
-        return cls(*(np.load(file, mmap_mode="r", allow_pickle=False) for file in files))
+        return cls(*(index.arrays.array(name) for name in (ORDER, STARTS, TIMES)))
 
     @property
     def first(self) -> NDArray[np.int64]:
@@ -76,19 +75,15 @@ def _last_at_or_before(halves: NDArray[np.int64]) -> NDArray[np.int64]:
     return found
 
 
-def write_history(index: SelectionIndex) -> None:
-    """Write the order beside the columns; does nothing without a time column."""
-    if index.time_column is None:
-        return
-    times = index.values(index.time_column)
+def ordered_rows(times: NDArray[np.int64], groups: NDArray[Any] | None, kind: ColumnKind | None) -> History:
+    """The histories of rows with these times and groups; `kind`: the kind of the groups, None without groups."""
     has_history = ~is_missing(times, ColumnKind.TIME)
-    groups = np.zeros(index.rows, dtype=np.int8) if index.group_column is None else index.values(index.group_column)
-    if index.group_column is not None:
-        has_history &= ~is_missing(groups, index.kind(index.group_column))
+    if groups is not None and kind is not None:
+        has_history &= ~is_missing(groups, kind)
+    else:
+        groups = np.zeros(len(times), dtype=np.int8)
     order, starts = _ordered(np.flatnonzero(has_history), times, groups)
-    np.save(index.directory / ORDER, order, allow_pickle=False)
-    np.save(index.directory / STARTS, starts, allow_pickle=False)
-    np.save(index.directory / TIMES, times[order], allow_pickle=False)
+    return History(order, starts, times[order])
 
 
 def _ordered(

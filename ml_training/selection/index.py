@@ -1,17 +1,20 @@
-"""The selection index: a data set as one directory of memory-mapped arrays, read by the API and the engine.
+"""The selection index: a data set as one file of memory-mapped arrays, read by the API and the engine.
 
-| kind | array | missing |
-|---|---|---|
-| number | float64, always finite | NaN |
-| integer | int64 | never |
-| boolean | int8, 0 or 1 | -1 |
-| category | int32 codes into the sorted categories | -1 |
-| time | int64 microseconds since the epoch, UTC | `TIME_MISSING` |
-| text | none: free text is profiled and not used | |
+| kind | values | stored as the narrowest type that loses nothing | missing |
+|---|---|---|---|
+| number | float64, always finite | float32, float64 | NaN |
+| integer | int64 | int8, int16, int32, int64 | never |
+| boolean | int8, 0 or 1 | int8 | -1 |
+| category | int32 codes into the sorted categories | int8, int16, int32 | -1 |
+| time | int64 microseconds since the epoch, UTC | int64 | `TIME_MISSING` |
+| text | none: free text is profiled and not used | | |
+
+`values` gives the types of the second column, so that no rule compares or adds in a narrow type; `stored` gives those
+of the third one, for code that only moves values.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,8 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MANIFEST = "manifest.json"
-FORMAT_VERSION = 2
+from ml_training.selection.array_archive import ArrayArchive, Arrays
+from ml_training.selection.array_directory import ArrayDirectory
+
+INDEX_FILE = "index.npz"
+FORMAT_VERSION = 3
+DIRECTORY_VERSION = 2  # the format before: a directory with a file for each array
 TIME_MISSING = int(np.iinfo(np.int64).min)
 
 
@@ -76,6 +83,7 @@ class SelectionIndex:
 
     directory: Path
     rows: int
+    arrays: Arrays
     columns: Mapping[str, ColumnInfo]  # in the order of the data set
     time_column: str | None
     phase_column: str | None
@@ -83,13 +91,20 @@ class SelectionIndex:
 
     @classmethod
     def open(cls, directory: Path) -> "SelectionIndex":
-        """Open the index that `write_index` made in this directory; raises OSError when it is gone."""
-        manifest = json.loads((directory / MANIFEST).read_bytes())
-        if manifest["version"] != FORMAT_VERSION:
+        """Open the index that `write_index` made in this directory, or an older version of the service did.
+
+        Raises OSError when it is gone, ValueError when it is cut off or of another version.
+        """
+        path = directory / INDEX_FILE
+        is_file = path.exists()
+        arrays: Arrays = ArrayArchive.open(path) if is_file else ArrayDirectory.open(directory)
+        manifest = arrays.manifest
+        if manifest["version"] != (FORMAT_VERSION if is_file else DIRECTORY_VERSION):
             raise ValueError(f"index format {manifest['version']} is not known to this version of the service")
         infos = (_info(item) for item in manifest["columns"])
         roles = {role: manifest[role] for role in ("time_column", "phase_column", "group_column")}
-        return cls(directory=directory, rows=manifest["rows"], columns={info.name: info for info in infos}, **roles)
+        columns = {info.name: info for info in infos}
+        return cls(directory=directory, rows=manifest["rows"], arrays=arrays, columns=columns, **roles)
 
     def __contains__(self, name: object) -> bool:
         return name in self.columns
@@ -107,18 +122,27 @@ class SelectionIndex:
         """How many rows have no value in this column."""
         return self.columns[name].nulls
 
-    def values(self, name: str) -> NDArray[Any]:
-        """A read-only memory map of one value per row; raises ValueError for text, which is not stored."""
+    def values(self, name: str, rows: slice | None = None) -> NDArray[Any]:
+        """One value for each row, or for some rows, in the type of its kind; read-only.
+
+        Raises ValueError for text, which is not stored.
+        """
+        stored = self.stored(name)
+        values = (stored if rows is None else stored[rows]).astype(DTYPES[self.kind(name)], copy=False)
+        values.flags.writeable = False
+        return values
+
+    def stored(self, name: str) -> NDArray[Any]:
+        """One value for each row in the type that it is stored in: a read-only memory map; ValueError as `values`."""
         file = self.columns[name].file
         if file is None:
             raise ValueError(f"column {name!r} is free text: it has no values in the index")
-        values: NDArray[Any] = np.load(self.directory / file, mmap_mode="r", allow_pickle=False)
-        return values
+        return self.arrays.array(file)
 
     def categories(self, name: str) -> tuple[str, ...]:
         """The sorted categories that the codes of a category column point into; () for every other kind."""
         file = self.columns[name].categories_file
-        return () if file is None else tuple(json.loads((self.directory / file).read_bytes()))
+        return () if file is None else tuple(json.loads(self.arrays.text(file)))
 
 
 def is_missing(values: NDArray[Any], kind: ColumnKind) -> NDArray[np.bool_]:
@@ -143,67 +167,6 @@ def recode(codes: NDArray[Any], source: tuple[str, ...], target: tuple[str, ...]
     return recoded
 
 
-def write_index(
-    directory: Path,
-    columns: Iterable[IndexColumn],
-    *,
-    rows: int,
-    time_column: str | None = None,
-    phase_column: str | None = None,
-    group_column: str | None = None,
-) -> SelectionIndex:
-    """Write an index into an existing empty directory, one column in memory at a time, the manifest last.
-
-    `rows` is at least 1. Raises ValueError when the length, dtype or name of a column is wrong.
-    """
-    items: dict[str, dict[str, object]] = {}
-    for number, column in enumerate(columns):
-        if column.name in items:
-            raise ValueError(f"two columns are called {column.name!r}")
-        items[column.name] = _write_column(directory, column, number=number, rows=rows)
-    manifest = {
-        "version": FORMAT_VERSION,
-        "rows": rows,
-        "time_column": time_column,
-        "phase_column": phase_column,
-        "group_column": group_column,
-        "columns": list(items.values()),
-    }
-    (directory / MANIFEST).write_text(_json(manifest), encoding="utf-8")
-    return SelectionIndex.open(directory)
-
-
-def _write_column(directory: Path, column: IndexColumn, *, number: int, rows: int) -> dict[str, object]:
-    item: dict[str, object] = {"name": column.name, "kind": column.kind.value, "nulls": 0, "varies": True}
-    if column.values is None:
-        if column.kind is not ColumnKind.TEXT:
-            raise ValueError(f"column {column.name!r} of kind {column.kind} has no values")
-        return item
-    values = _checked(column, rows)
-    file = f"{number:05}.npy"
-    np.save(directory / file, values, allow_pickle=False)
-    present = values[~is_missing(values, column.kind)]
-    item |= {"file": file, "nulls": rows - len(present), "varies": bool(len(present) and np.any(present != present[0]))}
-    if column.kind is ColumnKind.CATEGORY:
-        categories_file = f"{number:05}.json"
-        (directory / categories_file).write_text(_json(column.categories), encoding="utf-8")
-        item |= {"categories_file": categories_file, "categories_count": len(column.categories)}
-    return item
-
-
-def _checked(column: IndexColumn, rows: int) -> NDArray[Any]:
-    if column.kind is ColumnKind.TEXT or column.values is None or column.values.shape != (rows,):
-        raise ValueError(f"column {column.name!r} needs exactly one value for each of {rows} rows, text none")
-    values = np.ascontiguousarray(column.values)
-    if values.dtype != DTYPES[column.kind]:
-        raise ValueError(f"column {column.name!r} of kind {column.kind} must be {DTYPES[column.kind]}")
-    if column.kind is ColumnKind.NUMBER and np.isinf(values).any():
-        raise ValueError(f"column {column.name!r} holds an infinite number")
-    if column.kind is ColumnKind.CATEGORY and int(values.max()) >= len(column.categories):
-        raise ValueError(f"column {column.name!r} holds a code without a category")
-    return values
-
-
 def _info(item: Mapping[str, Any]) -> ColumnInfo:
     return ColumnInfo(
         name=item["name"],
@@ -214,7 +177,3 @@ def _info(item: Mapping[str, Any]) -> ColumnInfo:
         categories_file=item.get("categories_file"),
         categories_count=item.get("categories_count", 0),
     )
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

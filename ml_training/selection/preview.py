@@ -24,7 +24,7 @@ def rfc3339(microseconds: int) -> str | None:
 
 
 def _json_values(index: SelectionIndex, name: str, limit: int) -> list[Any]:
-    kind, values = index.kind(name), index.values(name)[:limit]
+    kind, values = index.kind(name), index.values(name, slice(limit))
     plain = values.tolist()
     if kind is ColumnKind.TIME:
         return [rfc3339(value) for value in plain]

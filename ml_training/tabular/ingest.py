@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from ml_training.domain.limits import MAX_PHASES, Limits
-from ml_training.selection.history import write_history
-from ml_training.selection.index import ColumnKind, IndexColumn, is_missing, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, is_missing
+from ml_training.selection.index_writer import write_index
 from ml_training.tabular.convert import Converted, clean, from_text, from_typed, no_values
 from ml_training.tabular.csv_file import open_csv
 from ml_training.tabular.ingest_result import MAX_REASONS, IngestProgress, IngestResult, Reason, Rejected, reason
@@ -60,13 +60,12 @@ def read_table(
     roles = Roles(time_column or None, phase_column or None, group_column or None)
     work = directory / "work"
     work.mkdir()
-    reasons: list[Reason] = []
     profiles: list[dict[str, Any]] = []
     try:
         with _open(path, file_format, limits=limits, work=work, roles=roles, progress=progress) as table:
             index = write_index(
                 directory,
-                _columns(table, roles, reasons=reasons, profiles=profiles, progress=progress),
+                _columns(table, roles, profiles=profiles, progress=progress),
                 rows=table.rows,
                 time_column=roles.time,
                 phase_column=roles.phase,
@@ -76,9 +75,6 @@ def read_table(
         return IngestResult(reasons=rejected.reasons)
     finally:
         shutil.rmtree(work)
-    if reasons:
-        return IngestResult(reasons=tuple(reasons[:MAX_REASONS]))
-    write_history(index)
     profile = table_profile(index, profiles)
     return IngestResult(index=index, rows=index.rows, columns=len(index.names), profile=profile)
 
@@ -99,8 +95,10 @@ def _open(
 
 
 def _columns(
-    table: Table, roles: Roles, *, reasons: list[Reason], profiles: list[dict[str, Any]], progress: IngestProgress
+    table: Table, roles: Roles, *, profiles: list[dict[str, Any]], progress: IngestProgress
 ) -> Iterator[IndexColumn]:
+    """The columns in order; raises Rejected at the end if any of them cannot be used."""
+    reasons: list[Reason] = []
     for number, name in enumerate(table.names):
         progress(PARSED + (1 - PARSED) * number / len(table.names), "reading the columns")
         try:
@@ -110,6 +108,8 @@ def _columns(
             converted = no_values(name, table.rows)
         profiles.append(column_profile(converted))
         yield converted.column
+    if reasons:
+        raise Rejected(*reasons)
 
 
 def _converted(table: Table, name: str, roles: Roles, reasons: list[Reason]) -> Converted:

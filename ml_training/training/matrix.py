@@ -47,7 +47,7 @@ class MatrixReader:
 
 
 def _column(index: SelectionIndex, feature: FeatureSchema, rows: Positions) -> NDArray[Any]:
-    stored = index.values(feature.name)
+    stored = index.stored(feature.name)
     values = stored if len(rows) == index.rows else stored[rows]
     if feature.kind in NUMERIC:
         clipped: NDArray[np.float64] = np.clip(values, -LARGEST, LARGEST, dtype=np.float64)

@@ -27,7 +27,7 @@ def training_schema(plan: TrainPlan, fold: Fold) -> ModelSchema:
 def _with_categories(feature: FeatureSchema, index: SelectionIndex, rows: Positions) -> FeatureSchema:
     if feature.kind is not ColumnKind.CATEGORY:
         return feature
-    codes = index.values(feature.name)[rows]
+    codes = index.stored(feature.name)[rows]
     categories = index.categories(feature.name)
     seen = np.unique(codes[~is_missing(codes, feature.kind)])
     return replace(feature, categories=tuple(categories[code] for code in seen))

@@ -36,7 +36,7 @@ class Windows:
 
     def read(self, source: str, windows: Sequence[Window], rows: Positions) -> Iterator[Values]:
         """The statistics of the column `source` for these rows, in the order of `windows`."""
-        column, position = self._index.values(source), self._position[rows]
+        column, position = self._index.stored(source), self._position[rows]
         has_history = position != NO_POSITION
         found = {window: np.full(len(rows), np.nan) for window in windows}
         for window, values in self._look_back(column, position[has_history], windows):

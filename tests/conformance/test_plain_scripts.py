@@ -24,8 +24,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ml_training.domain.specs import TrainSpec
-from ml_training.selection.history import write_history
-from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex
+from ml_training.selection.index_writer import write_index
 from ml_training.selection.plan import plan_train
 from tests.support.training_data import job, trained
 
@@ -102,7 +102,6 @@ def real(directory: Path, name: str) -> tuple[SelectionIndex, Array, Array]:
     ]
     time = IndexColumn("when", ColumnKind.TIME, np.arange(len(y), dtype="<i8") * HOUR)
     index = write_index(directory, [time, *columns, target], rows=len(y), time_column="when")
-    write_history(index)
     return index, x, y
 
 

@@ -21,7 +21,8 @@ from ml_training.domain.specs import JobSpec
 from ml_training.domain.states import JobStatus
 from ml_training.maintenance.relay import relay_once
 from ml_training.queue.permits import Permits, open_permits
-from ml_training.selection.index import ColumnKind, IndexColumn, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn
+from ml_training.selection.index_writer import write_index
 from ml_training.services import queries, submit
 from ml_training.services.cancel import request_cancel
 from ml_training.services.check_cache import CheckCache, Feasibility

@@ -11,7 +11,8 @@ from ml_training.db import datasets, results
 from ml_training.domain.records import Comparison, TestResult
 from ml_training.domain.states import TaskKind
 from ml_training.domain.targets import ColumnTarget
-from ml_training.selection.index import ColumnKind, IndexColumn, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn
+from ml_training.selection.index_writer import write_index
 from ml_training.selection.schema import FeatureSchema, ModelSchema
 from ml_training.services.resources import Resources
 from ml_training.storage.base import ObjectKind

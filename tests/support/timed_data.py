@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import EARLY_STOPPING, ModelType
-from ml_training.selection.history import write_history
-from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex
+from ml_training.selection.index_writer import write_index
 from tests.support.training_data import category, integer, number
 
 ROWS = 360
@@ -50,9 +50,7 @@ def timed(directory: Path, made: Mapping[str, NDArray[Any]], *, target: str) -> 
     ]
     place = directory / f"timed-{len(list(directory.iterdir()))}"
     place.mkdir()
-    index = write_index(place, columns, rows=ROWS, time_column="when", group_column="group")
-    write_history(index)
-    return index
+    return write_index(place, columns, rows=ROWS, time_column="when", group_column="group")
 
 
 def everything(model_type: str, *, how: str = "none", **fields: Any) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from ml_training.domain.algorithms import CLASSIFICATION_ONLY, ModelType
 from ml_training.domain.errors import StopReason
 from ml_training.domain.specs import TrainSpec, parse_spec
 from ml_training.domain.states import TaskKind
-from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex
+from ml_training.selection.index_writer import write_index
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
 from ml_training.training.cores import Cores, FixedCores

@@ -14,8 +14,8 @@ import numpy as np
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.specs import TrainSpec, parse_spec
-from ml_training.selection.history import write_history
-from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex
+from ml_training.selection.index_writer import write_index
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
 from ml_training.training.cores import FixedCores
@@ -48,11 +48,9 @@ def data(directory: Path) -> SelectionIndex:
     y = (x[:, 0] + random.normal(size=ROWS) > 0).astype("<i8")
     columns = [IndexColumn(f"x{at}", ColumnKind.NUMBER, np.ascontiguousarray(x[:, at])) for at in range(FEATURES)]
     when = IndexColumn("when", ColumnKind.TIME, np.arange(ROWS, dtype="<i8") * 60_000_000)
-    index = write_index(
+    return write_index(
         directory, [when, *columns, IndexColumn("y", ColumnKind.INTEGER, y)], rows=ROWS, time_column="when"
     )
-    write_history(index)
-    return index
 
 
 def spec_of(model_type: ModelType, **fields: Any) -> TrainSpec:

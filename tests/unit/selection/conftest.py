@@ -10,8 +10,8 @@ import pytest
 
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec, parse_spec
-from ml_training.selection.history import write_history
-from ml_training.selection.index import TIME_MISSING, ColumnKind, IndexColumn, SelectionIndex, write_index
+from ml_training.selection.index import TIME_MISSING, ColumnKind, IndexColumn, SelectionIndex
+from ml_training.selection.index_writer import write_index
 from ml_training.selection.rows import to_microseconds
 
 MakeIndex = Callable[..., SelectionIndex]
@@ -51,9 +51,7 @@ def make_index(tmp_path_factory: pytest.TempPathFactory) -> MakeIndex:
         rows = max(len(values) for values in columns.values() if not isinstance(values, ColumnKind))
         directory: Path = tmp_path_factory.mktemp("index")
         made = [column_of(name, values, rows) for name, values in columns.items()]
-        index = write_index(directory, made, rows=rows, **roles)
-        write_history(index)
-        return index
+        return write_index(directory, made, rows=rows, **roles)
 
     return make
 

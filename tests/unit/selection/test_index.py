@@ -1,17 +1,24 @@
 """The index gives back what was written, and refuses what would mislead later."""
 
+import mmap
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 
-from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, is_missing, recode, write_index
+from ml_training.domain.targets import RuleTarget
+from ml_training.selection.history import History
+from ml_training.selection.index import DTYPES, ColumnKind, IndexColumn, SelectionIndex, is_missing, recode
+from ml_training.selection.index_writer import write_index
 from ml_training.selection.preview import preview
+from ml_training.selection.target_values import read_target, target_pointer
+from tests.support.old_index import write_format_2
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 UGLY = ['na"me, "', "späť 🎲", "tab\tnew\nline", "../../etc/passwd"]
@@ -55,10 +62,10 @@ def test_missing_values_are_where_they_were(mixed: SelectionIndex, kind: str) ->
 
 
 def test_values_are_mapped_and_cannot_be_changed(mixed: SelectionIndex) -> None:
-    values = mixed.values("number")
-    assert isinstance(values, np.memmap)
-    with pytest.raises(ValueError, match="read-only"):
-        values[0] = 2.0
+    for values in (mixed.values("number"), mixed.values("integer"), mixed.stored("number")):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 2.0
+    assert isinstance(mixed.stored("number").base.obj, mmap.mmap)
 
 
 def test_free_text_has_no_values(mixed: SelectionIndex) -> None:
@@ -70,7 +77,8 @@ def test_column_names_never_become_file_names(make_index: Callable[..., Selectio
     index = make_index({name: [float(number)] for number, name in enumerate(UGLY)})
     assert index.names == tuple(UGLY)
     assert [index.values(name)[0] for name in UGLY] == [0.0, 1.0, 2.0, 3.0]
-    assert sorted(file.name for file in index.directory.iterdir())[:2] == ["00000.npy", "00001.npy"]
+    assert [file.name for file in index.directory.iterdir()] == ["index.npz"]
+    assert sorted(np.load(index.directory / "index.npz").files)[:2] == ["00000", "00001"]
 
 
 def test_equal_data_gives_equal_bytes(make_index: Callable[..., SelectionIndex]) -> None:
@@ -94,11 +102,92 @@ def test_a_column_that_would_mislead_is_refused(tmp_path: Path, columns: list[In
         write_index(tmp_path, columns, rows=3)
 
 
-def test_a_format_of_another_version_is_refused(mixed: SelectionIndex) -> None:
-    manifest = mixed.directory / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"version":2', '"version":3'))
-    with pytest.raises(ValueError, match="format 3"):
+def test_a_format_of_another_version_is_refused(mixed: SelectionIndex, tmp_path: Path) -> None:
+    file = mixed.directory / "index.npz"
+    file.write_bytes(file.read_bytes().replace(b'"version":3', b'"version":4'))
+    with pytest.raises(ValueError, match="format 4"):
         SelectionIndex.open(mixed.directory)
+    write_format_2(tmp_path, mixed)
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"version": 2', '"version": 1'))
+    with pytest.raises(ValueError, match="format 1"):
+        SelectionIndex.open(tmp_path)
+
+
+def test_an_index_of_the_older_format_gives_the_same_values(mixed: SelectionIndex, tmp_path: Path) -> None:
+    old = write_format_2(tmp_path, mixed)
+    assert old.columns.keys() == mixed.columns.keys()
+    for name in ("number", "integer", "boolean", "category", "time", "empty"):
+        assert old.stored(name).dtype == DTYPES[old.kind(name)]
+        assert old.values(name).dtype == mixed.values(name).dtype
+        assert np.array_equal(old.values(name), mixed.values(name), equal_nan=old.kind(name) is ColumnKind.NUMBER)
+        assert old.categories(name) == mixed.categories(name)
+    assert preview(old, 3) == preview(mixed, 3)
+    first, second = History.open(old), History.open(mixed)
+    for field in ("order", "starts", "times"):
+        assert np.array_equal(getattr(first, field), getattr(second, field))
+
+
+@pytest.mark.parametrize("cut", [1, 60, 400, 10**6])
+def test_a_cut_file_is_refused(mixed: SelectionIndex, cut: int) -> None:
+    file = mixed.directory / "index.npz"
+    file.write_bytes(file.read_bytes()[:-cut])
+    with pytest.raises(ValueError, match=r"not an index|empty"):
+        SelectionIndex.open(mixed.directory)
+
+
+NUMBERS = [  # values, and the type that loses nothing
+    ([0.5, None, -2.0], "float32"),
+    ([0.1], "float64"),
+    ([float(np.float32(0.1))], "float32"),
+    ([2.0**24 + 1], "float64"),
+    ([1e39], "float64"),
+    ([1e-46], "float64"),
+    ([-128, 127], "int8"),
+    ([128], "int16"),
+    ([-32_769], "int32"),
+    ([2**31], "int64"),
+    ([-(2**63), 2**63 - 1], "int64"),
+]
+
+
+@pytest.mark.parametrize(("values", "expected"), NUMBERS)
+def test_a_column_has_the_narrowest_type_that_loses_nothing(
+    make_index: Callable[..., SelectionIndex], values: list[Any], expected: str
+) -> None:
+    index = make_index({"x": values})
+    assert index.stored("x").dtype == expected
+    assert index.values("x").dtype == ("float64" if isinstance(values[0], float) else "int64")
+    wanted = np.array([np.nan if value is None else value for value in values], dtype=index.values("x").dtype)
+    assert index.values("x").tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize(("count", "expected"), [(2, "int8"), (128, "int8"), (129, "int16"), (40_000, "int32")])
+def test_codes_have_the_narrowest_type_that_loses_nothing(
+    make_index: Callable[..., SelectionIndex], count: int, expected: str
+) -> None:
+    texts = [f"{number:05}" for number in range(count)]
+    index = make_index({"c": [*texts, None]})
+    assert index.stored("c").dtype == expected
+    assert index.values("c").dtype == np.int32
+    assert index.values("c").tolist() == [*range(count), -1]
+
+
+def test_a_rule_compares_in_the_type_of_the_kind(make_index: Callable[..., SelectionIndex]) -> None:
+    single = float(np.float32(0.1))  # slightly above 0.1, and equal to it as a float32
+    index = make_index({"x": [single, 0.0], "y": [0.0, 1.0]})
+    assert index.stored("x").dtype == np.float32
+    target = RuleTarget(column="x", operator=">", value=0.1)
+    found = read_target(index, target, mask=np.ones(2, dtype=np.bool_), pointer=target_pointer)
+    assert found.values.tolist() == [1, 0]
+
+
+def test_every_array_begins_at_a_multiple_of_64_bytes(mixed: SelectionIndex) -> None:
+    places = mixed.arrays.manifest["arrays"].values()
+    assert places
+    assert all(offset % 64 == 0 for _, offset, _ in places)
+    with ZipFile(mixed.directory / "index.npz") as archive:
+        assert archive.testzip() is None
 
 
 def test_codes_are_carried_over_to_other_categories() -> None:

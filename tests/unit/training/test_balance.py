@@ -9,7 +9,8 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from ml_training.domain.algorithms import ModelType
-from ml_training.selection.index import ColumnKind, IndexColumn, write_index
+from ml_training.selection.index import ColumnKind, IndexColumn
+from ml_training.selection.index_writer import write_index
 from ml_training.training import fitting
 from ml_training.training.balance import balanced
 from ml_training.training.estimators.base import FitInputs, FitResult, LabelledRows

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ml_training.selection.features import STATISTICS
-from ml_training.selection.history import write_history
-from ml_training.selection.index import TIME_MISSING, ColumnKind, IndexColumn, SelectionIndex, write_index
+from ml_training.selection.index import TIME_MISSING, ColumnKind, IndexColumn, SelectionIndex
+from ml_training.selection.index_writer import write_index
 from ml_training.selection.plan import plan_train
 from ml_training.selection.rows import to_microseconds
 from ml_training.selection.schema import FeatureSchema, Window
@@ -33,9 +33,7 @@ def history(directory: Path, x: Any, *, minutes: Any, groups: Any | None = None)
     columns += [] if groups is None else [category("who", groups)]
     columns += [integer("y", np.arange(len(times)) % 2)]
     group = None if groups is None else "who"
-    index = write_index(directory, columns, rows=len(times), time_column="when", group_column=group)
-    write_history(index)
-    return index
+    return write_index(directory, columns, rows=len(times), time_column="when", group_column=group)
 
 
 def read(index: SelectionIndex) -> np.ndarray:
