@@ -21,7 +21,7 @@ from ml_training.training.cores import Cores
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Predictor
 from ml_training.training.estimators.known_classes import task_for, to_all_classes
-from ml_training.training.matrix import Matrix, MatrixReader
+from ml_training.training.matrix import FeatureRows, Matrix, MatrixReader, as_matrix
 from ml_training.training.scores import Predictions
 from ml_training.training.stage_progress import StageProgress, slices
 from ml_training.training.target_scaling import TargetScale
@@ -73,10 +73,10 @@ class LoadedModel:
         matrices = (reader.read(rows[part]) for part in parts)
         return self._in_batches(matrices, rows=len(rows), cores=cores, progress=progress)
 
-    def predict_matrix(self, x: Matrix, *, cores: Cores, progress: StageProgress) -> Predictions:
-        """Predictions for a model matrix, in batches; raises Interrupted."""
+    def predict_matrix(self, x: Matrix | FeatureRows, *, cores: Cores, progress: StageProgress) -> Predictions:
+        """Predictions for rows of a model matrix, in batches; raises Interrupted."""
         parts = slices(len(x), size=ROWS_PER_BATCH)
-        return self._in_batches((x[part] for part in parts), rows=len(x), cores=cores, progress=progress)
+        return self._in_batches((as_matrix(x[part]) for part in parts), rows=len(x), cores=cores, progress=progress)
 
     def _in_batches(
         self, matrices: Iterable[Matrix], *, rows: int, cores: Cores, progress: StageProgress

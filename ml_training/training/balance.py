@@ -41,12 +41,13 @@ def class_weights(y: NDArray[Any]) -> NDArray[np.float64]:
 
 def _oversampled(rows: LabelledRows, categories: list[int], random_state: int) -> LabelledRows:
     neighbours = min(NEIGHBOURS, int(np.bincount(rows.y).min()) - 1)
-    complete = _complete(rows.x, categories)
+    real = rows.x
+    complete = _complete(real, categories)
     sampler = _sampler(complete.shape[1], categories, k_neighbors=neighbours, random_state=random_state)
     with limit_threads(1):  # the order of equally near neighbours depends on the number of threads
         x, y = sampler.fit_resample(complete, rows.y)
     synthetic = np.asarray(x[len(rows.y) :], dtype=np.float64)  # the real rows come first and keep their missing values
-    return LabelledRows(np.asfortranarray(np.concatenate([rows.x, synthetic])), y)
+    return LabelledRows(np.asfortranarray(np.concatenate([real, synthetic])), y)
 
 
 def _sampler(columns: int, categories: list[int], **settings: int) -> Any:

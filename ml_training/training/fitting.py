@@ -19,7 +19,7 @@ from ml_training.training.curves import LearningCurve
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Family, FitInputs, FitResult, LabelledRows
 from ml_training.training.estimators.known_classes import known_classes, task_for, to_known_codes
-from ml_training.training.matrix import Matrix, MatrixReader
+from ml_training.training.matrix import FeatureRows, Matrix, MatrixReader
 from ml_training.training.scored_rows import scored_positions
 from ml_training.training.scores import Predictions
 from ml_training.training.stage_costs import stage_shares
@@ -27,6 +27,7 @@ from ml_training.training.stage_progress import StageProgress
 from ml_training.training.target_scaling import TargetScale
 from ml_training.training.training_schema import training_schema
 
+CELLS_IN_MEMORY = 4_000_000  # 32 MB: a smaller matrix is read whole, which is quicker than in parts
 CELLS_PER_THREAD = 500_000  # with less work than this, another thread makes the fit slower
 
 
@@ -76,7 +77,7 @@ class FoldFitter:
         self.progress.stage(f"reading {len(plan.features)} features", until=at(expected.read))
         schema = training_schema(plan, fold)
         reader = MatrixReader(plan.index, schema.features)
-        train, held_out = (reader.read(plan.labels.rows[rows]) for rows in (fold.train, fold.held_out))
+        train, held_out = self._features(reader, fold)
         cores = LimitedCores(self.cores, most=1 + train.size // CELLS_PER_THREAD)
         self.progress.stage(f"training {model_type}", until=at(expected.prepared), then=at(expected.fitted))
         known, scale = self._known(fold), self._scale(fold)
@@ -97,6 +98,13 @@ class FoldFitter:
         on_held_out = model.predict_matrix(held_out, cores=cores, progress=self.progress)
         return FittedFold(model, fitted, curve, fold.train[scored], on_train, on_held_out)
 
+    def _features(self, reader: MatrixReader, fold: Fold) -> tuple[Matrix | FeatureRows, Matrix | FeatureRows]:
+        """The training part and the held-out rows; not read yet where the family reads large data in parts."""
+        train, held_out = (FeatureRows(reader, self.plan.labels.rows[rows]) for rows in (fold.train, fold.held_out))
+        if self._family.reads_parts and train.size > CELLS_IN_MEMORY:
+            return train, held_out
+        return train.read(), held_out.read()
+
     def _known(self, fold: Fold) -> tuple[int, ...]:
         """The classes that occur in the rows to learn from; () for regression."""
         labels = self.plan.labels
@@ -111,7 +119,7 @@ class FoldFitter:
         self,
         fold: Fold,
         features: Sequence[FeatureSchema],
-        matrices: tuple[Matrix, Matrix],
+        rows: tuple[Matrix | FeatureRows, Matrix | FeatureRows],
         known: tuple[int, ...],
         scale: TargetScale,
         curve: LearningCurve,
@@ -119,8 +127,8 @@ class FoldFitter:
     ) -> FitInputs:
         spec = self.plan.spec
         y = self._model_labels(known, scale)
-        train, held_out = matrices
-        fit, stop = (_subset(train, fold.train, rows, y) for rows in (fold.fit, fold.stop))
+        train, held_out = rows
+        fit, stop = (_subset(train, fold.train, part, y) for part in (fold.fit, fold.stop))
         inputs = FitInputs(
             task=task_for(self.plan.labels.task, known),
             classes=len(known),
@@ -137,8 +145,8 @@ class FoldFitter:
             checkpoint_writer=self.checkpoint_writer,
             resume_from=self.resume_from,
         )
-        rows = balanced(fit, spec.class_balance, categories=inputs.categories, random_state=spec.random_state)
-        return replace(inputs, fit=rows)
+        fit = balanced(fit, spec.class_balance, categories=inputs.categories, random_state=spec.random_state)
+        return replace(inputs, fit=fit)
 
     def _model_labels(self, known: tuple[int, ...], scale: TargetScale) -> NDArray[Any]:
         """The labels in the units and codes of the model; -1 for a class that it does not know."""
@@ -148,8 +156,8 @@ class FoldFitter:
         return to_known_codes(labels.y, known, classes=len(labels.classes))
 
 
-def _subset(x: Matrix, x_rows: Positions, rows: Positions, y: NDArray[Any]) -> LabelledRows:
-    """Some `rows` of the matrix `x`, which holds the rows `x_rows`."""
+def _subset(x: Matrix | FeatureRows, x_rows: Positions, rows: Positions, y: NDArray[Any]) -> LabelledRows:
+    """Some `rows` of `x`, which holds the rows `x_rows`."""
     return LabelledRows(x if len(rows) == len(x_rows) else x[np.searchsorted(x_rows, rows)], y[rows])
 
 
@@ -160,4 +168,4 @@ def _of_known_classes(rows: LabelledRows) -> LabelledRows | None:
     known = rows.y >= 0
     if known.all():
         return rows
-    return LabelledRows(rows.x[known], rows.y[known]) if known.any() else None
+    return LabelledRows(rows.features[known], rows.y[known]) if known.any() else None

@@ -1,12 +1,13 @@
-"""Reads columns of a data set as the matrix that a model learns from and predicts from."""
+"""Reads columns of a data set as the matrix that a model learns from and predicts from, whole or in parts."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.selection.index import NUMERIC, ColumnKind, SelectionIndex, recode
+from ml_training.selection.index import ColumnKind, SelectionIndex, recode
 from ml_training.selection.plan import FeatureSchema
 from ml_training.selection.split import Positions
 from ml_training.training.windows import Windows
@@ -22,22 +23,28 @@ class MatrixReader:
     def __init__(self, index: SelectionIndex, features: Sequence[FeatureSchema]) -> None:
         self._index = index
         self._features = features
+        self._codes: dict[int, NDArray[np.float64]] = {}  # position of a category feature: its codes by the index's
         self._windows_of: dict[str, list[int]] = {}  # source column: the positions of its window features
         for at, feature in enumerate(features):
             if feature.window is not None:
                 self._windows_of.setdefault(feature.window.source, []).append(at)
         self._windows = Windows(index) if self._windows_of else None
 
-    def read(self, rows: Positions) -> Matrix:
-        """A matrix of shape (rows, features), column-major; NaN is missing.
+    @property
+    def features(self) -> int:
+        """How many columns its matrices have."""
+        return len(self._features)
+
+    def read(self, rows: Positions, *, order: Literal["C", "F"] = "F") -> Matrix:
+        """A matrix of shape (rows, features), column-major ("F") or row-major ("C"); NaN is missing.
 
         Numbers beyond the float32 range become its ends. Booleans become 0 and 1. Categories become their position in
         the feature's own list; a category that is not in that list is missing.
         """
-        matrix = np.empty((len(rows), len(self._features)), dtype=np.float64, order="F")
+        matrix = np.empty((len(rows), len(self._features)), dtype=np.float64, order=order)
         for at, feature in enumerate(self._features):
             if feature.window is None:
-                matrix[:, at] = _column(self._index, feature, rows)
+                matrix[:, at] = self._column(at, feature, rows)
         if self._windows is not None:
             for source, positions in self._windows_of.items():
                 windows = [window for at in positions if (window := self._features[at].window) is not None]
@@ -45,13 +52,50 @@ class MatrixReader:
                     matrix[:, at] = np.clip(values, -LARGEST, LARGEST)
         return matrix
 
+    def _column(self, at: int, feature: FeatureSchema, rows: Positions) -> NDArray[Any]:
+        stored = self._index.stored(feature.name)
+        values: NDArray[Any] = stored if len(rows) == self._index.rows else stored[rows]
+        if feature.kind is ColumnKind.CATEGORY:
+            values = self._codes_of(at, feature)[values]
+        elif feature.kind is ColumnKind.BOOLEAN:
+            values = np.where(values < 0, np.nan, values)
+        elif values.dtype == np.float64:  # integers and float32 cannot be beyond the range
+            values = np.clip(values, -LARGEST, LARGEST)
+        return values
 
-def _column(index: SelectionIndex, feature: FeatureSchema, rows: Positions) -> NDArray[Any]:
-    stored = index.stored(feature.name)
-    values = stored if len(rows) == index.rows else stored[rows]
-    if feature.kind in NUMERIC:
-        clipped: NDArray[np.float64] = np.clip(values, -LARGEST, LARGEST, dtype=np.float64)
-        return clipped
-    if feature.kind is ColumnKind.CATEGORY:
-        values = recode(values, index.categories(feature.name), feature.categories)
-    return np.where(values < 0, np.nan, values)
+    def _codes_of(self, at: int, feature: FeatureSchema) -> NDArray[np.float64]:
+        """The code in the feature's own list for each code of the index; NaN for -1, which picks the last entry."""
+        if at not in self._codes:
+            known = self._index.categories(feature.name)
+            codes = recode(np.arange(-1, len(known)), known, feature.categories)
+            self._codes[at] = np.roll(np.where(codes < 0, np.nan, codes), -1)
+        return self._codes[at]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureRows:
+    """Rows of a model matrix that are read when they are needed: for data that do not fit into memory as a matrix."""
+
+    reader: MatrixReader
+    rows: Positions
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: slice | NDArray[Any]) -> "FeatureRows":
+        """Some of the rows: a slice, positions, or True for each row to keep; nothing is read."""
+        return FeatureRows(self.reader, self.rows[part])
+
+    @property
+    def size(self) -> int:
+        """How many cells the matrix has."""
+        return len(self.rows) * self.reader.features
+
+    def read(self, *, order: Literal["C", "F"] = "F") -> Matrix:
+        """The matrix of these rows, as `MatrixReader.read`."""
+        return self.reader.read(self.rows, order=order)
+
+
+def as_matrix(rows: Matrix | FeatureRows) -> Matrix:
+    """The matrix itself, or the one that is read now."""
+    return rows.read() if isinstance(rows, FeatureRows) else rows

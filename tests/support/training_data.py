@@ -165,7 +165,9 @@ def trained(
     reporter: TrainingReporter | None = None,
     threads: int = 1,
     cores: Cores | None = None,
+    checkpoint: bytes | None = None,
 ) -> engine.TrainedModel:
     """What the engine makes of the job."""
     plan = plan_train(spec, index)
-    return engine.train(plan, reporter=reporter or Recorder(), cores=cores or FixedCores(threads))
+    reporter, cores = reporter or Recorder(), cores or FixedCores(threads)
+    return engine.train(plan, reporter=reporter, cores=cores, checkpoint=checkpoint)

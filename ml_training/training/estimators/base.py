@@ -14,7 +14,7 @@ from ml_training.selection.plan import FeatureSchema
 from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, NoCheckpointWriter
 from ml_training.training.cores import LimitedCores
 from ml_training.training.curves import LearningCurve
-from ml_training.training.matrix import Matrix
+from ml_training.training.matrix import FeatureRows, Matrix, as_matrix
 from ml_training.training.stage_progress import StageProgress
 
 
@@ -22,9 +22,14 @@ from ml_training.training.stage_progress import StageProgress
 class LabelledRows:
     """Rows of a model matrix and, aligned with them, their labels (class codes or numbers) and weights."""
 
-    x: Matrix
+    features: Matrix | FeatureRows  # FeatureRows only for a family that `reads_parts`
     y: NDArray[Any]
     weights: NDArray[np.float64] | None = None
+
+    @property
+    def x(self) -> Matrix:
+        """The matrix; read at each call when it is not in memory."""
+        return as_matrix(self.features)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,7 +118,8 @@ class Family:
     """How one model type is fitted and loaded.
 
     standardise: a regression target is learnt in standard units. can_resume: whether a fit with these parameters that
-    resumes from a checkpoint ends with the same model, bit for bit.
+    resumes from a checkpoint ends with the same model, bit for bit. reads_parts: it reads large data part by part, so
+    that no matrix of all rows is made.
     """
 
     artifact_format: str
@@ -122,6 +128,7 @@ class Family:
     cost: FitCost
     standardise: bool = False
     can_resume: Callable[[Params], bool] = lambda _: False
+    reads_parts: bool = False
 
 
 class BestLoss:

@@ -1,8 +1,7 @@
 """LightGBM (Ke et al., NIPS 2017): handles categories and missing values itself; stored as its own text."""
 
-import importlib
 import re
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,8 @@ from ml_training.training.estimators.base import (
     FitInputs,
     FitResult,
     Importance,
-    LabelledRows,
 )
+from ml_training.training.estimators.light_gbm_data import lgb, make_dataset
 from ml_training.training.estimators.light_gbm_threads import ThreadLimit, limited_threads
 from ml_training.training.matrix import Matrix
 
@@ -32,16 +31,6 @@ OBJECTIVES = {
     TaskKind.MULTICLASS: ("multiclass", "multi_logloss"),
     TaskKind.REGRESSION: ("regression", "rmse"),
 }
-
-
-def _library() -> Any:
-    try:
-        return importlib.import_module("lightgbm")
-    except OSError:  # no OpenMP runtime on this machine: every other algorithm still works
-        return None
-
-
-lgb = _library()
 
 
 class BoosterModel:
@@ -99,8 +88,9 @@ def _boost(inputs: FitInputs, limit: ThreadLimit) -> tuple[Any, "_RoundCallback"
     params = _params(inputs) | {"num_threads": limit.most}
     checkpoint = inputs.resume_from
     rounds, done = params.pop("n_estimators"), 0 if checkpoint is None else checkpoint.done
-    train = _dataset(inputs, inputs.fit, params)
-    sets = {name: _dataset(inputs, rows, params, reference=train) for name, rows in inputs.evaluation_sets.items()}
+    of_categories = partial(make_dataset, params=params, categories=inputs.categories)
+    train = of_categories(inputs.fit)
+    sets = {name: of_categories(rows, reference=train) for name, rows in inputs.evaluation_sets.items()}
     if checkpoint is None:  # otherwise LightGBM needs the trees of the checkpoint before it bins the rows
         for dataset in (train, *sets.values()):
             dataset.construct()
@@ -201,17 +191,6 @@ def _params(inputs: FitInputs) -> dict[str, Any]:
     }
 
 
-def _dataset(inputs: FitInputs, rows: LabelledRows, params: dict[str, Any], *, reference: Any = None) -> Any:
-    return lgb.Dataset(
-        rows.x,
-        label=rows.y,
-        weight=rows.weights,
-        reference=reference,
-        categorical_feature=inputs.categories,
-        params=dict(params),
-    )
-
-
 def can_resume(params: Params) -> bool:
     """True without dart and without random draws of rows, columns or thresholds: a model does not store their state."""
     values = params.model_dump()
@@ -226,4 +205,5 @@ FAMILY = Family(
     load=load,
     cost=FitCost(prepare=200.0, per_round=8.0, predict=30.0),
     can_resume=can_resume,
+    reads_parts=True,
 )
