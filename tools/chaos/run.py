@@ -25,7 +25,7 @@ from tools.chaos.nemesis import Nemesis
 LONG_ROWS, SMALL_ROWS, COLUMNS = 30_000, 400, 12
 SETTLE_SECONDS = 150.0
 TRAIN: dict[str, dict[str, Any]] = {
-    "lightgbm": {"model_type": "lightgbm", "params": {"n_estimators": 250, "num_leaves": 63}},
+    "lightgbm": {"model_type": "lightgbm", "params": {"n_estimators": 800, "num_leaves": 63}},
     "lightgbm, short": {"model_type": "lightgbm", "params": {"n_estimators": 60}, "random_state": 7},
     "lightgbm, sampled": {
         "model_type": "lightgbm",
