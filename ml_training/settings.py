@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     exporter_host: str = "127.0.0.1"
     exporter_port: Port = 8012
     worker_concurrency: NonNegativeInt = 0  # 0: as many as cores
-    worker_threads: NonNegativeInt = 0  # 0: cores / concurrency
+    worker_threads: NonNegativeInt = 0  # at most, of each job; 0: all cores
     worker_memory_bytes: NonNegativeInt = 0
     worker_max_jobs_per_child: PositiveInt = 500
     log_format: Literal["console", "json"] = "console"

@@ -1,13 +1,13 @@
 """The composition root of a worker: `celery -A workers.app worker`; nothing is opened at import."""
 
-import os
-
 from ml_training.domain.worker_shape import worker_shape
+from ml_training.process.usable_cores import usable_cores
 from ml_training.queue.celery_app import make_celery
 from ml_training.settings import read_settings
 
 settings = read_settings()
-shape = worker_shape(os.cpu_count() or 1, concurrency=settings.worker_concurrency, threads=settings.worker_threads)
+cores = usable_cores()
+shape = worker_shape(cores, concurrency=settings.worker_concurrency, threads=settings.worker_threads)
 app = make_celery(
     settings.broker,
     imports=("workers.tasks", "workers.signals"),

@@ -15,13 +15,13 @@ from ml_training.execution.lease import LeaseTimes
 from ml_training.execution.memory_limit import slot_memory
 from ml_training.execution.watchdog import ProcessWatchdog
 from ml_training.logs import configure_logs, get_logger
+from ml_training.process.shared_cores import SharedCores
 from ml_training.queue.celery_app import make_celery
 from ml_training.queue.ended_jobs import dataset_key, job_key, open_end_sender
 from ml_training.queue.event_sender import EventSender
 from ml_training.queue.permits import open_permits
 from ml_training.storage.open_storage import open_storage
-from ml_training.training.cores import FixedCores
-from workers.app import settings, shape
+from workers.app import cores, settings, shape
 
 log = get_logger(__name__)
 
@@ -61,12 +61,15 @@ def worker_context() -> WorkerContext:
     def tell_end(job: Job) -> None:
         ends.send(end_keys(job))
 
+    share = max(1, cores // shape.concurrency)
+    shared = SharedCores(settings.data_dir, cores=cores, most=shape.threads, alone=min(share, shape.threads))
     context = WorkerContext(
         database=open_database(settings.database, pool_size=2),
         storage=open_storage(settings),
         limits=settings.limits,
         worker=os.environ[WORKER_VARIABLE],
-        cores=FixedCores(shape.threads),
+        cores=shared,
+        hold_cores=shared.running,
         times=lease_times(),
         handlers=HANDLERS,
         send_progress=send_progress,

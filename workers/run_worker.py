@@ -11,7 +11,7 @@ import kombu.transport.redis  # noqa: F401
 
 from ml_training.domain.worker_shape import WORKER_VARIABLE, training_environment
 from ml_training.logs import configure_logs
-from workers.app import app, settings
+from workers.app import app, cores, settings, shape
 from workers.fork_server import ForkServer, start_fork_server
 from workers.heartbeat import WorkerHeartbeat
 from workers.pool_child import load_engine
@@ -34,9 +34,7 @@ def start_processes(heartbeat: WorkerHeartbeat) -> None:
     Call it while this process has one thread and no connection: Celery's signal `celeryd_init` is early enough.
     """
     configure_logs(settings.log_format, settings.log_level)
-    for name, value in training_environment(
-        os.cpu_count() or 1, concurrency=settings.worker_concurrency, threads=settings.worker_threads
-    ).items():
+    for name, value in training_environment(cores, concurrency=shape.concurrency, threads=shape.threads).items():
         os.environ.setdefault(name, value)
     os.environ[WORKER_VARIABLE] = heartbeat.process
     gc.collect()

@@ -8,16 +8,15 @@ WORKER_VARIABLE = "ML_TRAINING_WORKER_NAME"  # the name of a worker in its heart
 
 @dataclass(frozen=True, slots=True)
 class WorkerShape:
-    """`concurrency` jobs at a time, `threads` for each."""
+    """`concurrency` jobs at a time, which share the cores; each has at most `threads` threads."""
 
     concurrency: int
     threads: int
 
 
 def worker_shape(cores: int, *, concurrency: int = 0, threads: int = 0) -> WorkerShape:
-    """The shape of a worker. 0 means: as many jobs as cores, and the cores shared among the jobs; never less than 1."""
-    jobs = concurrency or max(1, cores)
-    return WorkerShape(jobs, threads or max(1, cores // jobs))
+    """The shape of a worker. 0 means: as many jobs as cores, and all cores for a job that runs alone; at least 1."""
+    return WorkerShape(concurrency or max(1, cores), threads or max(1, cores))
 
 
 def training_environment(cores: int, *, concurrency: int = 0, threads: int = 0) -> Mapping[str, str]:
@@ -26,10 +25,10 @@ def training_environment(cores: int, *, concurrency: int = 0, threads: int = 0) 
     With more busy threads than cores, waiting threads that spin (the default) make LightGBM ten times slower and
     more: PASSIVE lets them sleep.
     """
-    each = str(worker_shape(cores, concurrency=concurrency, threads=threads).threads)
+    most = str(worker_shape(cores, concurrency=concurrency, threads=threads).threads)
     return {
         "OMP_WAIT_POLICY": "PASSIVE",
-        "OMP_NUM_THREADS": each,
+        "OMP_NUM_THREADS": most,
         # Training uses one BLAS thread (training/threads.py); with more, OpenBLAS starts them when it is loaded,
         # and so does an allocator of pyarrow: the fork server must have one thread.
         "OPENBLAS_NUM_THREADS": "1",

@@ -1,6 +1,7 @@
 """The contract between `run_job` and the handlers: what a handler gets, and what it returns."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -43,6 +44,7 @@ class WorkerContext:
     times: LeaseTimes
     handlers: Mapping[JobType, "JobHandler"]
     send_progress: Callable[[Job, float, str], None]  # to the event channel; must never block
+    hold_cores: Callable[[], AbstractContextManager[None]] = nullcontext  # while a job runs: it has its share
     tell_end: Callable[[Job], None] = _tell_nobody  # wakes those who wait for the end; must never block
     memory: MemoryLimit = NO_LIMIT
     watchdog: Watchdog = NO_WATCHDOG

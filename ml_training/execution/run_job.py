@@ -55,7 +55,7 @@ def _run(context: WorkerContext, job: Job) -> None:
         memory=context.memory,
         watchdog=context.watchdog,
     )
-    with lease:
+    with context.hold_cores(), lease:
         end = _attempt(context, job, reporter)
         # Still under the lease: an outage may last longer than the result can wait without one.
         _write_end(context, fence, reporter, end)

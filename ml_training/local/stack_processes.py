@@ -1,6 +1,5 @@
 """The processes of the single-machine stack: their commands, environment variables and readiness checks."""
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from ml_training.local.openmp_runtime import openmp_environment
 from ml_training.local.readiness import heartbeat_ready, http_ready
 from ml_training.local.redis_server import RedisConfig, redis_answers
 from ml_training.local.stack_urls import configured_urls
+from ml_training.process.usable_cores import usable_cores
 from ml_training.settings import PREFIX, Settings
 
 STOP_ORDER = ("api", "worker", "maintenance", "exporter", "redis")
@@ -87,13 +87,6 @@ def worker_environment(settings: Settings) -> dict[str, str]:
         **training_environment(cores, concurrency=shape.concurrency, threads=shape.threads),
         **openmp_environment(settings.data_dir / "lib"),
     }
-
-
-def usable_cores() -> int:
-    """The number of cores that this process may use; on macOS, where it is unknown, all cores."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _python_command(*arguments: str) -> tuple[str, ...]:

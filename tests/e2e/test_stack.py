@@ -15,7 +15,7 @@ import pytest
 from ml_training.local.log_file import LogFile
 from ml_training.local.ports import free_port
 from ml_training.local.run_file import read_run_file
-from ml_training.local.stack_processes import usable_cores
+from ml_training.process.usable_cores import usable_cores
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.pseudo_terminal import CTRL_C, open_terminal
 from tests.support.stack_process import (
