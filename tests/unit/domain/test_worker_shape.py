@@ -18,8 +18,6 @@ from ml_training.domain.worker_shape import WorkerShape, training_environment, w
 def test_a_job_may_use_every_core_unless_its_threads_are_limited(
     cores: int, concurrency: int, threads: int, shape: WorkerShape
 ) -> None:
-    cores: int, concurrency: int, threads: int, shape: WorkerShape
-) -> None:
     assert worker_shape(cores, concurrency=concurrency, threads=threads) == shape
 
 
