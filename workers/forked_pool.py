@@ -13,6 +13,13 @@ from celery.concurrency.prefork import TaskPool
 class ForkedChild(asynpool.Worker):  # type: ignore[misc]  # Celery is untyped
     """The main loop of a child; it ends after a number of jobs, where Celery counts tasks: a permit may run many."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With the numbers that the parent has given to its ends of the pipes: it knows a child by them.
+
+        The child reports them with each result. billiard takes its own numbers, which a plain fork leaves equal.
+        """
+        return *super().__reduce__(), {"inqW_fd": self.inqW_fd, "synqW_fd": self.synqW_fd}
+
     def _make_child_methods(self, *arguments: Any) -> None:
         super()._make_child_methods(*arguments)
         from workers.jobs_left import JOBS_LEFT  # only in the child: the parent runs no job
