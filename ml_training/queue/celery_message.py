@@ -1,6 +1,6 @@
 """The Celery message of a permit, as Celery 5 sends it to Redis: protocol 2 in kombu's envelope.
 
-`send_task` takes 2 ms for it, because it builds everything anew and asks Redis for the queue's bindings each time.
+`send_task` takes 2 ms for it, because it builds everything again and asks Redis for the queue's bindings each time.
 https://docs.celeryq.dev/en/stable/internals/protocol.html; a test compares it with Celery's own.
 """
 

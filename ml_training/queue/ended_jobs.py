@@ -28,7 +28,7 @@ def job_key(job_id: int) -> str:
 
 
 def dataset_key(dataset_id: int) -> str:
-    """The name of a data set on the channel; it is told when its INGEST job has ended."""
+    """The name of a data set on the channel; it is announced when its INGEST job has ended."""
     return f"dataset/{dataset_id}"
 
 
@@ -52,7 +52,7 @@ class EndSender(threading.Thread):
             try:
                 self._client.publish(channel(self._client), key)
             except (RedisError, OSError) as error:
-                log.debug("end_not_told", error=str(error)[:200])
+                log.debug("end_not_announced", error=str(error)[:200])
 
 
 class Waiter:
@@ -61,13 +61,13 @@ class Waiter:
     def __init__(self, *, is_live: bool) -> None:
         self._event = threading.Event()
         self.is_live = is_live
-        """Whether ends were told when the wait began: then there is no need to look often."""
+        """Whether ends were announced when the wait began: then there is no need to look often."""
 
     def wait(self, seconds: float) -> bool:
-        """Return when the end was told, at the latest after `seconds`; whether it was worth to look at the row."""
-        is_told = self._event.wait(seconds)
+        """Return when the end was announced, at the latest after `seconds`; whether it was worth to look at the row."""
+        is_announced = self._event.wait(seconds)
         self._event.clear()
-        return is_told
+        return is_announced
 
     def wake(self) -> None:
         """End the current wait, or the next one."""
@@ -142,7 +142,7 @@ class EndListener:
                 waiter.wake()
 
     def _set_live(self, *, is_live: bool) -> None:
-        """Every waiter looks once: an end may have been told while nobody listened."""
+        """Every waiter looks once: an end may have been announced while nobody listened."""
         with self._lock:
             self._is_live = is_live
             for waiters in self._waiters.values():

@@ -141,8 +141,8 @@ def wait_for_dataset(resources: Resources, dataset_id: int, *, seconds: float) -
 
 
 def _wait(waiter: Waiter, fetch: Callable[[], T], is_done: Callable[[T], bool], seconds: float) -> T:
-    # Reading a row by its key takes 0.1 ms: while ends are not told, the step grows slowly to 0.4 s, so that a long
-    # wait costs little.
+    # Reading a row by its key takes 0.1 ms: while ends are not announced, the step grows slowly to 0.4 s, so that a
+    # long wait costs little.
     deadline = time.monotonic() + seconds
     step = FIRST_STEP_SECONDS
     while True:

@@ -4,14 +4,17 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import billiard
 import psutil
 import pytest
+from billiard.queues import _SimpleQueue
 from sqlalchemy import text
 
 from ml_training.db.engine import open_database
 from tests.support.eventually import eventually
 from tests.support.fleet import SHORT_TIMES, Fleet
 from tests.support.stack_process import is_alive
+from workers.forked_pool import ForkedChild
 from workers.run_worker import NO_SERVER
 
 pytestmark = pytest.mark.slow
@@ -89,3 +92,13 @@ def test_a_worker_without_its_server_ends_and_says_so(fleet: Fleet) -> None:
     eventually(lambda: worker.poll() == NO_SERVER, what="the worker has ended")
     assert "fork_server_ended" in fleet.log("worker")
     eventually(lambda: not any(map(is_alive, children)), what="its children have ended")
+
+
+def test_a_child_keeps_the_numbers_that_its_parent_knows_it_by() -> None:
+    to_child, from_child, to_copy, from_copy = (_SimpleQueue(ctx=billiard.get_context()) for _ in range(4))
+    child = ForkedChild(to_child, from_child)
+    make, arguments, state = child.__reduce__()
+    copy = make(to_copy, from_copy, *arguments[2:])  # as in the child, where the pipes have other numbers
+    assert copy.inqW_fd != child.inqW_fd
+    copy.__dict__.update(state)
+    assert copy.inqW_fd == child.inqW_fd
