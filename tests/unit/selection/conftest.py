@@ -31,7 +31,8 @@ def column_of(name: str, values: Sequence[Any] | ColumnKind, rows: int) -> Index
         return IndexColumn(name, ColumnKind.BOOLEAN, np.array([-1 if v is None else v for v in values], dtype=np.int8))
     if isinstance(first, str):
         categories = tuple(sorted({value for value in values if value is not None}))
-        codes = [-1 if value is None else categories.index(value) for value in values]
+        code = {category: at for at, category in enumerate(categories)}
+        codes = [-1 if value is None else code[value] for value in values]
         return IndexColumn(name, ColumnKind.CATEGORY, np.array(codes, dtype=np.int32), categories)
     if isinstance(first, datetime):
         moments = [TIME_MISSING if value is None else to_microseconds(value) for value in values]

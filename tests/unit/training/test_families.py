@@ -251,7 +251,7 @@ def test_a_feature_without_a_value_in_the_rows_fitted_is_learnt_around(model_typ
     x = job.fit.x.copy(order="F")
     x[:, empty] = np.nan
     assert job.held_out is not None
-    found = fitted(replace(job, fit=replace(job.fit, x=x)), model_type)
+    found = fitted(replace(job, fit=replace(job.fit, features=x)), model_type)
     said = found.model.predict(job.held_out.x, threads=1)
     assert np.isfinite(said).all()
     hidden = job.held_out.x.copy(order="F")
