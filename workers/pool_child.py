@@ -20,7 +20,7 @@ from ml_training.queue.celery_app import make_celery
 from ml_training.queue.ended_jobs import dataset_key, job_key, open_end_sender
 from ml_training.queue.event_sender import EventSender
 from ml_training.queue.permits import open_permits
-from ml_training.storage.open_storage import open_storage
+from ml_training.storage.open_storage import open_file_cache, open_storage
 from workers.app import cores, settings, shape
 
 log = get_logger(__name__)
@@ -75,6 +75,7 @@ def worker_context() -> WorkerContext:
         send_progress=send_progress,
         tell_end=tell_end,
         memory=memory,
+        binned_rows=open_file_cache(settings),
         watchdog=ProcessWatchdog(),
     )
     log.info("child_ready", threads=shape.threads, pid=os.getpid())

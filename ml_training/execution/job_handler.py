@@ -16,6 +16,7 @@ from ml_training.execution.memory_limit import NO_LIMIT, MemoryLimit
 from ml_training.execution.transitions import AttemptFence
 from ml_training.execution.watchdog import NO_WATCHDOG, Watchdog
 from ml_training.storage.base import Storage
+from ml_training.storage.file_cache import NO_CACHE, FileCache
 from ml_training.training.cores import Cores
 
 
@@ -47,6 +48,7 @@ class WorkerContext:
     hold_cores: Callable[[], AbstractContextManager[None]] = nullcontext  # while a job runs: it has its share
     tell_end: Callable[[Job], None] = _tell_nobody  # wakes those who wait for the end; must never block
     memory: MemoryLimit = NO_LIMIT
+    binned_rows: FileCache = NO_CACHE  # of large data, as LightGBM trains from them
     watchdog: Watchdog = NO_WATCHDOG
 
 

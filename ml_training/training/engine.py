@@ -4,6 +4,7 @@ from ml_training.domain.algorithms import PARAMS
 from ml_training.domain.specs import TrainSpec, spec_json
 from ml_training.selection.plan import Folds, TrainPlan
 from ml_training.training.artifact import LoadedModel, load_model, pack
+from ml_training.training.binned import NO_BINNED_CACHE, BinnedCache
 from ml_training.training.checkpoint import (
     Checkpoint,
     CheckpointWriter,
@@ -39,9 +40,16 @@ FITTED = 0.97  # the share of the job that is done when all models are fitted an
 
 
 def train(
-    plan: TrainPlan, *, reporter: TrainingReporter, cores: Cores, checkpoint: bytes | None = None
+    plan: TrainPlan,
+    *,
+    reporter: TrainingReporter,
+    cores: Cores,
+    checkpoint: bytes | None = None,
+    binned: BinnedCache = NO_BINNED_CACHE,
 ) -> TrainedModel:
     """Fit, score and pack one model; `checkpoint` is one that an earlier attempt of the job has written.
+
+    binned: where the binned rows of large data are kept; they change the time that a training takes, and no byte of it.
 
     Equal plan, versions and seed give equal artifact bytes, with any number of threads, also when it changes on the
     way. Raises Interrupted when the reporter says stop, JobFailed when the spec cannot succeed on these data; any
@@ -53,7 +61,7 @@ def train(
         folds = plan.draw_folds()
         reporter.log(describe_rows(plan, folds))
         writer, resume_from = _checkpoints(spec, reporter, checkpoint)
-        splits, final = _fit_all(FoldFitter(plan, progress, cores, writer, resume_from), folds, progress)
+        splits, final = _fit_all(FoldFitter(plan, progress, cores, writer, resume_from, binned), folds, progress)
         progress.stage("packing", until=1.0)
         scores = split_scores(plan, folds, splits)
         reporter.log(describe_scores(scores))

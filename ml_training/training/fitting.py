@@ -13,6 +13,7 @@ from ml_training.selection.plan import FeatureSchema, Fold, TrainPlan
 from ml_training.selection.split import Positions
 from ml_training.training.artifact import LoadedModel
 from ml_training.training.balance import balanced
+from ml_training.training.binned import NO_BINNED_CACHE, BinnedCache
 from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, NoCheckpointWriter
 from ml_training.training.cores import Cores, LimitedCores
 from ml_training.training.curves import LearningCurve
@@ -56,6 +57,7 @@ class FoldFitter:
     cores: Cores
     checkpoint_writer: CheckpointWriter | NoCheckpointWriter
     resume_from: Checkpoint | None
+    binned: BinnedCache = NO_BINNED_CACHE
 
     @property
     def _family(self) -> Family:
@@ -144,6 +146,7 @@ class FoldFitter:
             curve=curve,
             checkpoint_writer=self.checkpoint_writer,
             resume_from=self.resume_from,
+            binned=self.binned,
         )
         fit = balanced(fit, spec.class_balance, categories=inputs.categories, random_state=spec.random_state)
         return replace(inputs, fit=fit)

@@ -31,9 +31,9 @@ class MatrixReader:
         self._windows = Windows(index) if self._windows_of else None
 
     @property
-    def features(self) -> int:
-        """How many columns its matrices have."""
-        return len(self._features)
+    def features(self) -> Sequence[FeatureSchema]:
+        """What the columns of its matrices are."""
+        return self._features
 
     def read(self, rows: Positions, *, order: Literal["C", "F"] = "F") -> Matrix:
         """A matrix of shape (rows, features), column-major ("F") or row-major ("C"); NaN is missing.
@@ -89,7 +89,7 @@ class FeatureRows:
     @property
     def size(self) -> int:
         """How many cells the matrix has."""
-        return len(self.rows) * self.reader.features
+        return len(self.rows) * len(self.reader.features)
 
     def read(self, *, order: Literal["C", "F"] = "F") -> Matrix:
         """The matrix of these rows, as `MatrixReader.read`."""

@@ -9,19 +9,17 @@ import numpy as np
 import pytest
 
 from ml_training.domain.states import TaskKind
-from ml_training.selection.index import SelectionIndex
-from ml_training.selection.plan import FeatureSchema
 from ml_training.training import fitting
 from ml_training.training.estimators import light_gbm_data
 from ml_training.training.estimators.base import LabelledRows
 from ml_training.training.estimators.light_gbm_data import PartsDataset, make_dataset
 from ml_training.training.matrix import FeatureRows, MatrixReader
 from tests.support.artifact_digests import digest_of
+from tests.support.odd_columns import ODD_ROWS, odd_columns
 from tests.support.timed_data import timed, values
-from tests.support.training_data import MODEL_CASES, Recorder, boolean, category, integer, job, mixed, number, table
+from tests.support.training_data import MODEL_CASES, Recorder, job, mixed
 from tests.support.training_data import trained as trained_in
 
-ROWS = 3_000
 PARAMS: dict[str, Any] = {"verbosity": -1, "num_threads": 2, "deterministic": True, "force_row_wise": True}
 
 
@@ -41,27 +39,6 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int]]:
     return lambda: made
 
 
-def odd(directory: Path) -> tuple[SelectionIndex, list[FeatureSchema]]:
-    """Zeros, tiny numbers, missing values, sparse columns that are bundled, constants, categories."""
-    random = np.random.default_rng(3)
-    some = random.random(ROWS)
-    tiny = np.where(some < 0.5, 1e-36, random.normal(size=ROWS))
-    columns = [
-        number("wide", random.normal(size=ROWS) * 1e30),
-        number("gone", np.where(some < 0.3, np.nan, some)),
-        number("tiny", tiny),
-        number("single", random.normal(size=ROWS).astype(np.float32).astype(np.float64)),
-        *(number(f"sparse {at}", np.where(random.random(ROWS) < 0.97, 0.0, some)) for at in range(8)),
-        integer("small", random.integers(-2, 3, ROWS)),
-        integer("nearly constant", (np.arange(ROWS) < 10).astype(np.int64)),
-        boolean("flag", random.integers(-1, 2, ROWS)),
-        category("word", [None if code == 0 else f"w{code}" for code in random.integers(0, 40, ROWS)]),
-    ]
-    index = table(directory, *columns)
-    features = [FeatureSchema(name, index.kind(name), index.categories(name)) for name in index.names]
-    return index, features
-
-
 OPTIONS = [
     {"seed": 1},
     {"seed": 2, "bin_construct_sample_cnt": 500},
@@ -74,11 +51,11 @@ OPTIONS = [
 def test_the_bins_are_those_of_a_matrix(
     tmp_path: Path, options: dict[str, Any], in_parts: Callable[[], list[int]]
 ) -> None:
-    index, features = odd(tmp_path)
+    index, features = odd_columns(tmp_path)
     random = np.random.default_rng(0)
-    reader, chosen = MatrixReader(index, features), np.flatnonzero(random.random(ROWS) < 0.8)
-    train, held_out = FeatureRows(reader, chosen), FeatureRows(reader, np.setdiff1d(np.arange(ROWS), chosen))
-    y = random.integers(0, 2, ROWS)
+    reader, chosen = MatrixReader(index, features), np.flatnonzero(random.random(ODD_ROWS) < 0.8)
+    train, held_out = FeatureRows(reader, chosen), FeatureRows(reader, np.setdiff1d(np.arange(ODD_ROWS), chosen))
+    y = random.integers(0, 2, ODD_ROWS)
     files = []
     for name, read in (("whole", FeatureRows.read), ("parts", lambda rows: rows)):
         sets: list[Any] = []

@@ -22,8 +22,9 @@ from ml_training.execution.lease import LeaseTimes
 from ml_training.execution.run_job import run_next
 from ml_training.logs import configure_logs
 from ml_training.storage.base import ObjectKind
+from ml_training.storage.file_cache import FileCache
 from ml_training.storage.local import LocalStorage
-from ml_training.training import checkpoint, engine
+from ml_training.training import checkpoint, engine, fitting
 from tests.support.forked_processes import FORKS
 from tests.support.wiring import RecordingWatchdog, make_worker_context
 
@@ -124,6 +125,7 @@ def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_l
 
 def _worker_context(url: str, root: str) -> WorkerContext:
     checkpoint.MAX_TIME_SHARE = float("inf")  # a checkpoint after every round, regardless of its cost
+    fitting.CELLS_IN_MEMORY = 0  # small data are handled as large ones: read in parts, and kept in binned form
     return make_worker_context(
         open_database(url, pool_size=2),
         Path(root),
@@ -131,7 +133,13 @@ def _worker_context(url: str, root: str) -> WorkerContext:
         worker=f"worker@crashing-{os.getpid()}",
         times=TIMES,
         watchdog=RecordingWatchdog(lambda: os._exit(0)),
+        binned_rows=binned_rows(Path(root)),
     )
+
+
+def binned_rows(root: Path) -> FileCache:
+    """The cache of the workers whose storage is at `root`."""
+    return FileCache(root.parent / "cache", limit_bytes=1 << 30, free_bytes=0)
 
 
 def _arm(point: Point, act: Callable[[], None]) -> None:

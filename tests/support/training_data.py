@@ -14,6 +14,7 @@ from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex
 from ml_training.selection.index_writer import write_index
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
+from ml_training.training.binned import NO_BINNED_CACHE, BinnedCache
 from ml_training.training.cores import Cores, FixedCores
 from ml_training.training.reporter import TrainingReporter
 
@@ -166,8 +167,9 @@ def trained(
     threads: int = 1,
     cores: Cores | None = None,
     checkpoint: bytes | None = None,
+    binned: BinnedCache = NO_BINNED_CACHE,
 ) -> engine.TrainedModel:
     """What the engine makes of the job."""
     plan = plan_train(spec, index)
     reporter, cores = reporter or Recorder(), cores or FixedCores(threads)
-    return engine.train(plan, reporter=reporter, cores=cores, checkpoint=checkpoint)
+    return engine.train(plan, reporter=reporter, cores=cores, checkpoint=checkpoint, binned=binned)

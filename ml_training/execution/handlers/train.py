@@ -14,19 +14,23 @@ from ml_training.revision import code_revision
 from ml_training.selection.plan import plan_train
 from ml_training.storage.base import ObjectKind
 from ml_training.training import engine
+from ml_training.training.binned import BinnedCache
 
 
 def run_train(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
     """Train one model and store its artifact."""
     spec = spec_of(job, TrainSpec)
-    with open_data(context, spec.dataset_id) as (dataset, index):
-        plan = planned(lambda: plan_train(spec, index))
-        trained = engine.train(
-            plan,
-            reporter=reporter,
-            cores=context.cores,
-            checkpoint=load_checkpoint(context.database, context.storage, job.id) if job.attempt > 1 else None,
-        )
+    with context.binned_rows.session() as binned:
+        with open_data(context, spec.dataset_id) as (dataset, index):
+            plan = planned(lambda: plan_train(spec, index))
+            trained = engine.train(
+                plan,
+                reporter=reporter,
+                cores=context.cores,
+                checkpoint=load_checkpoint(context.database, context.storage, job.id) if job.attempt > 1 else None,
+                binned=BinnedCache(binned, dataset.index_sha256 or ""),
+            )
+        binned.publish()  # not before: rows that were read while the data were damaged must not be kept
     stored = context.storage.put_bytes(ObjectKind.ARTIFACT, trained.artifact)
     values = {
         "name": spec.model_name,

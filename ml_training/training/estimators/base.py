@@ -11,6 +11,7 @@ from ml_training.domain.algorithms import Params
 from ml_training.domain.states import TaskKind
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema
+from ml_training.training.binned import NO_BINNED_CACHE, BinnedCache
 from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, NoCheckpointWriter
 from ml_training.training.cores import LimitedCores
 from ml_training.training.curves import LearningCurve
@@ -55,6 +56,7 @@ class FitInputs:
     curve: LearningCurve
     checkpoint_writer: CheckpointWriter | NoCheckpointWriter = field(default_factory=NoCheckpointWriter)
     resume_from: Checkpoint | None = None
+    binned: BinnedCache = NO_BINNED_CACHE  # for a family that `reads_parts`
 
     @property
     def evaluation_sets(self) -> dict[str, LabelledRows]:

@@ -88,12 +88,14 @@ def _boost(inputs: FitInputs, limit: ThreadLimit) -> tuple[Any, "_RoundCallback"
     params = _params(inputs) | {"num_threads": limit.most}
     checkpoint = inputs.resume_from
     rounds, done = params.pop("n_estimators"), 0 if checkpoint is None else checkpoint.done
-    of_categories = partial(make_dataset, params=params, categories=inputs.categories)
+    of_categories = partial(make_dataset, params=params, categories=inputs.categories, binned=inputs.binned)
     train = of_categories(inputs.fit)
     sets = {name: of_categories(rows, reference=train) for name, rows in inputs.evaluation_sets.items()}
     if checkpoint is None:  # otherwise LightGBM needs the trees of the checkpoint before it bins the rows
         for dataset in (train, *sets.values()):
             dataset.construct()
+    if getattr(train, "cached", False):
+        inputs.progress.log("the bins of the features were kept by an earlier job")
     callback = _RoundCallback(inputs, rounds, limit, stop=sets.get("stop"))
     limit.lift()
     booster = lgb.train(

@@ -4,15 +4,22 @@ LightGBM's own `Sequence` would read 200,000 sampled rows one by one, and would 
 This class calls the same steps itself: draw the sample, find the bins, push the rows. The bins are those of a data set
 that is made from a matrix, bit for bit; `tests/conformance/test_light_gbm_data.py` fails when a later version of the
 library bins otherwise.
+
+Rows that were binned before, by this job or another one, are read from a cache. The file holds bins only: labels and
+weights are set afterwards, so that jobs with other targets of the same rows share it.
 """
 
+import ctypes
 import importlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_training.training.binned import NO_BINNED_CACHE, BinnedCache
 from ml_training.training.estimators.base import LabelledRows
+from ml_training.training.estimators.light_gbm_file import is_complete
 from ml_training.training.matrix import FeatureRows, Matrix
 from ml_training.training.stage_progress import slices
 
@@ -31,13 +38,48 @@ def library() -> Any:
 lgb = library()
 
 
-def make_dataset(rows: LabelledRows, params: dict[str, Any], *, categories: list[int], reference: Any = None) -> Any:
+# Parameters that change trees and not bins. Every other one is part of a cache's key: a name that is missing here only
+# makes a job bin its rows again.
+NOT_OF_BINS = frozenset(
+    {
+        "boosting_type",
+        "colsample_bytree",
+        "deterministic",
+        "extra_trees",
+        "force_row_wise",
+        "learning_rate",
+        "max_depth",
+        "metric",
+        "min_child_weight",
+        "min_split_gain",
+        "num_class",
+        "num_leaves",
+        "num_threads",
+        "objective",
+        "reg_alpha",
+        "reg_lambda",
+        "subsample",
+        "subsample_freq",
+        "verbosity",
+    }
+)
+
+
+def make_dataset(
+    rows: LabelledRows,
+    params: dict[str, Any],
+    *,
+    categories: list[int],
+    reference: Any = None,
+    binned: BinnedCache = NO_BINNED_CACHE,
+) -> Any:
     """The rows as a LightGBM data set, binned in the same way whether they are in memory or not.
 
-    categories: the positions of the columns that hold category codes; reference: the data set whose bins are used.
+    categories: the positions of the columns that hold category codes; reference: the data set whose bins are used;
+    binned: where binned rows that are not in memory are kept.
     """
     if isinstance(rows.features, FeatureRows):
-        return PartsDataset(rows.features, rows, params, categories=categories, reference=reference)
+        return PartsDataset(rows.features, rows, params, categories=categories, reference=reference, binned=binned)
     return lgb.Dataset(
         rows.features,
         label=rows.y,
@@ -49,7 +91,10 @@ def make_dataset(rows: LabelledRows, params: dict[str, Any], *, categories: list
 
 
 class PartsDataset(lgb.Dataset if lgb is not None else object):  # type: ignore[misc]
-    """A data set of feature rows, binned when it is made."""
+    """A data set of feature rows, binned or read from the cache when it is made.
+
+    key: of its file in the cache, None when its bins are not kept; cached: whether they were read from there.
+    """
 
     def __init__(
         self,
@@ -59,12 +104,20 @@ class PartsDataset(lgb.Dataset if lgb is not None else object):  # type: ignore[
         *,
         categories: list[int],
         reference: Any = None,
+        binned: BinnedCache = NO_BINNED_CACHE,
     ) -> None:
         named = {"categorical_column": sorted(categories)} if categories else {}
         super().__init__(
             source, reference=reference, categorical_feature=categories, params={**params, **named}, free_raw_data=False
         )
-        self._bin(source, None if reference is None else reference.construct())
+        reference = None if reference is None else reference.construct()
+        self.key = self._key(source, binned, reference)
+        self.cached = self.key is not None and self._find(self.key, binned)
+        if not self.cached:
+            self._bin(source, reference)
+            if self.key is not None:
+                size = source.size + len(source) * rows.y.itemsize
+                binned.files.add(self.key, self._save, about_bytes=size)
         self.set_label(rows.y)
         self.set_field("weight", None)  # a data set with a reference that has weights begins with weights of zero
         self.set_weight(rows.weights)
@@ -73,6 +126,37 @@ class PartsDataset(lgb.Dataset if lgb is not None else object):  # type: ignore[
     def get_params(self) -> dict[str, Any]:
         """All parameters; the library's method leaves out the seed, on which the sample depends."""
         return dict(self.params or {})
+
+    def _key(self, source: FeatureRows, binned: BinnedCache, reference: Any) -> str | None:
+        """The key of its file; None without a cache, and when the bins are those of rows that have no key."""
+        reference_key = None if reference is None else getattr(reference, "key", None)
+        if reference is not None and reference_key is None:
+            return None
+        values = {name: value for name, value in self.get_params().items() if name not in NOT_OF_BINS}
+        return binned.key(source, {"params": values, "reference": reference_key})
+
+    def _find(self, key: str, binned: BinnedCache) -> bool:
+        """Read the bins from the cache; False when they are not there."""
+        with binned.files.find(key) as path:
+            return path is not None and self._load(path)
+
+    def _load(self, path: Path) -> bool:
+        """Read a verified file; False when the library does not accept it."""
+        basic, handle = lgb.basic, ctypes.c_void_p()
+        name, params = (text.encode() for text in (str(path), basic._param_dict_to_str(self.params)))
+        if basic._LIB.LGBM_DatasetCreateFromFile(name, params, None, ctypes.byref(handle)) != 0:
+            return False
+        self._handle = handle
+        return True
+
+    def _save(self, path: Path) -> None:
+        """Write the file; raises OSError, also where the library does not notice that a write failed."""
+        try:
+            self.save_binary(path)
+        except lgb.basic.LightGBMError as error:
+            raise OSError(str(error)) from error
+        if not is_complete(path):
+            raise OSError("LightGBM could not write all of its binned rows: the disk may be full")
 
     def _bin(self, source: FeatureRows, reference: Any) -> None:
         if reference is None:
