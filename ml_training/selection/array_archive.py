@@ -9,10 +9,11 @@ name. Equal content gives equal bytes.
 import json
 import mmap
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -81,15 +82,16 @@ class ArchiveWriter:
     arrays: dict[str, tuple[str, int, int]] = field(default_factory=dict)
     texts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def add_array(self, name: str, values: NDArray[Any]) -> None:
-        """Write an array of one dimension, contiguous in memory."""
-        head = _npy_head(values)
-        start = self._write(name, head, values.view(np.uint8).data)
-        self.arrays[name] = (values.dtype.str, start + len(head), len(values))
+    def add_array(self, name: str, parts: Iterable[NDArray[Any]], *, dtype: np.dtype[Any], count: int) -> None:
+        """Write an array of one dimension and `count` values, which come in parts of any type that fits `dtype`."""
+        head = _npy_head(dtype, count)
+        content = (np.ascontiguousarray(part, dtype=dtype).view(np.uint8).data for part in parts)
+        start = self._write(name, chain([head], content))
+        self.arrays[name] = (dtype.str, start + len(head), count)
 
     def add_text(self, name: str, text: bytes) -> None:
         """Write a text."""
-        self.texts[name] = (self._write(name, text), len(text))
+        self.texts[name] = (self._write(name, [text]), len(text))
 
     def written(self, name: str) -> NDArray[Any]:
         """An array that has been added, mapped from the unfinished file."""
@@ -102,14 +104,14 @@ class ArchiveWriter:
     def add_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the last member: the manifest, to which the places of all members are added."""
         text = to_json({**manifest, "arrays": self.arrays, "texts": self.texts})
-        start = self._write(MANIFEST, text)
+        start = self._write(MANIFEST, [text])
         self.archive.comment = b"manifest %020d %020d" % (start, len(text))
 
     @property
     def _file(self) -> Any:
         return self.archive.fp
 
-    def _write(self, name: str, *parts: bytes | memoryview) -> int:
+    def _write(self, name: str, parts: Iterable[bytes | memoryview]) -> int:
         """Write a member whose content begins at a multiple of ALIGNMENT; returns where it begins in the file."""
         member = ZipInfo(name)  # its time is fixed: equal content gives equal bytes
         begin = self._file.tell() + LOCAL_HEADER + len(name.encode()) + ZIP64 + EXTRA
@@ -140,8 +142,8 @@ def to_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _npy_head(values: NDArray[Any]) -> bytes:
-    """The head of a `.npy` file of these values; its length is a multiple of ALIGNMENT."""
+def _npy_head(dtype: np.dtype[Any], count: int) -> bytes:
+    """The head of a `.npy` file of `count` values; its length is a multiple of ALIGNMENT."""
     head = BytesIO()
-    npy.write_array_header_1_0(head, npy.header_data_from_array_1_0(values))
+    npy.write_array_header_1_0(head, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": (count,)})
     return head.getvalue()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_training.selection.array_archive import ArchiveWriter, new_archive, to_json
+from ml_training.selection.array_parts import parts, present_parts, varies
 from ml_training.selection.history import ORDER, STARTS, TIMES, ordered_rows
 from ml_training.selection.index import (
     DTYPES,
@@ -16,7 +17,6 @@ from ml_training.selection.index import (
     ColumnKind,
     IndexColumn,
     SelectionIndex,
-    is_missing,
 )
 
 CODE_TYPES = (np.int8, np.int16, np.int32)
@@ -42,6 +42,7 @@ def write_index(
             if column.name in items:
                 raise ValueError(f"two columns are called {column.name!r}")
             items[column.name] = _write_column(writer, column, number=number, rows=rows)
+            del column  # so that it is not in memory while the next one is read
         if time_column is not None:
             _write_history(writer, items[time_column], None if group_column is None else items[group_column])
         roles = {"time_column": time_column, "phase_column": phase_column, "group_column": group_column}
@@ -49,25 +50,24 @@ def write_index(
     return SelectionIndex.open(directory)
 
 
-def narrow(values: NDArray[Any], kind: ColumnKind) -> NDArray[Any]:
-    """The values in the narrowest type of their kind that holds each of them exactly; the sign of -0.0 is kept.
+def narrowest(values: NDArray[Any], kind: ColumnKind) -> np.dtype[Any]:
+    """The narrowest type of a kind that holds each of the values exactly; the sign of -0.0 is kept.
 
-    >>> narrow(np.array([0.5, np.nan]), ColumnKind.NUMBER).dtype, narrow(np.array([0.1]), ColumnKind.NUMBER).dtype
+    >>> narrowest(np.array([0.5, np.nan]), ColumnKind.NUMBER), narrowest(np.array([0.1]), ColumnKind.NUMBER)
     (dtype('float32'), dtype('float64'))
     """
     if kind is ColumnKind.NUMBER:
         with np.errstate(over="ignore"):  # a number beyond the range becomes infinite, and is not equal
-            single = values.astype(np.float32)
-        return single if np.array_equal(single, values, equal_nan=True) else values
+            is_single = all(np.array_equal(part.astype(np.float32), part, equal_nan=True) for part in parts(values))
+        return np.dtype(np.float32) if is_single else values.dtype
     if kind is ColumnKind.INTEGER:
-        return _narrow_integers(values, INTEGER_TYPES)
-    return _narrow_integers(values, CODE_TYPES) if kind is ColumnKind.CATEGORY else values
+        return _narrowest_integer(values, INTEGER_TYPES)
+    return _narrowest_integer(values, CODE_TYPES) if kind is ColumnKind.CATEGORY else values.dtype
 
 
-def _narrow_integers(values: NDArray[Any], types: tuple[type[np.signedinteger[Any]], ...]) -> NDArray[Any]:
+def _narrowest_integer(values: NDArray[Any], types: tuple[type[np.signedinteger[Any]], ...]) -> np.dtype[Any]:
     low, high = values.min(), values.max()
-    fitting = next(kind for kind in types if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
-    return values.astype(fitting, copy=False)
+    return np.dtype(next(kind for kind in types if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max))
 
 
 def _write_column(writer: ArchiveWriter, column: IndexColumn, *, number: int, rows: int) -> dict[str, Any]:
@@ -78,9 +78,9 @@ def _write_column(writer: ArchiveWriter, column: IndexColumn, *, number: int, ro
         return item
     values = _checked(column, rows)
     file = f"{number:05}.npy"
-    writer.add_array(file, np.ascontiguousarray(narrow(values, column.kind)))
-    present = values[~is_missing(values, column.kind)]
-    item |= {"file": file, "nulls": rows - len(present), "varies": bool(len(present) and np.any(present != present[0]))}
+    writer.add_array(file, parts(values), dtype=narrowest(values, column.kind), count=rows)
+    present = sum(map(len, present_parts(values, column.kind)))
+    item |= {"file": file, "nulls": rows - present, "varies": varies(values, column.kind)}
     if column.kind is ColumnKind.CATEGORY:
         categories_file = f"{number:05}.json"
         writer.add_text(categories_file, to_json(column.categories))
@@ -94,7 +94,7 @@ def _checked(column: IndexColumn, rows: int) -> NDArray[Any]:
     values = column.values
     if values.dtype != DTYPES[column.kind]:
         raise ValueError(f"column {column.name!r} of kind {column.kind} must be {DTYPES[column.kind]}")
-    if column.kind is ColumnKind.NUMBER and np.isinf(values).any():
+    if column.kind is ColumnKind.NUMBER and any(np.isinf(part).any() for part in parts(values)):
         raise ValueError(f"column {column.name!r} holds an infinite number")
     if column.kind is ColumnKind.CATEGORY and int(values.max()) >= len(column.categories):
         raise ValueError(f"column {column.name!r} holds a code without a category")
@@ -108,4 +108,4 @@ def _write_history(writer: ArchiveWriter, times: dict[str, Any], groups: dict[st
         writer.written(times["file"]), None if groups is None else writer.written(groups["file"]), kind=kind
     )
     for name, values in ((ORDER, found.order), (STARTS, found.starts), (TIMES, found.times)):
-        writer.add_array(name, np.ascontiguousarray(values))
+        writer.add_array(name, parts(values), dtype=values.dtype, count=len(values))

@@ -1,11 +1,7 @@
-"""Converts an Arrow column into a column of the index: infers its kind and converts its values.
+"""Converts a column of a known type into a column of the index; `convert_text` infers the kind of text.
 
-A column of a CSV file gets the first kind that fits all its values, in this order: integer, number, boolean (true or
-false), time, category. Spaces around a value are ignored, and the words in `NO_VALUE` are missing values. A Parquet
-file states its types. Integers become numbers if a value is missing or needs more than 64 bits. Infinite numbers are
-counted and become missing. A column without any value is a number column.
-
-Example: `1, 2, 3` is an integer column, `1, , 3` and `1, 2.5` are number columns, `1, two` is a category column.
+Integers become numbers if a value is missing or needs more than 64 bits. Infinite numbers are counted and become
+missing. A column without any value is a number column.
 """
 
 from dataclasses import dataclass
@@ -17,10 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
+from ml_training.selection.array_parts import parts
 from ml_training.selection.index import ColumnKind, IndexColumn
-from ml_training.tabular.parse_times import parse_times, to_micros
+from ml_training.tabular.parse_times import to_micros
 
-NO_VALUE = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "none")
 FREE_TEXT_DISTINCT = 1_000  # a column with more distinct texts, most of them unique, is a name or a comment
 MOST_CATEGORIES = 1_000_000
 LONGEST_CATEGORY = 1_024
@@ -37,25 +33,6 @@ class Converted:
     infinite: int = 0
     text_nulls: int = 0
     text_distinct: int | None = None
-
-
-def clean(text: Any) -> Any:
-    """The text without surrounding spaces, with null for each word in NO_VALUE."""
-    trimmed = pc.ascii_trim_whitespace(text)
-    return pc.if_else(pc.is_in(trimmed, value_set=pa.array(NO_VALUE)), pa.scalar(None, pa.string()), trimmed)
-
-
-def from_text(name: str, text: Any, *, keep: bool = False) -> Converted:
-    """Infer the kind of a cleaned CSV column and convert it; `keep`: keep categories that look like free text."""
-    if text.null_count == len(text):
-        return no_values(name, len(text))
-    for target in (pa.int64(), pa.float64(), pa.bool_()):
-        try:
-            return from_typed(name, text.cast(target))
-        except pa.ArrowInvalid:
-            continue
-    times = parse_times(text)
-    return from_typed(name, text if times is None else times, keep=keep)
 
 
 def from_typed(name: str, values: Any, *, keep: bool = False) -> Converted:
@@ -95,12 +72,21 @@ def _categories(name: str, values: Any, *, keep: bool) -> Converted:
     encoded = _encoded(values)
     if encoded is None or len(encoded.dictionary) > MOST_CATEGORIES:
         return Converted(IndexColumn(name, ColumnKind.TEXT, None), text_nulls=values.null_count)
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    words = encoded.dictionary.to_pylist()
+    return from_codes(name, pa.chunked_array([encoded]), keep=keep)
+
+
+def from_codes(name: str, encoded: Any, *, keep: bool) -> Converted:
+    """Convert dictionary-encoded text, whose parts have one dictionary; `keep`: as `convert_text.from_text`."""
+    words = encoded.chunk(0).dictionary.to_pylist()
+    codes, at = np.empty(len(encoded), dtype=np.int32), 0
     # The dictionary of a Parquet file may contain entries that no row uses, and the same text twice.
-    used = np.bincount(codes + 1, minlength=len(words) + 1)[1:] > 0
-    categories = sorted({word for word, occurs in zip(words, used, strict=True) if occurs and word is not None})
-    present = len(codes) - int(np.count_nonzero(codes < 0))
+    used = np.zeros(len(words) + 1, dtype=np.bool_)
+    for part in encoded.chunks:
+        codes[at : at + len(part)] = part.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        used[codes[at : at + len(part)]] = True  # -1 marks the last entry, which is no word
+        at += len(part)
+    categories = sorted({word for word, occurs in zip(words, used[:-1], strict=True) if occurs and word is not None})
+    present = len(codes) - sum(int(np.count_nonzero(part < 0)) for part in parts(codes))
     if _is_free_text(categories, present, keep=keep):
         free_text = IndexColumn(name, ColumnKind.TEXT, None)
         return Converted(free_text, text_nulls=len(codes) - present, text_distinct=len(categories))
@@ -108,7 +94,9 @@ def _categories(name: str, values: Any, *, keep: bool) -> Converted:
         return no_values(name, len(codes))
     position = {category: code for code, category in enumerate(categories)}
     table = np.array([*(position.get(word, -1) for word in words), -1], dtype=np.int32)
-    return Converted(IndexColumn(name, ColumnKind.CATEGORY, table[codes], tuple(categories)))
+    for part in parts(codes):
+        part[:] = table[part]
+    return Converted(IndexColumn(name, ColumnKind.CATEGORY, codes, tuple(categories)))
 
 
 def _encoded(values: Any) -> Any | None:

@@ -6,6 +6,7 @@ a zone or none has. Examples: `2026-01-31`, `2026-01-31 12:00`, `2026-01-31T12:0
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,17 @@ FIRST = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z: the first moment that P
 LAST = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
 
 
-def parse_times(text: Any) -> Any | None:
-    """Parse a ChunkedArray of strings, at least one not null, into timestamps; None if one of them is not a time."""
-    first = first_value(text)
-    if not LIKE_A_TIME.match(first):
-        return None
+def time_parser(first: str) -> Callable[[Any], NDArray[np.int64]] | None:
+    """What converts a part of a column of text, whose first value is `first`, as `to_micros`; None: it has no times.
+
+    It raises pyarrow.ArrowInvalid for a value that is not a time, or has a zone where `first` has none.
+    """
+    return (lambda text: to_micros(_parsed(text, first))) if LIKE_A_TIME.match(first) else None
+
+
+def _parsed(text: Any, first: str) -> Any:
     text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
-    try:
-        return text.cast(ZONED if HAS_ZONE.search(first) else UNZONED)
-    except pa.ArrowInvalid:
-        return None
+    return text.cast(ZONED if HAS_ZONE.search(first) else UNZONED)
 
 
 def rows_without_time(text: Any, *, at_most: int) -> list[int]:
@@ -55,14 +57,14 @@ def rows_without_time(text: Any, *, at_most: int) -> list[int]:
 
 
 def to_micros(times: Any) -> NDArray[np.int64]:
-    """int64 microseconds from a ChunkedArray of dates or timestamps; TIME_MISSING for null and outside years 1 to 9999.
+    """int64 microseconds of dates or timestamps; TIME_MISSING for null and outside years 1 to 9999.
 
     Raises pyarrow.ArrowInvalid for values that overflow.
     """
     zone = getattr(times.type, "tz", None)
     target = pa.timestamp("us", zone)
     moments = pc.cast(times, options=pc.CastOptions(target, allow_time_truncate=True)).cast(pa.int64())
-    micros: NDArray[np.int64] = moments.fill_null(TIME_MISSING).to_numpy()
+    micros: NDArray[np.int64] = np.asarray(moments.fill_null(TIME_MISSING))
     return np.where((micros >= FIRST) & (micros <= LAST), micros, TIME_MISSING)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_training.selection.array_parts import present_parts
 from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, is_missing
 from ml_training.selection.preview import rfc3339
 from ml_training.tabular.convert import Converted
@@ -21,13 +22,12 @@ def column_profile(converted: Converted) -> dict[str, Any]:
     if column.values is None:
         profile |= {"nulls": converted.text_nulls, "distinct": converted.text_distinct, "min": None, "max": None}
     else:
-        present = column.values[~is_missing(column.values, column.kind)]
-        low, high = (present.min(), present.max()) if len(present) else (None, None)
+        ranges = [(len(part), part.min(), part.max()) for part in present_parts(column.values, column.kind)]
         profile |= {
-            "nulls": len(column.values) - len(present),
-            "distinct": len(column.categories) if column.categories else _distinct(present),
-            "min": _json_value(column, low),
-            "max": _json_value(column, high),
+            "nulls": len(column.values) - sum(count for count, _, _ in ranges),
+            "distinct": len(column.categories) if column.categories else _distinct(column.values, column.kind),
+            "min": _json_value(column, min((low for _, low, _ in ranges), default=None)),
+            "max": _json_value(column, max((high for _, _, high in ranges), default=None)),
         }
     return profile | ({"infinite": converted.infinite} if converted.infinite else {})
 
@@ -37,12 +37,15 @@ def table_profile(index: SelectionIndex, columns: Sequence[dict[str, Any]]) -> d
     return {"rows": index.rows, "columns": list(columns), **_over_time(index), "rows_per_phase": _per_phase(index)}
 
 
-def _distinct(present: NDArray[Any]) -> int | None:
+def _distinct(values: NDArray[Any], kind: ColumnKind) -> int | None:
+    found = values[:0]
     # For most columns of measurements the first rows are enough, and not all rows need to be sorted.
-    for values in (present[: 2 * DISTINCT_CAP], present):
-        if (count := len(np.unique(values))) > DISTINCT_CAP:
-            return None
-    return count
+    for some in (values[: 2 * DISTINCT_CAP], values):
+        for present in present_parts(some, kind):
+            found = np.union1d(found, present)
+            if len(found) > DISTINCT_CAP:
+                return None
+    return len(found)
 
 
 def _json_value(column: IndexColumn, value: Any) -> Any:

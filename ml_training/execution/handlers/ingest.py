@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 
 from ml_training.db import datasets
 from ml_training.domain.errors import ErrorCode, Interrupted, JobFailed
-from ml_training.domain.limits import Limits
 from ml_training.domain.records import Dataset, Job
 from ml_training.domain.sample_datasets import SAMPLE_FORMAT
 from ml_training.execution.inputs import load_dataset
@@ -26,10 +25,11 @@ def run_ingest(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOu
     if job.dataset_id is None:
         raise JobFailed(ErrorCode.BAD_SPEC, "the stored job names no data set")
     dataset = load_dataset(context.database, job.dataset_id)
-    return _ingest(context.storage, dataset, reporter, context.limits)
+    return _ingest(context, dataset, reporter)
 
 
-def _ingest(storage: Storage, dataset: Dataset, reporter: JobReporter, limits: Limits) -> JobOutcome:
+def _ingest(context: WorkerContext, dataset: Dataset, reporter: JobReporter) -> JobOutcome:
+    storage = context.storage
     _check_upload(storage, dataset)
     with storage.scratch() as directory, storage.scratch() as materialised, storage.local(dataset.raw_key) as upload:
         path, file_format, raw = upload, dataset.file_format, {}
@@ -39,12 +39,13 @@ def _ingest(storage: Storage, dataset: Dataset, reporter: JobReporter, limits: L
         verdict = read_table(
             path,
             file_format,
-            limits=limits,
+            limits=context.limits,
             directory=directory,
             time_column=dataset.time_column,
             phase_column=dataset.phase_column,
             group_column=dataset.group_column,
             progress=_progress(reporter),
+            threads=context.cores.granted,
         )
         _check_upload(storage, dataset)  # again: the bytes that were parsed are the bytes that were uploaded
         if verdict.index is None:
