@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from ml_training.db.clock import db_now
 from ml_training.db.tables import job_events
 from ml_training.domain.records import JobEvent
 
 EVENTS_CAP = 5_000  # per job
+_LAST = select(func.max(job_events.c.seq)).where(job_events.c.job_id == bindparam("events_of"))
+_APPEND = insert(job_events).values(at=db_now())
 
 
 def append_events(
@@ -19,14 +21,14 @@ def append_events(
 
     Only the attempt that has locked the row in the same transaction may call this: `seq` has one writer at a time.
     """
-    last = connection.execute(select(func.max(job_events.c.seq)).where(job_events.c.job_id == job_id)).scalar() or 0
+    last = connection.execute(_LAST, {"events_of": job_id}).scalar() or 0
     kept = list(events)[: max(0, EVENTS_CAP - last)]
     if kept:
         rows = [
             {"job_id": job_id, "seq": last + number, "attempt": attempt, "kind": kind, "body": body}
             for number, (kind, body) in enumerate(kept, start=1)
         ]
-        connection.execute(insert(job_events).values(at=db_now()), rows)
+        connection.execute(_APPEND, rows)
     return len(kept)
 
 

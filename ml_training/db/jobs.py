@@ -210,14 +210,13 @@ _CLAIM_ANY = _claim(_candidates())
 
 def read_stop_signals(connection: Connection, *, job_id: int, attempt: int) -> StopSignals | None:
     """The stop signals of the running attempt; None when it has lost the job."""
-    row = connection.execute(select(*_STOP_SIGNALS).where(*_fence(job_id, attempt))).first()
+    row = connection.execute(_READ_SIGNALS, {"fenced_job": job_id, "fenced_attempt": attempt}).first()
     return None if row is None else StopSignals(*row)
 
 
 def lock_attempt(connection: Connection, *, job_id: int, attempt: int) -> StopSignals | None:
     """`read_stop_signals`, and lock the row until the end of the transaction: what was read stays true."""
-    statement = select(*_STOP_SIGNALS).where(*_fence(job_id, attempt)).with_for_update(of=jobs)
-    row = connection.execute(statement).first()
+    row = connection.execute(_LOCK_ATTEMPT, {"fenced_job": job_id, "fenced_attempt": attempt}).first()
     return None if row is None else StopSignals(*row)
 
 
@@ -240,15 +239,8 @@ def complete(
     connection: Connection, *, job_id: int, attempt: int, result_id: int, rows_used: int, features_count: int | None
 ) -> bool:
     """RUNNING -> COMPLETED with its result, unless a cancel was asked for; False when fenced or cancelled."""
-    statement = _ended(job_id, attempt, JobStatus.COMPLETED).where(~jobs.c.cancel_requested)
-    statement = statement.values(
-        result_id=result_id,
-        rows_used=rows_used,
-        progress=1.0,
-        progress_message="done",
-        features_count=func.coalesce(literal(features_count), jobs.c.features_count),
-    )
-    return connection.execute(statement).rowcount == 1
+    values = {"fenced_job": job_id, "fenced_attempt": attempt, "result": result_id, "used": rows_used}
+    return connection.execute(_COMPLETE, {**values, "features": features_count}).rowcount == 1
 
 
 def fail(connection: Connection, *, job_id: int, attempt: int, error: JobError) -> bool:
@@ -328,15 +320,31 @@ def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]], *, now: f
     return list(connection.execute(_INSERT, [{**NEW, **times, **row} for row in rows]).scalars())
 
 
-def _fence(job_id: int, attempt: int) -> tuple[Any, ...]:
+def _fence(job_id: Any, attempt: Any) -> tuple[Any, ...]:
     return jobs.c.id == job_id, jobs.c.attempt == attempt, jobs.c.status == JobStatus.RUNNING
 
 
-def _fenced(job_id: int, attempt: int) -> Update:
+def _fenced(job_id: Any, attempt: Any) -> Update:
     return update(jobs).where(*_fence(job_id, attempt))
 
 
-def _ended(job_id: int, attempt: int, status: JobStatus) -> Update:
+def _ended(job_id: Any, attempt: Any, status: JobStatus) -> Update:
     return _fenced(job_id, attempt).values(
         status=status, finished_at=db_now(), lease_until=None, eta_seconds=None, runtime_seconds=_RUNTIME
     )
+
+
+_FENCED = bindparam("fenced_job", type_=Integer), bindparam("fenced_attempt", type_=Integer)
+_READ_SIGNALS = select(*_STOP_SIGNALS).where(*_fence(*_FENCED))
+_LOCK_ATTEMPT = _READ_SIGNALS.with_for_update(of=jobs)
+_COMPLETE = (
+    _ended(*_FENCED, JobStatus.COMPLETED)
+    .where(~jobs.c.cancel_requested)
+    .values(
+        result_id=bindparam("result", type_=Integer),
+        rows_used=bindparam("used", type_=Integer),
+        progress=1.0,
+        progress_message="done",
+        features_count=func.coalesce(bindparam("features", type_=Integer), jobs.c.features_count),
+    )
+)

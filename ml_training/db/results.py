@@ -140,8 +140,12 @@ def mark_model_deleted(connection: Connection, model_id: int) -> bool:
 
 
 def _insert(connection: Connection, table: Table, values: dict[str, Any]) -> int:
-    statement = insert(table).values(created_at=db_now(), **values).returning(table.c.id)
-    return int(connection.execute(statement).scalar_one())
+    return int(connection.execute(_insertion(table), values).scalar_one())
+
+
+@cache  # building the statement costs more than executing it
+def _insertion(table: Table) -> Any:
+    return insert(table).values(created_at=db_now()).returning(table.c.id)
 
 
 def _listed(table: Table) -> Select[Any]:

@@ -103,8 +103,11 @@ def _write_end_once(database: Database, fence: AttemptFence, reporter: JobReport
             signals = jobs.lock_attempt(connection, job_id=fence.job_id, attempt=fence.attempt)
             if signals is not None:
                 events = reporter.take_events()
-                append_events(connection, job_id=fence.job_id, attempt=fence.attempt, events=events)
-                _apply_end(connection, fence, reporter, end, cancel_requested=signals.cancel_requested)
+                if isinstance(end, JobOutcome) and not signals.cancel_requested:
+                    _complete(connection, fence, reporter, end, events)
+                else:
+                    append_events(connection, job_id=fence.job_id, attempt=fence.attempt, events=events)
+                    _apply_end(connection, fence, end, cancel_requested=signals.cancel_requested)
             elif not isinstance(end, StopReason):
                 transitions.count_refusal(connection, fence, "verdict")
     except Unavailable:
@@ -112,25 +115,24 @@ def _write_end_once(database: Database, fence: AttemptFence, reporter: JobReport
         raise
 
 
-def _apply_end(
-    connection: Connection, fence: AttemptFence, reporter: JobReporter, end: AttemptEnd, *, cancel_requested: bool
-) -> None:
+def _apply_end(connection: Connection, fence: AttemptFence, end: AttemptEnd, *, cancel_requested: bool) -> None:
+    """Write an end without a result: a cancel throws away the outcome that came too late."""
     if isinstance(end, StopReason):
         apply_stop(connection, fence, end)
-    elif cancel_requested:
+    elif cancel_requested or isinstance(end, JobOutcome):
         transitions.cancel(connection, fence)
-    elif isinstance(end, JobOutcome):
-        _complete(connection, fence, reporter, end)
     elif isinstance(end, JobError):
         transitions.fail(connection, fence, end)
     else:
         transitions.hand_back(connection, fence, end, jitter=random.random())  # noqa: S311 - jitter
 
 
-def _complete(connection: Connection, fence: AttemptFence, reporter: JobReporter, outcome: JobOutcome) -> None:
+def _complete(
+    connection: Connection, fence: AttemptFence, reporter: JobReporter, outcome: JobOutcome, events: list[Event]
+) -> None:
     result_id = outcome.store(connection, fence)
     last = ("end", {"status": JobStatus.COMPLETED.value})
-    append_events(connection, job_id=fence.job_id, attempt=fence.attempt, events=[last])
+    append_events(connection, job_id=fence.job_id, attempt=fence.attempt, events=[*events, last])
     features = reporter.snapshot().features_count
     done = jobs.complete(
         connection,
