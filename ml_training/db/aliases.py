@@ -27,7 +27,7 @@ def set_aliases(connection: Connection, *, name: str, model_id: int, aliases: Co
     own = model_aliases.c.model_id == model_id
     connection.execute(delete(model_aliases).where(own, model_aliases.c.alias.not_in(aliases)))
     for alias in aliases:
-        statement = conflict_insert(connection, model_aliases).values(
+        statement = conflict_insert(connection.dialect.name, model_aliases).values(
             name=name, alias=alias, model_id=model_id, created_at=db_now()
         )
         moved = statement.on_conflict_do_update(

@@ -12,6 +12,8 @@ from ml_training.domain.records import Dataset
 from ml_training.domain.states import DatasetStatus
 
 # Built once: building a statement costs more than executing it.
+_ANY = select(datasets).where(datasets.c.id == bindparam("dataset_id"))
+_KEPT = _ANY.where(datasets.c.deleted_at.is_(None))
 _EXISTING = select(datasets.c.id).where(
     datasets.c.id.in_(bindparam("ids", expanding=True)), datasets.c.deleted_at.is_(None)
 )
@@ -41,10 +43,7 @@ def attach_job(connection: Connection, dataset_id: int, job_id: int) -> None:
 
 def get_dataset(connection: Connection, dataset_id: int, *, deleted_too: bool = False) -> Dataset | None:
     """The data set, or None; a deleted one only with `deleted_too`."""
-    found = select(datasets).where(datasets.c.id == dataset_id)
-    if not deleted_too:
-        found = found.where(datasets.c.deleted_at.is_(None))
-    row = connection.execute(found).mappings().first()
+    row = connection.execute(_ANY if deleted_too else _KEPT, {"dataset_id": dataset_id}).mappings().first()
     return None if row is None else _dataset(row)
 
 

@@ -20,7 +20,7 @@ def write_heartbeat(
     """
     if is_new:
         delete_heartbeat(connection, process)
-    statement = conflict_insert(connection, heartbeats).values(
+    statement = conflict_insert(connection.dialect.name, heartbeats).values(
         process=process, kind=kind, started_at=db_now(), seen_at=db_now(), draining=False, body=body
     )
     statement = statement.on_conflict_do_update(

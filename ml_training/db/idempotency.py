@@ -42,5 +42,5 @@ def keep_answers(connection: Connection, answers: Mapping[str, KeptAnswer]) -> b
         {"key": key, "fingerprint": answer.fingerprint, "outcome": answer.outcome, "created_at": now}
         for key, answer in sorted(answers.items())  # one order for all processes: else two could wait for each other
     ]
-    statement = conflict_insert(connection, idempotency_keys).values(rows)
+    statement = conflict_insert(connection.dialect.name, idempotency_keys).values(rows)
     return bool(connection.execute(statement.on_conflict_do_nothing()).rowcount == len(rows))

@@ -32,7 +32,9 @@ def fold(connection: Connection, *, limit: int) -> int:
     )
     sums = ("n", "seconds", "rows")
     for row in connection.execute(grouped).all():
-        statement = conflict_insert(connection, ledger_totals).values(dict(zip((*_KEYS, *sums), row, strict=True)))
+        statement = conflict_insert(connection.dialect.name, ledger_totals).values(
+            dict(zip((*_KEYS, *sums), row, strict=True))
+        )
         added = {name: ledger_totals.c[name] + statement.excluded[name] for name in sums}
         connection.execute(
             statement.on_conflict_do_update(index_elements=[ledger_totals.c[key] for key in _KEYS], set_=added)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
-def conflict_insert(connection: Connection, table: Table) -> Any:
-    """An insert into `table` with `.on_conflict_do_update` and `.on_conflict_do_nothing`."""
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
+def conflict_insert(dialect: str, table: Table) -> Any:
+    """An insert into `table` with `.on_conflict_do_update` and `.on_conflict_do_nothing`; dialect: its name."""
+    module: Any = sqlite if dialect == "sqlite" else postgresql
+    return module.insert(table)

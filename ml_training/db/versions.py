@@ -1,5 +1,8 @@
 """Version numbers: one more than the last one of the same name, even when that one was deleted."""
 
+from functools import cache
+from typing import Any
+
 from sqlalchemy import Connection
 
 from ml_training.db.tables import versions
@@ -8,8 +11,14 @@ from ml_training.db.upsert import conflict_insert
 
 def next_version(connection: Connection, kind: str, name: str) -> int:
     """1, 2, 3, ... for each (kind, name); two transactions at once wait for each other on the row."""
-    statement = conflict_insert(connection, versions).values(kind=kind, name=name, last=1)
-    statement = statement.on_conflict_do_update(
-        index_elements=[versions.c.kind, versions.c.name], set_={"last": versions.c.last + 1}
+    values = {"kind": kind, "name": name, "last": 1}
+    return int(connection.execute(_next(connection.dialect.name), values).scalar_one())
+
+
+@cache  # building the statement costs more than executing it
+def _next(dialect: str) -> Any:
+    return (
+        conflict_insert(dialect, versions)
+        .on_conflict_do_update(index_elements=[versions.c.kind, versions.c.name], set_={"last": versions.c.last + 1})
+        .returning(versions.c.last)
     )
-    return int(connection.execute(statement.returning(versions.c.last)).scalar_one())
