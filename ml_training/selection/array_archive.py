@@ -131,7 +131,7 @@ def new_archive(path: Path) -> Iterator[ArchiveWriter]:
         archive = ZipFile(file, "w", ZIP_STORED)
         try:
             yield ArchiveWriter(archive, path)
-        except BaseException:
+        except BaseException:  # passed on: the file is only given up
             archive.fp = None  # otherwise its destructor would write to the closed file
             raise
         archive.close()

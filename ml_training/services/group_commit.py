@@ -18,6 +18,7 @@ from ml_training.domain.errors import Unavailable
 RequestT = TypeVar("RequestT")
 AnswerT = TypeVar("AnswerT")
 LARGEST_GROUP = 64
+ENDS = "the process ends: try again"
 Begin = Callable[[], AbstractContextManager[Connection]]
 Store = Callable[[Connection, Sequence[RequestT]], Sequence[AnswerT | Exception]]
 
@@ -63,11 +64,10 @@ class GroupCommit(Generic[RequestT, AnswerT]):
         group: list[_Waiting[RequestT, AnswerT]] = []
         try:
             self._commit(begin, store, group)
-        except BaseException as error:
+        except BaseException as error:  # also the end of the process: who waits for this thread must be woken
             group = group or self._take()  # the transaction did not even begin
-            told = error if isinstance(error, Exception) else Unavailable("the process ends: try again", retry_after=2)
             for waiting in group:
-                waiting.answer = told
+                waiting.answer = error if isinstance(error, Exception) else Unavailable(ENDS, retry_after=2)
             raise
         finally:
             with self._lock:
@@ -83,7 +83,7 @@ class GroupCommit(Generic[RequestT, AnswerT]):
                 answers = store(connection, [waiting.request for waiting in group])
         except Unavailable:
             raise  # each alone would wait as long, and fail as well
-        except Exception:
+        except Exception:  # of any request of the group: each is stored alone then, and only that one fails
             if len(group) < 2:
                 raise
             answers = [_alone(begin, store, waiting.request) for waiting in group]
