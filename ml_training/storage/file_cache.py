@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ml_training.logs import get_logger
+from ml_training.storage.fsync import fsync
 
 log = get_logger(__name__)
 CHUNK = 1 << 20
@@ -132,10 +133,10 @@ class CacheSession:
         """Make what was added visible to everybody."""
         try:
             for key, path in self.added.items():
-                _fsync(path)
+                fsync(path)
                 path.replace(self.cache.entry(key))
             if self.added:
-                _fsync(self.cache.root)
+                fsync(self.cache.root)
         except OSError as error:
             log.warning("cache_not_written", error=str(error))
 
@@ -224,14 +225,6 @@ def _has_seal(path: Path, key: str) -> bool:
             left -= len(chunk)
         found = SEAL.fullmatch(file.read(SEAL_BYTES + 1))
     return found is not None and found.groups() == (key.encode(), digest.hexdigest().encode())
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ml_training.domain.errors import TooLarge
 from ml_training.storage.base import KEY, IntegrityError, ObjectKind, StoredObject, checked_key, key_of
+from ml_training.storage.fsync import fsync
 
 CHUNK = 1 << 20
 
@@ -52,8 +53,8 @@ class LocalStorage:
     def put_directory(self, kind: str, path: Path) -> StoredObject:
         """See Storage."""
         for file in path.iterdir():
-            _fsync(file)
-        _fsync(path)
+            fsync(file)
+        fsync(path)
         sha256, size = directory_hash(path)
         key = key_of(kind, sha256)
         if self._has(key, sha256):
@@ -163,11 +164,11 @@ class LocalStorage:
         _make_directory(target.parent)
         os.utime(source)
         self._rename(source, target)
-        _fsync(target.parent)
+        fsync(target.parent)
 
     def _put_back(self, doomed: Path, target: Path) -> None:
         self._rename(doomed, target)
-        _fsync(target.parent)
+        fsync(target.parent)
 
     def _rename(self, source: Path, target: Path) -> None:
         try:
@@ -208,20 +209,12 @@ def _write(path: Path, chunks: Iterable[bytes], *, limit_bytes: int) -> tuple[st
     return digest.hexdigest(), size
 
 
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _make_directory(path: Path) -> None:
     """Make a directory and its parents, so that they survive a power cut."""
     if not path.is_dir():
         _make_directory(path.parent)
         path.mkdir(exist_ok=True)
-        _fsync(path.parent)
+        fsync(path.parent)
 
 
 def _age(path: Path) -> float:
