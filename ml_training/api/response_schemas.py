@@ -189,6 +189,9 @@ class Sample(ResponseSchema):
     columns: int = Field(description="with the target")
     task: str
     target: str
+    time_column: str | None
+    phase_column: str | None
+    group_column: str | None
 
 
 class Samples(ResponseSchema):

@@ -1,4 +1,4 @@
-"""The sample data sets of scikit-learn, as the API lists them; a worker writes the files."""
+"""The sample data sets, as the API lists them; a worker writes the files."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample; every one of them is real, and has its target in the column `target`."""
+    """One sample with its target in the column `target`; the columns with a role get that role by themselves."""
 
     name: str
     description: str
@@ -14,6 +14,9 @@ class Sample:
     columns: int  # the target included
     task: Literal["classification", "regression"]
     target: str = "target"
+    time_column: str | None = None
+    phase_column: str | None = None
+    group_column: str | None = None
 
 
 SAMPLE_FORMAT = "sample"  # the file format of a data set whose bytes a worker writes
@@ -54,6 +57,16 @@ SAMPLES: dict[str, Sample] = {
             rows=442,
             columns=11,
             task="regression",
+        ),
+        Sample(
+            name="machines",
+            description="Simulated: twelve machines, one reading an hour for sixty days; does it fail within a day?",
+            rows=17_280,
+            columns=9,
+            task="classification",
+            time_column="time",
+            phase_column="phase",
+            group_column="machine",
         ),
     )
 }

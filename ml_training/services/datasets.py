@@ -79,7 +79,7 @@ def accept_upload(
 
 
 def accept_sample(resources: Resources, *, name: str, sample: str) -> Dataset:
-    """Store a data set that ships with scikit-learn; a worker writes its bytes, so that the API does not load it."""
+    """Store a sample data set with its roles; a worker writes its bytes, so that the API does not load scikit-learn."""
     errors = _name_errors(name)
     if sample not in SAMPLES:
         errors.append(FieldError("/sample", f"must be one of {', '.join(SAMPLES)}"))
@@ -87,7 +87,16 @@ def accept_sample(resources: Resources, *, name: str, sample: str) -> Dataset:
         raise Invalid("the data set cannot be taken in", errors=tuple(errors))
     request = json.dumps({"sample": sample}).encode()
     stored = resources.storage.put_bytes(ObjectKind.UPLOAD, request)
-    return accept_upload(resources, name=name, file_format=SAMPLE_FORMAT, stored=stored)
+    known = SAMPLES[sample]
+    return accept_upload(
+        resources,
+        name=name,
+        file_format=SAMPLE_FORMAT,
+        stored=stored,
+        time_column=known.time_column,
+        phase_column=known.phase_column,
+        group_column=known.group_column,
+    )
 
 
 def delete_dataset(resources: Resources, dataset_id: int) -> None:

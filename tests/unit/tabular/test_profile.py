@@ -81,15 +81,16 @@ def test_every_sample_is_what_it_says(name: str, tmp_path: Path) -> None:
     for path in (tmp_path / "sample.csv", again):
         write_sample(name, path)
     assert again.read_bytes() == (tmp_path / "sample.csv").read_bytes()
-    result = read_table(again, "csv", limits=Limits(), directory=index)
+    roles = {role: getattr(sample, role) for role in ("time_column", "phase_column", "group_column")}
+    result = read_table(again, "csv", limits=Limits(), directory=index, **roles)
     assert result.index is not None, result.reasons
     assert (result.rows, result.columns) == (sample.rows, sample.columns)
     assert result.profile is not None
     target = result.profile["columns"][-1]
     assert target["name"] == sample.target
     assert (target["distinct"] <= 20) == (sample.task == "classification")
-    features = {result.index.kind(column) for column in result.index.names[:-1]}
-    assert features <= {ColumnKind.NUMBER, ColumnKind.INTEGER}
+    others = [column for column in result.index.names if column not in {sample.target, "model", *roles.values()}]
+    assert {result.index.kind(column) for column in others} <= {ColumnKind.NUMBER, ColumnKind.INTEGER}
 
 
 def test_an_unknown_sample_is_an_error(tmp_path: Path) -> None:
