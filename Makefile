@@ -65,6 +65,9 @@ bench-exporter: $(VENV)/.dev ## Measure the exporter beside 1,000,000 jobs; smal
 dashboards: $(VENV)/.dev ## Build the dashboards' JSON from code
 	$(BIN)/python -m dashboards.build
 
+examples: $(VENV)/.dev ## Record the examples of the OpenAPI document from a running service
+	@$(BIN)/python -m tools.api_examples
+
 observe: $(VENV)/.dev ## Send every query of dashboards and rules to a real Prometheus while the service works
 	@$(BIN)/python -m tools.observe
 
@@ -89,4 +92,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench bench-peers bench-exporter dashboards observe screenshots lock clean
+.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench bench-peers bench-exporter dashboards examples observe screenshots lock clean

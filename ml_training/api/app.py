@@ -13,6 +13,7 @@ from ml_training.api.context import EXTENSION, Context, Master
 from ml_training.api.counters import Counters
 from ml_training.api.datasets import datasets
 from ml_training.api.docs import docs_blueprint
+from ml_training.api.examples import add_examples
 from ml_training.api.health import health
 from ml_training.api.jobs import jobs
 from ml_training.api.model_types import model_types
@@ -64,7 +65,9 @@ def create_app(
     )
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
-    app.register_blueprint(docs_blueprint(app.api_doc))
+    document = app.api_doc
+    add_examples(document)
+    app.register_blueprint(docs_blueprint(document))
     install_problems(app)
     install_hooks(app)
     return app

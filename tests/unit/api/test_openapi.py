@@ -105,6 +105,20 @@ def test_bodies_are_documented_with_the_closed_models_that_check_them(document: 
     assert upload["multipart/form-data"]["schema"]["required"] == ["name", "file"]
 
 
+def test_every_operation_and_every_schema_has_an_example(document: dict[str, Any]) -> None:
+    for (method, path), operation in operations_of(document).items():
+        for medium in operation.get("requestBody", {}).get("content", {}).values():
+            assert "example" in medium or medium["examples"], (method, path)
+        for parameter in operation.get("parameters", []):
+            optional = {"cursor", "Last-Event-ID"}  # their values come from an earlier answer
+            assert "example" in parameter or parameter["name"] in optional, (method, path, parameter["name"])
+        for status, answer in operation["responses"].items():
+            for kind, medium in answer.get("content", {}).items():
+                assert int(status) >= 400 or kind != "application/json" or medium["examples"], (method, path, status)
+    schemas = document["components"]["schemas"]
+    assert [name for name, schema in schemas.items() if not schema.get("examples")] == []
+
+
 def test_the_idempotency_key_is_documented(document: dict[str, Any]) -> None:
     parameters = operations_of(document)["POST", "/api/v1/jobs"]["parameters"]
     assert [(item["in"], item["name"], item["required"]) for item in parameters] == [

@@ -1,0 +1,45 @@
+"""`make examples`: start the service, tell the story, write ml_training/api/examples.json."""
+
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from ml_training.api.examples import FILE
+from tests.support.stack_process import start_stack
+from tools.api_examples.recorder import Recorder
+from tools.api_examples.schema_examples import schema_examples
+from tools.api_examples.story import tell
+
+
+def main() -> int:
+    """Write the file; 0 when every schema has an example, else 1."""
+    with tempfile.TemporaryDirectory() as directory, start_stack(Path(directory) / "var", "--sample") as stack:
+        stack.wait_until_ready()
+        examples, missing = record(stack.urls[0])
+    FILE.write_text(json.dumps(examples, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    sys.stdout.write(f"{len(examples['operations'])} operations, {len(examples['schemas'])} schemas: {FILE.name}\n")
+    sys.stdout.writelines(f"no example for schema {name}\n" for name in missing)
+    return 1 if missing else 0
+
+
+def record(api_url: str) -> tuple[dict[str, Any], list[str]]:
+    """(The examples of a service that has done its sample run, schemas without one)."""
+    with httpx.Client(base_url=api_url, timeout=90, trust_env=False) as http:
+        document = http.get(api_url.removesuffix("/api/v1") + "/openapi.json").json()
+        recorder = Recorder(http)
+        tell(recorder)
+    named = schema_examples(document, recorder.operations)
+    examples = {
+        "operations": {key: asdict(kept) for key, kept in sorted(recorder.operations.items())},
+        "schemas": dict(sorted(named.items())),
+    }
+    return examples, sorted(set(document["components"]["schemas"]) - set(named))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""The story that is recorded: what a user does after `make run`, so that each request works when it is tried out."""
+
+from typing import Any
+
+from tools.api_examples.recorder import Recorder
+
+FILTER = {"status": "COMPLETED", "job_type": "TRAIN", "model_type": "lightgbm"}
+KEY = {"Idempotency-Key": "nightly-2026-11-29"}
+TRAIN = {
+    "job_type": "TRAIN",
+    "model_name": "tumour",
+    "model_type": "lightgbm",
+    "dataset_id": 1,
+    "target": {"column": "target"},
+    "params": {"n_estimators": 50, "learning_rate": 0.1},
+}
+BAD_TIMES = "when,price\n2026-01-01,3.5\nyesterday,4.0\n"
+LAST_MONTH = "2026-02-10T00:00:00Z"
+
+
+def tell(recorder: Recorder) -> None:
+    """Every operation at least once. The service has done its sample run: data set 1, models 1 and 2."""
+    machines = _datasets(recorder)
+    _jobs(recorder, machines)
+    _models(recorder)
+    _results(recorder)
+    for path in ("/model-types", "/health/live", "/health/ready"):
+        recorder.call("GET", path)
+
+
+def _datasets(recorder: Recorder) -> int:
+    sample = {"name": "machines", "sample": "machines"}
+    made = recorder.call("POST", "/datasets", status=201, body=sample, name="sample", query={"wait": 60})
+    recorder.call("GET", "/datasets", query={"limit": 2})
+    recorder.call("GET", "/datasets/samples")
+    recorder.call("GET", "/datasets/{dataset_id}", dataset_id=1)
+    recorder.call("GET", "/datasets/{dataset_id}/preview", dataset_id=made["id"], query={"limit": 3})
+    rejected = recorder.upload({"name": "times", "time_column": "when"}, file=("times.csv", BAD_TIMES))
+    recorder.call("GET", "/datasets/{dataset_id}", dataset_id=rejected["id"], name="rejected")
+    spare = recorder.call("POST", "/datasets", status=201, body={"name": "spare", "sample": "iris"}, name="another")
+    recorder.call("GET", "/datasets/{dataset_id}", dataset_id=spare["id"], query={"wait": 60})
+    recorder.call("DELETE", "/datasets/{dataset_id}", status=204, dataset_id=spare["id"])
+    return int(made["id"])
+
+
+def _jobs(recorder: Recorder, machines: int) -> None:
+    fails_soon = {"model_name": "failure", "model_type": "lightgbm", "dataset_id": machines, "job_type": "TRAIN"}
+    trained = recorder.job(TRAIN, name="train")
+    recorder.job({**TRAIN, "model_type": "random_forest", "params": {}}, name="train another model type")
+    timed = {
+        **fails_soon,
+        "target": {"column": "target"},
+        "phases": ["normal", "worn"],
+        "train_end": LAST_MONTH,
+        "feature_engineering": {"windows": [6, 24]},
+        "validation": {"method": "time_series", "test_size": 0.2},
+        "class_balance": "weights",
+        "early_stopping_rounds": 10,
+    }
+    recorder.job(timed, name="train on phases, with windows of time")
+    rule = {"column": "vibration", "operator": ">", "value": 3.5}
+    validation = {"method": "cross_validation", "splits": 3}
+    recorder.job({**fails_soon, "target": rule, "validation": validation}, name="train on a rule")
+    horizon = {"column": "temperature", "horizon": "6h", "min_percent_change": 10, "direction": "up"}
+    recorder.job({**fails_soon, "target": horizon}, name="train on a horizon")
+    recorder.job({"job_type": "TEST", "model_id": 1, "dataset_id": 1}, name="test")
+    compare = {"job_type": "COMPARE", "model_ids": [1, 2], "dataset_id": 1, "metric": "roc_auc"}
+    recorder.job(compare, name="compare")
+    both = {"jobs": [TRAIN, {**TRAIN, "params": {"num_leafs": 7}}]}
+    recorder.call("POST", "/jobs/batch", status=207, body=both, name="one right, one wrong", headers=KEY)
+    recorder.call("POST", "/jobs", status=422, body={**TRAIN, "params": {"max_depth": 65}}, name="refused")
+    recorder.operations["post /api/v1/jobs"].requests.pop("refused")
+    recorder.operations["post /api/v1/jobs"].parameters.update(KEY)
+    endless = {**TRAIN, "model_type": "random_forest", "params": {"n_estimators": 10_000}, "max_runtime_seconds": 1}
+    failed = recorder.job(endless, name="train with a time limit", ends="FAILED")
+    recorder.call("GET", "/jobs/{job_id}", job_id=failed["id"], name="failed")
+    waiting = recorder.call("POST", "/jobs", status=202, body={**TRAIN, "priority": 10}, name="train with low priority")
+    recorder.call("POST", "/jobs/{job_id}/cancel", status=202, job_id=waiting["id"])
+    recorder.call("GET", "/jobs", query={"limit": 2, **FILTER})
+    recorder.call("GET", "/jobs/{job_id}", job_id=trained["id"], query={"wait": 30})
+    recorder.call("GET", "/jobs/{job_id}/events", job_id=trained["id"], query={"after": 0})
+    recorder.call("GET", "/jobs/{job_id}/logs", job_id=trained["id"], query={"limit": 20})
+
+
+def _models(recorder: Recorder) -> None:
+    changes: dict[str, Any] = {"description": "all clinics", "tags": ["2026-q4"], "aliases": ["champion"]}
+    recorder.call("PATCH", "/models/{model_id}", model_id=1, body=changes, name="describe and name")
+    recorder.call(
+        "GET", "/models", query={"name": "breast_cancer-lightgbm", "alias": "champion", "model_type": "lightgbm"}
+    )
+    recorder.call("GET", "/models", query={"limit": 2})
+    recorder.call("GET", "/models/{model_id}", model_id=1)
+    recorder.call("GET", "/models/{model_id}/spec", model_id=1)
+    recorder.call("GET", "/models/{model_id}/download", model_id=1)
+    recorder.call("DELETE", "/models/{model_id}", status=204, model_id=3)
+
+
+def _results(recorder: Recorder) -> None:
+    recorder.call("GET", "/test-results", query={"limit": 2})
+    recorder.call("GET", "/test-results/{test_result_id}", test_result_id=1)
+    recorder.call("GET", "/comparisons", query={"limit": 2})
+    recorder.call("GET", "/comparisons/{comparison_id}", comparison_id=1)
