@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tests.support.stack_process import PROGRAM, StackProcess
+
 RUN_LANGUAGES = ("sh", "python")
+API, EXPORTER = "http://127.0.0.1:8000", "http://127.0.0.1:8012"  # as the pages write them
+REFUSED = re.compile(r'"status": ?(4|5)\d\d\b|"type": ?"urn:ml-training:problem')
 NOT_RUN = re.compile(r"<!-- not run: (?P<reason>.{10,}?) -->\n$")
 _BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
 # Runs each JSON line of its input as a block and answers with a JSON line: [exit status, output].
@@ -99,6 +103,24 @@ def reader(directory: Path, *, texts: Mapping[str, str], **environment: str) -> 
         _interpreter(_PYTHON_READER, directory, environment) as python,
     ):
         yield Reader({"sh": shell, "python": python}, texts)
+
+
+def commands_of(page: Path) -> list[Block]:
+    """The blocks of a page that are typed in; those with a reason against it are left out."""
+    return [block for block in blocks_of(page) if block.language in RUN_LANGUAGES and block.not_run is None]
+
+
+def read_page(page: Path, folder: Path, stack: StackProcess) -> None:
+    """Type in a whole page, in `folder`; each command must succeed, and none may be answered with a problem."""
+    api, exporter = stack.urls
+    texts = {API: api.removesuffix("/api/v1"), EXPORTER: exporter}
+    path = f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"
+    with reader(folder, texts=texts, PATH=path, ML_TRAINING_DATA_DIR=str(stack.data_dir)) as typist:
+        for block in commands_of(page):
+            status, output = typist.run(block)
+            where = f"{page.name}, line {block.line}:\n{block.code}\n{output}"
+            assert status == 0, where
+            assert not REFUSED.search(output), where
 
 
 def _interpreter(program: str, directory: Path, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
