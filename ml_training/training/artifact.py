@@ -13,6 +13,8 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode, JobFailed
+from ml_training.inference.known_classes import task_for, to_all_classes
+from ml_training.inference.target_scaling import TargetScale
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import ModelSchema
 from ml_training.selection.split import Positions
@@ -20,11 +22,9 @@ from ml_training.training.canonical import archive
 from ml_training.training.cores import Cores
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Predictor
-from ml_training.training.estimators.known_classes import task_for, to_all_classes
 from ml_training.training.matrix import FeatureRows, Matrix, MatrixReader, as_matrix
 from ml_training.training.scores import Predictions
 from ml_training.training.stage_progress import StageProgress, slices
-from ml_training.training.target_scaling import TargetScale
 from ml_training.training.training_schema import UNSAVED
 
 FORMAT_VERSION = 1
