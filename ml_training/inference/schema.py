@@ -76,8 +76,8 @@ class PredictionSchema:
 
         The column itself is preferred to its windows: only it knows the kind and the categories.
         """
-        first = {feature.column: feature for feature in reversed(self.features)}
-        return first | {feature.name: feature for feature in self.features if feature.window is None}
+        plain = {feature.name: feature for feature in self.features if feature.window is None}
+        return {feature.column: plain.get(feature.column, feature) for feature in self.features}
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> "PredictionSchema":
