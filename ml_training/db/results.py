@@ -1,4 +1,4 @@
-"""Every statement about the results of jobs: models, test results and comparisons."""
+"""Every statement about the results of jobs: models, test results, comparisons and predictions."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from sqlalchemy import Column, Connection, RowMapping, Select, Table, bindparam,
 from ml_training.db.aliases import aliases_of
 from ml_training.db.clock import db_now
 from ml_training.db.newest import BEFORE, LIMIT, newest_first, page_values
-from ml_training.db.tables import comparisons, model_aliases, models, test_results, versions
+from ml_training.db.tables import comparisons, model_aliases, models, predictions, test_results, versions
 from ml_training.db.versions import next_version
 from ml_training.domain.algorithms import ModelType
-from ml_training.domain.records import Comparison, Model, TestResult
+from ml_training.domain.records import Comparison, Model, Prediction, TestResult
 from ml_training.domain.specs import JobType
 
-ResultT = TypeVar("ResultT", TestResult, Comparison)
+ResultT = TypeVar("ResultT", TestResult, Comparison, Prediction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ RESULT_TABLES: Mapping[type, ResultTable] = {
     Model: ResultTable(JobType.TRAIN, models, "model"),
     TestResult: ResultTable(JobType.TEST, test_results, "test result"),
     Comparison: ResultTable(JobType.COMPARE, comparisons, "comparison"),
+    Prediction: ResultTable(JobType.PREDICT, predictions, "prediction"),
 }
 # Megabytes per row in the worst case, and no list shows them: lists read them as empty.
 NOT_IN_LISTS = ("details", "lineage")
@@ -45,16 +46,17 @@ def insert_result(connection: Connection, record: type[ResultT], **values: Any) 
 
 
 def get_result(connection: Connection, record: type[ResultT], result_id: int) -> ResultT | None:
-    """The result, or None."""
+    """The result unless it was deleted, or None."""
     table = RESULT_TABLES[record].table
-    row = connection.execute(select(table).where(table.c.id == result_id)).mappings().first()
+    query = _not_deleted(select(table).where(table.c.id == result_id), table)
+    row = connection.execute(query).mappings().first()
     return None if row is None else record(**_values(table, row))
 
 
 def list_results(
     connection: Connection, record: type[ResultT], *, before_id: int | None, limit: int
 ) -> Sequence[ResultT]:
-    """Newest first, each without NOT_IN_LISTS."""
+    """Newest first, without the deleted ones, each without NOT_IN_LISTS."""
     table = RESULT_TABLES[record].table
     return [record(**_values(table, row)) for row in _page(connection, _listed(table), table, before_id, limit)]
 
@@ -133,6 +135,12 @@ def set_test_accuracy(connection: Connection, model_id: int, accuracy: float) ->
     connection.execute(update(models).where(models.c.id == model_id).values(test_accuracy=accuracy))
 
 
+def mark_prediction_deleted(connection: Connection, prediction_id: int) -> bool:
+    """Soft delete; False when there is no such prediction or it was deleted before."""
+    gone = update(predictions).where(predictions.c.id == prediction_id, predictions.c.deleted_at.is_(None))
+    return connection.execute(gone.values(deleted_at=db_now())).rowcount == 1
+
+
 def mark_model_deleted(connection: Connection, model_id: int) -> bool:
     """Soft delete; False when there is no such model or it was deleted before."""
     gone = update(models).where(models.c.id == model_id, models.c.deleted_at.is_(None))
@@ -149,7 +157,11 @@ def _insertion(table: Table) -> Any:
 
 
 def _listed(table: Table) -> Select[Any]:
-    return select(*(column for column in table.c if column.name not in NOT_IN_LISTS))
+    return _not_deleted(select(*(column for column in table.c if column.name not in NOT_IN_LISTS)), table)
+
+
+def _not_deleted(query: Select[Any], table: Table) -> Select[Any]:
+    return query.where(table.c.deleted_at.is_(None)) if "deleted_at" in table.c else query
 
 
 def _page(

@@ -280,6 +280,28 @@ comparisons = Table(
     sqlite_autoincrement=True,
 )
 
+predictions = Table(
+    "predictions",
+    metadata,
+    _id(),
+    Column("job_id", BigId, nullable=False, unique=True),
+    Column("attempt", Integer, nullable=False),
+    _foreign_key("model_id", "models.id"),
+    _foreign_key("dataset_id", "datasets.id", nullable=True),
+    _integer("rows"),
+    _text("file_format"),
+    _text("object_key"),
+    _text("sha256"),
+    _integer("bytes"),
+    Column("details", JSON, nullable=False),
+    Column("lineage", JSON, nullable=False),
+    _time("created_at"),
+    _time("deleted_at", nullable=True),
+    sqlite_autoincrement=True,
+)
+_partial_index("predictions_live", "deleted_at IS NULL", predictions.c.id)
+Index("predictions_object", predictions.c.object_key)
+
 versions = Table(  # the last version used under a name; it never falls, so no version is used twice
     "versions",
     metadata,

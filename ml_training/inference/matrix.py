@@ -54,6 +54,8 @@ class MatrixReader:
         stored = self._source.stored(feature.name)
         values: NDArray[Any] = stored if len(rows) == self._source.rows else stored[rows]
         if feature.kind is ColumnKind.CATEGORY:
+            if not self._source.categories(feature.name):  # a column without any value, of whatever kind it seems
+                return np.full(len(rows), np.nan)
             values = self._codes_of(at, feature)[values]
         elif feature.kind is ColumnKind.BOOLEAN:
             values = np.where(values < 0, np.nan, values)
