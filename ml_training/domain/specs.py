@@ -5,32 +5,18 @@ A spec class is the one description of a job type; `JobSpec` is the union of tho
 
 import hashlib
 import json
-import math
-import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    StrictBool,
-    StrictInt,
-    StrictStr,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field, StrictInt, TypeAdapter, ValidationError, field_validator
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, PARAMS, ModelType
 from ml_training.domain.errors import FieldError
 from ml_training.domain.json_pointers import field_errors
-from ml_training.domain.limits import NAME_PATTERN
-from ml_training.domain.model_changes import ALIAS_PATTERN
-from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, Time
+from ml_training.domain.predict_spec import PredictSpec
+from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, SubmittedSpec, Time, ordered
 from ml_training.domain.targets import Target
 from ml_training.domain.validation import FeatureEngineering, Holdout, Validation
 
@@ -47,19 +33,6 @@ class JobType(StrEnum):
     COMPARE = "COMPARE"
     PREDICT = "PREDICT"
     INGEST = "INGEST"
-
-
-class SubmittedSpec(Spec):
-    """What the specs of all submitted jobs have in common."""
-
-    result_field: ClassVar[str]  # the field of `result` that holds the id of the job's result
-
-    priority: Annotated[StrictInt, Field(ge=1, le=10)] = 5
-    max_runtime_seconds: Annotated[StrictInt, Field(ge=1)] | None = None
-
-    def model_ids_by_pointer(self) -> Mapping[str, int]:
-        """The stored models that the spec names, by the JSON pointer of the field: {"/model_ids/0": 7, ...}."""
-        return {}
 
 
 class TrainSpec(SubmittedSpec):
@@ -88,7 +61,7 @@ class TrainSpec(SubmittedSpec):
     @field_validator("train_end")
     @classmethod
     def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
-        return _after(end, info.data.get("train_start"), "train_start")
+        return ordered(end, info.data.get("train_start"), "train_start")
 
     @field_validator("task")
     @classmethod
@@ -135,7 +108,7 @@ class TestSpec(SubmittedSpec):
     @field_validator("test_end")
     @classmethod
     def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
-        return _after(end, info.data.get("test_start"), "test_start")
+        return ordered(end, info.data.get("test_start"), "test_start")
 
     def model_ids_by_pointer(self) -> Mapping[str, int]:
         """See SubmittedSpec."""
@@ -173,7 +146,7 @@ class CompareSpec(SubmittedSpec):
     @field_validator("test_end")
     @classmethod
     def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
-        return _after(end, info.data.get("test_start"), "test_start")
+        return ordered(end, info.data.get("test_start"), "test_start")
 
     @field_validator("model_ids")
     @classmethod
@@ -185,97 +158,6 @@ class CompareSpec(SubmittedSpec):
     def model_ids_by_pointer(self) -> Mapping[str, int]:
         """See SubmittedSpec."""
         return {f"/model_ids/{number}": model_id for number, model_id in enumerate(self.model_ids)}
-
-
-def _cell(value: object) -> object:
-    if value is not None and not isinstance(value, str | bool | int | float):
-        raise ValueError("must be text, a number, true, false or null")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("must be a finite number, or null where it is missing")
-    return value
-
-
-Cell = Annotated[Any, AfterValidator(_cell), Field(json_schema_extra={"type": ["string", "number", "boolean", "null"]})]
-Row = dict[ColumnName, Cell]
-
-
-def _reference(text: str) -> str:
-    if not REFERENCE.fullmatch(text):
-        raise ValueError("must be the name of a model, for its newest version, or name@alias")
-    return text
-
-
-REFERENCE = re.compile(f"{NAME_PATTERN}(@{ALIAS_PATTERN})?")
-ModelReference = Annotated[
-    StrictStr, AfterValidator(_reference), Field(json_schema_extra={"pattern": REFERENCE.pattern})
-]
-MOST_ROWS_GIVEN = 1_000
-
-
-class PredictSpec(SubmittedSpec):
-    """Apply one model to the rows of a data set, or to rows that the spec gives."""
-
-    result_field = "prediction_id"
-
-    job_type: Literal["PREDICT"]
-    model_id: Id | None = None
-    model: ModelReference | None = Field(None, validate_default=True, description="name@alias, or name: its newest")
-    dataset_id: Id | None = None
-    rows: Annotated[list[Row], Field(min_length=1, max_length=MOST_ROWS_GIVEN)] | None = Field(
-        None, validate_default=True
-    )
-    phases: Phases | None = None
-    start: Time | None = None
-    end: Time | None = None
-    keep: list[ColumnName] = Field(default_factory=list)
-    contributions: StrictBool = False
-    interval: float | None = None
-    format: Literal["parquet", "csv"] = "parquet"
-
-    @field_validator("model")
-    @classmethod
-    def _names_a_model(cls, model: str | None, info: Any) -> str | None:
-        # An invalid model_id is not in `data`: it has an error of its own.
-        if model is None and "model_id" in info.data and info.data["model_id"] is None:
-            raise PydanticCustomError("missing", "field required: give model, or model_id")
-        return model
-
-    @field_validator("rows")
-    @classmethod
-    def _one_source(cls, rows: list[Row] | None, info: Any) -> list[Row] | None:
-        if "dataset_id" in info.data and (rows is None) is (info.data["dataset_id"] is None):
-            if rows is None:
-                raise PydanticCustomError("missing", "field required: give dataset_id, or rows")
-            raise ValueError("does not go with dataset_id: give one of them")
-        return rows
-
-    @field_validator("phases", "start", "end")
-    @classmethod
-    def _of_a_data_set(cls, value: Any, info: Any) -> Any:
-        if value is not None and info.data.get("rows") is not None:
-            raise ValueError("selects rows of a data set: leave it out, every row that is given is predicted")
-        return value
-
-    @field_validator("end")
-    @classmethod
-    def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
-        return _after(end, info.data.get("start"), "start")
-
-    @field_validator("interval", mode="before")
-    @classmethod
-    def _not_yet(cls, interval: object) -> object:
-        if interval is not None:
-            raise ValueError("prediction intervals are not available yet: leave it out")
-        return interval
-
-    def model_ids_by_pointer(self) -> Mapping[str, int]:
-        """See SubmittedSpec; empty while `model` has not been looked up."""
-        return {} if self.model_id is None else {self.model_pointer: self.model_id}
-
-    @property
-    def model_pointer(self) -> str:
-        """The field that names the model."""
-        return "/model_id" if self.model is None else "/model"
 
 
 class IngestSpec(Spec):
@@ -298,12 +180,6 @@ SPECS: Mapping[JobType, type[SubmittedSpec] | type[IngestSpec]] = {
     JobType.PREDICT: PredictSpec,
     JobType.INGEST: IngestSpec,
 }
-
-
-def _after(end: datetime | None, start: datetime | None, name: str) -> datetime | None:
-    if end is not None and start is not None and end <= start:
-        raise ValueError(f"must be later than {name}")
-    return end
 
 
 def parse_spec(body: object, *, max_runtime_seconds: int) -> tuple[JobSpec | None, tuple[FieldError, ...]]:

@@ -28,9 +28,9 @@ def select_rows(
 ) -> NDArray[np.bool_]:
     """One True per row with start <= time < end and a wanted phase.
 
-    `part` is "train", "test" or "": the prefix of the window's fields, `/train_start` or `/start`. A row without a time is in no window, a row
-    without a phase is in no phase. When a filter is wrong, a problem is added and every row is selected, so that the
-    target can still be checked: one answer names everything.
+    `part` is "train", "test" or "": the prefix of the window's fields, `/train_start` or `/start`. A row without a
+    time is in no window, a row without a phase is in no phase. When a filter is wrong, a problem is added and every
+    row is selected, so that the target can still be checked: one answer names everything.
     """
     before = len(problems)
     mask = np.ones(index.rows, dtype=np.bool_)
