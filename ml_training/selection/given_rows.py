@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ml_training.domain.json_pointers import pointer_to
+from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.problems import Problems
-from ml_training.domain.specs import PredictSpec
 from ml_training.selection.index import NUMERIC, ColumnKind, IndexColumn, SelectionIndex
 from ml_training.selection.index_writer import write_index
 from ml_training.selection.near_names import with_nearest
@@ -30,7 +30,7 @@ def check_given(spec: PredictSpec, model: ModelSchema, problems: Problems) -> No
         for name, value in row.items():
             if name not in allowed:
                 detail = f"{name!r} is no feature of model {model.model_id}"
-                problems.add(pointer_to("rows", number, name), with_nearest(detail, name, allowed))
+                problems.add(pointer_to("rows", number, name), with_nearest(detail, name, allowed, problems))
             elif value is not None and (reason := _why_wrong(name, kinds.get(name), value)):
                 problems.add(pointer_to("rows", number, name), reason)
     for name in dict.fromkeys(spec.keep):

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY
+from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.problems import Problems
 from ml_training.domain.specs import (
     CLASSIFICATION_METRICS,
     REGRESSION_METRICS,
     CompareSpec,
     JobSpec,
-    PredictSpec,
     TestSpec,
     TrainSpec,
 )

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.problems import Problems
-from ml_training.domain.specs import PredictSpec
 from ml_training.domain.states import TaskKind
 from ml_training.selection.features import check_features
 from ml_training.selection.index import SelectionIndex
@@ -29,6 +30,20 @@ class PredictPlan:
     rows: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictedRows:
+    """What a model says about some rows of a plan.
+
+    rows: ascending positions; values: class codes or numbers, (rows,); probabilities: (rows, classes), None for
+    regression and for a model without them; contributions: (rows, features + 1), the last one the base, or None.
+    """
+
+    rows: NDArray[np.int64]
+    values: NDArray[Any]
+    probabilities: NDArray[np.float64] | None
+    contributions: NDArray[np.float64] | None
+
+
 def plan_predict(spec: PredictSpec, index: SelectionIndex, model: ModelSchema) -> PredictPlan:
     """The plan of a PREDICT job; raises Invalid with every reason why it cannot run on this data set."""
     problems = Problems()
@@ -41,11 +56,11 @@ def plan_predict(spec: PredictSpec, index: SelectionIndex, model: ModelSchema) -
 
 def check_output(spec: PredictSpec, known: Sequence[str], model: ModelSchema, problems: Problems) -> None:
     """Add a problem for each column to keep that does not exist, or whose name the output needs itself."""
-    needed = {ROW, *predicted_names(model), *contribution_names(spec, model)}
+    needed, columns = {ROW, *predicted_names(model), *contribution_names(spec, model)}, set(known)
     for number, name in enumerate(spec.keep):
         pointer = f"/keep/{number}"
-        if name not in known:
-            problems.add(pointer, with_nearest(f"the data has no column {name!r}", name, known))
+        if name not in columns:
+            problems.add(pointer, with_nearest(f"the data has no column {name!r}", name, known, problems))
         elif name in needed:
             problems.add(
                 pointer, f"the output has a column {name!r} of its own: leave it out, or rename it in the data"

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from ml_training.db import datasets, results
 from ml_training.domain.errors import Conflict, FieldError, Invalid
 from ml_training.domain.limits import Limits
+from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.problems import Problems
 from ml_training.domain.records import Dataset, Model
-from ml_training.domain.specs import JobSpec, PredictSpec, TrainSpec
+from ml_training.domain.specs import JobSpec, TrainSpec
 from ml_training.domain.states import DatasetStatus
 from ml_training.selection.given_rows import check_given, given_columns
 from ml_training.selection.index import SelectionIndex

@@ -6,8 +6,9 @@ from sqlalchemy import Connection
 
 from ml_training.db.model_references import find_version
 from ml_training.domain.errors import FieldError
+from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.problems import refusal
-from ml_training.domain.specs import JobSpec, PredictSpec
+from ml_training.domain.specs import JobSpec
 from ml_training.services.resources import Resources
 
 

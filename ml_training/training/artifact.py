@@ -23,6 +23,7 @@ from ml_training.training.canonical import archive
 from ml_training.training.cores import Cores
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Predictor
+from ml_training.training.estimators.light_gbm import BoosterModel
 from ml_training.training.matrix import FeatureRows, Matrix, MatrixReader, as_matrix
 from ml_training.training.scores import Predictions
 from ml_training.training.stage_progress import StageProgress, slices
@@ -62,6 +63,16 @@ class LoadedModel:
     def fitted(self) -> FittedModel:
         """The model as the Python client uses it too."""
         return FittedModel(self.schema.for_prediction, self.predictor, self.scale, self.known_classes)
+
+    def contributions(self, x: Matrix, *, threads: int) -> NDArray[np.float64]:
+        """How much each feature moves the raw score of a row, and the base, of shape (rows, features + 1).
+
+        Their sum is the raw score. SHAP values: Lundberg et al., "Consistent individualized feature attribution for
+        tree ensembles", 2018. Only for a LightGBM model with one raw score for a row (`can_contribute`).
+        """
+        if not isinstance(self.predictor, BoosterModel):
+            raise TypeError(f"{self.model_type} has no contributions")
+        return self.predictor.contributions(x, threads=threads)
 
     def predict_rows(
         self, index: SelectionIndex, rows: Positions, *, cores: Cores, progress: StageProgress
