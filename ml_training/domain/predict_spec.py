@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StrictBool, StrictStr, field_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictStr, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from ml_training.domain.limits import NAME_PATTERN
@@ -30,7 +30,8 @@ def _reference(text: str) -> str:
 
 MOST_ROWS_GIVEN = 1_000
 MOST_COLUMNS_KEPT = 1_000
-Cell = Annotated[Any, AfterValidator(_cell), Field(json_schema_extra={"type": ["string", "number", "boolean", "null"]})]
+_TYPES = [{"type": name} for name in ("string", "number", "boolean", "null")]
+Cell = Annotated[Any, AfterValidator(_cell), WithJsonSchema({"anyOf": _TYPES})]
 Row = dict[ColumnName, Cell]
 REFERENCE = re.compile(f"{NAME_PATTERN}(@{ALIAS_PATTERN})?")
 ModelReference = Annotated[

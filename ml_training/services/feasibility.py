@@ -22,6 +22,7 @@ from ml_training.selection.plan import PredictPlan, TrainPlan, plan_job
 from ml_training.selection.predict_plan import REFUSED, can_contribute, check_output, output_names
 from ml_training.selection.schema import ModelSchema
 from ml_training.services.check_cache import Feasibility
+from ml_training.services.model_references import not_found
 from ml_training.services.resources import Resources
 
 # No check depends on them. The seed decides which rows are drawn, not how many: see selection/fold_counts.py.
@@ -150,6 +151,8 @@ def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:
 def _models(connection: Connection, spec: JobSpec) -> tuple[list[Model], list[FieldError]]:
     """The models that the spec names, and an error for each one that does not exist."""
     models, errors = [], []
+    if isinstance(spec, PredictSpec) and spec.model is not None and spec.model_id is None:
+        errors.append(FieldError("/model", not_found(spec.model)))
     for pointer, model_id in spec.model_ids_by_pointer().items():
         model = results.get_model(connection, model_id)
         if model is None:

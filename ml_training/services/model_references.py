@@ -13,7 +13,8 @@ from ml_training.services.resources import Resources
 
 
 def with_model_id(resources: Resources, spec: JobSpec) -> JobSpec:
-    """The spec with the id of the model that it names; raises Invalid when there is none, or when it gives another id.
+    """The spec with the id of the model that it names, or as it is when there is none; raises Invalid when it gives
+    another id.
 
     The transaction that stores the job looks again (`moved`).
     """
@@ -21,9 +22,7 @@ def with_model_id(resources: Resources, spec: JobSpec) -> JobSpec:
         return spec
     with resources.database.read() as connection:
         found = _find(connection, spec.model)
-    if found is None:
-        raise refusal("/model", _not_found(spec.model))
-    if spec.model_id not in (None, found):
+    if found is not None and spec.model_id not in (None, found):
         detail = f"{spec.model} is model {found} now, and model_id is {spec.model_id}: give one of them"
         raise refusal("/model", detail)
     return spec.model_copy(update={"model_id": found})
@@ -47,6 +46,7 @@ def _find(connection: Connection, reference: str) -> int | None:
     return find_version(connection, name, alias or None)
 
 
-def _not_found(reference: str) -> str:
+def not_found(reference: str) -> str:
+    """What is wrong with a name that means no model."""
     name, _, alias = reference.partition("@")
     return f"no version of model {name!r} has the alias {alias!r}" if alias else f"there is no model called {name!r}"

@@ -24,7 +24,7 @@ class StoredFile:
 def open_stored(
     resources: Resources, *, key: str, sha256: str, size: int, filename: str, media_type: str, damaged: str
 ) -> Iterator[StoredFile]:
-    """The file, closed at the end of the block; raises Unavailable with the text `damaged` when its bytes are others."""
+    """The file, closed at the end of the block; raises Unavailable with the text `damaged` if its bytes are others."""
     if not resources.storage.verify(key, sha256):
         raise Unavailable(damaged)
     with resources.storage.local(key) as path, path.open("rb") as file:

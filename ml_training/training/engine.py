@@ -1,4 +1,4 @@
-"""The public functions of the engine: train a model, test one, compare several, predict; no state is kept between calls."""
+"""The public functions of the engine: train, test, compare, predict; no state is kept between calls."""
 
 from ml_training.domain.algorithms import PARAMS
 from ml_training.domain.specs import TrainSpec, spec_json

@@ -23,6 +23,7 @@ from ml_training.db import (
     job_models,
     jobs,
     ledger,
+    model_references,
     queue_length,
     results,
     retention,
@@ -32,7 +33,7 @@ from ml_training.db import (
 from ml_training.db.idempotency import KeptAnswer
 from ml_training.db.jobs import JobProgress
 from ml_training.db.stats import Stats
-from ml_training.domain.records import Comparison, JobError, TestResult
+from ml_training.domain.records import Comparison, JobError, Prediction, TestResult
 
 Call = Callable[[Connection], object]
 DAY = 86_400.0
@@ -145,15 +146,25 @@ def _of_results(dataset_id: int, model_id: int) -> dict[str, list[Call]]:
     tested = {**ids, "model_id": model_id, "rows": 1, "scores": {}, "overlap": False, "degradation": {}}
     model = {**ids, "name": "n", "model_type": "ridge", "task": "binary", "dataset_sha256": "", "artifact_key": "k"}
     model |= {"artifact_sha256": "", "artifact_bytes": 1, "scores": {}, "details": {}, "lineage": {}}
-    both = (TestResult, Comparison)
+    predicted = {
+        **ids,
+        "model_id": model_id,
+        "rows": 1,
+        "file_format": "csv",
+        "object_key": "k",
+        "sha256": "",
+        "bytes": 1,
+    }
+    every = (TestResult, Comparison, Prediction)
     return {
         "results.insert_result": [
-            lambda c: results.insert_result(c, TestResult, **tested, overfitted=None, accuracy=None, details={})
+            lambda c: results.insert_result(c, TestResult, **tested, overfitted=None, accuracy=None, details={}),
+            lambda c: results.insert_result(c, Prediction, **predicted, details={}, lineage={}),
         ],
-        "results.get_result": [lambda c, of=record: results.get_result(c, of, 1) for record in both],  # type: ignore[misc]
+        "results.get_result": [lambda c, of=record: results.get_result(c, of, 1) for record in every],  # type: ignore[misc]
         "results.list_results": [
             call
-            for record in both
+            for record in every
             for call in _lists(lambda c, _, of=record, **page: results.list_results(c, of, **page))
         ],
         "results.insert_model": [lambda c: results.insert_model(c, **model, train_accuracy=None, test_accuracy=None)],
@@ -164,6 +175,11 @@ def _of_results(dataset_id: int, model_id: int) -> dict[str, list[Call]]:
         "results.existing_models": [lambda c: results.existing_models(c, [1, 2])],
         "results.describe_model": [lambda c: results.describe_model(c, model_id, description="d")],
         "results.set_test_accuracy": [lambda c: results.set_test_accuracy(c, model_id, 0.5)],
+        "results.mark_prediction_deleted": [lambda c: results.mark_prediction_deleted(c, 1)],
+        "model_references.find_version": [
+            lambda c, alias=alias: model_references.find_version(c, "bench", alias)  # type: ignore[misc]
+            for alias in (None, "best")
+        ],
         "results.mark_model_deleted": [lambda c: results.mark_model_deleted(c, model_id)],
         "aliases.aliases_of": [lambda c: aliases.aliases_of(c, [1, 2])],
         "aliases.set_aliases": [lambda c: aliases.set_aliases(c, name="bench", model_id=model_id, aliases=["best"])],
