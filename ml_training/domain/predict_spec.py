@@ -45,12 +45,10 @@ class PredictSpec(SubmittedSpec):
     result_field = "prediction_id"
 
     job_type: Literal["PREDICT"]
-    model_id: Id | None = None
-    model: ModelReference | None = Field(None, validate_default=True, description="name@alias, or name: its newest")
-    dataset_id: Id | None = None
-    rows: Annotated[list[Row], Field(min_length=1, max_length=MOST_ROWS_GIVEN)] | None = Field(
-        None, validate_default=True
-    )
+    model: ModelReference | None = Field(None, description="name@alias, or name: its newest version")
+    model_id: Id | None = Field(None, validate_default=True)
+    rows: Annotated[list[Row], Field(min_length=1, max_length=MOST_ROWS_GIVEN)] | None = None
+    dataset_id: Id | None = Field(None, validate_default=True)
     phases: Phases | None = None
     start: Time | None = None
     end: Time | None = None
@@ -59,22 +57,22 @@ class PredictSpec(SubmittedSpec):
     interval: float | None = None
     format: Literal["parquet", "csv"] = "parquet"
 
-    @field_validator("model")
+    @field_validator("model_id")
     @classmethod
-    def _names_a_model(cls, model: str | None, info: Any) -> str | None:
-        # An invalid model_id is not in `data`: it has an error of its own.
-        if model is None and "model_id" in info.data and info.data["model_id"] is None:
-            raise PydanticCustomError("missing", "field required: give model, or model_id")
-        return model
+    def _names_a_model(cls, model_id: int | None, info: Any) -> int | None:
+        # A wrong model is not in `data`: it has an error of its own.
+        if model_id is None and "model" in info.data and info.data["model"] is None:
+            raise PydanticCustomError("missing", "field required: give model_id, or model")
+        return model_id
 
-    @field_validator("rows")
+    @field_validator("dataset_id")
     @classmethod
-    def _one_source(cls, rows: list[Row] | None, info: Any) -> list[Row] | None:
-        if "dataset_id" in info.data and (rows is None) is (info.data["dataset_id"] is None):
-            if rows is None:
+    def _one_source(cls, dataset_id: int | None, info: Any) -> int | None:
+        if "rows" in info.data and (dataset_id is None) is (info.data["rows"] is None):
+            if dataset_id is None:
                 raise PydanticCustomError("missing", "field required: give dataset_id, or rows")
-            raise ValueError("does not go with dataset_id: give one of them")
-        return rows
+            raise ValueError("does not go with rows: give one of them")
+        return dataset_id
 
     @field_validator("phases", "start", "end")
     @classmethod

@@ -186,9 +186,9 @@ def test_everything_that_is_wrong_is_refused_at_once_and_nothing_is_stored(servi
     def refused(**spec: Any) -> list[str]:
         return pointers(submit(service, job_type="PREDICT", **spec))
 
-    assert refused() == ["/model", "/rows"]
+    assert refused() == ["/model_id", "/dataset_id"]
     assert refused(model="nobody@home", dataset_id=10**6) == ["/model", "/dataset_id"]
-    assert refused(model="no name", model_id=0, dataset_id=dataset_id, rows=[]) == ["/model_id", "/model", "/rows"]
+    assert refused(model="no name", model_id=0, dataset_id=dataset_id, rows=[]) == ["/model", "/model_id", "/rows"]
     assert refused(model="churn", model_id=model_id + 1, dataset_id=dataset_id) == ["/model"]
     assert refused(model="churn", dataset_id=dataset_id, interval=0.9, format="xlsx") == ["/interval", "/format"]
     found = refused(

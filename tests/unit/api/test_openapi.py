@@ -97,7 +97,7 @@ def test_bodies_are_documented_with_the_closed_models_that_check_them(document: 
     job = operations["POST", "/api/v1/jobs"]["requestBody"]["content"]["application/json"]["schema"]
     spec = document["components"]["schemas"][job["$ref"].rsplit("/")[-1]]
     kinds = spec["discriminator"]["mapping"]
-    assert set(kinds) == {"TRAIN", "TEST", "COMPARE"}
+    assert set(kinds) == {"TRAIN", "TEST", "COMPARE", "PREDICT"}
     for reference in kinds.values():
         assert document["components"]["schemas"][reference.rsplit("/")[-1]]["additionalProperties"] is False
     upload = operations["POST", "/api/v1/datasets"]["requestBody"]["content"]
