@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ml_training.inference.fitted_model import ROWS_PER_BATCH
 from ml_training.selection.predict_plan import PredictedRows, PredictPlan
-from ml_training.training.artifact import ROWS_PER_BATCH, LoadedModel
+from ml_training.training.artifact import LoadedModel
 from ml_training.training.cores import Cores
 from ml_training.training.matrix import MatrixReader
 from ml_training.training.reporter import TrainingReporter
