@@ -91,3 +91,6 @@ def _watch(client: ApiClient, job: Json, printer: ResultPrinter) -> None:
         f"{name.removesuffix('_id').replace('_', ' ')} {value}" for name, value in ended["result"].items() if value
     ]
     printer.line(f"{job_label(ended)} made {', '.join(results) or 'nothing new'}")
+    if (prediction_id := ended["result"].get("prediction_id")) and not printer.as_json:
+        rows = client.get(f"/predictions/{prediction_id}")["rows"]
+        printer.line(f"{rows:,} rows: {client.url}/api/v1/predictions/{prediction_id}/download")

@@ -126,6 +126,8 @@ def test_rows_in_the_request_are_predicted_as_rows_of_a_data_set(service: InProc
     assert shown["unseen_categories"] == {"plan": int((new["plan"] == "z").sum())}
     job = service.get(f"/jobs/{shown['job_id']}")
     assert (job["dataset_id"], job["model_type"], job["spec"]["model_id"]) == (None, "lightgbm", model_id)
+    assert job["spec"]["rows"] == kept
+    assert service.get("/jobs")["items"][0]["spec"]["rows"] == [], "a page of jobs stays small"
     assert service.violations() == []
 
 

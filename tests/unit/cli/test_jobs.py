@@ -53,6 +53,17 @@ def test_watch_follows_a_job_to_its_result(api: JsonServer) -> None:
     ]
 
 
+def test_a_prediction_is_followed_by_its_rows_and_where_its_file_is(api: JsonServer) -> None:
+    done = job_document("COMPLETED", job_type="PREDICT", result={"model_id": None, "prediction_id": 5})
+    api.answer("GET", "/api/v1/jobs/7", done)
+    api.answer("GET", "/api/v1/predictions/5", {"id": 5, "rows": 1_200})
+    last = run_command("watch", "7").stdout.splitlines()[-2:]
+    assert last == [
+        "#7 PREDICT lightgbm made prediction 5",
+        f"1,200 rows: {api.url}/api/v1/predictions/5/download",
+    ]
+
+
 def test_watch_retries_while_the_service_is_unavailable(api: JsonServer) -> None:
     api.answer("GET", "/api/v1/jobs/7", job_document("RUNNING"))
     api.answer("GET", "/api/v1/jobs/7", {"title": "Service unavailable", "status": 503}, status=503)
