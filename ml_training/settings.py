@@ -3,6 +3,8 @@
 `read_settings()` is the only function that reads them; it reports all errors at once and names each variable.
 """
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -15,6 +17,7 @@ from ml_training.domain.variables import DEFAULT_API_PORT, DEFAULT_DATA_DIR, DEF
 from ml_training.domain.variables import PREFIX as PREFIX
 from ml_training.domain.variables import SettingsError as SettingsError
 
+API_KEY = f"{PREFIX}API_KEY"  # of clients; no process of the service reads it
 DEFAULT_BROKER_URL = "redis://127.0.0.1:6379/0"  # the default address of a Redis server
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -145,6 +148,21 @@ def read_settings() -> Settings:
             for item in error.errors(include_url=False)
         ]
         raise SettingsError("these settings cannot be used:\n" + "\n".join(lines)) from None
+
+
+def unknown_settings() -> list[str]:
+    """A line for each variable with PREFIX that nothing reads, with the nearest known name: a typing error, mostly."""
+    limits = {variable_name(("limits", name)) for name in Limits.model_fields}
+    known = {variable_name((name,)) for name in Settings.model_fields if name != "limits"} | limits | {API_KEY}
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return [f"{name} is no setting{_nearest(name, known)}" for name in unknown]
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    # Compared without the prefix: it alone would make everything look alike.
+    names = [item.removeprefix(PREFIX) for item in known]
+    found = get_close_matches(name.upper().removeprefix(PREFIX), names, n=1)
+    return f": did you mean {PREFIX}{found[0]}?" if found else ": .env.example lists all"
 
 
 def variable_name(loc: tuple[int | str, ...]) -> str:

@@ -40,16 +40,17 @@ def options(
     """
 
 
-START: tuple[Command, ...] = (up, down)
+FIRST: tuple[Command, ...] = (up, down, train)
 FOR_JOBS: tuple[Command, ...] = (compare, predict, submit, jobs, show, logs, watch, cancel, results)
-for command in (*START, train):
+LAST: tuple[Command, ...] = (migrate, doctor)
+for command in FIRST:
     app.command()(command)
 app.command("test")(evaluate)
 for command in FOR_JOBS:
     app.command()(command)
 app.add_typer(models, name="models")
 app.add_typer(datasets, name="datasets")
-for command in (migrate, doctor):
+for command in LAST:
     app.command()(command)
 
 

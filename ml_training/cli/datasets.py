@@ -76,10 +76,14 @@ def add_dataset(
     from ml_training.client.errors import DatasetRejected, reason_lines
     from ml_training.client.waiting import wait_for_jobs
 
-    options = dict(
-        separator=separator, decimal=decimal, encoding=encoding, date_format=date_format, sheet=sheet,
+    options = {
+        "separator": separator,
+        "decimal": decimal,
+        "encoding": encoding,
+        "date_format": date_format,
+        "sheet": sheet,
         **_fields(option or []),
-    )  # fmt: skip
+    }
     with result_printer(as_json) as printer, connect(waits=True) as client:
         dataset = client.datasets.upload(
             file,

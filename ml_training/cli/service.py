@@ -19,7 +19,7 @@ PrintSpec = Annotated[bool, typer.Option("--print-spec", help="Print the job spe
 Key = Annotated[str | None, typer.Option("--idempotency-key", help="The same key never makes a second job.")]
 Phases = Annotated[list[str] | None, typer.Option("--phase", help="Only rows of this phase; may be repeated.")]
 Priority = Annotated[int | None, typer.Option(min=1, max=10, help="1 is first, 10 last; default 5.")]
-MaxRuntime = Annotated[int | None, typer.Option(min=1, help="End the job after so many seconds.")]
+MaxRuntime = Annotated[int | None, typer.Option(min=1, help="End the job after this number of seconds.")]
 DATA_HELP = "A data set: its id, a name for its newest version, or a file, which is uploaded."
 
 
@@ -46,7 +46,7 @@ def find_dataset(client: "Client", data: str, printer: ResultPrinter, *, upload:
 
 
 def model_reference(text: str) -> int | str:
-    """An id, `name@alias`, or a name, which stands for its newest version."""
+    """An id, `name@alias`, or a name for its newest version."""
     return int(text) if text.isdecimal() else text
 
 

@@ -21,8 +21,18 @@ from ml_training.cli.service import (
     plain_phases,
     run_job,
 )
-from ml_training.domain.names import is_name, name_of_file
 
+RULE, HORIZON = ("operator", "value"), ("horizon", "min_percent_change", "direction")
+AS_THEY_ARE = (
+    "task",
+    "train_start",
+    "train_end",
+    "class_balance",
+    "early_stopping_rounds",
+    "random_state",
+    "priority",
+    "max_runtime_seconds",
+)
 TARGET, DATA, ROWS, MORE = "Target", "Features", "Rows", "Training"
 
 
@@ -66,15 +76,15 @@ def train(
     model_type: Annotated[str, _option("Default lightgbm; GET /model-types lists all.", MORE)] = "lightgbm",
     name: Annotated[str | None, _option("The model's name; by default the data set's.", None, "--name", "-n")] = None,
     param: Annotated[list[str] | None, _option("NAME=VALUE of the model type.", MORE, "--param", "-p")] = None,
-    task: Annotated[Task | None, _option("By default told by the target.", TARGET, case_sensitive=False)] = None,
+    task: Annotated[Task | None, _option("By default the target decides.", TARGET, case_sensitive=False)] = None,
     operator: Annotated[str | None, _option("With --value: is the target > >= < <= or = it?", TARGET)] = None,
     value: Annotated[str | None, _option("With --operator: what the target is compared with.", TARGET)] = None,
     horizon: Annotated[str | None, _option("Does the target move within this time, such as 5m?", TARGET)] = None,
-    min_percent_change: Annotated[float | None, _option("With --horizon: by at least so much.", TARGET)] = None,
+    min_percent_change: Annotated[float | None, _option("With --horizon: by at least this per cent.", TARGET)] = None,
     direction: Annotated[Direction | None, _option("With --horizon: up or down.", TARGET, case_sensitive=False)] = None,
     feature: Annotated[list[str] | None, _option("Only these columns; may be repeated.", DATA)] = None,
     exclude: Annotated[list[str] | None, _option("Not this column; may be repeated.", DATA)] = None,
-    window: Annotated[list[int] | None, _option("Rolling features over so many rows.", DATA)] = None,
+    window: Annotated[list[int] | None, _option("Rolling features over this number of rows.", DATA)] = None,
     phase: Phases = None,
     train_start: Annotated[str | None, _option("Only rows from this time on, RFC 3339.", ROWS)] = None,
     train_end: Annotated[str | None, _option("Only rows before this time, RFC 3339.", ROWS)] = None,
@@ -82,7 +92,9 @@ def train(
     test_size: Annotated[float | None, _option("The share of rows to hold out; default 0.2.", ROWS)] = None,
     splits: Annotated[int | None, _option("Into how many parts.", ROWS)] = None,
     class_balance: Annotated[Balance | None, _option("Weigh classes.", MORE, case_sensitive=False)] = None,
-    early_stopping_rounds: Annotated[int | None, _option("Stop after so many rounds without gain.", MORE)] = None,
+    early_stopping_rounds: Annotated[
+        int | None, _option("Stop after this number of rounds without gain.", MORE)
+    ] = None,
     random_state: Annotated[int | None, _option("The seed; default 42.", MORE)] = None,
     priority: Priority = None,
     max_runtime_seconds: MaxRuntime = None,
@@ -95,34 +107,39 @@ def train(
 
     Example: ml-training train churn.csv --target left -p n_estimators=200 --exclude customer_id
     """
+    _train(dict(locals()))
+
+
+def _train(options: Json) -> None:
+    """Make the spec of the options of `train`, by their names there, and run the job."""
     from ml_training.client.specs import train_spec
 
-    goal = target_of(target, given(operator=operator, value=value), given(horizon=horizon,
-        min_percent_change=min_percent_change, direction=direction and direction.value))  # fmt: skip
+    rule = given(**{name: options[name] for name in RULE})
+    horizon = given(**{name: options[name] for name in HORIZON})
+    goal = target_of(options["target"], rule, horizon)
     fields = given(
-        params=params_of(param or []) or None,
-        task=task and task.value,
-        features=feature or None,
-        exclude_features=exclude or None,
-        feature_engineering={"windows": window} if window else None,
-        phases=plain_phases(phase),
-        train_start=train_start,
-        train_end=train_end,
-        validation=validation_of(validation, test_size, splits),
-        class_balance=class_balance and class_balance.value,
-        early_stopping_rounds=early_stopping_rounds,
-        random_state=random_state,
-        priority=priority,
-        max_runtime_seconds=max_runtime_seconds,
+        params=params_of(options["param"] or []) or None,
+        features=options["feature"] or None,
+        exclude_features=options["exclude"] or None,
+        feature_engineering={"windows": options["window"]} if options["window"] else None,
+        phases=plain_phases(options["phase"]),
+        validation=validation_of(options["validation"], options["test_size"], options["splits"]),
+        **{name: options[name] for name in AS_THEY_ARE},
     )
-    with result_printer(as_json) as printer, connect(waits=not no_wait) as client:
-        dataset = find_dataset(client, data, printer, upload=not print_spec)
-        model_name = name or (dataset.name if is_name(dataset.name) else name_of_file(dataset.name))
-        spec = train_spec(dataset.id, target=goal, model_type=model_type, name=model_name, **fields)
-        if print_spec:
+    wait = not options["no_wait"]
+    with result_printer(options["as_json"]) as printer, connect(waits=wait) as client:
+        dataset = find_dataset(client, options["data"], printer, upload=not options["print_spec"])
+        spec = train_spec(
+            dataset.id,
+            target=goal,
+            model_type=options["model_type"],
+            name=options["name"] or dataset.name,
+            **fields,
+        )
+        if options["print_spec"]:
             typer.echo(json.dumps(spec, indent=2, ensure_ascii=False))
-            return
-        run_job(client, spec, printer, wait=not no_wait, key=key)
+        else:
+            run_job(client, spec, printer, wait=wait, key=options["key"])
 
 
 def target_of(column: str, rule: Json, horizon: Json) -> Json:

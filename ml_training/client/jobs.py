@@ -70,7 +70,7 @@ class Job(Record):
     def wait(self, *, timeout: float | None = None, progress: bool | None = None) -> "Job":
         """Wait until the job has ended, with a progress bar on a terminal or in a notebook; returns the ended job.
 
-        timeout: seconds, after which WaitTooLong is raised and the job goes on. progress: True or False overrules
+        timeout: seconds, after which WaitTooLong is raised; the job keeps running. progress: True or False overrules
         whether the bar is shown. Raises JobFailed or JobCancelled. Restarts of service and workers are waited for.
         """
         [ended] = self.client.jobs.wait([self], timeout=timeout, progress=progress)

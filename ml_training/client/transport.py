@@ -32,7 +32,7 @@ class Patience:
         self.restart()
 
     def restart(self) -> None:
-        """Start anew, after something went right."""
+        """Start again from the shortest pause, after something went right."""
         self._deadline = time.monotonic() + self._seconds
         self._next = FIRST_PAUSE
 
@@ -51,7 +51,7 @@ class Transport:
 
     retry_seconds: for how long a call that is safe to repeat is repeated while the service is away or overloaded; 0
     never repeats. A service that has not answered yet is not waited for, because its address may be wrong, unless
-    `is_known` says that it is there. pause: waits for so many seconds.
+    `is_known` says that it is there. pause: waits for a number of seconds.
     """
 
     def __init__(

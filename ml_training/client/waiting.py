@@ -12,7 +12,7 @@ FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.05, 0.5
 
 
 class WaitTooLong(ClientError, TimeoutError):
-    """The jobs have not ended in the given time; they go on."""
+    """The jobs have not ended in the given time; they keep running."""
 
 
 def wait_for_jobs(

@@ -8,7 +8,7 @@ from ml_training.local.interrupts import Interrupts, StopRequested, catch_interr
 from ml_training.local.run_file import RunInfo
 from ml_training.local.sample_run import SampleFailed, SampleRun
 from ml_training.local.stack import Stack, running_stack
-from ml_training.settings import Settings
+from ml_training.settings import Settings, unknown_settings
 
 FOREVER_SECONDS = 3600.0
 
@@ -31,6 +31,8 @@ def run_stack(settings: Settings, *, output: CommandOutput, sample: bool, exit_a
 def _run(settings: Settings, *, output: CommandOutput, interrupts: Interrupts, sample: bool, exit_after: bool) -> bool:
     complete = True
     output.message("starting", f"Starting in {settings.data_dir}")
+    for line in unknown_settings():
+        output.message("unknown_setting", f"  warning: {line}")
     with running_stack(settings, output=output, interrupts=interrupts) as (stack, info):
         try:
             if sample:
