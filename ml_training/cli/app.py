@@ -16,7 +16,6 @@ from ml_training.cli.train import train
 Command = Callable[..., None]
 app = typer.Typer(
     name="ml-training",
-    help="Train scikit-learn and LightGBM models on tabular data.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # an uncaught exception is a defect: show its whole stack trace
 )

@@ -28,7 +28,7 @@ PROFILE_COLUMNS = {
 }
 DatasetId = Annotated[str, typer.Argument(metavar="DATASET", help="Its id, or a name for its newest READY version.")]
 HOW = "How the file is written"
-datasets = typer.Typer(help="List data sets, add or remove one, look at one.", invoke_without_command=True)
+datasets = typer.Typer(invoke_without_command=True)
 
 
 @datasets.callback()
@@ -40,7 +40,7 @@ def list_datasets(
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List data sets, the newest first; `add` uploads one.
+    """List data sets, the newest first, or add, look at or remove one.
 
     Example: ml-training datasets --name churn
     """
@@ -54,7 +54,9 @@ def list_datasets(
 
 @datasets.command("add")
 def add_dataset(
-    file: Annotated[Path, typer.Argument(help="The file to upload.", exists=True, dir_okay=False, readable=True)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to upload.", exists=True, dir_okay=False, readable=True)
+    ],
     name: Annotated[str | None, typer.Option(help="Default: made of the file name.")] = None,
     time_column: Annotated[str | None, typer.Option(help="The column with the time of a row.")] = None,
     phase_column: Annotated[str | None, typer.Option(help="The column with the stage of life of a row.")] = None,

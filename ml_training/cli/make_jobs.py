@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 Start = Annotated[str | None, typer.Option("--start", help="Only rows from this time on, RFC 3339.")]
 End = Annotated[str | None, typer.Option("--end", help="Only rows before this time, RFC 3339.")]
 MODEL_HELP = "A model: its id, name@alias, or a name for its newest version."
-Model = Annotated[str, typer.Argument(help=MODEL_HELP)]
-Data = Annotated[str, typer.Argument(help=DATA_HELP)]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
+Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 
 
 class FileFormat(StrEnum):

@@ -13,7 +13,7 @@ SHOWN_FEATURES = 10
 MAIN_SCORES = {"regression": ("r2", "rmse")}  # else the accuracy
 Model = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 COLUMNS = ("id", "name", "version", "type", "task", "score", "held-out", "training", "created (UTC)")
-models = typer.Typer(help="List models, look at one, download or remove it.", invoke_without_command=True)
+models = typer.Typer(invoke_without_command=True)
 
 
 @models.callback()
@@ -28,7 +28,7 @@ def list_models(
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List models, the newest first; the score is the one that fits the task.
+    """List models, the newest first, or look at one; the score is the one that fits the task.
 
     Example: ml-training models --name churn --sort roc_auc
     """

@@ -71,7 +71,7 @@ def _option(help_text: str, panel: str | None = None, *names: str, **more: Any) 
 
 
 def train(
-    data: Annotated[str, typer.Argument(help=DATA_HELP)],
+    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)],
     target: Annotated[str, _option("The column to predict.", TARGET, "--target", "-t")],
     model_type: Annotated[str, _option("Default lightgbm; GET /model-types lists all.", MORE)] = "lightgbm",
     name: Annotated[str | None, _option("The model's name; by default the data set's.", None, "--name", "-n")] = None,

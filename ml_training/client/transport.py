@@ -34,12 +34,14 @@ class Patience:
     def restart(self) -> None:
         """Start again from the shortest pause, after something went right."""
         self._deadline = time.monotonic() + self._seconds
+        self._paused = 0.0
         self._next = FIRST_PAUSE
 
     def wait(self, wanted: float | None = None) -> bool:
         """Pause, for `wanted` seconds if the service asked for it; False at once when the time is over."""
         seconds = self._next if wanted is None else wanted
-        if time.monotonic() + seconds > self._deadline:
+        self._paused += seconds
+        if self._paused > self._seconds or time.monotonic() + seconds > self._deadline:
             return False
         self._pause(seconds)
         self._next = min(2 * self._next, LONGEST_PAUSE)

@@ -78,7 +78,7 @@ class JsonServer:
                 if self.command != "HEAD":
                     self.wfile.write(data)
 
-            do_GET = do_POST = do_HEAD = _serve  # noqa: N815 - the base class looks for these names
+            do_GET = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815 - the base class looks for these names
 
             def log_message(self, *_: object) -> None:
                 """Log nothing."""

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from ml_training.domain.errors import NotFound
 from ml_training.services import datasets as service
 from ml_training.services.resources import Resources
+from ml_training.storage.base import StoredObject
 from tests.support.api import documented_body, ready_dataset, stored_model, train_spec
 from tests.support.forms import form_request
 
@@ -147,6 +149,24 @@ def test_damaged_bytes_are_not_used_again(client: FlaskClient, resources: Resour
     assert client.post(f"{API}/datasets", json=body).status_code == 404
     upload(client)  # repairs them
     assert client.post(f"{API}/datasets", json=body).status_code == 201
+
+
+def test_bytes_are_not_used_when_the_last_data_set_with_them_was_deleted_after_the_check(
+    client: FlaskClient, resources: Resources
+) -> None:
+    first = upload(client)
+    stored = service.find_upload(resources, SHA256)
+    client.post(f"{API}/jobs/{first['job_id']}/cancel")
+    assert client.delete(f"{API}/datasets/{first['id']}").status_code == 204  # from now on the sweeper may take them
+    with pytest.raises(NotFound, match="upload the file"):
+        service.accept_upload(
+            resources,
+            name="second",
+            file_format="csv",
+            stored=StoredObject(stored.key, stored.sha256, stored.size),
+            is_stored_before=True,
+        )
+    assert ids(client, "datasets") == []
 
 
 @pytest.mark.parametrize("hash_", ["x", SHA256[:-1], SHA256.upper()])
