@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Double,
     ForeignKey,
     Index,
@@ -84,6 +85,7 @@ datasets = Table(
     CheckConstraint(f"status IN ({_quoted(DatasetStatus)})", name="datasets_status"),
     sqlite_autoincrement=True,
 )
+Index("datasets_raw", datasets.c.raw_sha256)
 
 jobs = Table(
     "jobs",
@@ -116,6 +118,7 @@ jobs = Table(
     _text("error_message", nullable=True),
     _text("error_hint", nullable=True),
     Column("result_id", BigId, nullable=True),
+    Column("model_name", Text, Computed("spec ->> 'model_name'")),  # for the list of jobs
     CheckConstraint(f"job_type IN ({_quoted(JobType)})", name="jobs_job_type"),
     CheckConstraint(f"status IN ({_quoted(JobStatus)})", name="jobs_status"),
     CheckConstraint("priority BETWEEN 1 AND 10 AND attempt >= 0", name="jobs_ranges"),
@@ -137,8 +140,10 @@ _partial_index(
 )
 _partial_index("jobs_leases", "status = 'RUNNING'", jobs.c.lease_until)
 _partial_index("jobs_finished", "finished_at IS NOT NULL", jobs.c.finished_at)
-Index("jobs_dataset", jobs.c.dataset_id, jobs.c.status)
-# For the filters of lists, see newest.py. The first one ends with what the exporter counts of the jobs that wait.
+# These four for the filters of lists, see job_lists.py.
+Index("jobs_dataset", jobs.c.dataset_id, jobs.c.status, jobs.c.job_type, jobs.c.id)
+_partial_index("jobs_by_name", "model_name IS NOT NULL", jobs.c.model_name, jobs.c.status, jobs.c.id)
+# This one ends with what the exporter counts of the jobs that wait.
 Index("jobs_by_status", jobs.c.status, jobs.c.job_type, jobs.c.id, jobs.c.run_after, jobs.c.cancel_requested)
 Index("jobs_by_model_type", jobs.c.model_type, jobs.c.status, jobs.c.job_type, jobs.c.id)
 
@@ -224,9 +229,9 @@ models = Table(
     sqlite_autoincrement=True,
 )
 _partial_index("models_by_type", "deleted_at IS NULL", models.c.model_type, models.c.id)
+_partial_index("models_by_dataset", "deleted_at IS NULL", models.c.dataset_id, models.c.model_type, models.c.id)
 _partial_index("models_by_name", "deleted_at IS NULL", models.c.name, models.c.model_type, models.c.id)
 Index("models_artifact", models.c.artifact_key)
-Index("models_dataset", models.c.dataset_id)
 
 model_aliases = Table(  # the key makes an alias point to one version of a name
     "model_aliases",
@@ -237,6 +242,13 @@ model_aliases = Table(  # the key makes an alias point to one version of a name
     _time("created_at"),
 )
 Index("model_aliases_alias", model_aliases.c.alias, model_aliases.c.model_id)
+
+model_tags = Table(  # triggers keep it equal to models.tags, for the list of models
+    "model_tags",
+    metadata,
+    Column("tag", Text, primary_key=True),
+    Column("model_id", BigId, ForeignKey("models.id"), primary_key=True, index=True),
+)
 
 job_models = Table(  # the models that a job names
     "job_models",

@@ -17,7 +17,8 @@ from pydantic import (
     StringConstraints,
 )
 
-from ml_training.domain.limits import MAX_PHASES, NAME_PATTERN
+from ml_training.domain.limits import MAX_PHASES
+from ml_training.domain.names import NAME_PATTERN
 
 DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T _]", re.IGNORECASE | re.ASCII)
 

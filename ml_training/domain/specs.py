@@ -20,10 +20,6 @@ from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, S
 from ml_training.domain.targets import Target
 from ml_training.domain.validation import FeatureEngineering, Holdout, Validation
 
-CLASSIFICATION_METRICS = ("accuracy", "f1", "precision", "recall", "roc_auc", "mcc", "log_loss", "fpr", "fnr")
-REGRESSION_METRICS = ("rmse", "mae", "r2", "mape")
-LOWER_IS_BETTER = frozenset({"log_loss", "fpr", "fnr", "rmse", "mae", "mape"})
-
 
 class JobType(StrEnum):
     """What a user asked for; INGEST is created with a data set, never submitted by itself."""

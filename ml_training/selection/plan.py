@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.problems import Problems
+from ml_training.domain.score_names import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from ml_training.domain.specs import (
-    CLASSIFICATION_METRICS,
-    REGRESSION_METRICS,
     CompareSpec,
     JobSpec,
     TestSpec,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 from sklearn import metrics
 
-from ml_training.domain.specs import CLASSIFICATION_METRICS
+from ml_training.domain.score_names import CLASSIFICATION_METRICS
 from ml_training.domain.states import TaskKind
 from ml_training.inference.fitted_model import likeliest
 from ml_training.training.ranking import Ranking, descending, ranked

@@ -30,14 +30,15 @@ def test_submit_reads_stdin_and_prints_the_job_as_json(api: JsonServer) -> None:
 def test_a_spec_that_is_not_json_is_not_sent(api: JsonServer, text: str) -> None:
     result = run_command("submit", "-", stdin=text)
     assert result.exit_code == 1
-    assert "- is not JSON" in result.stderr
+    assert "stdin is not JSON" in result.stderr
     assert api.requests == []
 
 
-def test_a_missing_file_is_named_without_a_stack_trace(api: JsonServer) -> None:
+def test_a_missing_file_is_a_usage_error(api: JsonServer) -> None:
     result = run_command("submit", "nowhere.json")
-    assert result.exit_code == 1
-    assert "nowhere.json" in result.stderr
+    assert result.exit_code == 2
+    assert "there is no file 'nowhere.json'" in result.stderr
+    assert api.requests == []
 
 
 def test_watch_follows_a_job_to_its_result(api: JsonServer) -> None:
