@@ -42,6 +42,8 @@ def _print_result(client: "Client", name: str, result_id: int, printer: ResultPr
         path, show = printers[name]
         with suppress(ApiError):  # it was deleted at once
             show(client.transport.get(f"{path}/{result_id}"), printer)
+            if name == "prediction_id":
+                printer.line(f"  file: {client.url}/api/v1{path}/{result_id}/download")
 
 
 def print_model(model: Json, printer: ResultPrinter) -> None:
@@ -80,8 +82,8 @@ def print_comparison(comparison: Json, printer: ResultPrinter) -> None:
 
 
 def print_prediction(prediction: Json, printer: ResultPrinter) -> None:
-    """How many rows, what was unknown, and how to get the file."""
-    printer.line(f"{prediction.get('rows')} rows predicted by model {prediction.get('model_id')}")
+    """How many rows, and what was unknown or missing in them."""
+    printer.line(f"{prediction['rows']:,} rows predicted by model {prediction['model_id']}")
     for name, what in (("unseen_categories", "unknown categories"), ("missing", "missing values")):
         counts = {column: number for column, number in (prediction.get(name) or {}).items() if number}
         if counts:

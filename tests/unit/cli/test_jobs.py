@@ -57,11 +57,12 @@ def test_watch_follows_a_job_to_its_result(api: JsonServer) -> None:
 def test_a_prediction_is_followed_by_its_rows_and_where_its_file_is(api: JsonServer) -> None:
     done = job_document("COMPLETED", job_type="PREDICT", result={"model_id": None, "prediction_id": 5})
     api.answer("GET", "/api/v1/jobs/7", done)
-    api.answer("GET", "/api/v1/predictions/5", {"id": 5, "rows": 1_200})
-    last = run_command("watch", "7").stdout.splitlines()[-2:]
+    api.answer("GET", "/api/v1/predictions/5", {"id": 5, "rows": 1_200, "model_id": 3})
+    last = run_command("watch", "7").stdout.splitlines()[-3:]
     assert last == [
         "#7 PREDICT lightgbm made prediction 5",
-        f"1,200 rows: {api.url}/api/v1/predictions/5/download",
+        "1,200 rows predicted by model 3",
+        f"  file: {api.url}/api/v1/predictions/5/download",
     ]
 
 
