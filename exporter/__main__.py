@@ -30,10 +30,10 @@ from exporter.routes import make_routes
 from exporter.snapshot import DatabaseSnapshot
 from exporter.throttle import Throttle
 from ml_training.db.engine import open_database
-from ml_training.logs import configure_logs, get_logger
+from ml_training.logs import configure_logs, get_logger, warn_of_settings
 from ml_training.process.malloc import limit_arenas
 from ml_training.revision import code_revision
-from ml_training.settings import Settings, SettingsError, read_settings
+from ml_training.settings import Settings, SettingsError, read_settings, unknown_settings
 
 log = get_logger(__name__)
 # Together less than 30 % of a core, however many events trigger a read.
@@ -145,6 +145,7 @@ def main() -> int:
     try:
         settings = read_settings()
         configure_logs(settings.log_format, settings.log_level)
+        warn_of_settings(unknown_settings())
         exporter = build_exporter(settings, revision=code_revision())
     except (SettingsError, OSError) as error:
         sys.stderr.write(f"the exporter cannot start: {error}\n")

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 
 import structlog
 
@@ -28,6 +29,12 @@ def configure_logs(log_format: str, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+
+
+def warn_of_settings(lines: Sequence[str]) -> None:
+    """Log each line about a setting that nothing reads."""
+    for line in lines:
+        get_logger(__name__).warning("unknown_setting", detail=line)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

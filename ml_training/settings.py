@@ -3,6 +3,8 @@
 `read_settings()` is the only function that reads them; it reports all errors at once and names each variable.
 """
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -11,8 +13,11 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, Valida
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ml_training.domain.limits import Limits
+from ml_training.domain.variables import DEFAULT_API_PORT, DEFAULT_DATA_DIR, DEFAULT_HOST, RUN_FILE
+from ml_training.domain.variables import PREFIX as PREFIX
+from ml_training.domain.variables import SettingsError as SettingsError
 
-PREFIX = "ML_TRAINING_"
+API_KEY = f"{PREFIX}API_KEY"  # of clients; no process of the service reads it
 DEFAULT_BROKER_URL = "redis://127.0.0.1:6379/0"  # the default address of a Redis server
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -20,10 +25,6 @@ SecondsOrNever = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 ESCAPED = "with special characters of the password as %XX"
 DATABASE_FORM = f"must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME, {ESCAPED}"
 BROKER_FORM = f"must be redis://:PASSWORD@HOST:PORT/DB, rediss://... or redis+socket:///PATH, {ESCAPED}"
-
-
-class SettingsError(Exception):
-    """The environment holds invalid values; the message lists all of them."""
 
 
 class Settings(BaseSettings):
@@ -40,13 +41,13 @@ class Settings(BaseSettings):
 
     database_url: str = ""  # empty: SQLite in the data directory
     broker_url: str = ""  # empty: the embedded Redis of `ml-training up`
-    data_dir: Path = Path("var")
-    api_host: str = "127.0.0.1"
-    api_port: Port = 8000
+    data_dir: Path = Path(DEFAULT_DATA_DIR)
+    api_host: str = DEFAULT_HOST
+    api_port: Port = DEFAULT_API_PORT
     api_workers: PositiveInt = 2
     api_threads: Annotated[int, Field(ge=2)] = 8
     api_url: str = ""  # empty: the URL of the running stack, else http://API_HOST:API_PORT
-    exporter_host: str = "127.0.0.1"
+    exporter_host: str = DEFAULT_HOST
     exporter_port: Port = 8012
     worker_concurrency: NonNegativeInt = 0  # 0: as many as cores
     worker_threads: NonNegativeInt = 0  # at most, of each job; 0: all cores
@@ -134,7 +135,7 @@ class Settings(BaseSettings):
     @property
     def run_file(self) -> Path:
         """The file in which a running single-machine stack publishes its URLs."""
-        return self.data_dir / "run.json"
+        return self.data_dir / RUN_FILE
 
 
 def read_settings() -> Settings:
@@ -147,6 +148,21 @@ def read_settings() -> Settings:
             for item in error.errors(include_url=False)
         ]
         raise SettingsError("these settings cannot be used:\n" + "\n".join(lines)) from None
+
+
+def unknown_settings() -> list[str]:
+    """A line for each variable with PREFIX that nothing reads, with the nearest known name: a typing error, mostly."""
+    limits = {variable_name(("limits", name)) for name in Limits.model_fields}
+    known = {variable_name((name,)) for name in Settings.model_fields if name != "limits"} | limits | {API_KEY}
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return [f"{name} is no setting{_nearest(name, known)}" for name in unknown]
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    # Compared without the prefix: it alone would make everything look alike.
+    names = [item.removeprefix(PREFIX) for item in known]
+    found = get_close_matches(name.upper().removeprefix(PREFIX), names, n=1)
+    return f": did you mean {PREFIX}{found[0]}?" if found else ": .env.example lists all"
 
 
 def variable_name(loc: tuple[int | str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Writes the lock files: one resolution for everything, then a subset of it for each image.
+"""Writes the lock files: one resolution for everything, then a subset of it for each image and for the client.
 
 Run by `make lock`. Every file holds hashes for Linux x86-64, Linux arm64 and macOS at once; `dev.txt` is resolved
 first and constrains the rest, so that all processes of the service run the same versions.
@@ -6,14 +6,16 @@ first and constrains the rest, so that all processes of the service run the same
 
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SUBSETS = {"runtime": "local", "api": "api", "worker": "worker", "exporter": "exporter"}
+WHOLE = {"dev": "dev", "runtime": "local", "client": None}  # lock file -> extra; the client and the command line are in
+IMAGES = ("api", "worker", "exporter")  # these extras alone: an image copies the code and installs no client
 
 
-def compile_lock(name: str, extra: str, constraint: Path | None) -> None:
-    """Resolve `extra` of setup.cfg into requirements/<name>.txt."""
+def compile_lock(name: str, *sources: str, text: str | None = None) -> None:
+    """Resolve the sources into requirements/<name>.txt; `text`: what the source `-` reads."""
     command = [
         sys.executable,
         "-m",
@@ -28,23 +30,29 @@ def compile_lock(name: str, extra: str, constraint: Path | None) -> None:
         "--no-emit-index-url",
         "--no-emit-find-links",
         "--no-header",
-        "--extra",
-        extra,
-        "setup.cfg",
-        str(HERE / "build.in"),
+        *sources,
         "-o",
         str(HERE / f"{name}.txt"),
     ]
-    if constraint is not None:
-        command += ["--constraint", str(constraint)]
-    subprocess.run(command, check=True, cwd=HERE.parent)
+    if name != "dev":
+        command += ["--constraint", str(HERE / "dev.txt")]
+    subprocess.run(command, check=True, cwd=HERE.parent, input=text, text=True)
+
+
+def requirements_of(extra: str) -> str:
+    """The requirements of an extra of setup.cfg, without those of the project itself."""
+    config = ConfigParser()
+    config.read(HERE.parent / "setup.cfg", encoding="utf-8")
+    return config["options.extras_require"][extra]
 
 
 def main() -> None:
     """Resolve the whole, then each subset under its constraint."""
-    compile_lock("dev", "dev", None)
-    for name, extra in SUBSETS.items():
-        compile_lock(name, extra, HERE / "dev.txt")
+    for name, extra in WHOLE.items():
+        chosen = [] if extra is None else ["--extra", extra, str(HERE / "build.in")]
+        compile_lock(name, *chosen, "setup.cfg")
+    for name in IMAGES:
+        compile_lock(name, "-", str(HERE / "build.in"), text=requirements_of(name))
 
 
 if __name__ == "__main__":

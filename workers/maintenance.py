@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 
 from ml_training.domain.errors import Unavailable
-from ml_training.logs import configure_logs, get_logger
+from ml_training.logs import configure_logs, get_logger, warn_of_settings
 from ml_training.maintenance.cleanup import (
     fold_ledger_once,
     forget_heartbeats_once,
@@ -20,7 +20,7 @@ from ml_training.maintenance.reaper import reap_once
 from ml_training.maintenance.relay import relay_once
 from ml_training.process.heartbeat import Heartbeat
 from ml_training.services.resources import Resources, build_resources
-from ml_training.settings import Settings
+from ml_training.settings import Settings, unknown_settings
 
 log = get_logger(__name__)
 JOIN_SECONDS = 5.0
@@ -76,6 +76,7 @@ def run_loop(loop: MaintenanceLoop, stop: threading.Event) -> None:
 def run_maintenance(settings: Settings) -> int:
     """Run every loop in a thread of its own until SIGTERM or SIGINT; returns 1 when a loop raised."""
     configure_logs(settings.log_format, settings.log_level)
+    warn_of_settings(unknown_settings())
     stop, requested = threading.Event(), threading.Event()
 
     def request_stop(*_: object) -> None:

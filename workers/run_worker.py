@@ -10,7 +10,8 @@ import celery.apps.worker  # noqa: F401 - what the fork server shall share with 
 import kombu.transport.redis  # noqa: F401
 
 from ml_training.domain.worker_shape import WORKER_VARIABLE, training_environment
-from ml_training.logs import configure_logs
+from ml_training.logs import configure_logs, warn_of_settings
+from ml_training.settings import unknown_settings
 from workers.app import app, cores, settings, shape
 from workers.fork_server import ForkServer, start_fork_server
 from workers.heartbeat import WorkerHeartbeat
@@ -34,6 +35,7 @@ def start_processes(heartbeat: WorkerHeartbeat) -> None:
     Call it while this process has one thread and no connection: Celery's signal `celeryd_init` is early enough.
     """
     configure_logs(settings.log_format, settings.log_level)
+    warn_of_settings(unknown_settings())
     for name, value in training_environment(cores, concurrency=shape.concurrency, threads=shape.threads).items():
         os.environ.setdefault(name, value)
     os.environ[WORKER_VARIABLE] = heartbeat.process

@@ -7,13 +7,12 @@ from exporter import metrics
 from exporter.collectors.base import Collector, Render, always
 from exporter.exposition import Families, finite, sample, samples
 from ml_training.db.stats import ModelRow, Stats
-from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from ml_training.domain.score_names import SCORES
 
 MAX_NEWEST = 200
 MAX_ALIASED = 200
 MAX_SCORED = 100
 SPLITS = ("train", "held_out")
-SCORES = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS)
 
 
 def _scored(shown: tuple[ModelRow, ...]) -> list[int]:

@@ -3,8 +3,8 @@
 import sys
 
 from ml_training.api.server import ApiServer
-from ml_training.logs import configure_logs
-from ml_training.settings import SettingsError, read_settings
+from ml_training.logs import configure_logs, warn_of_settings
+from ml_training.settings import SettingsError, read_settings, unknown_settings
 
 
 def main() -> None:
@@ -14,6 +14,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(str(error))
     configure_logs(settings.log_format, settings.log_level)
+    warn_of_settings(unknown_settings())
     ApiServer(settings).run()
 
 

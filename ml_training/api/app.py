@@ -18,6 +18,7 @@ from ml_training.api.health import health
 from ml_training.api.jobs import jobs
 from ml_training.api.model_types import model_types
 from ml_training.api.models import models
+from ml_training.api.predictions import predictions
 from ml_training.api.problems import install_problems
 from ml_training.api.request_hooks import install_hooks
 from ml_training.api.response_schemas import Problem
@@ -26,11 +27,11 @@ from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.services.resources import build_resources
 from ml_training.settings import Settings
 
-BLUEPRINTS = (datasets, model_types, jobs, models, *RESULT_BLUEPRINTS, health)
+BLUEPRINTS = (datasets, model_types, jobs, models, *RESULT_BLUEPRINTS, predictions, health)
 INFO = Info(
     title="ML Training Service",
     version=__version__,
-    summary="Train, test and compare models on tabular data.",
+    summary="Train, test, compare and apply models on tabular data.",
     description="Errors are RFC 9457 problems. Times are RFC 3339 UTC. Unknown fields and query parameters are errors.",
 )
 

@@ -1,5 +1,6 @@
 """Data sets: upload or sample, list, profile, preview, delete."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -12,10 +13,10 @@ from ml_training.api.context import PREFIX, context, resources
 from ml_training.api.long_poll import long_poll
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_body import FORM, JSON, boundary, read_json, refuse_encodings
-from ml_training.api.request_parameters import PageParameters, PreviewParameters, WaitParameters
+from ml_training.api.request_parameters import DatasetListParameters, PreviewParameters, WaitParameters
 from ml_training.api.responses import json_response, no_content
-from ml_training.api.uploads import read_upload
-from ml_training.domain.errors import Invalid, WrongKind
+from ml_training.api.uploads import format_of, read_upload
+from ml_training.domain.errors import FieldError, Invalid, WrongKind
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.records import Dataset
 from ml_training.domain.sample_datasets import SAMPLES
@@ -37,14 +38,16 @@ TWO_KINDS = {
     "required": True,
     "content": {
         FORM: {"schema": _schema(request_schemas.UploadForm, file=FILE)},
-        JSON: {"schema": _schema(request_schemas.SampleRequest)},
+        JSON: {
+            "schema": {"anyOf": [_schema(request_schemas.SampleRequest), _schema(request_schemas.StoredFileRequest)]}
+        },
     },
 }
 
 
 @datasets.post(
     "",
-    responses={201: response_schemas.Dataset, **problems(400, 413, 415, 429)},
+    responses={201: response_schemas.Dataset, **problems(400, 404, 413, 415, 429)},
     openapi_extensions={"requestBody": TWO_KINDS},
 )
 @documented(query=WaitParameters)
@@ -53,9 +56,9 @@ def create(query: WaitParameters) -> Response:
     if request.mimetype == FORM:
         dataset = _uploaded()
     elif request.mimetype == JSON:
-        dataset = _sampled()
+        dataset = _from_json()
     else:
-        raise WrongKind(f"send {FORM} with a file, or {JSON} with the name of a sample")
+        raise WrongKind(f"send {FORM} with a file, or {JSON} with a sample or the sha256 of a stored file")
     return long_poll(
         query.wait,
         lambda seconds: queries.wait_for_dataset(resources(), dataset.id, seconds=seconds),
@@ -65,10 +68,10 @@ def create(query: WaitParameters) -> Response:
 
 
 @datasets.get("", responses={200: response_schemas.DatasetPage})
-@documented(query=PageParameters)
-def list_all(query: PageParameters) -> Response:
+@documented(query=DatasetListParameters)
+def list_all(query: DatasetListParameters) -> Response:
     """Data sets, newest first."""
-    found = queries.list_datasets(resources(), cursor=query.cursor, limit=query.limit)
+    found = queries.list_datasets(resources(), **query.model_dump())
     return json_response(response_schemas.DatasetPage.from_record(found))
 
 
@@ -77,6 +80,15 @@ def list_all(query: PageParameters) -> Response:
 def samples() -> Response:
     """Data sets that ship with the service."""
     return json_response(response_schemas.Samples.from_record({"items": list(SAMPLES.values())}))
+
+
+@datasets.get("/sha256/<sha256>", responses={200: response_schemas.StoredFile, **problems(404)})
+@documented(path=request_schemas.Sha256Path)
+def find_file(sha256: str) -> Response:
+    """Whether an uploaded file with this SHA-256 is stored, so that it need not be sent again; also with HEAD."""
+    if not re.fullmatch(request_schemas.SHA256_PATTERN, sha256):
+        raise Invalid("the address is wrong", errors=(FieldError("/sha256", "must be 64 digits of 0-9 and a-f"),))
+    return json_response(response_schemas.StoredFile.from_record(service.find_upload(resources(), sha256)))
 
 
 @datasets.get("/<id:dataset_id>", responses={200: response_schemas.Dataset, **problems(404)})
@@ -119,13 +131,25 @@ def _uploaded() -> Dataset:
     )
 
 
-def _sampled() -> Dataset:
+def _from_json() -> Dataset:
+    """A sample, or a file that was uploaded before: the field `sha256` tells the two apart."""
     body = read_json(resources().limits)
+    is_stored = isinstance(body, dict) and "sha256" in body
     try:
+        if is_stored:
+            return _stored_file(request_schemas.StoredFileRequest.model_validate(body, strict=True))
         wanted = request_schemas.SampleRequest.model_validate(body, strict=True)
     except ValidationError as error:
         raise Invalid("the request is wrong", errors=field_errors(error, body)) from None
     return service.accept_sample(resources(), name=wanted.name, sample=wanted.sample)
+
+
+def _stored_file(wanted: request_schemas.StoredFileRequest) -> Dataset:
+    file_format = format_of(wanted.file_name)
+    with context().slow_requests.acquire("upload"):  # it reads all bytes to verify them
+        return service.accept_stored_file(
+            resources(), file_format=file_format, **wanted.model_dump(exclude={"file_name"})
+        )
 
 
 def _is_decided(dataset: Dataset) -> bool:

@@ -1,25 +1,19 @@
 """Models: the registry, what users say about a model, and its stored file."""
 
-import base64
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import IO
-
-from flask import Response, request
+from flask import Response
 
 from ml_training.api import response_schemas
-from ml_training.api.context import context, resources
+from ml_training.api.context import resources
+from ml_training.api.downloads import binary, send_file
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_parameters import ModelListParameters
 from ml_training.api.responses import json_response, no_content
 from ml_training.domain.model_changes import ModelChanges
 from ml_training.domain.specs import TrainSpec
 from ml_training.services import queries
-from ml_training.services.models import Artifact, change_model, delete_model, open_artifact, train_spec
+from ml_training.services.models import change_model, delete_model, open_artifact, train_spec
 
 models = blueprint("models", "Trained models")
-CHUNK_BYTES = 64 << 10
-FILE = {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
 
 
 @models.get("", responses={200: response_schemas.ModelPage})
@@ -59,31 +53,8 @@ def delete(model_id: int) -> Response:
     return no_content()
 
 
-@models.get("/<id:model_id>/download", responses={200: FILE, 304: None, **problems(404)})
+@models.get("/<id:model_id>/download", responses={200: binary("application/zip"), 304: None, **problems(404)})
 @documented(path="model_id")
 def download(model_id: int) -> Response:
     """The model's file, with its SHA-256 as ETag and Content-Digest."""
-    with ExitStack() as stack:
-        stack.enter_context(context().slow_requests.acquire("download"))
-        artifact = stack.enter_context(open_artifact(resources(), model_id))
-        response = _stream(artifact)
-        kept = stack.pop_all()  # until the last byte has been sent
-        response.call_on_close(kept.close)
-    return response
-
-
-def _stream(artifact: Artifact) -> Response:
-    response = Response(_chunks(artifact.file), mimetype="application/zip")
-    response.content_length = artifact.size
-    response.set_etag(artifact.sha256)
-    response.headers["Content-Disposition"] = f'attachment; filename="{artifact.filename}"'
-    response.headers["Cache-Control"] = "private, no-cache"
-    digest = base64.b64encode(bytes.fromhex(artifact.sha256)).decode()
-    response.headers["Content-Digest"] = f"sha-256=:{digest}:"
-    response.make_conditional(request)
-    return response
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK_BYTES):
-        yield chunk
+    return send_file(open_artifact(resources(), model_id))

@@ -52,15 +52,16 @@ def problems(*codes: int) -> Responses:
 
 def documented(
     *,
-    path: str | None = None,
+    path: str | type[BaseModel] | None = None,
     query: type[QueryParameters] = QueryParameters,
     body: type[BaseModel] | None = None,
     header: type[BaseModel] | None = None,
 ) -> Callable[[ViewFunction], ViewFunction]:
     """Document a view function and parse its requests.
 
-    path: the name of the id in the route. query: always parsed, passed as `query` when the route has one. body: the
-    documented model; the view function gets the strict JSON value as `body`. header: documented only.
+    path: the name of the id in the route, or the documented model of another part of it. query: always parsed, passed
+    as `query` when the route has one. body: the documented model; the view function gets the strict JSON value as
+    `body`. header: documented only.
     """
 
     def decorate(function: ViewFunction) -> ViewFunction:
@@ -73,7 +74,12 @@ def documented(
                 arguments["body"] = read_json(resources().limits)
             return function(**arguments)
 
-        models = {"path": path and _path_model(path), "query": query, "body": body, "header": header}
+        models = {
+            "path": _path_model(path) if isinstance(path, str) else path,
+            "query": query,
+            "body": body,
+            "header": header,
+        }
         view.__annotations__ = {name: model for name, model in models.items() if model and model is not QueryParameters}
         view.__delay_validate_request__ = True  # type: ignore[attr-defined]  # the library's own mark
         return view

@@ -1,6 +1,6 @@
 """Query parameters and request headers: each class documents them in OpenAPI and parses them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
@@ -9,7 +9,7 @@ from ml_training.domain.algorithms import ModelType
 from ml_training.domain.model_changes import Alias
 from ml_training.domain.spec_fields import Name
 from ml_training.domain.specs import JobType
-from ml_training.domain.states import JobStatus
+from ml_training.domain.states import DatasetStatus, JobStatus
 
 LONGEST_WAIT_SECONDS = 60
 
@@ -28,6 +28,7 @@ def _known_label(value: str) -> str:
 
 
 Count = Annotated[int, BeforeValidator(_digits)]
+DatasetId = Annotated[Count, Field(ge=1)]
 MODEL_LABELS = [*(kind.value for kind in ModelType), "mixed", "none"]
 ModelLabel = Annotated[str, AfterValidator(_known_label), WithJsonSchema({"type": "string", "enum": MODEL_LABELS})]
 
@@ -39,20 +40,39 @@ class PageParameters(QueryParameters):
     cursor: str | None = Field(None, description="next_cursor of the page before")
 
 
-class JobListParameters(PageParameters):
+class SortedPageParameters(PageParameters):
+    """A page of a list that can be read from both ends."""
+
+    sort: Literal["newest", "oldest"] = Field(
+        "newest", description="what comes first; a cursor continues the same order"
+    )
+
+
+class JobListParameters(SortedPageParameters):
     """Filters of the job list."""
 
+    name: Name | None = Field(None, description="the model_name of the spec")
+    dataset_id: DatasetId | None = None
     status: JobStatus | None = None
     job_type: JobType | None = None
     model_type: ModelLabel | None = None
 
 
-class ModelListParameters(PageParameters):
+class ModelListParameters(SortedPageParameters):
     """Filters of the model list."""
 
     name: Name | None = None
     alias: Alias | None = None
+    tag: Name | None = None
     model_type: ModelType | None = None
+    dataset_id: DatasetId | None = Field(None, description="the data set that it was trained on")
+
+
+class DatasetListParameters(SortedPageParameters):
+    """Filters of the list of data sets."""
+
+    name: Name | None = None
+    status: DatasetStatus | None = None
 
 
 class EventsParameters(QueryParameters):

@@ -5,6 +5,8 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from ml_training.domain.spec_fields import ColumnName, Name
 from ml_training.domain.specs import JobSpec
 
+SHA256_PATTERN = "^[0-9a-f]{64}$"
+
 
 class RequestSchema(BaseModel):
     """Base of closed bodies: an unknown field is an error."""
@@ -36,3 +38,18 @@ class UploadForm(RequestSchema):
     time_column: ColumnName | None = None
     phase_column: ColumnName | None = None
     group_column: ColumnName | None = None
+
+
+class Sha256Path(RequestSchema):
+    """The address of a stored file."""
+
+    sha256: str = Field(pattern=SHA256_PATTERN)
+
+
+class StoredFileRequest(UploadForm):
+    """A data set over the bytes of a file that was uploaded before."""
+
+    sha256: str = Field(
+        pattern=SHA256_PATTERN, description="of the file; GET /datasets/sha256/{sha256} says if it is there"
+    )
+    file_name: str = Field(min_length=1, max_length=1_024, description="its suffix says the format")

@@ -174,6 +174,13 @@ class DatasetPage(ResponseSchema):
     next_cursor: Cursor
 
 
+class StoredFile(ResponseSchema):
+    """An uploaded file whose bytes are stored."""
+
+    sha256: str
+    bytes: int = Field(validation_alias="size")
+
+
 class Preview(ResponseSchema):
     """The first rows of a data set."""
 

@@ -1,4 +1,4 @@
-"""The results of TEST and COMPARE jobs: for each kind its schemas, and the routes that list and show it."""
+"""The results of TEST and COMPARE jobs: for each kind its schemas, and the routes that list and show any kind."""
 
 from typing import Any
 

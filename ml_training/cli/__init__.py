@@ -1,4 +1,4 @@
-"""The command line `ml-training`: one function for each command; most of them call the API over HTTP."""
+"""The command line `ml-training`: one function for each command; most of them call the API with the Python client."""
 
 from ml_training.cli.app import main
 

@@ -1,21 +1,56 @@
 """The commands of `ml-training`."""
 
+from collections.abc import Callable
+from typing import Annotated
+
 import typer
 
-from ml_training.cli.jobs import cancel, jobs, submit, watch
-from ml_training.cli.machine import doctor, migrate, up
-from ml_training.cli.models_and_datasets import datasets, models
+from ml_training import __version__
+from ml_training.cli.datasets import datasets
+from ml_training.cli.jobs import cancel, jobs, logs, results, show, submit, watch
+from ml_training.cli.machine import doctor, down, migrate, up
+from ml_training.cli.make_jobs import compare, evaluate, predict
+from ml_training.cli.models import models
+from ml_training.cli.train import train
 
+Command = Callable[..., None]
 app = typer.Typer(
     name="ml-training",
-    help="Train scikit-learn and LightGBM models on tabular data.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # an uncaught exception is a defect: show its whole stack trace
 )
-for command in (up, submit, jobs, watch, cancel, models, migrate, doctor):
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ml-training {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Train scikit-learn and LightGBM models on tabular data.
+
+    First steps: ml-training up; ml-training train data.csv --target COLUMN
+    """
+
+
+FIRST: tuple[Command, ...] = (up, down, train)
+FOR_JOBS: tuple[Command, ...] = (compare, predict, submit, jobs, show, logs, watch, cancel, results)
+LAST: tuple[Command, ...] = (migrate, doctor)
+for command in FIRST:
     app.command()(command)
+app.command("test")(evaluate)
+for command in FOR_JOBS:
+    app.command()(command)
+app.add_typer(models, name="models")
 app.add_typer(datasets, name="datasets")
+for command in LAST:
+    app.command()(command)
 
 
 def main() -> None:

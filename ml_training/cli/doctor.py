@@ -16,7 +16,7 @@ from ml_training.cli.doctor_checks import (
 )
 from ml_training.local.run_file import RunInfo, read_run_file
 from ml_training.local.stack_urls import find_stack_urls
-from ml_training.settings import PREFIX, Settings, SettingsError, read_settings
+from ml_training.settings import PREFIX, Settings, SettingsError, read_settings, unknown_settings
 
 START_SERVICE = "start the service with `make run` or `ml-training up`"
 
@@ -31,7 +31,8 @@ def run_checks() -> list[DoctorCheck]:
         return [python, DoctorCheck("settings", False, str(error), remedy)]
     running = read_run_file(settings.run_file)
     stack = f"process {running.pid} runs a stack there" if running else "no stack runs there"
-    usable = DoctorCheck("settings", True, f"data in {settings.data_dir}; {stack}")
+    warnings = "".join(f"\nwarning: {line}" for line in unknown_settings())
+    usable = DoctorCheck("settings", True, f"data in {settings.data_dir}; {stack}{warnings}")
     return [python, usable, *_check_parts(settings, running)]
 
 

@@ -1,18 +1,17 @@
-"""The commands for jobs: submit, jobs, watch, cancel."""
+"""The commands for jobs: submit, jobs, show, logs, watch, cancel, results."""
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from ml_training.cli.result_printer import AsJson, Failed, ResultPrinter, connect_to_api, result_printer
+from ml_training.cli.result_printer import AsJson, Failed, Json, ResultPrinter, result_printer
+from ml_training.cli.service import Limit, connect, run_job, wait_for
 from ml_training.domain.states import JobStatus
-from ml_training.local.api_client import ApiClient
-from ml_training.local.watch_jobs import job_label, watch_jobs
 
-Json = dict[str, Any]
 COLUMNS = {
     "id": "id",
     "type": "job_type",
@@ -23,7 +22,14 @@ COLUMNS = {
     "created (UTC)": "created_at",
     "message": "progress_message",
 }
-JobId = Annotated[int, typer.Argument(metavar="ID", min=1)]
+JobId = Annotated[int, typer.Argument(metavar="JOB", min=1, help="The id of a job.")]
+
+
+class Order(StrEnum):
+    """What comes first in a list."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
 
 
 def submit(
@@ -32,62 +38,170 @@ def submit(
     key: Annotated[str | None, typer.Option("--idempotency-key", help="The same key never makes a second job.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a job."""
-    with result_printer(as_json) as printer, connect_to_api() as client:
-        body = read_spec(spec)
-        job = client.post("/jobs", body, headers={"Idempotency-Key": key} if key else None)
-        if watch:
-            _watch(client, job, printer)
-            return
-        printer.document(job)
-        printer.line(f"{job_label(job)} is {job['status']}: ml-training watch {job['id']}")
+    """Submit a job from a spec in JSON; docs/jobs.md describes the fields.
+
+    Example: ml-training train 1 --target left --print-spec | ml-training submit - --watch
+    """
+    with result_printer(as_json) as printer, connect(waits=watch) as client:
+        run_job(client, read_spec(spec), printer, wait=watch, key=key)
 
 
 def jobs(
     status: Annotated[JobStatus | None, typer.Option(case_sensitive=False, help="Only jobs in this state.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The largest number of items to list.")] = 20,
+    job_type: Annotated[str | None, typer.Option("--type", help="Only jobs of this type, such as TRAIN.")] = None,
+    model_type: Annotated[str | None, typer.Option(help="Only jobs of this model type.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only trainings of the model with this name.")] = None,
+    dataset: Annotated[int | None, typer.Option(min=1, help="Only jobs on the data set with this id.")] = None,
+    sort: Annotated[Order, typer.Option(case_sensitive=False, help="What comes first.")] = Order.NEWEST,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List jobs, the newest first."""
-    with result_printer(as_json) as printer, connect_to_api() as client:
-        printer.items(list(client.list_items("/jobs", limit=limit, status=status and status.value)), COLUMNS)
+    """List jobs, the newest first.
+
+    Example: ml-training jobs --status failed --limit 5
+    """
+    with result_printer(as_json) as printer, connect() as client:
+        found = client.transport.list_items(
+            "/jobs",
+            limit=limit,
+            status=status and status.value,
+            job_type=job_type and job_type.upper(),
+            model_type=model_type,
+            name=name,
+            dataset_id=dataset,
+            sort=sort.value if sort is Order.OLDEST else None,
+        )
+        printer.items(list(found), COLUMNS)
+
+
+def show(job_id: JobId, as_json: AsJson = False) -> None:
+    """Show a job: its state, its error with what to do, its spec and its result.
+
+    Example: ml-training show 7
+    """
+    with result_printer(as_json) as printer, connect() as client:
+        job = client.transport.get(f"/jobs/{job_id}")
+        printer.document(job)
+        for line in job_lines(job):
+            printer.line(line)
+
+
+def logs(
+    job_id: JobId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more lines until the job ends.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the log of a job.
+
+    Example: ml-training logs 7 --follow
+    """
+    with result_printer(as_json) as printer, connect(waits=follow) as client:
+        if follow:
+            for event in client.jobs.get(job_id).events():
+                if event.kind == "log":
+                    _print_line(printer, event.data)
+            return
+        for line in client.transport.list_items(f"/jobs/{job_id}/logs", limit=1_000_000):
+            _print_line(printer, line)
 
 
 def watch(job_id: JobId, as_json: AsJson = False) -> None:
-    """Show the progress of a job until it has ended; exit status 0 only if it COMPLETED."""
-    with result_printer(as_json) as printer, connect_to_api() as client:
-        _watch(client, client.get(f"/jobs/{job_id}"), printer)
+    """Show the progress of a job until it has ended; exit status 0 only if it COMPLETED.
+
+    Example: ml-training watch 7
+    """
+    from ml_training.cli.outcome import print_outcome
+
+    with result_printer(as_json) as printer, connect(waits=True) as client:
+        ended = wait_for(client, client.transport.get(f"/jobs/{job_id}"), printer)
+        print_outcome(client, ended, printer)
 
 
 def cancel(job_id: JobId, as_json: AsJson = False) -> None:
-    """Ask a job to stop; it is CANCELLED within seconds."""
-    with result_printer(as_json) as printer, connect_to_api() as client:
-        job = client.post(f"/jobs/{job_id}/cancel")
+    """Ask a job to stop; it is CANCELLED within seconds.
+
+    Example: ml-training cancel 7
+    """
+    from ml_training.client.progress import job_label
+
+    with result_printer(as_json) as printer, connect() as client:
+        job = client.transport.post(f"/jobs/{job_id}/cancel")
         printer.document(job)
         asked = "" if JobStatus(job["status"]).is_terminal else ", and was asked to stop"
         printer.line(f"{job_label(job)} is {job['status']}{asked}")
 
 
-def read_spec(source: str) -> object:
+class ResultKind(StrEnum):
+    """What `results` lists."""
+
+    TESTS = "tests"
+    COMPARISONS = "comparisons"
+    PREDICTIONS = "predictions"
+
+
+def results(
+    kind: Annotated[ResultKind, typer.Argument(case_sensitive=False, help="What to list.")] = ResultKind.TESTS,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the results of TEST, COMPARE or PREDICT jobs, the newest first.
+
+    Example: ml-training results comparisons
+    """
+    with result_printer(as_json) as printer, connect() as client:
+        lists = {
+            ResultKind.TESTS: client.test_results,
+            ResultKind.COMPARISONS: client.comparisons,
+            ResultKind.PREDICTIONS: client.predictions,
+        }
+        found = lists[kind].list(limit=limit)  # type: ignore[attr-defined]
+        if as_json:
+            printer.document({"items": [dict(item.data) for item in found]})
+        else:
+            rows = [[getattr(item, name) for name in found.columns.values()] for item in found]
+            printer.table(tuple(found.columns), rows)
+
+
+def read_spec(source: str) -> Json:
     """The JSON of a file, or of stdin if `source` is -; raises Failed with the position of a syntax error."""
+    if source != "-" and not Path(source).is_file():
+        raise typer.BadParameter(f"there is no file {source!r}")
     text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
     try:
-        return json.loads(text, parse_constant=_reject_constant)
+        spec: Json = json.loads(text, parse_constant=_reject_constant)
     except ValueError as error:
-        raise Failed(f"{source} is not JSON: {error}") from None
+        where = "stdin" if source == "-" else source
+        empty = ": it is empty" if not text.strip() else f": {error}"
+        raise Failed(f"{where} is not JSON{empty}") from None
+    return spec
+
+
+def job_lines(job: Json) -> list[str]:
+    """A job for people."""
+    from ml_training.client.progress import job_label
+
+    made = {name: value for name, value in (job.get("result") or {}).items() if value is not None}
+    error = job.get("error") or {}
+    facts = {
+        "status": f"{job['status']} {job.get('progress') or 0:.0%} {job.get('progress_message') or ''}".rstrip(),
+        "attempt": job.get("attempt"),
+        "created": job.get("created_at"),
+        "started": job.get("started_at"),
+        "finished": job.get("finished_at"),
+        "result": ", ".join(f"{name} {value}" for name, value in made.items()) or None,
+        "error": f"{error['code']}: {error['message']}" if error else None,
+        "what to do": error.get("hint"),
+        "spec": json.dumps(job.get("spec"), ensure_ascii=False) if job.get("spec") else None,
+    }
+    lines = [f"  {name:<11}{value}" for name, value in facts.items() if value not in (None, "")]
+    warnings = [f"  warning    {item.get('pointer')}: {item.get('detail')}" for item in job.get("warnings") or ()]
+    return [job_label(job), *lines, *warnings]
+
+
+def _print_line(printer: ResultPrinter, line: Json) -> None:
+    printer.document(line)
+    printer.line(f"{line['at'][:19].replace('T', ' ')}  {line['line']}")
 
 
 def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON number")
-
-
-def _watch(client: ApiClient, job: Json, printer: ResultPrinter) -> None:
-    with printer.command_output().progress_bars() as bars:
-        (ended,) = watch_jobs(client, [job], bars=bars)
-    printer.document(ended)
-    if ended["status"] != JobStatus.COMPLETED:
-        raise typer.Exit(1)
-    results = [
-        f"{name.removesuffix('_id').replace('_', ' ')} {value}" for name, value in ended["result"].items() if value
-    ]
-    printer.line(f"{job_label(ended)} made {', '.join(results) or 'nothing new'}")

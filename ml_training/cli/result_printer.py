@@ -4,21 +4,19 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
-from rich.console import Console
 
-from ml_training.local.api_client import ApiClient, ApiProblem, Unreachable
-from ml_training.local.broken_pipe import BrokenPipeSafeOutput
-from ml_training.local.console_output import CommandOutput, JsonOutput, TextOutput
-from ml_training.local.stack_urls import find_stack_urls
-from ml_training.settings import SettingsError, read_settings
+from ml_training.domain.variables import SettingsError
+
+if TYPE_CHECKING:
+    from ml_training.local.console_output import CommandOutput
 
 Json = dict[str, Any]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON, for programs.")]
 PIPE_WIDTH = 400
-USER_ERRORS = (SettingsError, Unreachable, OSError)  # with --json, the class name is the `title` of the answer
+USER_ERRORS = (SettingsError, OSError)  # with --json, the class name is the `title` of the answer
 
 
 class Failed(Exception):
@@ -29,6 +27,10 @@ class ResultPrinter:
     """Prints the results of one command to stdout, as text or, with `as_json`, as JSON."""
 
     def __init__(self, *, as_json: bool) -> None:
+        from rich.console import Console
+
+        from ml_training.local.broken_pipe import BrokenPipeSafeOutput
+
         self.as_json = as_json
         # A program that reads a pipe expects one line for each row, however long.
         width = None if sys.stdout.isatty() else PIPE_WIDTH
@@ -50,15 +52,23 @@ class ResultPrinter:
         if self.as_json:
             self.document({"items": list(items)})
         else:
-            rows = [[table_value(item, path) for path in columns.values()] for item in items]
-            self.command_output().table("items", list(columns), rows)
+            self.table(list(columns), [[table_value(item, path) for path in columns.values()] for item in items])
 
-    def command_output(self) -> CommandOutput:
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Print a table for people; nothing with `as_json`."""
+        if not self.as_json:
+            self.command_output().table("items", columns, rows)
+
+    def command_output(self) -> "CommandOutput":
         """The output for commands that take a while and report their progress."""
+        from ml_training.local.console_output import JsonOutput, TextOutput
+
         return JsonOutput(self.console) if self.as_json else TextOutput(self.console)
 
     def error(self, title: str, lines: Sequence[str], document: Json) -> None:
         """Print `lines` to stderr for people, or `document` with its `title` to stdout for programs."""
+        from rich.console import Console
+
         if self.as_json:
             self.document({"title": title, **document})
         else:
@@ -68,22 +78,19 @@ class ResultPrinter:
 @contextmanager
 def result_printer(as_json: bool) -> Iterator[ResultPrinter]:
     """The printer of one command; errors that users can cause end the command with status 1 and a message."""
+    from ml_training.client.errors import ApiError, ClientError
+
     printer = ResultPrinter(as_json=as_json)
     try:
         yield printer
-    except ApiProblem as problem:
-        printer.error(str(problem), problem.text_lines(), problem.document)
+    except ApiError as problem:
+        printer.error(problem.title, problem.text_lines(), problem.document)
         raise typer.Exit(1) from None
-    except (Failed, *USER_ERRORS) as error:
+    except (Failed, ClientError, *USER_ERRORS) as error:
         printer.error(type(error).__name__, [str(error)], {"detail": str(error)})
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-
-
-def connect_to_api() -> ApiClient:
-    """A client of the service that the settings name."""
-    return ApiClient(find_stack_urls(read_settings()).api)
 
 
 def table_value(item: Json, path: str) -> object:

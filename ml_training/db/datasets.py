@@ -1,14 +1,18 @@
 """Every statement about data sets."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, insert, select, update
 
 from ml_training.db.clock import db_now
+from ml_training.db.newest import ABOVE, BELOW, LIMIT, page_values
 from ml_training.db.tables import datasets
 from ml_training.db.versions import next_version
 from ml_training.domain.records import Dataset
+from ml_training.domain.sample_datasets import SAMPLE_FORMAT
 from ml_training.domain.states import DatasetStatus
 
 # Built once: building a statement costs more than executing it.
@@ -17,7 +21,24 @@ _KEPT = _ANY.where(datasets.c.deleted_at.is_(None))
 _EXISTING = select(datasets.c.id).where(
     datasets.c.id.in_(bindparam("ids", expanding=True)), datasets.c.deleted_at.is_(None)
 )
+_UPLOADS = (
+    select(datasets.c.raw_key, datasets.c.raw_sha256, datasets.c.raw_bytes, datasets.c.file_format)
+    .where(datasets.c.raw_sha256 == bindparam("sha256"), datasets.c.file_format != bindparam("sample"))
+    .where(datasets.c.deleted_at.is_(None))
+    .order_by(datasets.c.id)
+    .with_for_update(read=True)
+)
 _LOCK_SHARED, _LOCK_ALONE = (_EXISTING.order_by(datasets.c.id).with_for_update(read=shared) for shared in (True, False))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUpload:
+    """The stored bytes of an uploaded file."""
+
+    key: str
+    sha256: str
+    size: int
+    file_format: str
 
 
 def insert_dataset(connection: Connection, **values: Any) -> int:
@@ -60,17 +81,34 @@ def existing_datasets(connection: Connection, dataset_ids: Collection[int]) -> s
     return set(connection.execute(_EXISTING, {"ids": list(dataset_ids)}).scalars())
 
 
-def list_datasets(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Dataset]:
-    """Newest first, without the deleted ones, each without its profile, which may be long and which no list shows."""
-    query = (
-        select(*(column for column in datasets.c if column.name != "profile"))
-        .where(datasets.c.deleted_at.is_(None))
-        .order_by(datasets.c.id.desc())
-        .limit(limit)
-    )
-    if before_id is not None:
-        query = query.where(datasets.c.id < before_id)
-    return [_dataset(row) for row in connection.execute(query).mappings()]
+def list_datasets(
+    connection: Connection, filters: Mapping[str, Any], *, before_id: int | None, limit: int, oldest: bool = False
+) -> Sequence[Dataset]:
+    """Newest or oldest first, without the deleted ones, each without its profile, which may be long and which no list
+    shows; filters: exact values of name, status. before_id: where the page before ended.
+    """
+    values = page_values(filters.items(), before_id=before_id, limit=limit, oldest=oldest)
+    return [_dataset(row) for row in connection.execute(_list(frozenset(filters), oldest), values).mappings()]
+
+
+@cache
+def _list(filters: frozenset[str], oldest: bool) -> Select[Any]:
+    query = select(*(column for column in datasets.c if column.name != "profile"))
+    query = query.where(datasets.c.deleted_at.is_(None), datasets.c.id > ABOVE, datasets.c.id < BELOW)
+    for name in sorted(filters):
+        query = query.where(datasets.c[name] == bindparam(f"filter_{name}"))
+    return query.order_by(datasets.c.id.asc() if oldest else datasets.c.id.desc()).limit(LIMIT)
+
+
+def find_upload(connection: Connection, sha256: str, *, file_format: str | None = None) -> Sequence[StoredUpload]:
+    """The uploaded files with this content that data sets name, one for each format; samples are none.
+
+    The data sets are locked, shared, until the end of the transaction: until then the bytes are not swept, and after
+    it a row that was stored in the transaction keeps them.
+    """
+    query = _UPLOADS if file_format is None else _UPLOADS.where(datasets.c.file_format == file_format)
+    found = connection.execute(query, {"sha256": sha256, "sample": SAMPLE_FORMAT}).all()
+    return list({row.file_format: StoredUpload(*row) for row in found}.values())
 
 
 def mark_ready(connection: Connection, dataset_id: int, **values: Any) -> None:

@@ -11,7 +11,7 @@ from ml_training.domain.specs import JobType
 from ml_training.domain.states import JobStatus
 
 _ERROR = ("error_code", "error_message", "error_hint")
-COLUMNS = [column for column in jobs.c if column.name not in {"lease_until", "rows_used"}]
+COLUMNS = [column for column in jobs.c if column.name not in {"lease_until", "rows_used", "model_name"}]
 NEW: Mapping[str, Any] = {
     "status": JobStatus.PENDING.value,
     "attempt": 0,

@@ -6,7 +6,6 @@ job, which is normal: the caller stops and writes nothing more.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -31,7 +30,6 @@ from sqlalchemy import (
 
 from ml_training.db.clock import NOW, db_now, read_clock
 from ml_training.db.job_rows import COLUMNS, NEW, job_of, new_job
-from ml_training.db.newest import BEFORE, LIMIT, newest_first, page_values
 from ml_training.db.tables import heartbeats, jobs
 from ml_training.domain.records import Job, JobError
 from ml_training.domain.specs import JobType
@@ -110,23 +108,6 @@ def get_jobs(connection: Connection, job_ids: Collection[int]) -> dict[int, Job]
     """Those of the jobs that there are, by id."""
     found = select(*COLUMNS).where(jobs.c.id.in_(job_ids))
     return {row["id"]: job_of(row) for row in connection.execute(found).mappings()}
-
-
-def list_jobs(
-    connection: Connection, filters: Mapping[str, str], *, before_id: int | None, limit: int
-) -> Sequence[Job]:
-    """Newest first, at most `limit`, with ids below `before_id`; filters: status, job_type, model_type."""
-    values = page_values(filters.items(), before_id=before_id, limit=limit)
-    return [job_of(row) for row in connection.execute(_list(frozenset(filters)), values).mappings()]
-
-
-@cache
-def _list(filters: frozenset[str]) -> Select[Any]:
-    if not filters:
-        return select(*COLUMNS).where(jobs.c.id < BEFORE).order_by(jobs.c.id.desc()).limit(LIMIT)
-    model_type = [(jobs.c.model_type, ())] if "model_type" in filters else []
-    index = [*model_type, (jobs.c.status, tuple(JobStatus)), (jobs.c.job_type, tuple(JobType))]
-    return newest_first(jobs, COLUMNS, filters, index)
 
 
 def count_due(connection: Connection, *, at_most: int) -> int:

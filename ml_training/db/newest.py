@@ -1,4 +1,4 @@
-"""Pages of large tables, newest first, under filters on columns that have few possible values.
+"""Pages of large tables, newest or oldest first, under filters on columns that have few possible values.
 
 An index on (status, job_type, id) answers `status = ? AND job_type = ? ORDER BY id DESC` from a few entries. For
 `status = ?` alone the rows of all job types would have to be read and sorted. So a filter that leaves out a column is
@@ -29,43 +29,63 @@ from sqlalchemy import (
 )
 
 LARGEST_ID = 2**63 - 1
-BEFORE, LIMIT = bindparam("before_id", type_=BigInteger), bindparam("page_size", type_=Integer)
+ABOVE, BELOW = (bindparam(name, type_=BigInteger) for name in ("above_id", "below_id"))
+LIMIT = bindparam("page_size", type_=Integer)
 Choice = tuple[Column[Any], Iterable[str]]  # a column of an index, and all values that it can have
 
 
-def newest_first(
-    table: Table, columns: Iterable[Column[Any]], filters: Iterable[str], index: Sequence[Choice], *where: Any
+def page_of(
+    table: Table,
+    columns: Iterable[Column[Any]],
+    filters: Iterable[str],
+    index: Sequence[Choice],
+    *where: Any,
+    oldest: bool = False,
 ) -> Select[Any]:
-    """The newest rows that pass the filters; parameters: see `page_values`.
+    """The newest or oldest rows that pass the filters; parameters: see `page_values`.
 
-    filters: names of columns; index: the columns of an index before `id`; where: the condition of a partial index.
+    filters: names of columns; index: the columns of an index before `id`; where: the condition of a partial index, and
+    filters that the index does not answer.
     """
+    ordered = _ascending if oldest else _descending
     parts = [
-        select(table.c.id)
-        .where(*where, *_range(keys, values, BEFORE))
-        .order_by(*(key.desc() for key in keys))
-        .limit(LIMIT)
+        select(table.c.id).where(*where, *_range(keys, values, ABOVE, BELOW)).order_by(*map(ordered, keys))
         for keys, values in _ranges(table, filters, index)
     ]
     merged = _merged(part.limit(LIMIT) for part in parts)
-    newest = select(merged.c.id).order_by(merged.c.id.desc()).limit(LIMIT)
-    return select(*columns).where(table.c.id.in_(newest)).order_by(table.c.id.desc())
+    ids = select(merged.c.id).order_by(ordered(merged.c.id)).limit(LIMIT)
+    return select(*columns).where(table.c.id.in_(ids)).order_by(ordered(table.c.id))
 
 
 def oldest_ids(table: Table, index: Sequence[Choice], limit: BindParameter[int]) -> Select[tuple[int]]:
     """The lowest ids of the rows whose columns have one of the given values."""
     parts = [
-        select(table.c.id).where(*_range(keys, values, LARGEST_ID)).order_by(*keys).limit(limit)
+        select(table.c.id).where(*_range(keys, values, 0, LARGEST_ID)).order_by(*keys).limit(limit)
         for keys, values in _ranges(table, (), index)
     ]
     merged = _merged(parts)
     return select(merged.c.id).order_by(merged.c.id).limit(limit)
 
 
-def page_values(filters: Iterable[tuple[str, str]], *, before_id: int | None, limit: int) -> dict[str, Any]:
-    """The parameters of a page: only ids below `before_id`, at most `limit`; of a filter its exact value."""
+def page_values(
+    filters: Iterable[tuple[str, Any]], *, before_id: int | None, limit: int, oldest: bool = False
+) -> dict[str, Any]:
+    """The parameters of a page: at most `limit` rows, of a filter its exact value.
+
+    before_id: the id with which the page before ended; the rows have lower ids, with `oldest` higher ones.
+    """
+    above, below = (before_id, None) if oldest else (None, before_id)
     values: dict[str, Any] = {f"filter_{name}": value for name, value in filters}
-    return {**values, "page_size": limit, "before_id": LARGEST_ID if before_id is None else before_id}
+    ids = {"above_id": above or 0, "below_id": LARGEST_ID if below is None else below}
+    return {**values, **ids, "page_size": limit}
+
+
+def _ascending(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return column.asc()
+
+
+def _descending(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return column.desc()
 
 
 def _ranges(
@@ -77,8 +97,10 @@ def _ranges(
     return [(keys, values) for values in product(*choices)]
 
 
-def _range(keys: Sequence[Column[Any]], values: tuple[Any, ...], before: Any) -> tuple[ColumnElement[bool], ...]:
-    return tuple_(*keys) > tuple_(*values, 0), tuple_(*keys) < tuple_(*values, before)
+def _range(keys: Sequence[Column[Any]], values: tuple[Any, ...], above: Any, below: Any) -> tuple[Any, ...]:
+    if not values:
+        return keys[0] > above, keys[0] < below
+    return tuple_(*keys) > tuple_(*values, above), tuple_(*keys) < tuple_(*values, below)
 
 
 def _merged(parts: Iterable[Select[Any]]) -> Subquery:

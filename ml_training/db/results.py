@@ -1,4 +1,4 @@
-"""Every statement about the results of jobs: models, test results and comparisons."""
+"""Every statement about the results of jobs: models, test results, comparisons and predictions."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from sqlalchemy import Column, Connection, RowMapping, Select, Table, bindparam,
 
 from ml_training.db.aliases import aliases_of
 from ml_training.db.clock import db_now
-from ml_training.db.newest import BEFORE, LIMIT, newest_first, page_values
-from ml_training.db.tables import comparisons, model_aliases, models, test_results, versions
+from ml_training.db.newest import ABOVE, BELOW, LIMIT, page_of, page_values
+from ml_training.db.tables import comparisons, model_aliases, model_tags, models, predictions, test_results, versions
 from ml_training.db.versions import next_version
 from ml_training.domain.algorithms import ModelType
-from ml_training.domain.records import Comparison, Model, TestResult
+from ml_training.domain.records import Comparison, Model, Prediction, TestResult
 from ml_training.domain.specs import JobType
 
-ResultT = TypeVar("ResultT", TestResult, Comparison)
+ResultT = TypeVar("ResultT", TestResult, Comparison, Prediction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,11 @@ RESULT_TABLES: Mapping[type, ResultTable] = {
     Model: ResultTable(JobType.TRAIN, models, "model"),
     TestResult: ResultTable(JobType.TEST, test_results, "test result"),
     Comparison: ResultTable(JobType.COMPARE, comparisons, "comparison"),
+    Prediction: ResultTable(JobType.PREDICT, predictions, "prediction"),
 }
 # Megabytes per row in the worst case, and no list shows them: lists read them as empty.
 NOT_IN_LISTS = ("details", "lineage")
+FILTERS_TOGETHER = (("name", "model_type", "alias"), ("dataset_id", "model_type"), ("tag",))  # others have no index
 _EXISTING = select(models.c.id).where(models.c.id.in_(bindparam("ids", expanding=True)), models.c.deleted_at.is_(None))
 _LOCK_SHARED, _LOCK_ALONE = (_EXISTING.order_by(models.c.id).with_for_update(read=shared) for shared in (True, False))
 
@@ -45,16 +47,17 @@ def insert_result(connection: Connection, record: type[ResultT], **values: Any) 
 
 
 def get_result(connection: Connection, record: type[ResultT], result_id: int) -> ResultT | None:
-    """The result, or None."""
+    """The result unless it was deleted, or None."""
     table = RESULT_TABLES[record].table
-    row = connection.execute(select(table).where(table.c.id == result_id)).mappings().first()
+    query = _not_deleted(select(table).where(table.c.id == result_id), table)
+    row = connection.execute(query).mappings().first()
     return None if row is None else record(**_values(table, row))
 
 
 def list_results(
     connection: Connection, record: type[ResultT], *, before_id: int | None, limit: int
 ) -> Sequence[ResultT]:
-    """Newest first, each without NOT_IN_LISTS."""
+    """Newest first, without the deleted ones, each without NOT_IN_LISTS."""
     table = RESULT_TABLES[record].table
     return [record(**_values(table, row)) for row in _page(connection, _listed(table), table, before_id, limit)]
 
@@ -73,34 +76,38 @@ def get_model(connection: Connection, model_id: int) -> Model | None:
 
 
 def list_models(
-    connection: Connection, filters: Mapping[str, str], *, before_id: int | None, limit: int
+    connection: Connection, filters: Mapping[str, Any], *, before_id: int | None, limit: int, oldest: bool = False
 ) -> Sequence[Model]:
-    """Newest first, without the deleted ones, each without NOT_IN_LISTS; filters: name, model_type, alias."""
-    page = _list_models(frozenset(filters))
-    values = page_values(filters.items(), before_id=before_id, limit=limit)
+    """Newest or oldest first, without the deleted ones, each without NOT_IN_LISTS.
+
+    filters: exact values, the names of one of FILTERS_TOGETHER. before_id: where the page before ended.
+    """
+    page = _list_models(frozenset(filters), oldest)
+    values = page_values(filters.items(), before_id=before_id, limit=limit, oldest=oldest)
     return _models(connection, connection.execute(page, values).mappings().all())
 
 
 @cache
-def _list_models(filters: frozenset[str]) -> Select[Any]:
+def _list_models(filters: frozenset[str], oldest: bool) -> Select[Any]:
     columns = [column for column in models.c if column.name not in NOT_IN_LISTS]
-    if "alias" in filters:
-        return _with_alias(columns, filters)
-    name = [(models.c.name, ())] if "name" in filters else []
-    index = [*name, (models.c.model_type, tuple(ModelType))]
-    return newest_first(models, columns, filters, index, models.c.deleted_at.is_(None))
+    if "alias" in filters or "tag" in filters:
+        return _labelled(columns, filters, oldest)
+    key = next((models.c[name] for name in ("name", "dataset_id") if name in filters), None)
+    index = [*([] if key is None else [(key, ())]), (models.c.model_type, tuple(ModelType))]
+    return page_of(models, columns, filters, index, models.c.deleted_at.is_(None), oldest=oldest)
 
 
-def _with_alias(columns: Sequence[Column[Any]], filters: frozenset[str]) -> Select[Any]:
+def _labelled(columns: Sequence[Column[Any]], filters: frozenset[str], oldest: bool) -> Select[Any]:
     # An alias never points to a deleted model, and one of a name points to one version at most.
-    page = select(*columns).join_from(model_aliases, models, model_aliases.c.model_id == models.c.id)
-    page = page.where(model_aliases.c.alias == bindparam("filter_alias"), model_aliases.c.model_id < BEFORE)
-    page = page.where(models.c.deleted_at.is_(None))
+    label, labels = ("alias", model_aliases) if "alias" in filters else ("tag", model_tags)
+    page = select(*columns).join_from(labels, models, labels.c.model_id == models.c.id)
+    page = page.where(labels.c.model_id > ABOVE, labels.c.model_id < BELOW, models.c.deleted_at.is_(None))
+    page = page.where(labels.c[label] == bindparam(f"filter_{label}"))
     if "name" in filters:
         page = page.where(model_aliases.c.name == bindparam("filter_name"))
     if "model_type" in filters:
         page = page.where(models.c.model_type == bindparam("filter_model_type"))
-    return page.order_by(model_aliases.c.model_id.desc()).limit(LIMIT)
+    return page.order_by(labels.c.model_id.asc() if oldest else labels.c.model_id.desc()).limit(LIMIT)
 
 
 def lock_name(connection: Connection, name: str) -> None:
@@ -133,6 +140,12 @@ def set_test_accuracy(connection: Connection, model_id: int, accuracy: float) ->
     connection.execute(update(models).where(models.c.id == model_id).values(test_accuracy=accuracy))
 
 
+def mark_prediction_deleted(connection: Connection, prediction_id: int) -> bool:
+    """Soft delete; False when there is no such prediction or it was deleted before."""
+    gone = update(predictions).where(predictions.c.id == prediction_id, predictions.c.deleted_at.is_(None))
+    return connection.execute(gone.values(deleted_at=db_now())).rowcount == 1
+
+
 def mark_model_deleted(connection: Connection, model_id: int) -> bool:
     """Soft delete; False when there is no such model or it was deleted before."""
     gone = update(models).where(models.c.id == model_id, models.c.deleted_at.is_(None))
@@ -149,7 +162,11 @@ def _insertion(table: Table) -> Any:
 
 
 def _listed(table: Table) -> Select[Any]:
-    return select(*(column for column in table.c if column.name not in NOT_IN_LISTS))
+    return _not_deleted(select(*(column for column in table.c if column.name not in NOT_IN_LISTS)), table)
+
+
+def _not_deleted(query: Select[Any], table: Table) -> Select[Any]:
+    return query.where(table.c.deleted_at.is_(None)) if "deleted_at" in table.c else query
 
 
 def _page(

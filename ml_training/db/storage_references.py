@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, or_, select
 
-from ml_training.db.tables import checkpoints, datasets, jobs, models
+from ml_training.db.tables import checkpoints, datasets, jobs, models, predictions
 
 _TRAINED = select(models.c.id).where(models.c.dataset_id == datasets.c.id, models.c.deleted_at.is_(None)).exists()
 
@@ -28,8 +28,9 @@ def is_referenced(connection: Connection, key: str) -> bool:
         return True
     by_trained = select(models.c.id).where(models.c.dataset_id.in_(deleted), models.c.deleted_at.is_(None)).limit(1)
     by_model = select(models.c.id).where(models.c.artifact_key == key, models.c.deleted_at.is_(None)).limit(1)
+    by_prediction = select(predictions.c.id).where(predictions.c.object_key == key, predictions.c.deleted_at.is_(None))
     by_job = _CHECKPOINTS.where(checkpoints.c.key == key).limit(1)
-    return any(connection.execute(query).first() for query in (by_trained, by_model, by_job))
+    return any(connection.execute(query).first() for query in (by_trained, by_model, by_prediction.limit(1), by_job))
 
 
 def needed_objects(connection: Connection) -> Iterator[tuple[str, str, str]]:
@@ -40,5 +41,7 @@ def needed_objects(connection: Connection) -> Iterator[tuple[str, str, str]]:
             yield f"data set {row.id} index", row.index_key, row.index_sha256
     for row in connection.execute(select(models).where(models.c.deleted_at.is_(None))):
         yield f"model {row.id}", row.artifact_key, row.artifact_sha256
+    for row in connection.execute(select(predictions).where(predictions.c.deleted_at.is_(None))):
+        yield f"prediction {row.id}", row.object_key, row.sha256
     for row in connection.execute(_CHECKPOINTS):
         yield f"a checkpoint of job {row.job_id}", row.key, row.sha256

@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Double,
     ForeignKey,
     Index,
@@ -20,36 +20,11 @@ from sqlalchemy import (
     text,
 )
 
+from ml_training.db.columns import BigId, double, foreign_key, id_column, integer, string, time
 from ml_training.domain.specs import JobType
 from ml_training.domain.states import DatasetStatus, JobStatus
 
 metadata = MetaData()
-BigId = BigInteger().with_variant(Integer, "sqlite")
-
-
-def _id() -> Column[int]:
-    return Column("id", BigId, primary_key=True, autoincrement=True)
-
-
-def _double(name: str, *, nullable: bool = False) -> Column[float]:
-    return Column(name, Double, nullable=nullable)
-
-
-def _time(name: str, *, nullable: bool = False) -> Column[float]:
-    """Unix seconds of the database's clock."""
-    return _double(name, nullable=nullable)
-
-
-def _text(name: str, *, nullable: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=nullable)
-
-
-def _integer(name: str, *, nullable: bool = False) -> Column[int]:
-    return Column(name, BigInteger, nullable=nullable)
-
-
-def _foreign_key(name: str, target: str, *, nullable: bool = False) -> Column[int]:
-    return Column(name, BigId, ForeignKey(target), nullable=nullable)
 
 
 def _quoted(values: Iterable[str]) -> str:
@@ -59,63 +34,65 @@ def _quoted(values: Iterable[str]) -> str:
 datasets = Table(
     "datasets",
     metadata,
-    _id(),
-    _text("name"),
+    id_column(),
+    string("name"),
     Column("version", Integer, nullable=False),
-    _text("status"),
-    _text("file_format"),
-    _text("time_column", nullable=True),
-    _text("phase_column", nullable=True),
-    _text("group_column", nullable=True),
-    _text("raw_key"),
-    _text("raw_sha256"),
-    _integer("raw_bytes"),
-    _text("index_key", nullable=True),
-    _text("index_sha256", nullable=True),
-    _integer("index_bytes"),
-    _integer("rows", nullable=True),
+    string("status"),
+    string("file_format"),
+    string("time_column", nullable=True),
+    string("phase_column", nullable=True),
+    string("group_column", nullable=True),
+    string("raw_key"),
+    string("raw_sha256"),
+    integer("raw_bytes"),
+    string("index_key", nullable=True),
+    string("index_sha256", nullable=True),
+    integer("index_bytes"),
+    integer("rows", nullable=True),
     Column("columns", Integer, nullable=True),
     Column("profile", JSON, nullable=True),
     Column("reasons", JSON, nullable=False),
     Column("job_id", BigId, nullable=True),  # no foreign key: the ingest job goes with retention, the data set stays
-    _time("created_at"),
-    _time("deleted_at", nullable=True),
+    time("created_at"),
+    time("deleted_at", nullable=True),
     UniqueConstraint("name", "version", name="datasets_name_version"),
     CheckConstraint(f"status IN ({_quoted(DatasetStatus)})", name="datasets_status"),
     sqlite_autoincrement=True,
 )
+Index("datasets_raw", datasets.c.raw_sha256)
 
 jobs = Table(
     "jobs",
     metadata,
-    _id(),
-    _text("job_type"),
-    _text("model_type"),
-    _text("status"),
+    id_column(),
+    string("job_type"),
+    string("model_type"),
+    string("status"),
     Column("spec", JSON, nullable=False),
-    _foreign_key("dataset_id", "datasets.id", nullable=True),
+    foreign_key("dataset_id", "datasets.id", nullable=True),
     Column("priority", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
-    _double("max_runtime_seconds"),
-    _double("runtime_seconds"),
-    _time("lease_until", nullable=True),
-    _text("worker", nullable=True),
-    _double("progress"),
-    _text("progress_message"),
-    _double("eta_seconds", nullable=True),
+    double("max_runtime_seconds"),
+    double("runtime_seconds"),
+    time("lease_until", nullable=True),
+    string("worker", nullable=True),
+    double("progress"),
+    string("progress_message"),
+    double("eta_seconds", nullable=True),
     Column("features_count", Integer, nullable=True),
     Column("phases_count", Integer, nullable=False),
-    _integer("rows_used", nullable=True),
-    _time("created_at"),
-    _time("run_after"),
-    _time("attempt_started_at", nullable=True),
-    _time("started_at", nullable=True),
-    _time("finished_at", nullable=True),
-    _text("error_code", nullable=True),
-    _text("error_message", nullable=True),
-    _text("error_hint", nullable=True),
+    integer("rows_used", nullable=True),
+    time("created_at"),
+    time("run_after"),
+    time("attempt_started_at", nullable=True),
+    time("started_at", nullable=True),
+    time("finished_at", nullable=True),
+    string("error_code", nullable=True),
+    string("error_message", nullable=True),
+    string("error_hint", nullable=True),
     Column("result_id", BigId, nullable=True),
+    Column("model_name", Text, Computed("spec ->> 'model_name'")),  # for the list of jobs
     CheckConstraint(f"job_type IN ({_quoted(JobType)})", name="jobs_job_type"),
     CheckConstraint(f"status IN ({_quoted(JobStatus)})", name="jobs_status"),
     CheckConstraint("priority BETWEEN 1 AND 10 AND attempt >= 0", name="jobs_ranges"),
@@ -137,16 +114,18 @@ _partial_index(
 )
 _partial_index("jobs_leases", "status = 'RUNNING'", jobs.c.lease_until)
 _partial_index("jobs_finished", "finished_at IS NOT NULL", jobs.c.finished_at)
-Index("jobs_dataset", jobs.c.dataset_id, jobs.c.status)
-# For the filters of lists, see newest.py. The first one ends with what the exporter counts of the jobs that wait.
+# These four for the filters of lists, see job_lists.py.
+Index("jobs_dataset", jobs.c.dataset_id, jobs.c.status, jobs.c.job_type, jobs.c.id)
+_partial_index("jobs_by_name", "model_name IS NOT NULL", jobs.c.model_name, jobs.c.status, jobs.c.id)
+# This one ends with what the exporter counts of the jobs that wait.
 Index("jobs_by_status", jobs.c.status, jobs.c.job_type, jobs.c.id, jobs.c.run_after, jobs.c.cancel_requested)
 Index("jobs_by_model_type", jobs.c.model_type, jobs.c.status, jobs.c.job_type, jobs.c.id)
 
 queue_lengths = Table(  # triggers keep the sum of n equal to the number of PENDING jobs, see queue_length.py
     "queue_lengths",
     metadata,
-    _id(),
-    _integer("n"),
+    id_column(),
+    integer("n"),
     sqlite_autoincrement=True,
 )
 
@@ -154,7 +133,7 @@ idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("key", Text, primary_key=True),
-    _text("fingerprint"),
+    string("fingerprint"),
     Column("outcome", JSON, nullable=False),  # [{"job_id": 7} | {"errors": [...]}, ...]: one item a spec
     Column("created_at", Double, nullable=False, index=True),
 )
@@ -165,19 +144,19 @@ job_events = Table(
     Column("job_id", BigId, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("seq", Integer, primary_key=True),
     Column("attempt", Integer, nullable=False),
-    _text("kind"),
+    string("kind"),
     Column("body", JSON, nullable=False),
-    _time("at"),
+    time("at"),
 )
 
 lost_attempts = Table(
     "lost_attempts",
     metadata,
-    _id(),
+    id_column(),
     Column("job_id", BigId, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("attempt", Integer, nullable=False),
-    _text("reason"),
-    _time("lost_at"),
+    string("reason"),
+    time("lost_at"),
     UniqueConstraint("job_id", "attempt", name="lost_attempts_once"),
     sqlite_autoincrement=True,
 )
@@ -185,48 +164,48 @@ lost_attempts = Table(
 checkpoints = Table(
     "checkpoints",
     metadata,
-    _id(),
+    id_column(),
     Column("job_id", BigId, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("attempt", Integer, nullable=False),
-    _integer("done"),
+    integer("done"),
     Column("key", Text, nullable=False, index=True),
-    _text("sha256"),
-    _integer("bytes"),
-    _time("created_at"),
+    string("sha256"),
+    integer("bytes"),
+    time("created_at"),
     sqlite_autoincrement=True,
 )
 
 models = Table(
     "models",
     metadata,
-    _id(),
-    _text("name"),
+    id_column(),
+    string("name"),
     Column("version", Integer, nullable=False),
-    _text("model_type"),
-    _text("task"),
+    string("model_type"),
+    string("task"),
     Column("job_id", BigId, nullable=False, unique=True),
     Column("attempt", Integer, nullable=False),
-    _foreign_key("dataset_id", "datasets.id"),
-    _text("dataset_sha256"),
-    _text("artifact_key"),
-    _text("artifact_sha256"),
-    _integer("artifact_bytes"),
+    foreign_key("dataset_id", "datasets.id"),
+    string("dataset_sha256"),
+    string("artifact_key"),
+    string("artifact_sha256"),
+    integer("artifact_bytes"),
     Column("scores", JSON, nullable=False),
     Column("details", JSON, nullable=False),
     Column("lineage", JSON, nullable=False),
-    _double("train_accuracy", nullable=True),
-    _double("test_accuracy", nullable=True),
-    _time("created_at"),
-    _time("deleted_at", nullable=True),
+    double("train_accuracy", nullable=True),
+    double("test_accuracy", nullable=True),
+    time("created_at"),
+    time("deleted_at", nullable=True),
     Column("description", Text, nullable=False, server_default=text("''")),
     Column("tags", JSON, nullable=False, server_default=text("'[]'")),
     UniqueConstraint("name", "version", name="models_name_version"),
     sqlite_autoincrement=True,
 )
 _partial_index("models_by_type", "deleted_at IS NULL", models.c.model_type, models.c.id)
+_partial_index("models_by_dataset", "deleted_at IS NULL", models.c.dataset_id, models.c.model_type, models.c.id)
 _partial_index("models_by_name", "deleted_at IS NULL", models.c.name, models.c.model_type, models.c.id)
 Index("models_artifact", models.c.artifact_key)
-Index("models_dataset", models.c.dataset_id)
 
 model_aliases = Table(  # the key makes an alias point to one version of a name
     "model_aliases",
@@ -234,9 +213,16 @@ model_aliases = Table(  # the key makes an alias point to one version of a name
     Column("name", Text, primary_key=True),
     Column("alias", Text, primary_key=True),
     Column("model_id", BigId, ForeignKey("models.id"), nullable=False, index=True),
-    _time("created_at"),
+    time("created_at"),
 )
 Index("model_aliases_alias", model_aliases.c.alias, model_aliases.c.model_id)
+
+model_tags = Table(  # triggers keep it equal to models.tags, for the list of models
+    "model_tags",
+    metadata,
+    Column("tag", Text, primary_key=True),
+    Column("model_id", BigId, ForeignKey("models.id"), primary_key=True, index=True),
+)
 
 job_models = Table(  # the models that a job names
     "job_models",
@@ -248,37 +234,59 @@ job_models = Table(  # the models that a job names
 test_results = Table(
     "test_results",
     metadata,
-    _id(),
+    id_column(),
     Column("job_id", BigId, nullable=False, unique=True),
     Column("attempt", Integer, nullable=False),
-    _foreign_key("model_id", "models.id"),
-    _foreign_key("dataset_id", "datasets.id"),
-    _integer("rows"),
+    foreign_key("model_id", "models.id"),
+    foreign_key("dataset_id", "datasets.id"),
+    integer("rows"),
     Column("scores", JSON, nullable=False),
     Column("overlap", Boolean, nullable=False),
     Column("degradation", JSON, nullable=False),
     Column("overfitted", Boolean, nullable=True),
-    _double("accuracy", nullable=True),
+    double("accuracy", nullable=True),
     Column("details", JSON, nullable=False),
-    _time("created_at"),
+    time("created_at"),
     sqlite_autoincrement=True,
 )
 
 comparisons = Table(
     "comparisons",
     metadata,
-    _id(),
+    id_column(),
     Column("job_id", BigId, nullable=False, unique=True),
     Column("attempt", Integer, nullable=False),
-    _foreign_key("dataset_id", "datasets.id"),
-    _text("metric"),
-    _integer("rows"),
-    _foreign_key("winner_model_id", "models.id", nullable=True),
+    foreign_key("dataset_id", "datasets.id"),
+    string("metric"),
+    integer("rows"),
+    foreign_key("winner_model_id", "models.id", nullable=True),
     Column("ranking", JSON, nullable=False),
     Column("significance", JSON, nullable=False),
-    _time("created_at"),
+    time("created_at"),
     sqlite_autoincrement=True,
 )
+
+predictions = Table(
+    "predictions",
+    metadata,
+    id_column(),
+    Column("job_id", BigId, nullable=False, unique=True),
+    Column("attempt", Integer, nullable=False),
+    foreign_key("model_id", "models.id"),
+    foreign_key("dataset_id", "datasets.id", nullable=True),
+    integer("rows"),
+    string("file_format"),
+    string("object_key"),
+    string("sha256"),
+    integer("bytes"),
+    Column("details", JSON, nullable=False),
+    Column("lineage", JSON, nullable=False),
+    time("created_at"),
+    time("deleted_at", nullable=True),
+    sqlite_autoincrement=True,
+)
+_partial_index("predictions_live", "deleted_at IS NULL", predictions.c.id)
+Index("predictions_object", predictions.c.object_key)
 
 versions = Table(  # the last version used under a name; it never falls, so no version is used twice
     "versions",
@@ -292,9 +300,9 @@ heartbeats = Table(
     "heartbeats",
     metadata,
     Column("process", Text, primary_key=True),
-    _text("kind"),
-    _time("started_at"),
-    _time("seen_at"),
+    string("kind"),
+    time("started_at"),
+    time("seen_at"),
     Column("draining", Boolean, nullable=False),
     Column("body", JSON, nullable=False),
 )
@@ -303,11 +311,11 @@ _LEDGER = ("kind", "job_type", "label", "model_type")
 ledger = Table(
     "ledger",
     metadata,
-    _id(),
-    *(_text(name) for name in _LEDGER),
+    id_column(),
+    *(string(name) for name in _LEDGER),
     Column("bucket", Integer, nullable=False),  # -1: not in the histogram
-    _double("seconds"),
-    _integer("rows"),
+    double("seconds"),
+    integer("rows"),
     sqlite_autoincrement=True,
 )
 ledger_totals = Table(
@@ -315,7 +323,7 @@ ledger_totals = Table(
     metadata,
     *(Column(name, Text, primary_key=True) for name in _LEDGER),
     Column("bucket", Integer, primary_key=True),
-    _integer("n"),
-    _double("seconds"),
-    _integer("rows"),
+    integer("n"),
+    double("seconds"),
+    integer("rows"),
 )

@@ -14,11 +14,20 @@ def field_errors(error: ValidationError, body: object, *, prefix: str = "") -> t
     for item in error.errors(include_url=False, include_input=False):
         context = item.get("ctx", {})
         path = [*_path(item["loc"], body, item["type"]), *_tag(item["type"], context)]
-        pointer = prefix + "".join(f"/{_escaped(part)}" for part in path)
+        pointer = prefix + pointer_to(*path)
         detail = _detail(item["type"], item["msg"], context)
         if detail not in found.setdefault(pointer, []):
             found[pointer].append(detail)
     return tuple(FieldError(pointer, ", or ".join(details)) for pointer, details in found.items())
+
+
+def pointer_to(*parts: int | str) -> str:
+    """The pointer along these keys and positions.
+
+    >>> pointer_to("rows", 3, "a/b")
+    '/rows/3/a~1b'
+    """
+    return "".join(f"/{_escaped(part)}" for part in parts)
 
 
 def _path(loc: tuple[int | str, ...], body: object, kind: str) -> list[int | str]:

@@ -1,12 +1,8 @@
 """The published limits; each one is a setting, and each refusal names the limit."""
 
-import re
-
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 MAX_PHASES = 1_000  # of a data set, so of a job
-NAME_HINT = "1 to 64 letters, digits, '_', '.' or '-', starting with a letter or digit"
 
 
 class Limits(BaseModel):
@@ -28,8 +24,3 @@ class Limits(BaseModel):
     idempotency_key_characters: PositiveInt = 128
     runtime_seconds: PositiveInt = 86_400
     waits: PositiveInt = 4
-
-
-def is_name(text: str) -> bool:
-    """Whether `text` may name a model or a data set."""
-    return re.fullmatch(NAME_PATTERN, text) is not None

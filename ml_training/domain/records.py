@@ -152,6 +152,26 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One row of `predictions`: a file with what a model says about rows, and where it came from."""
+
+    id: int
+    job_id: int
+    attempt: int
+    model_id: int
+    dataset_id: int | None  # None: the rows were given in the spec
+    rows: int
+    file_format: str  # parquet or csv
+    object_key: str
+    sha256: str
+    bytes: int
+    details: Json  # columns, unseen_categories, missing, preview
+    lineage: Json  # SHA-256 of model and data set, spec, library versions, code revision
+    created_at: float
+    deleted_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
     """One row of `job_events`: progress, scores of an iteration, a log line, or the end."""
 

@@ -1,8 +1,9 @@
-"""The field types of the specs, and their base class, which refuses unknown fields and coercion."""
+"""The field types of the specs, and their base classes, which refuse unknown fields and coercion."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +17,8 @@ from pydantic import (
     StringConstraints,
 )
 
-from ml_training.domain.limits import MAX_PHASES, NAME_PATTERN
+from ml_training.domain.limits import MAX_PHASES
+from ml_training.domain.names import NAME_PATTERN
 
 DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T _]", re.IGNORECASE | re.ASCII)
 
@@ -48,3 +50,23 @@ class Spec(BaseModel):
     """Base of all specs: frozen, no unknown fields, no NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class SubmittedSpec(Spec):
+    """What the specs of all submitted jobs have in common."""
+
+    result_field: ClassVar[str]  # the field of `result` that holds the id of the job's result
+
+    priority: Annotated[StrictInt, Field(ge=1, le=10)] = 5
+    max_runtime_seconds: Annotated[StrictInt, Field(ge=1)] | None = None
+
+    def model_ids_by_pointer(self) -> Mapping[str, int]:
+        """The stored models that the spec names, by the JSON pointer of the field: {"/model_ids/0": 7, ...}."""
+        return {}
+
+
+def ordered(end: datetime | None, start: datetime | None, name: str) -> datetime | None:
+    """The end of a time window, unless it is not later than `start`, whose field is called `name`: ValueError."""
+    if end is not None and start is not None and end <= start:
+        raise ValueError(f"must be later than {name}")
+    return end

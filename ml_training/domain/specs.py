@@ -15,13 +15,10 @@ from pydantic import BaseModel, Field, StrictInt, TypeAdapter, ValidationError, 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, PARAMS, ModelType
 from ml_training.domain.errors import FieldError
 from ml_training.domain.json_pointers import field_errors
-from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, Time
+from ml_training.domain.predict_spec import PredictSpec
+from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, SubmittedSpec, Time, ordered
 from ml_training.domain.targets import Target
 from ml_training.domain.validation import FeatureEngineering, Holdout, Validation
-
-CLASSIFICATION_METRICS = ("accuracy", "f1", "precision", "recall", "roc_auc", "mcc", "log_loss", "fpr", "fnr")
-REGRESSION_METRICS = ("rmse", "mae", "r2", "mape")
-LOWER_IS_BETTER = frozenset({"log_loss", "fpr", "fnr", "rmse", "mae", "mape"})
 
 
 class JobType(StrEnum):
@@ -30,20 +27,8 @@ class JobType(StrEnum):
     TRAIN = "TRAIN"
     TEST = "TEST"
     COMPARE = "COMPARE"
+    PREDICT = "PREDICT"
     INGEST = "INGEST"
-
-
-class SubmittedSpec(Spec):
-    """What the specs of all submitted jobs have in common."""
-
-    result_field: ClassVar[str]  # the field of `result` that holds the id of the job's result
-
-    priority: Annotated[StrictInt, Field(ge=1, le=10)] = 5
-    max_runtime_seconds: Annotated[StrictInt, Field(ge=1)] | None = None
-
-    def model_ids_by_pointer(self) -> Mapping[str, int]:
-        """The stored models that the spec names, by the JSON pointer of the field: {"/model_ids/0": 7, ...}."""
-        return {}
 
 
 class TrainSpec(SubmittedSpec):
@@ -72,7 +57,7 @@ class TrainSpec(SubmittedSpec):
     @field_validator("train_end")
     @classmethod
     def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
-        return _after(end, info.data.get("train_start"), "train_start")
+        return ordered(end, info.data.get("train_start"), "train_start")
 
     @field_validator("task")
     @classmethod
@@ -119,7 +104,7 @@ class TestSpec(SubmittedSpec):
     @field_validator("test_end")
     @classmethod
     def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
-        return _after(end, info.data.get("test_start"), "test_start")
+        return ordered(end, info.data.get("test_start"), "test_start")
 
     def model_ids_by_pointer(self) -> Mapping[str, int]:
         """See SubmittedSpec."""
@@ -157,7 +142,7 @@ class CompareSpec(SubmittedSpec):
     @field_validator("test_end")
     @classmethod
     def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
-        return _after(end, info.data.get("test_start"), "test_start")
+        return ordered(end, info.data.get("test_start"), "test_start")
 
     @field_validator("model_ids")
     @classmethod
@@ -180,7 +165,7 @@ class IngestSpec(Spec):
     dataset_id: Id
 
 
-JobSpec = Annotated[TrainSpec | TestSpec | CompareSpec, Field(discriminator="job_type")]
+JobSpec = Annotated[TrainSpec | TestSpec | CompareSpec | PredictSpec, Field(discriminator="job_type")]
 StoredSpec = Annotated[JobSpec | IngestSpec, Field(discriminator="job_type")]
 _SUBMITTED: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
 _STORED: TypeAdapter[StoredSpec] = TypeAdapter(StoredSpec)
@@ -188,14 +173,9 @@ SPECS: Mapping[JobType, type[SubmittedSpec] | type[IngestSpec]] = {
     JobType.TRAIN: TrainSpec,
     JobType.TEST: TestSpec,
     JobType.COMPARE: CompareSpec,
+    JobType.PREDICT: PredictSpec,
     JobType.INGEST: IngestSpec,
 }
-
-
-def _after(end: datetime | None, start: datetime | None, name: str) -> datetime | None:
-    if end is not None and start is not None and end <= start:
-        raise ValueError(f"must be later than {name}")
-    return end
 
 
 def parse_spec(body: object, *, max_runtime_seconds: int) -> tuple[JobSpec | None, tuple[FieldError, ...]]:

@@ -7,17 +7,11 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ml_training.client.display import cell_text
+from ml_training.client.progress import ProgressBars, rich_bars
 from ml_training.domain.states import JobStatus
-
-
-class ProgressBars(Protocol):
-    """One progress bar for each job."""
-
-    def show(self, job_id: int, label: str, *, status: JobStatus, fraction: float, message: str) -> None:
-        """Show the current progress of a job; `fraction` is from 0 to 1."""
 
 
 class CommandOutput(Protocol):
@@ -58,32 +52,8 @@ class TextOutput:
         if not self.console.is_terminal:
             yield StatusLines(self)
             return
-        columns = (
-            TextColumn("{task.description:<24}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[message]}", markup=False),
-        )
-        with Progress(*columns, console=self.console) as progress:
-            yield RichProgressBars(progress)
-
-
-class RichProgressBars:
-    """Moving bars, drawn by rich."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[int, TaskID] = {}
-
-    def show(self, job_id: int, label: str, *, status: JobStatus, fraction: float, message: str) -> None:
-        """Move the bar of the job; the first call adds it."""
-        if job_id not in self._tasks:
-            self._tasks[job_id] = self._progress.add_task(escape(label), total=1.0, message="")
-        text = message if status is JobStatus.RUNNING else f"{status} {message}".strip()
-        self._progress.update(self._tasks[job_id], completed=fraction, message=text)
-        if status.is_terminal:
-            self._progress.stop_task(self._tasks[job_id])
+        with rich_bars(self.console) as bars:
+            yield bars
 
 
 class StatusLines:
@@ -123,10 +93,3 @@ class JsonOutput:
     def _emit(self, document: object) -> None:
         self._console.file.write(json.dumps(document) + "\n")
         self._console.file.flush()
-
-
-def cell_text(value: object) -> str:
-    """The text of a table cell."""
-    if value is None:
-        return "-"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -2,15 +2,17 @@
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ml_training.client.locate import read_running_stack
 from ml_training.local.orphan_guard import GRACE_SECONDS
 from ml_training.local.private_file import write_private_file
+
+LOCK_FILE = "up.lock"
 
 
 class AlreadyRunning(Exception):
@@ -35,10 +37,9 @@ class RunInfo:
 def read_run_file(path: Path) -> RunInfo | None:
     """The stack that `path` describes; None when there is no valid file, or when its process no longer runs."""
     try:
-        info = RunInfo(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return RunInfo(**(read_running_stack(path) or {}))
+    except TypeError:  # other fields: the file of another version
         return None
-    return info if _is_alive(info.pid) else None
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def lock_data_dir(data_dir: Path, *, wait_seconds: float = GRACE_SECONDS + 5.0) 
     function waits for that.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (data_dir / "up.lock").open("a") as file:
+    with (data_dir / LOCK_FILE).open("a") as file:
         deadline = time.monotonic() + wait_seconds
         while not _try_lock(file.fileno()):
             if (running := read_run_file(data_dir / "run.json")) is not None:
@@ -68,14 +69,4 @@ def _try_lock(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
     return True

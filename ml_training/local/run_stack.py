@@ -1,13 +1,14 @@
 """The command `ml-training up`: runs the stack, the sample run if asked for, and waits until somebody stops it."""
 
-from ml_training.local.api_client import ApiClient, ApiProblem, Unreachable
+from ml_training.client.errors import ClientError
+from ml_training.client.transport import Transport
 from ml_training.local.console_output import CommandOutput
 from ml_training.local.foreground_group import own_foreground_group
 from ml_training.local.interrupts import Interrupts, StopRequested, catch_interrupts
 from ml_training.local.run_file import RunInfo
 from ml_training.local.sample_run import SampleFailed, SampleRun
 from ml_training.local.stack import Stack, running_stack
-from ml_training.settings import Settings
+from ml_training.settings import Settings, unknown_settings
 
 FOREVER_SECONDS = 3600.0
 
@@ -30,6 +31,8 @@ def run_stack(settings: Settings, *, output: CommandOutput, sample: bool, exit_a
 def _run(settings: Settings, *, output: CommandOutput, interrupts: Interrupts, sample: bool, exit_after: bool) -> bool:
     complete = True
     output.message("starting", f"Starting in {settings.data_dir}")
+    for line in unknown_settings():
+        output.message("unknown_setting", f"  warning: {line}")
     with running_stack(settings, output=output, interrupts=interrupts) as (stack, info):
         try:
             if sample:
@@ -43,16 +46,15 @@ def _run(settings: Settings, *, output: CommandOutput, interrupts: Interrupts, s
 
 
 def _run_sample(stack: Stack, info: RunInfo, output: CommandOutput) -> bool:
-    with ApiClient(info.api_url) as client:
-        run = SampleRun(client, output=output, pause=stack.pause)
+    with Transport(info.api_url, pause=stack.pause, is_known=True) as client:
+        run = SampleRun(client, output=output)
         try:
             if run.database_is_empty():
                 run.run()
             else:
                 output.message("sample", "The database already holds data sets or jobs: the sample run is left out")
-        except (SampleFailed, ApiProblem, Unreachable) as error:
-            lines = error.text_lines() if isinstance(error, ApiProblem) else [str(error)]
-            output.message("sample_failed", "The sample run did not complete: " + "\n".join(lines))
+        except (SampleFailed, ClientError) as error:
+            output.message("sample_failed", f"The sample run did not complete: {error}")
             return False
     return True
 

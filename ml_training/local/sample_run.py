@@ -1,16 +1,14 @@
 """The sample run of `ml-training up --sample`: trains, tests and compares two models on a real data set over HTTP."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
+from ml_training.client.transport import Transport
+from ml_training.client.waiting import wait_for_jobs
 from ml_training.domain.states import JobStatus
-from ml_training.local.api_client import ApiClient
 from ml_training.local.console_output import CommandOutput
-from ml_training.local.watch_jobs import retry_while_unavailable, watch_jobs
 
 Json = dict[str, Any]
-Pause = Callable[[float], None]
 SAMPLE = "breast_cancer"
 TARGET = "target"
 MODEL_TYPES = ("lightgbm", "random_forest")
@@ -24,15 +22,13 @@ class SampleFailed(Exception):
 class SampleRun:
     """Uses the service once, as a user would."""
 
-    def __init__(self, client: ApiClient, *, output: CommandOutput, pause: Pause) -> None:
+    def __init__(self, client: Transport, *, output: CommandOutput) -> None:
         self._client = client
         self._output = output
-        self._pause = pause
 
     def database_is_empty(self) -> bool:
         """Whether there are no data sets and no jobs; the sample run must not mix with a user's work."""
-        calls = [partial(self._client.get, path, limit=1) for path in ("/datasets", "/jobs")]
-        return not any(retry_while_unavailable(call, pause=self._pause)["items"] for call in calls)
+        return not any(self._client.get(path, limit=1)["items"] for path in ("/datasets", "/jobs"))
 
     def run(self) -> None:
         """Ingest, train, test and compare, and print the scores; raises SampleFailed."""
@@ -51,7 +47,7 @@ class SampleRun:
         self._print_winner(self._client.get(f"/comparisons/{compared['result']['comparison_id']}"))
 
     def _ingest(self) -> Json:
-        dataset = self._client.post("/datasets", {"name": SAMPLE, "sample": SAMPLE})
+        dataset = self._client.post("/datasets", {"name": SAMPLE, "sample": SAMPLE}, repeatable=False)
         job = self._client.get(f"/jobs/{dataset['job_id']}")
         self._watch([job])
         dataset = self._client.get(f"/datasets/{dataset['id']}")
@@ -64,7 +60,7 @@ class SampleRun:
 
     def _watch(self, jobs: Sequence[Json]) -> list[Json]:
         with self._output.progress_bars() as bars:
-            ended = watch_jobs(self._client, jobs, bars=bars, pause=self._pause)
+            ended = wait_for_jobs(self._client, jobs, bars=bars)
         for job in ended:
             if job["status"] != JobStatus.COMPLETED:
                 raise SampleFailed(f"job {job['id']} ended {job['status']}: {job.get('error') or 'no reason given'}")

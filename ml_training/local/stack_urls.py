@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ml_training.domain.variables import http_url
 from ml_training.local.run_file import read_run_file
 from ml_training.settings import Settings
 
@@ -17,8 +18,8 @@ class StackUrls:
 def configured_urls(settings: Settings) -> StackUrls:
     """The URLs of the hosts and ports in the settings; a wildcard host such as 0.0.0.0 becomes the loopback address."""
     return StackUrls(
-        api=f"http://{_reachable_host(settings.api_host)}:{settings.api_port}",
-        exporter=f"http://{_reachable_host(settings.exporter_host)}:{settings.exporter_port}",
+        api=http_url(settings.api_host, settings.api_port),
+        exporter=http_url(settings.exporter_host, settings.exporter_port),
     )
 
 
@@ -30,9 +31,3 @@ def find_stack_urls(settings: Settings) -> StackUrls:
         api=settings.api_url or (running.api_url if running else configured.api),
         exporter=running.exporter_url if running else configured.exporter,
     )
-
-
-def _reachable_host(host: str) -> str:
-    wildcard = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 - read here, not bound
-    host = wildcard.get(host, host)
-    return f"[{host}]" if ":" in host else host

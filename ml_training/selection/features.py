@@ -69,11 +69,14 @@ def why_unusable(info: ColumnInfo, *, rows: int) -> str:
 
 
 def check_features(model: ModelSchema, index: SelectionIndex, *, pointer: str, problems: Problems) -> None:
-    """Add a problem for each feature of the model that the data set lacks or holds in another kind."""
+    """Add a problem for each feature of the model that the data set lacks or holds in another kind.
+
+    A column without any value is a column of numbers, whatever it was meant to hold: it fits every feature.
+    """
     for name, kind in {feature.column: feature.kind for feature in reversed(model.features)}.items():
         if name not in index:
             problems.add(pointer, f"the data set has no column {name!r}, a feature of model {model.model_id}")
-        elif not _is_same_kind(kind, index.kind(name)):
+        elif not _is_same_kind(kind, index.kind(name)) and not _is_empty(index, name):
             detail = f"column {name!r} is {index.kind(name)} here, and {kind} in model {model.model_id}"
             problems.add(pointer, detail)
     for role in _missing_roles(model, index):
@@ -119,6 +122,10 @@ def _why_not_listed(spec: TrainSpec, name: str, index: SelectionIndex, *, is_rep
         return f"column {name!r} is the target"
     reason = why_unusable(index.columns[name], rows=index.rows)
     return f"column {name!r} {reason}" if reason else ""
+
+
+def _is_empty(index: SelectionIndex, name: str) -> bool:
+    return index.kind(name) is ColumnKind.NUMBER and index.nulls(name) == index.rows
 
 
 def _is_same_kind(kind: ColumnKind, here: ColumnKind) -> bool:

@@ -16,35 +16,41 @@ of the third one, for code that only moves values.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_training.inference.columns import (
+    FEATURE_KINDS,
+    NUMERIC,
+    TIME_MISSING,
+    ColumnKind,
+    is_missing,
+    recode,
+)
+from ml_training.inference.history import History
 from ml_training.selection.array_archive import ArrayArchive, Arrays
 from ml_training.selection.array_directory import ArrayDirectory
+
+__all__ = [
+    "FEATURE_KINDS",
+    "NUMERIC",
+    "TIME_MISSING",
+    "ColumnInfo",
+    "ColumnKind",
+    "IndexColumn",
+    "SelectionIndex",
+    "is_missing",
+    "recode",
+]
 
 INDEX_FILE = "index.npz"
 FORMAT_VERSION = 3
 DIRECTORY_VERSION = 2  # the format before: a directory with a file for each array
-TIME_MISSING = int(np.iinfo(np.int64).min)
+ORDER, STARTS, TIMES = "order.npy", "group_starts.npy", "ordered_times.npy"  # of the histories
 
-
-class ColumnKind(StrEnum):
-    """What the values of a column are."""
-
-    NUMBER = "number"
-    INTEGER = "integer"
-    BOOLEAN = "boolean"
-    CATEGORY = "category"
-    TIME = "time"
-    TEXT = "text"
-
-
-NUMERIC = frozenset({ColumnKind.NUMBER, ColumnKind.INTEGER})
-FEATURE_KINDS = frozenset({ColumnKind.NUMBER, ColumnKind.INTEGER, ColumnKind.BOOLEAN, ColumnKind.CATEGORY})
 DTYPES: dict[ColumnKind, np.dtype[Any]] = {
     ColumnKind.NUMBER: np.dtype("<f8"),
     ColumnKind.INTEGER: np.dtype("<i8"),
@@ -144,27 +150,9 @@ class SelectionIndex:
         file = self.columns[name].categories_file
         return () if file is None else tuple(json.loads(self.arrays.text(file)))
 
-
-def is_missing(values: NDArray[Any], kind: ColumnKind) -> NDArray[np.bool_]:
-    """True where a column of this kind has no value."""
-    missing: NDArray[np.bool_]
-    if kind is ColumnKind.NUMBER:
-        missing = np.isnan(values)
-    elif kind is ColumnKind.INTEGER:
-        missing = np.zeros(values.shape, dtype=np.bool_)
-    elif kind is ColumnKind.TIME:
-        missing = values == TIME_MISSING
-    else:
-        missing = values < 0
-    return missing
-
-
-def recode(codes: NDArray[Any], source: tuple[str, ...], target: tuple[str, ...]) -> NDArray[np.int32]:
-    """Codes into `source` as codes into `target`; -1 for missing values and for categories not in `target`."""
-    known = {category: code for code, category in enumerate(target)}
-    table = np.array([*(known.get(category, -1) for category in source), -1], dtype=np.int32)
-    recoded: NDArray[np.int32] = table[codes]  # code -1 picks the last entry, which is -1
-    return recoded
+    def history(self) -> History:
+        """The histories of a data set that has a time column: computed once, at ingest, and stored."""
+        return History(*(self.arrays.array(name) for name in (ORDER, STARTS, TIMES)))
 
 
 def _info(item: Mapping[str, Any]) -> ColumnInfo:

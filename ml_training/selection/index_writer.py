@@ -7,16 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_training.inference.history import ordered_rows
 from ml_training.selection.array_archive import ArchiveWriter, new_archive, to_json
 from ml_training.selection.array_parts import parts, present_parts, varies
-from ml_training.selection.history import ORDER, STARTS, TIMES, ordered_rows
 from ml_training.selection.index import (
     DTYPES,
     FORMAT_VERSION,
     INDEX_FILE,
+    ORDER,
+    STARTS,
+    TIMES,
     ColumnKind,
     IndexColumn,
     SelectionIndex,
+    is_missing,
 )
 
 CODE_TYPES = (np.int8, np.int16, np.int32)
@@ -103,9 +107,11 @@ def _checked(column: IndexColumn, rows: int) -> NDArray[Any]:
 
 def _write_history(writer: ArchiveWriter, times: dict[str, Any], groups: dict[str, Any] | None) -> None:
     """Add the order of the rows, so that no job has to sort a million rows."""
-    kind = None if groups is None else ColumnKind(groups["kind"])
-    found = ordered_rows(
-        writer.written(times["file"]), None if groups is None else writer.written(groups["file"]), kind=kind
-    )
+    moments = writer.written(times["file"])
+    has_history = ~is_missing(moments, ColumnKind.TIME)
+    codes = None if groups is None else writer.written(groups["file"])
+    if groups is not None and codes is not None:
+        has_history &= ~is_missing(codes, ColumnKind(groups["kind"]))
+    found = ordered_rows(np.flatnonzero(has_history), moments, codes)
     for name, values in ((ORDER, found.order), (STARTS, found.starts), (TIMES, found.times)):
         writer.add_array(name, parts(values), dtype=values.dtype, count=len(values))

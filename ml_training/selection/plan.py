@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY
+from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.problems import Problems
+from ml_training.domain.score_names import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from ml_training.domain.specs import (
-    CLASSIFICATION_METRICS,
-    REGRESSION_METRICS,
     CompareSpec,
     JobSpec,
     TestSpec,
@@ -28,6 +28,7 @@ from ml_training.selection.fold_counts import count_folds
 from ml_training.selection.folds import Fold, Folds, draw_folds
 from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
 from ml_training.selection.labels import Labels, evaluation_labels, training_labels
+from ml_training.selection.predict_plan import PredictPlan, plan_predict
 from ml_training.selection.rows import select_rows
 from ml_training.selection.schema import ClassLabel, FeatureSchema, ModelSchema
 
@@ -37,9 +38,11 @@ __all__ = [
     "Fold",
     "Folds",
     "ModelSchema",
+    "PredictPlan",
     "TestPlan",
     "TrainPlan",
     "plan_job",
+    "plan_predict",
     "plan_test",
     "plan_train",
 ]
@@ -81,12 +84,16 @@ class TestPlan(Generic[SpecT]):
     dropped: int
 
 
-def plan_job(spec: JobSpec, index: SelectionIndex, models: Sequence[ModelSchema]) -> TrainPlan | TestPlan[Any]:
+def plan_job(
+    spec: JobSpec, index: SelectionIndex, models: Sequence[ModelSchema]
+) -> TrainPlan | TestPlan[Any] | PredictPlan:
     """The plan of any submitted job; models: the schemas of the models that the spec names, in its order.
 
     Raises Invalid with every error: the API calls this before it accepts a job.
     """
-    return plan_train(spec, index) if isinstance(spec, TrainSpec) else plan_test(spec, index, models)
+    if isinstance(spec, TrainSpec):
+        return plan_train(spec, index)
+    return plan_predict(spec, index, models[0]) if isinstance(spec, PredictSpec) else plan_test(spec, index, models)
 
 
 def plan_train(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:

@@ -28,9 +28,9 @@ def select_rows(
 ) -> NDArray[np.bool_]:
     """One True per row with start <= time < end and a wanted phase.
 
-    `part` is "train" or "test": the prefix of the window's fields. A row without a time is in no window, a row
-    without a phase is in no phase. When a filter is wrong, a problem is added and every row is selected, so that the
-    target can still be checked: one answer names everything.
+    `part` is "train", "test" or "": the prefix of the window's fields, `/train_start` or `/start`. A row without a
+    time is in no window, a row without a phase is in no phase. When a filter is wrong, a problem is added and every
+    row is selected, so that the target can still be checked: one answer names everything.
     """
     before = len(problems)
     mask = np.ones(index.rows, dtype=np.bool_)
@@ -72,7 +72,7 @@ def _window(
     index: SelectionIndex, *, part: str, start: datetime | None, end: datetime | None, problems: Problems
 ) -> NDArray[np.bool_]:
     if index.time_column is None:
-        pointers = [f"/{part}_{name}" for name, moment in (("start", start), ("end", end)) if moment is not None]
+        pointers = [_pointer(part, name) for name, moment in (("start", start), ("end", end)) if moment is not None]
         detail = "the data set has no time column: leave it out, or add the data set again with time_column"
         for pointer in pointers:
             problems.add(pointer, detail)
@@ -131,4 +131,8 @@ def _equal(values: NDArray[Any], codes: dict[str, int] | None, phase: Phase) -> 
 def _first_filter(part: str, phases: Sequence[Phase] | None, start: datetime | None) -> str:
     if phases is not None:
         return "/phases"
-    return f"/{part}_start" if start is not None else f"/{part}_end"
+    return _pointer(part, "start" if start is not None else "end")
+
+
+def _pointer(part: str, name: str) -> str:
+    return f"/{part}_{name}" if part else f"/{name}"

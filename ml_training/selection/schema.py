@@ -1,39 +1,15 @@
 """What a model needs from a data set: its task, target, classes and features; stored with the model."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ml_training.domain.records import Model
 from ml_training.domain.states import TaskKind
 from ml_training.domain.targets import AnyTarget, stored_target
-from ml_training.selection.index import ColumnKind
+from ml_training.inference.schema import ClassLabel, FeatureSchema, PredictionSchema, Window, positive_class
 
-ClassLabel = str | int | float | bool
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A rolling statistic of the column `source` over `rows` rows: a row and the rows before it in its history."""
-
-    source: str
-    rows: int
-    statistic: str
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureSchema:
-    """A feature as it was in training; `categories`: the sorted texts that its codes point into."""
-
-    name: str
-    kind: ColumnKind
-    categories: tuple[str, ...] = ()
-    window: Window | None = None  # None: a column of the data set as it is
-
-    @property
-    def column(self) -> str:
-        """The column of the data set that the feature is read from."""
-        return self.name if self.window is None else self.window.source
+__all__ = ["ClassLabel", "FeatureSchema", "ModelSchema", "Window", "positive_class"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +17,7 @@ class ModelSchema:
     """What a model predicts and from which features.
 
     classes: sorted, None for regression; grouped: whether its windows were computed within the groups of a group
-    column.
+    column; time_column, group_column: the columns that the windows were computed from, None without windows.
     """
 
     model_id: int
@@ -50,6 +26,8 @@ class ModelSchema:
     classes: tuple[ClassLabel, ...] | None
     features: tuple[FeatureSchema, ...]
     grouped: bool = False
+    time_column: str | None = None
+    group_column: str | None = None
 
     @property
     def positive(self) -> int | None:
@@ -61,6 +39,13 @@ class ModelSchema:
         """Whether any feature is computed from the history of a row."""
         return any(feature.window is not None for feature in self.features)
 
+    @property
+    def for_prediction(self) -> PredictionSchema:
+        """The part that predictions need."""
+        return PredictionSchema(
+            self.task, self.classes, self.features, self.grouped, self.time_column, self.group_column
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The schema as it is stored with the model, without the id, which belongs to the row."""
         return {
@@ -68,15 +53,9 @@ class ModelSchema:
             "target": self.target.model_dump(mode="json"),
             "classes": None if self.classes is None else list(self.classes),
             "grouped": self.grouped,
-            "features": [
-                {
-                    "name": feature.name,
-                    "kind": feature.kind.value,
-                    "categories": list(feature.categories),
-                    "window": None if feature.window is None else asdict(feature.window),
-                }
-                for feature in self.features
-            ],
+            "time_column": self.time_column,
+            "group_column": self.group_column,
+            "features": [feature.to_json() for feature in self.features],
         }
 
     @classmethod
@@ -93,18 +72,7 @@ class ModelSchema:
             target=stored_target(body["target"]),
             classes=None if body["classes"] is None else tuple(body["classes"]),
             grouped=body["grouped"],
-            features=tuple(_feature(item) for item in body["features"]),
+            features=tuple(map(FeatureSchema.from_json, body["features"])),
+            time_column=body.get("time_column"),  # not stored by older versions of the service
+            group_column=body.get("group_column"),
         )
-
-
-def _feature(item: Mapping[str, Any]) -> FeatureSchema:
-    window = None if item["window"] is None else Window(**item["window"])
-    return FeatureSchema(item["name"], ColumnKind(item["kind"]), tuple(item["categories"]), window)
-
-
-def positive_class(task: TaskKind, classes: tuple[ClassLabel, ...] | None) -> int | None:
-    """The index of the positive class of a binary task: 1 or true when it is one of them, else the last."""
-    if task is not TaskKind.BINARY or classes is None:
-        return None
-    # `1 == True` and `1 == 1.0` in Python: one test covers integers, numbers and booleans; text never equals 1.
-    return next((code for code, label in enumerate(classes) if label == 1), len(classes) - 1)

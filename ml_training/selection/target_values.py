@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ml_training.domain.problems import refusal
 from ml_training.domain.targets import AnyTarget, HorizonTarget, RuleTarget
-from ml_training.selection.history import History
 from ml_training.selection.index import NUMERIC, ColumnKind, SelectionIndex, is_missing
 from ml_training.selection.rows import MICROSECOND
 
@@ -114,7 +113,7 @@ def _present(index: SelectionIndex, column: str, mask: NDArray[np.bool_]) -> tup
 
 def _moves(index: SelectionIndex, target: HorizonTarget) -> NDArray[np.int8]:
     """For each row of the data set: 1 if the column moves far enough in time, 0 if not, UNDEFINED if not known."""
-    history = History.open(index)
+    history = index.history()
     now = np.asarray(index.values(target.column))[history.order].astype(np.float64, copy=False)
     ends = history.times + target.length // MICROSECOND
     then = history.at_or_before(ends)

@@ -15,12 +15,13 @@ MAX_CACHED_ERRORS = 20  # a result with more is not cached: it may take megabyte
 class Feasibility:
     """The columns of the job row that the check found in the data and the models, and what it depends on.
 
-    index_key: the stored index of the data set; is_cached: data set or models may have been deleted since the check.
+    index_key: the stored index of the data set, None when the spec names none; is_cached: data set or models may have
+    been deleted since the check.
     """
 
     model_type: str
     phases_count: int
-    index_key: str
+    index_key: str | None
     is_cached: bool = False
 
 

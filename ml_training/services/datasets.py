@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ml_training.db import datasets, jobs
+from ml_training.db.datasets import StoredUpload
 from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
 from ml_training.domain.file_signatures import SNIFF_BYTES, sniff
-from ml_training.domain.limits import NAME_HINT, is_name
+from ml_training.domain.names import NAME_HINT, is_name
 from ml_training.domain.records import Dataset
 from ml_training.domain.sample_datasets import SAMPLE_FORMAT, SAMPLES
 from ml_training.domain.specs import IngestSpec, JobType, spec_json
@@ -34,10 +36,12 @@ def accept_upload(
     time_column: str | None = None,
     phase_column: str | None = None,
     group_column: str | None = None,
+    is_stored_before: bool = False,
 ) -> Dataset:
     """Store a PROCESSING data set over stored bytes, with its INGEST job; bytes of a refused request are swept later.
 
-    Raises Invalid, TooMany (queue full), Unavailable.
+    is_stored_before: the bytes are those of another data set, which must still be there at the COMMIT. Raises Invalid,
+    NotFound (it is not), TooMany (queue full), Unavailable.
     """
     columns = {"time_column": time_column, "phase_column": phase_column, "group_column": group_column}
     errors = _name_errors(name)
@@ -50,6 +54,8 @@ def accept_upload(
         raise Invalid("the data set cannot be taken in", errors=tuple(errors))
     with resources.database.write() as connection:
         check_queue_limit(connection, resources, 1)
+        if is_stored_before and not datasets.find_upload(connection, stored.sha256, file_format=file_format):
+            raise _no_upload(stored.sha256)
         dataset_id = datasets.insert_dataset(
             connection,
             name=name,
@@ -76,6 +82,29 @@ def accept_upload(
         raise NotFound(f"there is no data set {dataset_id}")
     resources.permits.publish()
     return dataset
+
+
+def find_upload(resources: Resources, sha256: str) -> StoredUpload:
+    """The uploaded file with this content that a data set names; raises NotFound."""
+    with resources.database.read() as connection:
+        found = datasets.find_upload(connection, sha256)
+    if not found:
+        raise _no_upload(sha256)
+    return found[0]
+
+
+def accept_stored_file(resources: Resources, *, sha256: str, file_format: str, **form: Any) -> Dataset:
+    """Store a data set over the bytes of an upload that another data set names, so that nobody sends them again.
+
+    form: the other arguments of `accept_upload`. Raises NotFound when no data set of this format has these bytes, or
+    when they are damaged or gone: then the file must be uploaded, which also repairs the bytes.
+    """
+    with resources.database.read() as connection:
+        found = datasets.find_upload(connection, sha256, file_format=file_format)
+    if not found or not resources.storage.verify(found[0].key, sha256):
+        raise _no_upload(sha256)
+    stored = StoredObject(found[0].key, sha256, found[0].size)
+    return accept_upload(resources, file_format=file_format, stored=stored, is_stored_before=True, **form)
 
 
 def accept_sample(resources: Resources, *, name: str, sample: str) -> Dataset:
@@ -108,6 +137,10 @@ def delete_dataset(resources: Resources, dataset_id: int) -> None:
         if jobs.uses_dataset(connection, dataset_id):
             raise Conflict(f"a job that has not ended needs data set {dataset_id}: wait for it or cancel it")
         datasets.mark_deleted(connection, dataset_id)
+
+
+def _no_upload(sha256: str) -> NotFound:
+    return NotFound(f"no data set has an uploaded file with the SHA-256 {sha256}: upload the file")
 
 
 def _name_errors(name: str) -> list[FieldError]:

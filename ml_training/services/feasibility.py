@@ -11,13 +11,18 @@ from sqlalchemy import Connection
 from ml_training.db import datasets, results
 from ml_training.domain.errors import Conflict, FieldError, Invalid
 from ml_training.domain.limits import Limits
+from ml_training.domain.predict_spec import PredictSpec
+from ml_training.domain.problems import Problems
 from ml_training.domain.records import Dataset, Model
 from ml_training.domain.specs import JobSpec, TrainSpec
 from ml_training.domain.states import DatasetStatus
+from ml_training.selection.given_rows import check_given, given_columns
 from ml_training.selection.index import SelectionIndex
-from ml_training.selection.plan import TrainPlan, plan_job
+from ml_training.selection.plan import PredictPlan, TrainPlan, plan_job
+from ml_training.selection.predict_plan import REFUSED, can_contribute, check_output, output_names
 from ml_training.selection.schema import ModelSchema
 from ml_training.services.check_cache import Feasibility
+from ml_training.services.model_references import not_found
 from ml_training.services.resources import Resources
 
 # No check depends on them. The seed decides which rows are drawn, not how many: see selection/fold_counts.py.
@@ -30,12 +35,14 @@ def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
     A check that has passed before is not repeated, and nothing is read then: the transaction that stores the job looks
     whether its data set and models are still there, and `require_indexes` looks for the storage.
     """
+    if isinstance(spec, PredictSpec) and spec.rows is not None:
+        return _check_given(resources, spec)
     key = check_key(spec)
     cached = resources.check_cache.passed(key)
     if cached is not None:
         return cached
     with resources.database.read() as connection:
-        dataset = datasets.get_dataset(connection, spec.dataset_id)
+        dataset = None if spec.dataset_id is None else datasets.get_dataset(connection, spec.dataset_id)
         models, errors = _models(connection, spec)
     if dataset is None:
         errors.append(FieldError("/dataset_id", f"there is no data set {spec.dataset_id}"))
@@ -47,7 +54,7 @@ def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
 
 def require_indexes(resources: Resources, checks: Iterable[Feasibility]) -> None:
     """Raise OSError when the storage is away: one look for each data set of cached checks."""
-    for index_key in {check.index_key for check in checks if check.is_cached}:
+    for index_key in {check.index_key for check in checks if check.is_cached and check.index_key is not None}:
         with resources.storage.local(index_key):
             pass
 
@@ -59,7 +66,7 @@ def check_key(spec: JobSpec) -> str:
 
 def forget_deleted(resources: Resources, specs: Sequence[JobSpec]) -> None:
     """Take out of the cache the checks of specs whose data set or models are deleted: one look for many specs."""
-    dataset_ids = {spec.dataset_id for spec in specs}
+    dataset_ids = {spec.dataset_id for spec in specs if spec.dataset_id is not None}
     model_ids = {model_id for spec in specs for model_id in spec.model_ids_by_pointer().values()}
     with resources.database.read() as connection:
         existing = datasets.existing_datasets(connection, dataset_ids)
@@ -68,7 +75,8 @@ def forget_deleted(resources: Resources, specs: Sequence[JobSpec]) -> None:
         [
             check_key(spec)
             for spec in specs
-            if spec.dataset_id not in existing or not models.issuperset(spec.model_ids_by_pointer().values())
+            if (spec.dataset_id is not None and spec.dataset_id not in existing)
+            or not models.issuperset(spec.model_ids_by_pointer().values())
         ]
     )
 
@@ -89,7 +97,41 @@ def _check(
     plan = plan_job(spec, index, [ModelSchema.of(model) for model in models])
     if isinstance(plan, TrainPlan) and isinstance(spec, TrainSpec):
         _check_size(limits, spec, plan)
+    if isinstance(plan, PredictPlan):
+        _check_output_size(limits, plan, models[0])
     return Feasibility(_model_type(spec, models), len(set(spec.phases or ())), str(dataset.index_key))
+
+
+def _check_given(resources: Resources, spec: PredictSpec) -> Feasibility:
+    """The check of rows that the spec gives; not cached, since its key would be as large as the rows."""
+    with resources.database.read() as connection:
+        models, errors = _models(connection, spec)
+    if errors:
+        raise Invalid("the job names things that do not exist", errors=tuple(errors))
+    problems, schema = Problems(), ModelSchema.of(models[0])
+    check_given(spec, schema, problems)
+    check_output(spec, given_columns(spec, schema), schema, problems)
+    _check_contributions(spec, models[0], schema, problems)
+    problems.raise_if_any(REFUSED)
+    return Feasibility(models[0].model_type, 0, None)
+
+
+def _check_output_size(limits: Limits, plan: PredictPlan, model: Model) -> None:
+    """What the output holds is limited like what a data set holds."""
+    problems = Problems()
+    _check_contributions(plan.spec, model, plan.model, problems)
+    columns, rows = len(output_names(plan.spec, plan.model)), len(plan.rows)
+    if rows * columns > limits.cells:
+        detail = f"{rows:,} rows of {columns:,} columns are too many: rows times columns may be {limits.cells:,}"
+        pointer = "/contributions" if plan.spec.contributions else "/dataset_id"
+        problems.add(pointer, f"{detail}; predict them in parts, by start and end or phases")
+    problems.raise_if_any(REFUSED)
+
+
+def _check_contributions(spec: PredictSpec, model: Model, schema: ModelSchema, problems: Problems) -> None:
+    if spec.contributions and not can_contribute(model.model_type, schema.task):
+        detail = f"model {model.id} is {model.model_type}, {schema.task}: contributions are available for lightgbm"
+        problems.add("/contributions", f"{detail} with two classes or regression; leave it out")
 
 
 def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:
@@ -109,6 +151,8 @@ def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:
 def _models(connection: Connection, spec: JobSpec) -> tuple[list[Model], list[FieldError]]:
     """The models that the spec names, and an error for each one that does not exist."""
     models, errors = [], []
+    if isinstance(spec, PredictSpec) and spec.model is not None and spec.model_id is None:
+        errors.append(FieldError("/model", not_found(spec.model)))
     for pointer, model_id in spec.model_ids_by_pointer().items():
         model = results.get_model(connection, model_id)
         if model is None:

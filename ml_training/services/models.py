@@ -1,48 +1,33 @@
 """The use cases of a stored model: download, describe, set aliases, show its spec, delete."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import BinaryIO
+from contextlib import AbstractContextManager
 
 from ml_training.db import results
 from ml_training.db.aliases import drop_aliases, set_aliases
 from ml_training.db.job_models import uses_model
-from ml_training.domain.errors import Conflict, NotFound, Unavailable
+from ml_training.domain.errors import Conflict, NotFound
 from ml_training.domain.model_changes import parse_changes
 from ml_training.domain.records import Json, Model
 from ml_training.services.queries import get_model
 from ml_training.services.resources import Resources
+from ml_training.services.stored_files import StoredFile, open_stored
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """The file of a model: verified, and open for reading."""
-
-    file: BinaryIO
-    sha256: str
-    size: int
-    filename: str
-
-
-@contextmanager
-def open_artifact(resources: Resources, model_id: int) -> Iterator[Artifact]:
+def open_artifact(resources: Resources, model_id: int) -> AbstractContextManager[StoredFile]:
     """The model's file, closed at the end of the block.
 
     Raises NotFound, or Unavailable when the stored bytes are not the ones that were registered.
     """
     model = get_model(resources, model_id)
-    if not resources.storage.verify(model.artifact_key, model.artifact_sha256):
-        raise Unavailable(
-            f"the stored file of model {model_id} is damaged or gone: restore it or train the model again"
-        )
-    with resources.storage.local(model.artifact_key) as path, path.open("rb") as file:
-        yield Artifact(
-            file=file,
-            sha256=model.artifact_sha256,
-            size=model.artifact_bytes,
-            filename=f"{model.name}-{model.version}.zip",
-        )
+    return open_stored(
+        resources,
+        key=model.artifact_key,
+        sha256=model.artifact_sha256,
+        size=model.artifact_bytes,
+        filename=f"{model.name}-{model.version}.zip",
+        media_type="application/zip",
+        damaged=f"the stored file of model {model_id} is damaged or gone: restore it or train the model again",
+    )
 
 
 def train_spec(resources: Resources, model_id: int) -> Json:

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from ml_training.db import datasets, job_events, jobs, results
+from ml_training.db import datasets, job_events, job_lists, jobs, results
 from ml_training.db.results import ResultT
 from ml_training.domain.errors import FieldError, Invalid, NotFound
 from ml_training.domain.records import Dataset, Job, JobEvent, Model
@@ -19,6 +19,7 @@ from ml_training.services.resources import Resources
 
 T = TypeVar("T")
 DEFAULT_PAGE = 50
+NEWEST, OLDEST = "newest", "oldest"  # what comes first in a list
 FIRST_STEP_SECONDS = 0.02
 LONGEST_STEP_SECONDS = 0.4
 LARGEST_ID = 2**63 - 1
@@ -59,24 +60,35 @@ def get_result(resources: Resources, record: type[ResultT], result_id: int) -> R
 def list_jobs(
     resources: Resources,
     *,
+    name: str | None = None,
+    dataset_id: int | None = None,
     status: str | None = None,
     job_type: str | None = None,
     model_type: str | None = None,
     cursor: str | None = None,
     limit: int | None = None,
+    sort: str = NEWEST,
 ) -> Page[Job]:
-    """Jobs, newest first; a filter is the exact value or None."""
-    filters = _without_none(status=status, job_type=job_type, model_type=model_type)
+    """Jobs, the newest or the oldest first; a filter is the exact value or None, `name` the name of the model."""
+    filters = _without_none(
+        model_name=name, dataset_id=dataset_id, status=status, job_type=job_type, model_type=model_type
+    )
+    _check_together(filters, job_lists.TOGETHER)
+    return _filtered_page(resources, job_lists.list_jobs, filters, cursor, limit, sort)
 
-    def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Job]:
-        return jobs.list_jobs(connection, filters, before_id=before_id, limit=limit)
 
-    return _page(resources, fetch, cursor, limit)
-
-
-def list_datasets(resources: Resources, *, cursor: str | None = None, limit: int | None = None) -> Page[Dataset]:
-    """Data sets, newest first."""
-    return _page(resources, datasets.list_datasets, cursor, limit)
+def list_datasets(
+    resources: Resources,
+    *,
+    name: str | None = None,
+    status: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+    sort: str = NEWEST,
+) -> Page[Dataset]:
+    """Data sets, the newest or the oldest first; a filter is the exact value or None."""
+    filters = _without_none(name=name, status=status)
+    return _filtered_page(resources, datasets.list_datasets, filters, cursor, limit, sort)
 
 
 def list_models(
@@ -84,17 +96,17 @@ def list_models(
     *,
     name: str | None = None,
     alias: str | None = None,
+    tag: str | None = None,
     model_type: str | None = None,
+    dataset_id: int | None = None,
     cursor: str | None = None,
     limit: int | None = None,
+    sort: str = NEWEST,
 ) -> Page[Model]:
-    """Models, newest first; a filter is the exact value or None."""
-    filters = _without_none(name=name, alias=alias, model_type=model_type)
-
-    def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Model]:
-        return results.list_models(connection, filters, before_id=before_id, limit=limit)
-
-    return _page(resources, fetch, cursor, limit)
+    """Models, the newest or the oldest first; a filter is the exact value or None."""
+    filters = _without_none(name=name, alias=alias, tag=tag, model_type=model_type, dataset_id=dataset_id)
+    _check_together(filters, results.FILTERS_TOGETHER)
+    return _filtered_page(resources, results.list_models, filters, cursor, limit, sort)
 
 
 def list_results(
@@ -164,6 +176,16 @@ def _one(resources: Resources, fetch: Callable[[Connection, int], T | None], wan
     return found
 
 
+def _filtered_page(
+    resources: Resources, read: Any, filters: Mapping[str, Any], cursor: str | None, limit: int | None, sort: str
+) -> Page[Any]:
+    def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Any]:
+        found: Sequence[Any] = read(connection, filters, before_id=before_id, limit=limit, oldest=sort == OLDEST)
+        return found
+
+    return _page(resources, fetch, cursor, limit)
+
+
 def _page(resources: Resources, fetch: Any, cursor: str | None, limit: int | None) -> Page[Any]:
     size, before_id = _page_size(resources, limit), _row_before(cursor)
     with resources.database.read() as connection:
@@ -172,7 +194,18 @@ def _page(resources: Resources, fetch: Any, cursor: str | None, limit: int | Non
     return Page(items[:size], str(items[size - 1].id) if more else None)
 
 
-def _without_none(**filters: str | None) -> Mapping[str, str]:
+def _check_together(filters: Mapping[str, Any], allowed: Sequence[Sequence[str]]) -> None:
+    """Raise Invalid for filters that no index answers together: the list would have to read a whole table."""
+    if not any(filters.keys() <= set(names) for names in allowed):
+        ways = "; ".join(", ".join(names) for names in allowed).replace("model_name", "name")
+        errors = [
+            FieldError(f"/{name.replace('model_name', 'name')}", f"leave one out: these go together: {ways}")
+            for name in filters
+        ]
+        raise Invalid("these filters do not go together", errors=tuple(errors))
+
+
+def _without_none(**filters: Any) -> Mapping[str, Any]:
     return {name: value for name, value in filters.items() if value is not None}
 
 

@@ -13,6 +13,7 @@ from ml_training.domain.errors import Conflict, FieldError, Invalid, ServiceErro
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobSpec, JobType, spec_json
 from ml_training.services.check_cache import Feasibility
+from ml_training.services.model_references import current_models, moved
 from ml_training.services.queue_limit import QueueRoom
 from ml_training.services.resources import Resources
 
@@ -54,7 +55,8 @@ class KeyTaken(Exception):
 
 
 class CheckOutdated(Exception):
-    """The data set or a model was deleted after the check, which was a cached one: check again."""
+    """After the check a name has become another model, or, of a cached check, the data set or a model was deleted:
+    check again."""
 
 
 Answer = list[BatchItem]
@@ -97,10 +99,14 @@ def field_errors(error: Conflict | Invalid) -> tuple[FieldError, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Existing:
-    """The data sets and models that are locked, so that nobody deletes them before the COMMIT."""
+    """The data sets and models that are locked, so that nobody deletes them before the COMMIT.
+
+    named: the model that each name in a spec means in this transaction.
+    """
 
     datasets: set[int]
     models: set[int]
+    named: Mapping[str, int | None]
 
 
 def _taken_keys(connection: Connection, submissions: Iterable[Submission]) -> set[str]:
@@ -110,11 +116,12 @@ def _taken_keys(connection: Connection, submissions: Iterable[Submission]) -> se
 
 def _lock(connection: Connection, submissions: Iterable[Submission]) -> _Existing:
     specs = [item.spec for submission in submissions for item in submission.items if isinstance(item, CheckedSpec)]
-    dataset_ids = {spec.dataset_id for spec in specs}
+    dataset_ids = {spec.dataset_id for spec in specs if spec.dataset_id is not None}
     model_ids = {model_id for spec in specs for model_id in spec.model_ids_by_pointer().values()}
     return _Existing(
         datasets.lock_datasets(connection, dataset_ids, alone=False) if dataset_ids else set(),
         results.lock_models(connection, model_ids, alone=False) if model_ids else set(),
+        current_models(connection, specs),
     )
 
 
@@ -135,18 +142,21 @@ def _still_possible(item: Item, existing: _Existing, submission: Submission) -> 
         return item
     if submission.is_batch:
         return field_errors(refusal)
-    raise CheckOutdated if item.feasibility.is_cached else refusal
+    raise CheckOutdated if item.feasibility.is_cached or moved(item.spec, existing.named) else refusal
 
 
 def _refusal(spec: JobSpec, existing: _Existing) -> Conflict | Invalid | None:
-    if spec.dataset_id not in existing.datasets:
+    if spec.dataset_id is not None and spec.dataset_id not in existing.datasets:
         return Conflict(f"data set {spec.dataset_id} has just been deleted")
     deleted = [
         FieldError(pointer, f"model {model_id} has just been deleted")
         for pointer, model_id in spec.model_ids_by_pointer().items()
         if model_id not in existing.models
     ]
-    return Invalid("the job names things that have just been deleted", errors=tuple(deleted)) if deleted else None
+    if deleted:
+        return Invalid("the job names things that have just been deleted", errors=tuple(deleted))
+    change = moved(spec, existing.named)
+    return None if change is None else Invalid(change.detail, errors=(change,))
 
 
 def _insert(connection: Connection, items: Iterable[Item], *, now: float) -> Mapping[int, Job]:

@@ -11,6 +11,7 @@ from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobSpec, fingerprint, parse_spec, spec_json
 from ml_training.services.feasibility import check_feasibility, check_key, forget_deleted, require_indexes
+from ml_training.services.model_references import with_model_id
 from ml_training.services.resources import Resources
 from ml_training.services.store_jobs import (
     Answer,
@@ -24,6 +25,7 @@ from ml_training.services.store_jobs import (
     store,
 )
 
+CHECKS = 5  # of one submission: a name that means another model after each of them keeps changing
 JOB_REMOVED = "the job that this key stands for has been removed by retention"
 
 
@@ -40,11 +42,7 @@ def submit_job(resources: Resources, body: object, *, idempotency_key: str | Non
     digest = "" if idempotency_key is None else fingerprint(spec_json(spec))
     if idempotency_key is not None and (answer := _find_answer(resources, idempotency_key, digest)) is not None:
         return _existing_job(answer)
-    try:
-        stored = _check_and_store(resources, spec, idempotency_key, digest)
-    except CheckOutdated:
-        resources.check_cache.forget([check_key(spec)])
-        stored = _check_and_store(resources, spec, idempotency_key, digest)
+    stored = _store_when_checked(resources, spec, idempotency_key, digest)
     resources.permits.publish()
     return _existing_job(stored)
 
@@ -62,8 +60,9 @@ def submit_batch(
         digest = fingerprint([_fingerprint_input(spec, errors) for spec, errors in parsed])
         if (answer := _find_answer(resources, idempotency_key, digest)) is not None:
             return answer
-    forget_deleted(resources, [spec for spec, _ in parsed if spec is not None])
-    items = [errors if spec is None else _check_item(resources, spec) for spec, errors in parsed]
+    named = [errors if spec is None else _named_item(resources, spec) for spec, errors in parsed]
+    forget_deleted(resources, [spec for spec in named if not isinstance(spec, tuple)])
+    items = [spec if isinstance(spec, tuple) else _check_item(resources, spec) for spec in named]
     require_indexes(resources, (item.feasibility for item in items if isinstance(item, CheckedSpec)))
     submission = Submission(items, idempotency_key, digest, is_batch=True)
     # Not in a group: the other requests would wait for its many jobs.
@@ -72,11 +71,28 @@ def submit_batch(
     return stored
 
 
+def _named_item(resources: Resources, spec: JobSpec) -> JobSpec | tuple[FieldError, ...]:
+    try:
+        return with_model_id(resources, spec)
+    except Invalid as error:
+        return field_errors(error)
+
+
 def _check_item(resources: Resources, spec: JobSpec) -> Item:
     try:
         return CheckedSpec(spec, check_feasibility(resources, spec))
     except (Invalid, Conflict) as error:
         return field_errors(error)
+
+
+def _store_when_checked(resources: Resources, spec: JobSpec, key: str | None, digest: str) -> Answer:
+    for _ in range(CHECKS):
+        named = with_model_id(resources, spec)
+        try:
+            return _check_and_store(resources, named, key, digest)
+        except CheckOutdated:
+            resources.check_cache.forget([check_key(named)])
+    raise Conflict("what the job names keeps changing: submit it again")
 
 
 def _check_and_store(resources: Resources, spec: JobSpec, key: str | None, digest: str) -> Answer:

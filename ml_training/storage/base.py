@@ -20,6 +20,7 @@ class ObjectKind(StrEnum):
     INDEX = "indexes"
     ARTIFACT = "artifacts"
     CHECKPOINT = "checkpoints"
+    PREDICTION = "predictions"
 
 
 @dataclass(frozen=True, slots=True)

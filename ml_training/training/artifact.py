@@ -13,6 +13,9 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode, JobFailed
+from ml_training.inference.fitted_model import ROWS_PER_BATCH, FittedModel
+from ml_training.inference.known_classes import task_for
+from ml_training.inference.target_scaling import TargetScale
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import ModelSchema
 from ml_training.selection.split import Positions
@@ -20,17 +23,15 @@ from ml_training.training.canonical import archive
 from ml_training.training.cores import Cores
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Predictor
-from ml_training.training.estimators.known_classes import task_for, to_all_classes
+from ml_training.training.estimators.light_gbm import BoosterModel
 from ml_training.training.matrix import FeatureRows, Matrix, MatrixReader, as_matrix
 from ml_training.training.scores import Predictions
 from ml_training.training.stage_progress import StageProgress, slices
-from ml_training.training.target_scaling import TargetScale
 from ml_training.training.training_schema import UNSAVED
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 FILES = {"lightgbm-text": "model.txt", "skops": "model.skops"}
-ROWS_PER_BATCH = 50_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,14 +56,23 @@ class LoadedModel:
 
     def predictions(self, x: Matrix, *, threads: int) -> Predictions:
         """The predictions that scores are computed from."""
-        raw = np.asarray(self.predictor.predict(x, threads=threads), dtype=np.float64)
-        return Predictions(self.schema.task, self.schema.positive, self._values(raw), self.predictor.probabilistic)
+        values = self.fitted.values(x, threads=threads)
+        return Predictions(self.schema.task, self.schema.positive, values, self.predictor.probabilistic)
 
-    def _values(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.schema.classes is None:
-            return self.scale.to_data_units(raw)
-        probabilistic = self.predictor.probabilistic
-        return to_all_classes(raw, self.known_classes, classes=len(self.schema.classes), probabilistic=probabilistic)
+    @property
+    def fitted(self) -> FittedModel:
+        """The model as the Python client uses it too."""
+        return FittedModel(self.schema.for_prediction, self.predictor, self.scale, self.known_classes)
+
+    def contributions(self, x: Matrix, *, threads: int) -> NDArray[np.float64]:
+        """How much each feature moves the raw score of a row, and the base, of shape (rows, features + 1).
+
+        Their sum is the raw score. SHAP values: Lundberg et al., "Consistent individualized feature attribution for
+        tree ensembles", 2018. Only for a LightGBM model with one raw score for a row (`can_contribute`).
+        """
+        if not isinstance(self.predictor, BoosterModel):
+            raise TypeError(f"{self.model_type} has no contributions")
+        return self.predictor.contributions(x, threads=threads)
 
     def predict_rows(
         self, index: SelectionIndex, rows: Positions, *, cores: Cores, progress: StageProgress

@@ -1,4 +1,4 @@
-"""The public functions of the engine: train a model, test one, compare several; no state is kept between calls."""
+"""The public functions of the engine: train, test, compare, predict; no state is kept between calls."""
 
 from ml_training.domain.algorithms import PARAMS
 from ml_training.domain.specs import TrainSpec, spec_json
@@ -17,6 +17,7 @@ from ml_training.training.estimators import FAMILIES
 from ml_training.training.evaluation import compare, test
 from ml_training.training.fitting import FittedFold, FoldFitter
 from ml_training.training.model_details import model_details, versions
+from ml_training.training.prediction import predict
 from ml_training.training.reporter import TrainingReporter
 from ml_training.training.results import ComparisonOutcome, TestOutcome, TrainedModel
 from ml_training.training.stage_progress import StageProgress
@@ -31,8 +32,10 @@ __all__ = [
     "TrainedModel",
     "compare",
     "load_model",
+    "predict",
     "test",
     "train",
+    "versions",
     "warm_up",
 ]
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ml_training.domain.specs import LOWER_IS_BETTER, CompareSpec, TestSpec
+from ml_training.domain.score_names import LOWER_IS_BETTER
+from ml_training.domain.specs import CompareSpec, TestSpec
 from ml_training.domain.states import TaskKind
 from ml_training.selection.plan import TestPlan
 from ml_training.training.artifact import LoadedModel

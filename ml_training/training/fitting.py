@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import PARAMS
 from ml_training.domain.states import TaskKind
+from ml_training.inference.known_classes import known_classes, task_for, to_known_codes
+from ml_training.inference.target_scaling import TargetScale
 from ml_training.selection.plan import FeatureSchema, Fold, TrainPlan
 from ml_training.selection.split import Positions
 from ml_training.training.artifact import LoadedModel
@@ -19,13 +21,11 @@ from ml_training.training.cores import Cores, LimitedCores
 from ml_training.training.curves import LearningCurve
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Family, FitInputs, FitResult, LabelledRows
-from ml_training.training.estimators.known_classes import known_classes, task_for, to_known_codes
 from ml_training.training.matrix import FeatureRows, Matrix, MatrixReader
 from ml_training.training.scored_rows import scored_positions
 from ml_training.training.scores import Predictions
 from ml_training.training.stage_costs import stage_shares
 from ml_training.training.stage_progress import StageProgress
-from ml_training.training.target_scaling import TargetScale
 from ml_training.training.training_schema import training_schema
 
 CELLS_IN_MEMORY = 4_000_000  # 32 MB: a smaller matrix is read whole, which is quicker than in parts

@@ -1,75 +1,14 @@
-"""Reads columns of a data set as the matrix that a model learns from and predicts from, whole or in parts."""
+"""Rows of a model matrix that are read when they are needed, whole or in parts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.selection.index import ColumnKind, SelectionIndex, recode
-from ml_training.selection.plan import FeatureSchema
+from ml_training.inference.matrix import LARGEST, Matrix, MatrixReader
 from ml_training.selection.split import Positions
-from ml_training.training.windows import Windows
 
-# The trees of scikit-learn work in float32 and reject larger numbers; the square still fits into float64.
-LARGEST = float(np.finfo(np.float32).max)
-Matrix = NDArray[np.float64]
-
-
-class MatrixReader:
-    """Reads model matrices of one data set; the same way in training and in prediction."""
-
-    def __init__(self, index: SelectionIndex, features: Sequence[FeatureSchema]) -> None:
-        self._index = index
-        self._features = features
-        self._codes: dict[int, NDArray[np.float64]] = {}  # position of a category feature: its codes by the index's
-        self._windows_of: dict[str, list[int]] = {}  # source column: the positions of its window features
-        for at, feature in enumerate(features):
-            if feature.window is not None:
-                self._windows_of.setdefault(feature.window.source, []).append(at)
-        self._windows = Windows(index) if self._windows_of else None
-
-    @property
-    def features(self) -> Sequence[FeatureSchema]:
-        """What the columns of its matrices are."""
-        return self._features
-
-    def read(self, rows: Positions, *, order: Literal["C", "F"] = "F") -> Matrix:
-        """A matrix of shape (rows, features), column-major ("F") or row-major ("C"); NaN is missing.
-
-        Numbers beyond the float32 range become its ends. Booleans become 0 and 1. Categories become their position in
-        the feature's own list; a category that is not in that list is missing.
-        """
-        matrix = np.empty((len(rows), len(self._features)), dtype=np.float64, order=order)
-        for at, feature in enumerate(self._features):
-            if feature.window is None:
-                matrix[:, at] = self._column(at, feature, rows)
-        if self._windows is not None:
-            for source, positions in self._windows_of.items():
-                windows = [window for at in positions if (window := self._features[at].window) is not None]
-                for at, values in zip(positions, self._windows.read(source, windows, rows), strict=True):
-                    matrix[:, at] = np.clip(values, -LARGEST, LARGEST)
-        return matrix
-
-    def _column(self, at: int, feature: FeatureSchema, rows: Positions) -> NDArray[Any]:
-        stored = self._index.stored(feature.name)
-        values: NDArray[Any] = stored if len(rows) == self._index.rows else stored[rows]
-        if feature.kind is ColumnKind.CATEGORY:
-            values = self._codes_of(at, feature)[values]
-        elif feature.kind is ColumnKind.BOOLEAN:
-            values = np.where(values < 0, np.nan, values)
-        elif values.dtype == np.float64:  # integers and float32 cannot be beyond the range
-            values = np.clip(values, -LARGEST, LARGEST)
-        return values
-
-    def _codes_of(self, at: int, feature: FeatureSchema) -> NDArray[np.float64]:
-        """The code in the feature's own list for each code of the index; NaN for -1, which picks the last entry."""
-        if at not in self._codes:
-            known = self._index.categories(feature.name)
-            codes = recode(np.arange(-1, len(known)), known, feature.categories)
-            self._codes[at] = np.roll(np.where(codes < 0, np.nan, codes), -1)
-        return self._codes[at]
+__all__ = ["LARGEST", "FeatureRows", "Matrix", "MatrixReader", "as_matrix"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

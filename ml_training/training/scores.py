@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 from sklearn import metrics
 
-from ml_training.domain.specs import CLASSIFICATION_METRICS
+from ml_training.domain.score_names import CLASSIFICATION_METRICS
 from ml_training.domain.states import TaskKind
+from ml_training.inference.fitted_model import likeliest
 from ml_training.training.ranking import Ranking, descending, ranked
 
 EPS = float(np.finfo(np.float64).eps)
@@ -42,8 +43,7 @@ class Predictions:
     @cached_property
     def labels(self) -> NDArray[np.int64]:
         """The likeliest class of each row; ties go to the lower code."""
-        codes: NDArray[np.int64] = np.argmax(self.values, axis=1)
-        return codes
+        return likeliest(self.values)
 
     @property
     def classes(self) -> int:

@@ -14,13 +14,17 @@ UNSAVED = 0  # the id of a model that has no row in the database yet
 def training_schema(plan: TrainPlan, fold: Fold) -> ModelSchema:
     """The schema of a fold's model; it knows the categories of the training part, any other category is missing."""
     rows = plan.labels.rows[fold.train]
+    features = tuple(_with_categories(feature, plan.index, rows) for feature in plan.features)
+    has_windows = any(feature.window is not None for feature in features)
     return ModelSchema(
         model_id=UNSAVED,
         task=plan.labels.task,
         target=plan.spec.target,
         classes=plan.labels.classes,
-        features=tuple(_with_categories(feature, plan.index, rows) for feature in plan.features),
+        features=features,
         grouped=plan.index.group_column is not None,
+        time_column=plan.index.time_column if has_windows else None,
+        group_column=plan.index.group_column if has_windows else None,
     )
 
 

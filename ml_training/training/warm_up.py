@@ -8,6 +8,7 @@ from ml_training.domain.algorithms import PARAMS, ModelType
 from ml_training.domain.errors import JobFailed
 from ml_training.domain.states import TaskKind
 from ml_training.domain.targets import ColumnTarget
+from ml_training.inference.target_scaling import TargetScale
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema, ModelSchema
 from ml_training.training.artifact import LoadedModel, load_model, pack
@@ -18,7 +19,6 @@ from ml_training.training.estimators.base import FitInputs, LabelledRows
 from ml_training.training.reporter import SilentReporter
 from ml_training.training.scores import score
 from ml_training.training.stage_progress import StageProgress
-from ml_training.training.target_scaling import TargetScale
 from ml_training.training.training_schema import UNSAVED
 from ml_training.training.warnings_log import warnings_logged
 

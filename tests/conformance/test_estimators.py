@@ -11,7 +11,7 @@ import pytest
 
 from ml_training.domain.algorithms import EARLY_STOPPING, ModelType
 from ml_training.domain.errors import Interrupted, StopReason
-from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from ml_training.domain.score_names import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from ml_training.domain.states import TaskKind
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import plan_train

@@ -1,11 +1,14 @@
-"""The oracle: on the same split, a plain scikit-learn or LightGBM script has the same scores, to the last digit."""
+"""The oracle: on the same split, a plain scikit-learn or LightGBM script has the same scores and predictions, to the
+last digit."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sklearn import datasets, metrics
 from sklearn.base import BaseEstimator
@@ -23,10 +26,16 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.specs import TrainSpec
 from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex
 from ml_training.selection.index_writer import write_index
-from ml_training.selection.plan import plan_train
+from ml_training.selection.plan import plan_predict, plan_train
+from ml_training.tabular.prediction_file import write_tables
+from ml_training.tabular.prediction_table import PredictionTable
+from ml_training.training import engine, prediction
+from ml_training.training.cores import FixedCores
+from ml_training.training.reporter import SilentReporter
 from tests.support.training_data import job, trained
 
 Array = np.ndarray[Any, Any]
@@ -153,6 +162,46 @@ def test_scores_are_those_of_a_plain_script(tmp_path: Path, model_type: str, dat
             if mean is not None:
                 assert mean == pytest.approx(np.mean([value[name] for value in values]))
                 assert scores["spread"]["held_out"][name] == pytest.approx(np.std([v[name] for v in values], ddof=1))
+
+
+@pytest.mark.parametrize(("model_type", "data"), CASES, ids="-".join)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("batch", [50_000, 100])
+def test_predictions_are_those_of_a_plain_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_type: str, data: str, batch: int
+) -> None:
+    monkeypatch.setattr(prediction, "ROWS_PER_BATCH", batch)
+    index, x, y = real(tmp_path, data)
+    features = [f"x{number}" for number in range(x.shape[1])]
+    task = "regression" if data == "diabetes" else "classification"
+    spec = job(model_type, params=PARAMS[model_type], features=features, task=task)
+    [(train, _)] = splits_of(spec, index)
+    columns = predicted(spec, index)
+    plain = (REGRESSORS if task == "regression" else CLASSIFIERS)[model_type]().fit(x[train], y[train])
+    assert columns["row"] == list(range(len(y)))
+    if task == "regression":
+        assert columns["prediction"] == pytest.approx(plain.predict(x).tolist(), rel=1e-14)
+        return
+    assert columns["prediction"] == plain.predict(x).tolist()
+    chances = [columns[f"probability_{label}"] for label in plain.classes_] if hasattr(plain, "predict_proba") else []
+    assert len(columns) == 2 + len(chances)
+    if chances:
+        # A solver that adds in the order of the matrix in memory ends a few bits away.
+        rel = 1e-12 if model_type in ("logistic_regression", "mlp") else 1e-14
+        assert np.column_stack(chances) == pytest.approx(plain.predict_proba(x), rel=rel, abs=1e-15)
+
+
+def predicted(spec: TrainSpec, index: SelectionIndex) -> dict[str, list[Any]]:
+    """The columns of the file that a PREDICT job on the whole data set writes with the model of this spec."""
+    model = engine.load_model(trained(spec, index).artifact, model_id=1)
+    wanted = PredictSpec(job_type="PREDICT", model_id=1, dataset_id=1)
+    plan = plan_predict(wanted, index, model.schema)
+    table = PredictionTable(plan, probabilistic=model.predictor.probabilistic, texts={})
+    parts = engine.predict(model, plan, reporter=SilentReporter(), cores=FixedCores(2))
+    file = b"".join(write_tables(map(table.table, parts), table.schema, "parquet", lineage={}))
+    columns: dict[str, list[Any]] = pq.read_table(io.BytesIO(file)).to_pydict()
+    return columns
 
 
 @pytest.mark.parametrize("model_type", ["lightgbm", "random_forest", "hist_gradient_boosting", "logistic_regression"])

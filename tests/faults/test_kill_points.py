@@ -1,4 +1,4 @@
-"""kill -9, and cancel, at any point of a job's way: the very model of an undisturbed run, or none."""
+"""kill -9, and cancel, at any point of a job's way: the very result of an undisturbed run, or none."""
 
 import threading
 from functools import partial
@@ -15,10 +15,10 @@ from ml_training.services.cancel import request_cancel
 from ml_training.services.queries import get_job
 from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
-from tests.support.crashing_worker import PAST_A_CHECKPOINT, POINTS, work
+from tests.support.crashing_worker import PAST_A_CHECKPOINT, POINTS, PREDICT_POINTS, work
 from tests.support.eventually import eventually
 from tests.support.exporter import DEAD_BROKER
-from tests.support.small_jobs import check, log_of, models, ready_data, submit_train
+from tests.support.small_jobs import check, log_of, models, predictions, ready_data, submit_predict, submit_train
 
 ALWAYS = {  # the others take as long again and are left to `make faults`
     "before the claim",
@@ -89,6 +89,47 @@ def test_killed_at_any_point_a_job_ends_with_the_model_of_an_undisturbed_run(
     assert (job.status, job.attempt, found.attempt) == (JobStatus.COMPLETED, attempts, attempts)
     assert (found.artifact_sha256, found.scores) == (whole.artifact_sha256, whole.scores)
     assert ("resuming from a checkpoint after" in log_of(resources, job_id)) is (kept and attempts == 2)
+    check(resources)
+
+
+@pytest.mark.parametrize("point", PREDICT_POINTS)
+def test_killed_at_any_point_a_prediction_is_there_once_with_the_bytes_of_an_undisturbed_run(
+    resources: Resources, database_url: str, tmp_path: Path, point: str
+) -> None:
+    root = tmp_path / "storage"
+    dataset_id = ready_data(resources, database_url, root)
+    submit_train(resources, dataset_id)
+    assert work(database_url, root)
+    undisturbed = submit_predict(resources, dataset_id)
+    assert work(database_url, root)
+    whole = predictions(resources)[undisturbed]
+    resources.storage.delete(whole.object_key)  # so that the bytes must be written again
+    job_id = submit_predict(resources, dataset_id)
+    assert not work(database_url, root, point=point), "it was killed"
+    attempts = after_the_fault(resources, database_url, root, job_id)
+    job, found = get_job(resources, job_id), predictions(resources)[job_id]
+    assert (job.status, job.attempt, found.attempt) == (JobStatus.COMPLETED, attempts, attempts)
+    assert (found.sha256, found.rows, found.bytes) == (whole.sha256, whole.rows, whole.bytes)
+    check(resources)
+
+
+@pytest.mark.parametrize("point", PREDICT_POINTS)
+def test_a_prediction_cancelled_at_any_point_never_completes_once_the_cancel_was_accepted(
+    resources: Resources, database_url: str, tmp_path: Path, point: str
+) -> None:
+    root, answer = tmp_path / "storage", tmp_path / "answer"
+    dataset_id = ready_data(resources, database_url, root)
+    submit_train(resources, dataset_id)
+    assert work(database_url, root)
+    job_id = submit_predict(resources, dataset_id)
+    ask = partial(cancel_beside, database_url, str(tmp_path), job_id, str(answer))
+    assert work(database_url, root, point=point, act=ask)
+    if get_job(resources, job_id).status is JobStatus.RUNNING:
+        eventually(lambda: reaped(resources), what="the lease has ended")
+    job = get_job(resources, job_id)
+    wanted = {"202": JobStatus.CANCELLED, "409": JobStatus.COMPLETED}[answer.read_text(encoding="utf-8")]
+    assert job.status is wanted
+    assert (job_id in predictions(resources)) is (wanted is JobStatus.COMPLETED)
     check(resources)
 
 

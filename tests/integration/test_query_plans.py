@@ -14,7 +14,16 @@ from tests.support.every_statement import READ_EVERYTHING, every_call, functions
 from tests.support.postgres import PostgresServer
 from tools.bench.filling import add_live, fill
 
-LARGE = ("jobs", "models", "job_events", "idempotency_keys", "test_results", "comparisons", "model_aliases")
+LARGE = (
+    "jobs",
+    "models",
+    "job_events",
+    "idempotency_keys",
+    "test_results",
+    "comparisons",
+    "model_aliases",
+    "model_tags",
+)
 FEW_ROWS = 2_000  # of large tables that one statement may look at; a page shows 200 at most, a claim compares 200
 FEW_STEPS = 120_000  # of SQLite's virtual machine: it needs three or more for each row that it looks at
 DELAYED = 800  # jobs before all others by priority, each waiting for its time
@@ -24,6 +33,7 @@ MORE = (
     WHERE id IN (SELECT id FROM jobs WHERE status = 'PENDING' LIMIT :delayed)""",
     """INSERT INTO model_aliases (name, alias, model_id, created_at)
     SELECT 'n' || id, 'champion', id, 0.0 FROM models WHERE id % 2 = 0""",
+    """INSERT INTO model_tags (tag, model_id) SELECT 'eu', id FROM models WHERE id % 2 = 0""",
     """INSERT INTO job_events (job_id, seq, attempt, kind, body, at)
     SELECT id, 1, 1, 'log', '{"line": "hello"}', 0.0 FROM jobs WHERE finished_at IS NOT NULL""",
     """INSERT INTO idempotency_keys (key, fingerprint, outcome, created_at)

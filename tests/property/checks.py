@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec
 from ml_training.domain.targets import ColumnTarget, HorizonTarget, RuleTarget
 from ml_training.domain.validation import CrossValidation, FeatureEngineering, Holdout, TimeSeries
@@ -13,7 +14,7 @@ from tests.support.in_process_service import strict
 
 PROBLEM = "application/problem+json"
 STATUSES = {202, 400, 409, 413, 415, 422}
-SPECS: dict[object, Any] = {"TRAIN": TrainSpec, "TEST": TestSpec, "COMPARE": CompareSpec}
+SPECS: dict[object, Any] = {"TRAIN": TrainSpec, "TEST": TestSpec, "COMPARE": CompareSpec, "PREDICT": PredictSpec}
 INSIDE: dict[str, tuple[Any, ...]] = {
     "/target": (ColumnTarget, RuleTarget, HorizonTarget),
     "/validation": (Holdout, TimeSeries, CrossValidation),
@@ -132,10 +133,32 @@ def wrong_with_comparison(result: Mapping[str, Any], spec: Mapping[str, Any], ta
         yield f"no ranking: {ranking}"
 
 
+def wrong_with_prediction(
+    shown: Mapping[str, Any], preview: list[dict[str, Any]], spec: Mapping[str, Any], table: Table | None
+) -> Iterator[str]:
+    """A prediction has the selected rows, the columns in their order, probabilities, and counts that can be."""
+    wanted = selected_rows(table, spec, part="") if table is not None else list(range(len(spec["rows"])))
+    if shown["rows"] != len(wanted) or not len(wanted):
+        yield f"{shown['rows']} of {len(wanted)} selected rows"
+    if [row["row"] for row in preview] != wanted[: len(preview)] or not preview:
+        yield f"other rows: {preview[:3]}"
+    if shown["columns"][: 2 + len(spec["keep"])] != ["row", *spec["keep"], "prediction"]:
+        yield f"columns {shown['columns']}"
+    for row in preview:
+        chances = [row[name] for name in shown["columns"][2 + len(spec["keep"]) :]]
+        if not spec["contributions"] and chances and abs(sum(chances) - 1) > 1e-6:
+            yield f"probabilities that do not add up: {row}"
+        if row["prediction"] is None:
+            yield f"no prediction: {row}"
+    for counts in (shown["missing"], shown["unseen_categories"]):
+        if not all(0 <= count <= shown["rows"] for count in counts.values()):
+            yield f"impossible counts: {counts}"
+
+
 def selected_rows(table: Table, spec: Mapping[str, Any], *, part: str) -> list[int]:
     """The rows that the spec's window and phases select, found in the table itself."""
     kept: list[int] = list(range(table.rows))
-    start, end = (spec.get(f"{part}_{name}") for name in ("start", "end"))
+    start, end = (spec.get(f"{part}_{name}".lstrip("_")) for name in ("start", "end"))
     if table.time is not None and (start or end):
         times = [datetime.fromisoformat(cell) if cell else None for cell in table.columns[table.time]]
         zone = next(time for time in times if time is not None).tzinfo

@@ -17,9 +17,10 @@ NOWHERE = "no such column"
 def make_invalid(rng: random.Random, world: World, good: Body) -> tuple[Body, str]:
     """A spec with one thing wrong, and the pointer that the refusal must have."""
     while True:
-        kinds = INVALIDATIONS[good["job_type"]]
+        kinds = INVALIDATIONS["rows given" if "rows" in good else good["job_type"]]
         name, body = rng.choice(list(kinds)), deepcopy(good)
-        pointer = kinds[name](rng, world, world.data_of(good["dataset_id"]), body)
+        data = world.data_of(good["dataset_id"]) if "dataset_id" in good else rng.choice(world.data)
+        pointer = kinds[name](rng, world, data, body)
         if pointer is not None:
             return body, pointer
         if rng.random() < 0.05:
@@ -137,20 +138,20 @@ def _unknown_exclusion(rng: random.Random, world: World, data: KnownData, body: 
 
 
 def _part(body: Body) -> str:
-    return "train" if body["job_type"] == "TRAIN" else "test"
+    return {"TRAIN": "train_", "PREDICT": ""}.get(body["job_type"], "test_")
 
 
 def _empty_window(rng: random.Random, world: World, data: KnownData, body: Body) -> str | None:
     part = _part(body)
-    body.pop(f"{part}_end", None)
-    body[f"{part}_start"] = rng.choice(["2100-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
-    return f"/{part}_start"
+    body.pop(f"{part}end", None)
+    body[f"{part}start"] = rng.choice(["2100-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+    return f"/{part}start"
 
 
 def _window_backwards(rng: random.Random, world: World, data: KnownData, body: Body) -> str | None:
     part = _part(body)
-    body[f"{part}_start"], body[f"{part}_end"] = "2024-02-01T00:00:00Z", "2024-02-01T01:00:00+01:00"
-    return f"/{part}_end"
+    body[f"{part}start"], body[f"{part}end"] = "2024-02-01T00:00:00Z", "2024-02-01T01:00:00+01:00"
+    return f"/{part}end"
 
 
 def _odd_time(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
@@ -173,8 +174,8 @@ def _odd_time(rng: random.Random, world: World, data: KnownData, body: Body) -> 
         [],
         {},
     ]
-    pointer = f"{_part(body)}_{rng.choice(['start', 'end'])}"
-    body.update({f"{_part(body)}_start": None, f"{_part(body)}_end": None})
+    pointer = f"{_part(body)}{rng.choice(['start', 'end'])}"
+    body.update({f"{_part(body)}start": None, f"{_part(body)}end": None})
     body[pointer] = rng.choice(wrong)
     return f"/{pointer}"
 
@@ -327,6 +328,56 @@ def _strange_metric(rng: random.Random, world: World, data: KnownData, body: Bod
     return "/metric"
 
 
+def _unknown_kept(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
+    body["keep"] = [*body["keep"][:2], NOWHERE]
+    return f"/keep/{len(body['keep']) - 1}"
+
+
+def _kept_twice(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
+    body["keep"] = [data.columns[0]["name"]] * 2
+    return "/keep/1"
+
+
+def _odd_output(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
+    name, value = rng.choice([("format", "xlsx"), ("interval", 0.9), ("contributions", 1), ("keep", "row")])
+    body[name] = value
+    return f"/{name}"
+
+
+def _two_models(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
+    body["model"] = rng.choice(["no such model", "nobody@nothing", "", "a@B"])
+    return "/model"
+
+
+def _unknown_key(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
+    body["rows"][-1]["no/such~key"] = 1
+    return f"/rows/{len(body['rows']) - 1}/no~1such~0key"
+
+
+def _no_cell(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
+    body["rows"][0]["id"] = rng.choice([[], {}, [1]])
+    return "/rows/0/id"
+
+
+def _other_type(rng: random.Random, world: World, data: KnownData, body: Body) -> str | None:
+    model = next(model for model in world.models if model.id == body["model_id"])
+    if not model.features or model.is_windowed:
+        return None
+    name, kind, _ = rng.choice(model.features)
+    body["rows"][0][name] = 1 if kind in (ColumnKind.CATEGORY, ColumnKind.BOOLEAN) else rng.choice(["1", True])
+    return "/rows/0/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _rows_of_nothing(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
+    body["rows"] = rng.choice([[], {}, [{}] * 1_001, None])
+    return "/dataset_id" if body["rows"] is None else "/rows"
+
+
+def _windowed_rows(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
+    body["start"] = "2024-02-01T00:00:00Z"
+    return "/start"
+
+
 WINDOWED = {"empty window": _empty_window, "window backwards": _window_backwards, "odd time": _odd_time}
 EVERY = {**WINDOWED, "phase": _unknown_phase, "field": _bad_field, "missing": _missing_field, "id": _nothing_there}
 INVALIDATIONS: dict[str, dict[str, Invalidation]] = {
@@ -362,5 +413,17 @@ INVALIDATIONS: dict[str, dict[str, Invalidation]] = {
         },
     },
     "TEST": {**EVERY},
+    "PREDICT": {**EVERY, "kept": _unknown_kept, "twice": _kept_twice, "output": _odd_output, "model": _two_models},
+    "rows given": {
+        "field": _bad_field,
+        "missing": _missing_field,
+        "output": _odd_output,
+        "model": _two_models,
+        "key": _unknown_key,
+        "cell": _no_cell,
+        "type": _other_type,
+        "nothing": _rows_of_nothing,
+        "window": _windowed_rows,
+    },
     "COMPARE": {**EVERY, "one rival": _one_rival, "strange rival": _strange_rival, "metric": _strange_metric},
 }

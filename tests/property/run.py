@@ -12,6 +12,7 @@ from tests.property.checks import (
     wrong_with_comparison,
     wrong_with_model,
     wrong_with_numbers,
+    wrong_with_prediction,
     wrong_with_test,
 )
 from tests.property.invalid_specs import make_invalid
@@ -27,6 +28,7 @@ RESULTS = {
     "TRAIN": ("models", "model_id"),
     "TEST": ("test-results", "test_result_id"),
     "COMPARE": ("comparisons", "comparison_id"),
+    "PREDICT": ("predictions", "prediction_id"),
 }
 
 
@@ -133,8 +135,13 @@ def _check_job(service: InProcessService, world: World, tally: Tally, job_id: in
         tally.faults.append(f"{status} for the {job['job_type']} result of {json.dumps(job['spec'])}")
         return
     result = strict(answer)
-    table, spec = world.data_of(job["dataset_id"]).table, job["spec"]
-    wrong = list(_wrong(job["job_type"], result, spec, table))
+    spec = job["spec"]
+    if job["job_type"] == "PREDICT":
+        table = None if job["dataset_id"] is None else world.data_of(job["dataset_id"]).table
+        preview = service.get(f"/predictions/{result['id']}/preview?limit=200")["items"]
+        wrong = list(wrong_with_prediction(result, preview, spec, table))
+    else:
+        wrong = list(_wrong(job["job_type"], result, spec, world.data_of(job["dataset_id"]).table))
     tally.results += [f"{sentence}: {json.dumps(spec)}" for sentence in wrong]
     if job["job_type"] == "TRAIN":
         world.learn(KnownModel.of(result))

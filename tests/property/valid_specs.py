@@ -13,12 +13,14 @@ HORIZONS = ["30m", "2h", "6h", "1d", "3d", "600s"]
 
 
 def any_job(rng: random.Random, world: World) -> Body:
-    """A TRAIN job, or a TEST or COMPARE job when there are models for it."""
+    """A TRAIN job, or a job of another type when there are models for it."""
     kind = rng.random()
     if kind < 0.2 and world.models:
         return test_job(rng, world)
     if kind < 0.32 and world.rivals():
         return compare_job(rng, world)
+    if kind < 0.5 and world.models:
+        return given_rows_job(rng, world) if rng.random() < 0.35 else predict_job(rng, world)
     return train_job(rng, world)
 
 
@@ -72,6 +74,40 @@ def compare_job(rng: random.Random, world: World) -> Body:
         "metric": rng.choice(models[0].metrics),
     }
     return body | _rows(rng, data, part="test") | _when(rng)
+
+
+def predict_job(rng: random.Random, world: World) -> Body:
+    """A PREDICT job on a data set, mostly the model's own; keeps some of its columns."""
+    model = rng.choice(world.models)
+    data = world.data_of(model.dataset_id) if rng.random() < 0.7 else _like(rng, world, model.dataset_id)
+    names = [column["name"] for column in data.columns]
+    body: Body = {"job_type": "PREDICT", "model_id": model.id, "dataset_id": data.id}
+    body |= {"keep": rng.sample(names, rng.randint(0, len(names))), "contributions": rng.random() < 0.1}
+    return body | _rows(rng, data, part="") | _output(rng)
+
+
+def given_rows_job(rng: random.Random, world: World) -> Body:
+    """A PREDICT job whose rows are in the spec, with known and unknown categories and missing values."""
+    model = rng.choice(world.models)
+    rows = [
+        {name: _cell(rng, kind, words) for name, kind, words in model.features if rng.random() < 0.8} | {"id": number}
+        for number in range(rng.randint(1, 20))
+    ]
+    return {"job_type": "PREDICT", "model_id": model.id, "rows": rows, "keep": ["id"]} | _output(rng)
+
+
+def _cell(rng: random.Random, kind: str, words: tuple[str, ...]) -> Any:
+    if rng.random() < 0.1:
+        return None
+    if kind == ColumnKind.BOOLEAN:
+        return rng.random() < 0.5
+    if kind == ColumnKind.CATEGORY:
+        return rng.choice([*words[:20], "never seen", ""])
+    return rng.choice([0, -1, 2**62, 0.5, -1e308, 1e308, rng.uniform(-100.0, 100.0)])
+
+
+def _output(rng: random.Random) -> Body:
+    return ({"format": rng.choice(["csv", "parquet"])} if rng.random() < 0.5 else {}) | _when(rng)
 
 
 def params_of(rng: random.Random, model_type: ModelType) -> Body:
@@ -174,9 +210,9 @@ def _rows(rng: random.Random, data: KnownData, *, part: str) -> Body:
     if data.phases and rng.random() < 0.3:
         body["phases"] = rng.sample(data.phases, rng.randint(1, len(data.phases)))
     if data.span and rng.random() < 0.35:
-        body[f"{part}_start"] = data.moment(rng, 0.0, 0.6)
+        body[f"{part}_start".lstrip("_")] = data.moment(rng, 0.0, 0.6)
     if data.span and rng.random() < 0.35:
-        body[f"{part}_end"] = data.moment(rng, 0.62, 1.0)
+        body[f"{part}_end".lstrip("_")] = data.moment(rng, 0.62, 1.0)
     return body
 
 

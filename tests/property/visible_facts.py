@@ -66,19 +66,33 @@ class KnownData:
 
 @dataclass(frozen=True)
 class KnownModel:
-    """Of a model as much as the draw needs; `predicts` is equal for models that can be compared."""
+    """Of a model as much as the draw needs; `predicts` is equal for models that can be compared.
+
+    features: name, kind and categories of each one that is a column.
+    """
 
     id: int
     dataset_id: int
     predicts: str
     metrics: tuple[str, ...]
+    features: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    is_windowed: bool = False
 
     @classmethod
     def of(cls, shown: dict[str, Any]) -> "KnownModel":
         """From what the API shows."""
         schema = shown["details"]["schema"]
         predicts = repr((schema["task"], schema["target"], schema["classes"]))
-        return cls(shown["id"], shown["dataset_id"], predicts, tuple(sorted(shown["scores"]["train"])))
+        columns = [feature for feature in schema["features"] if feature["window"] is None]
+        features = tuple((item["name"], item["kind"], tuple(item["categories"])) for item in columns)
+        return cls(
+            shown["id"],
+            shown["dataset_id"],
+            predicts,
+            tuple(sorted(shown["scores"]["train"])),
+            features,
+            len(columns) < len(schema["features"]),
+        )
 
 
 @dataclass

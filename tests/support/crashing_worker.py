@@ -24,7 +24,8 @@ from ml_training.logs import configure_logs
 from ml_training.storage.base import ObjectKind
 from ml_training.storage.file_cache import FileCache
 from ml_training.storage.local import LocalStorage
-from ml_training.training import checkpoint, engine, fitting
+from ml_training.tabular.prediction_table import PredictionTable
+from ml_training.training import checkpoint, engine, fitting, prediction
 from tests.support.forked_processes import FORKS
 from tests.support.wiring import RecordingWatchdog, make_worker_context
 
@@ -36,9 +37,12 @@ def _always(*_: object) -> bool:
     return True
 
 
-def _of_artifact(*arguments: object) -> bool:
-    """Whether a call is about an artifact: the others of that name are about checkpoints."""
-    return any(ObjectKind.ARTIFACT.value in str(argument) for argument in arguments[1:])
+def _of(kind: ObjectKind) -> Callable[..., bool]:
+    """Whether a call is about an object of this kind: the others of that name are about checkpoints."""
+    return lambda *arguments: any(kind.value in str(argument) for argument in arguments[1:])
+
+
+_of_artifact, _of_prediction = _of(ObjectKind.ARTIFACT), _of(ObjectKind.PREDICTION)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,18 @@ POINTS: Mapping[str, Point] = {
     "result row written": Point(results, "insert_model"),
     "completed, not committed": Point(jobs, "complete"),
     "verdict committed": Point(run_job, "_write_end_once"),
+}
+PREDICT_POINTS: Mapping[str, Point] = {
+    "rows predicted, none written": Point(engine, "predict"),
+    "two batches predicted": Point(PredictionTable, "table", nth=2),
+    "prediction not synced": Point(os, "fsync", after=False),
+    "prediction not renamed": Point(LocalStorage, "_rename", after=False, about=_of_prediction),
+    "prediction renamed, not synced": Point(LocalStorage, "_rename", about=_of_prediction),
+    "prediction stored": Point(LocalStorage, "put_stream", about=_of_prediction),
+    "row of the prediction held for the verdict": Point(run_job, "_complete", after=False),
+    "row of the prediction written": Point(results, "insert_result"),
+    "prediction completed, not committed": Point(jobs, "complete"),
+    "verdict of the prediction committed": Point(run_job, "_write_end_once"),
 }
 PAST_A_CHECKPOINT = list(POINTS)[list(POINTS).index("checkpoint 5 without a row") :]
 
@@ -118,13 +134,14 @@ def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_l
     configure_logs("console", log_level)
     context = _worker_context(url, root)
     if point is not None:
-        _arm(POINTS[point], act)
+        _arm({**POINTS, **PREDICT_POINTS}[point], act)
     if not run_next(context):
         sys.exit(IDLE)
 
 
 def _worker_context(url: str, root: str) -> WorkerContext:
     checkpoint.MAX_TIME_SHARE = float("inf")  # a checkpoint after every round, regardless of its cost
+    prediction.ROWS_PER_BATCH = 100  # several batches
     fitting.CELLS_IN_MEMORY = 0  # small data are handled as large ones: read in parts, and kept in binned form
     return make_worker_context(
         open_database(url, pool_size=2),

@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from inspect import signature
 from itertools import chain, combinations
 from types import ModuleType
 from typing import Any
@@ -20,9 +21,11 @@ from ml_training.db import (
     heartbeats,
     idempotency,
     job_events,
+    job_lists,
     job_models,
     jobs,
     ledger,
+    model_references,
     queue_length,
     results,
     retention,
@@ -32,7 +35,7 @@ from ml_training.db import (
 from ml_training.db.idempotency import KeptAnswer
 from ml_training.db.jobs import JobProgress
 from ml_training.db.stats import Stats
-from ml_training.domain.records import Comparison, JobError, TestResult
+from ml_training.domain.records import Comparison, JobError, Prediction, TestResult
 
 Call = Callable[[Connection], object]
 DAY = 86_400.0
@@ -94,7 +97,11 @@ def every_call(*, dataset_id: int, running: int, model_id: int) -> Mapping[str, 
         "jobs.insert_jobs": [lambda c: jobs.insert_jobs(c, [row], now=0.0)],
         "jobs.get_job": [lambda c: jobs.get_job(c, running)],
         "jobs.get_jobs": [lambda c: jobs.get_jobs(c, [running])],
-        "jobs.list_jobs": list(_lists(jobs.list_jobs, status="PENDING", job_type="COMPARE", model_type="mlp")),
+        "job_lists.list_jobs": [
+            *_lists(job_lists.list_jobs, status="PENDING", job_type="COMPARE", model_type="mlp"),
+            *_lists(job_lists.list_jobs, status="PENDING", job_type="COMPARE", dataset_id=dataset_id),
+            *_lists(job_lists.list_jobs, status="PENDING", model_name="bench"),
+        ],
         "jobs.count_due": [lambda c: jobs.count_due(c, at_most=20)],
         "jobs.ended_since": [lambda c: jobs.ended_since(c, 600.0, at_most=100)],
         "jobs.claim_next": [lambda c: jobs.claim_next(c, worker="w", lease_seconds=30.0), _claim_when_empty],
@@ -145,25 +152,44 @@ def _of_results(dataset_id: int, model_id: int) -> dict[str, list[Call]]:
     tested = {**ids, "model_id": model_id, "rows": 1, "scores": {}, "overlap": False, "degradation": {}}
     model = {**ids, "name": "n", "model_type": "ridge", "task": "binary", "dataset_sha256": "", "artifact_key": "k"}
     model |= {"artifact_sha256": "", "artifact_bytes": 1, "scores": {}, "details": {}, "lineage": {}}
-    both = (TestResult, Comparison)
+    predicted = {
+        **ids,
+        "model_id": model_id,
+        "rows": 1,
+        "file_format": "csv",
+        "object_key": "k",
+        "sha256": "",
+        "bytes": 1,
+    }
+    every = (TestResult, Comparison, Prediction)
     return {
         "results.insert_result": [
-            lambda c: results.insert_result(c, TestResult, **tested, overfitted=None, accuracy=None, details={})
+            lambda c: results.insert_result(c, TestResult, **tested, overfitted=None, accuracy=None, details={}),
+            lambda c: results.insert_result(c, Prediction, **predicted, details={}, lineage={}),
         ],
-        "results.get_result": [lambda c, of=record: results.get_result(c, of, 1) for record in both],  # type: ignore[misc]
+        "results.get_result": [lambda c, of=record: results.get_result(c, of, 1) for record in every],  # type: ignore[misc]
         "results.list_results": [
             call
-            for record in both
+            for record in every
             for call in _lists(lambda c, _, of=record, **page: results.list_results(c, of, **page))
         ],
         "results.insert_model": [lambda c: results.insert_model(c, **model, train_accuracy=None, test_accuracy=None)],
         "results.get_model": [lambda c: results.get_model(c, model_id)],
-        "results.list_models": list(_lists(results.list_models, name="bench", model_type="mlp", alias="champion")),
+        "results.list_models": [
+            *_lists(results.list_models, name="bench", model_type="mlp", alias="champion"),
+            *_lists(results.list_models, dataset_id=dataset_id, model_type="mlp"),
+            *_lists(results.list_models, tag="eu"),
+        ],
         "results.lock_name": [lambda c: results.lock_name(c, "bench")],
         "results.lock_models": [lambda c: results.lock_models(c, [1, 2], alone=False)],
         "results.existing_models": [lambda c: results.existing_models(c, [1, 2])],
         "results.describe_model": [lambda c: results.describe_model(c, model_id, description="d")],
         "results.set_test_accuracy": [lambda c: results.set_test_accuracy(c, model_id, 0.5)],
+        "results.mark_prediction_deleted": [lambda c: results.mark_prediction_deleted(c, 1)],
+        "model_references.find_version": [
+            lambda c, alias=alias: model_references.find_version(c, "bench", alias)  # type: ignore[misc]
+            for alias in (None, "best")
+        ],
         "results.mark_model_deleted": [lambda c: results.mark_model_deleted(c, model_id)],
         "aliases.aliases_of": [lambda c: aliases.aliases_of(c, [1, 2])],
         "aliases.set_aliases": [lambda c: aliases.set_aliases(c, name="bench", model_id=model_id, aliases=["best"])],
@@ -182,7 +208,8 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
         "datasets.get_dataset": [lambda c: datasets.get_dataset(c, dataset_id)],
         "datasets.lock_datasets": [lambda c: datasets.lock_datasets(c, [dataset_id], alone=True)],
         "datasets.existing_datasets": [lambda c: datasets.existing_datasets(c, [dataset_id])],
-        "datasets.list_datasets": list(_lists(lambda c, _, **page: datasets.list_datasets(c, **page))),
+        "datasets.list_datasets": list(_lists(datasets.list_datasets, name="d", status="READY")),
+        "datasets.find_upload": [lambda c: datasets.find_upload(c, "0" * 64, file_format="csv")],
         "datasets.mark_ready": [lambda c: datasets.mark_ready(c, dataset_id, **ready)],
         "datasets.mark_rejected": [lambda c: datasets.mark_rejected(c, dataset_id, [])],
         "datasets.mark_deleted": [lambda c: datasets.mark_deleted(c, dataset_id)],
@@ -203,11 +230,13 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
     }
 
 
-def _lists(read: Callable[..., object], **filters: str) -> Iterator[Call]:
+def _lists(read: Callable[..., object], **filters: object) -> Iterator[Call]:
     names = chain.from_iterable(combinations(filters, size) for size in range(len(filters) + 1))
     for chosen in [{name: filters[name] for name in subset} for subset in names]:
         for before in (None, 10**6):
             yield lambda c, chosen=chosen, before=before: read(c, chosen, before_id=before, limit=51)  # type: ignore[misc]
+        if "oldest" in signature(read).parameters:
+            yield lambda c, chosen=chosen: read(c, chosen, before_id=7, limit=51, oldest=True)  # type: ignore[misc]
 
 
 def _claim_when_empty(connection: Connection) -> None:

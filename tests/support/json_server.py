@@ -75,9 +75,10 @@ class JsonServer:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                if self.command != "HEAD":
+                    self.wfile.write(data)
 
-            do_GET = do_POST = _serve  # noqa: N815 - the base class looks for these names
+            do_GET = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815 - the base class looks for these names
 
             def log_message(self, *_: object) -> None:
                 """Log nothing."""

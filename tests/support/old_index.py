@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ml_training.selection.history import ORDER, STARTS, TIMES, History
-from ml_training.selection.index import SelectionIndex
+from ml_training.selection.index import ORDER, STARTS, TIMES, SelectionIndex
 
 
 def write_format_2(directory: Path, source: SelectionIndex) -> SelectionIndex:
@@ -23,7 +22,7 @@ def write_format_2(directory: Path, source: SelectionIndex) -> SelectionIndex:
             (directory / f"{number:05}.json").write_text(json.dumps(source.categories(name), ensure_ascii=False))
         columns.append(item)
     if source.time_column is not None:
-        history = History.open(source)
+        history = source.history()
         for file, values in ((ORDER, history.order), (STARTS, history.starts), (TIMES, history.times)):
             np.save(directory / file, values)
     roles = {role: getattr(source, role) for role in ("time_column", "phase_column", "group_column")}

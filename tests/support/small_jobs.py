@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ml_training.db import results
 from ml_training.db.job_events import read_events
-from ml_training.domain.records import Model
+from ml_training.domain.records import Model, Prediction
 from ml_training.maintenance.cleanup import sweep_storage_once
 from ml_training.maintenance.verify import violations
 from ml_training.services.datasets import accept_upload, store_upload
@@ -37,6 +37,20 @@ def submit_train(resources: Resources, dataset_id: int, *, rounds: int = ROUNDS)
         "params": {"n_estimators": rounds},
     }
     return submit_job(resources, spec).id
+
+
+def submit_predict(resources: Resources, dataset_id: int) -> int:
+    """A job that predicts the data set with the newest model; its id."""
+    spec = {"job_type": "PREDICT", "model": "model", "dataset_id": dataset_id, "keep": ["target"]}
+    return submit_job(resources, spec).id
+
+
+def predictions(resources: Resources) -> dict[int, Prediction]:
+    """The predictions by job: one each."""
+    with resources.database.read() as connection:
+        found = results.list_results(connection, Prediction, before_id=None, limit=10_000)
+    assert len({prediction.job_id for prediction in found}) == len(found)
+    return {prediction.job_id: prediction for prediction in found}
 
 
 def models(resources: Resources) -> dict[int, Model]:

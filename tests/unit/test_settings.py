@@ -8,7 +8,15 @@ import pytest
 
 from ml_training.db.engine import open_database
 from ml_training.local.redis_server import redis_client
-from ml_training.settings import BROKER_FORM, DATABASE_FORM, PREFIX, SettingsError, read_settings, variable_name
+from ml_training.settings import (
+    BROKER_FORM,
+    DATABASE_FORM,
+    PREFIX,
+    SettingsError,
+    read_settings,
+    unknown_settings,
+    variable_name,
+)
 
 SetVariables = Callable[..., None]
 SECRET = "hunter2"
@@ -178,3 +186,13 @@ def test_a_valid_broker_url_is_accepted_by_the_driver(set_variables: SetVariable
     set_variables(BROKER_URL=url, API_URL="https://models.example")
     with redis_client(read_settings().broker_url) as client:
         assert client.connection_pool.connection_kwargs.get("db", 0) == number
+
+
+def test_a_variable_that_nothing_reads_is_named_with_the_nearest_setting(set_variables: SetVariables) -> None:
+    set_variables(API_PORT="8001", LIMITS__PAGE="10", API_KEY="mlt_1_x")
+    set_variables(WORKER_CONCURENCY="2", LIMITS__PAGES="9", ZZ="1")
+    assert [line.replace(PREFIX, "") for line in unknown_settings()] == [
+        "LIMITS__PAGES is no setting: did you mean LIMITS__PAGE?",
+        "WORKER_CONCURENCY is no setting: did you mean WORKER_CONCURRENCY?",
+        "ZZ is no setting: .env.example lists all",
+    ]

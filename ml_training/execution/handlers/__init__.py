@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ml_training.domain.specs import JobType
 from ml_training.execution.handlers.compare import run_compare
 from ml_training.execution.handlers.ingest import run_ingest
+from ml_training.execution.handlers.predict import run_predict
 from ml_training.execution.handlers.test import run_test
 from ml_training.execution.handlers.train import run_train
 from ml_training.execution.job_handler import JobHandler
@@ -17,4 +18,5 @@ HANDLERS: Mapping[JobType, JobHandler] = {
     JobType.TRAIN: run_train,
     JobType.TEST: run_test,
     JobType.COMPARE: run_compare,
+    JobType.PREDICT: run_predict,
 }

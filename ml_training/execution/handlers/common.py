@@ -1,10 +1,11 @@
-"""What the handlers of TRAIN, TEST and COMPARE share: the spec, the data and the models of a job, and its plan."""
+"""What the handlers of submitted jobs share: the spec, the data and the models of a job, and its plan."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from ml_training.domain.errors import ErrorCode, Invalid, JobFailed
+from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.records import Dataset, Job, Model
 from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec, stored_spec
 from ml_training.execution.inputs import assert_unchanged, load_dataset, open_index
@@ -12,7 +13,7 @@ from ml_training.execution.job_handler import WorkerContext
 from ml_training.selection.index import SelectionIndex
 from ml_training.training import engine
 
-SpecT = TypeVar("SpecT", TrainSpec, TestSpec, CompareSpec)
+SpecT = TypeVar("SpecT", TrainSpec, TestSpec, CompareSpec, PredictSpec)
 PlanT = TypeVar("PlanT")
 
 

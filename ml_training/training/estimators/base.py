@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import Params
 from ml_training.domain.states import TaskKind
+from ml_training.inference.fitted_model import MatrixPredictor
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema
 from ml_training.training.binned import NO_BINNED_CACHE, BinnedCache
@@ -79,13 +80,8 @@ class Importance:
     splits: Sequence[int] | None = None
 
 
-class Predictor(Protocol):
-    """A fitted model in memory."""
-
-    probabilistic: bool  # whether its class scores are probabilities
-
-    def predict(self, x: Matrix, *, threads: int) -> NDArray[Any]:
-        """Regression: (rows,); classification: (rows, classes), the larger the likelier."""
+class Predictor(MatrixPredictor, Protocol):
+    """A fitted model in memory, which can be stored."""
 
     def dump(self) -> bytes:
         """The bytes to store; equal models give equal bytes."""

@@ -46,6 +46,11 @@ class BoosterModel:
         raw: NDArray[Any] = np.asarray(self._booster.predict(x, num_iteration=self._rounds, num_threads=threads))
         return np.column_stack([1.0 - raw, raw]) if self._task is TaskKind.BINARY else raw
 
+    def contributions(self, x: Matrix, *, threads: int) -> NDArray[np.float64]:
+        """See `LoadedModel.contributions`."""
+        found = self._booster.predict(x, num_iteration=self._rounds, num_threads=threads, pred_contrib=True)
+        return np.asarray(found, dtype=np.float64)
+
     def dump(self) -> bytes:
         return self._stored
 

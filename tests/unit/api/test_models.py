@@ -79,7 +79,13 @@ def test_models_are_filtered(client: FlaskClient, models: list[int]) -> None:
 
 @pytest.mark.parametrize(
     ("query", "pointer"),
-    [("name=a%20b", "/name"), ("alias=Champion", "/alias"), ("model_type=mixed", "/model_type"), ("tag=x", "/tag")],
+    [
+        ("name=a%20b", "/name"),
+        ("alias=Champion", "/alias"),
+        ("model_type=mixed", "/model_type"),
+        ("tag=a%20b", "/tag"),
+        ("tags=x", "/tags"),
+    ],
 )
 def test_a_filter_that_cannot_match_is_422(client: FlaskClient, query: str, pointer: str) -> None:
     response = client.get(f"/api/v1/models?{query}")

@@ -44,6 +44,13 @@ def test_when_nothing_runs_each_part_is_reported_with_its_remedy_and_nothing_is_
     assert text.endswith(f"\n\nTo fix database, broker, api, exporter, workers, maintenance: {START_SERVICE}\n")
 
 
+def test_a_variable_that_nothing_reads_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ML_TRAINING_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("ML_TRAINING_API_PROT", "1")
+    _, checks = run_doctor()
+    assert "ML_TRAINING_API_PROT is no setting: did you mean ML_TRAINING_API_PORT?" in str(checks["settings"]["detail"])
+
+
 def test_each_remedy_is_printed_once() -> None:
     checks = [
         DoctorCheck("a", False, "", "do this"),

@@ -30,14 +30,15 @@ def test_submit_reads_stdin_and_prints_the_job_as_json(api: JsonServer) -> None:
 def test_a_spec_that_is_not_json_is_not_sent(api: JsonServer, text: str) -> None:
     result = run_command("submit", "-", stdin=text)
     assert result.exit_code == 1
-    assert "- is not JSON" in result.stderr
+    assert "stdin is not JSON" in result.stderr
     assert api.requests == []
 
 
-def test_a_missing_file_is_named_without_a_stack_trace(api: JsonServer) -> None:
+def test_a_missing_file_is_a_usage_error(api: JsonServer) -> None:
     result = run_command("submit", "nowhere.json")
-    assert result.exit_code == 1
-    assert "nowhere.json" in result.stderr
+    assert result.exit_code == 2
+    assert "there is no file 'nowhere.json'" in result.stderr
+    assert api.requests == []
 
 
 def test_watch_follows_a_job_to_its_result(api: JsonServer) -> None:
@@ -50,6 +51,18 @@ def test_watch_follows_a_job_to_its_result(api: JsonServer) -> None:
         "#7 TRAIN lightgbm: RUNNING",
         "#7 TRAIN lightgbm: COMPLETED",
         "#7 TRAIN lightgbm made model 3",
+    ]
+
+
+def test_a_prediction_is_followed_by_its_rows_and_where_its_file_is(api: JsonServer) -> None:
+    done = job_document("COMPLETED", job_type="PREDICT", result={"model_id": None, "prediction_id": 5})
+    api.answer("GET", "/api/v1/jobs/7", done)
+    api.answer("GET", "/api/v1/predictions/5", {"id": 5, "rows": 1_200, "model_id": 3})
+    last = run_command("watch", "7").stdout.splitlines()[-3:]
+    assert last == [
+        "#7 PREDICT lightgbm made prediction 5",
+        "1,200 rows predicted by model 3",
+        f"  file: {api.url}/api/v1/predictions/5/download",
     ]
 
 

@@ -32,9 +32,9 @@ def ended(seconds: float, *, n: int = 1, status: str = "COMPLETED", model_type: 
 
 def test_everything_starts_at_zero() -> None:
     series = page(LedgerCollector())
-    assert len(series.all("ml_jobs_total")) == 4 * 3
-    assert len(series.all("ml_jobs_duration_seconds_bucket")) == 4 * 14
-    assert len(series.all("ml_queue_wait_seconds_bucket")) == 4 * 11
+    assert len(series.all("ml_jobs_total")) == 5 * 3
+    assert len(series.all("ml_jobs_duration_seconds_bucket")) == 5 * 14
+    assert len(series.all("ml_queue_wait_seconds_bucket")) == 5 * 11
     assert series.labels("ml_job_attempts_lost_total", "reason") == {"worker_lost"}
     assert series.labels("ml_training_rows_total", "model_type") == set(ModelType)
     assert series["ml_stale_writes_refused_total"] == 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ml_training.local.api_client import ApiClient
+from ml_training.client.transport import Transport
 from ml_training.local.console_output import TextOutput
 from ml_training.local.interrupts import StopRequested
 from ml_training.local.sample_run import SampleFailed, SampleRun
@@ -51,9 +51,9 @@ def job(number: int, status: str) -> dict[str, Any]:
 
 def run(api: JsonServer, **options: Any) -> str:
     stream = io.StringIO()
-    with ApiClient(api.url) as client:
+    with Transport(api.url, pause=options.pop("pause", lambda _seconds: None), is_known=True) as client:
         text_output = TextOutput(Console(file=stream, width=120, force_terminal=options.pop("terminal", False)))
-        SampleRun(client, output=text_output, pause=options.pop("pause", lambda _seconds: None)).run()
+        SampleRun(client, output=text_output).run()
     return stream.getvalue()
 
 
@@ -96,10 +96,10 @@ def test_ctrl_c_ends_the_run_at_the_next_pause(api: JsonServer) -> None:
 
 @pytest.mark.parametrize(("filled", "empty"), [(None, True), ("datasets", False), ("jobs", False)])
 def test_only_an_empty_database_gets_the_sample_run(filled: str | None, empty: bool) -> None:
-    with json_server() as server, ApiClient(server.url) as client:
+    with json_server() as server, Transport(server.url) as client:
         for noun in ("datasets", "jobs"):
             server.answer(
                 "GET", f"/api/v1/{noun}", {"items": [{"id": 1}], "next_cursor": None} if noun == filled else EMPTY
             )
-        sample = SampleRun(client, output=TextOutput(Console(file=io.StringIO())), pause=lambda _seconds: None)
+        sample = SampleRun(client, output=TextOutput(Console(file=io.StringIO())))
         assert sample.database_is_empty() is empty

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from ml_training.domain.targets import RuleTarget
-from ml_training.selection.history import History
 from ml_training.selection.index import DTYPES, ColumnKind, IndexColumn, SelectionIndex, is_missing, recode
 from ml_training.selection.index_writer import write_index
 from ml_training.selection.preview import preview
@@ -123,7 +122,7 @@ def test_an_index_of_the_older_format_gives_the_same_values(mixed: SelectionInde
         assert np.array_equal(old.values(name), mixed.values(name), equal_nan=old.kind(name) is ColumnKind.NUMBER)
         assert old.categories(name) == mixed.categories(name)
     assert preview(old, 3) == preview(mixed, 3)
-    first, second = History.open(old), History.open(mixed)
+    first, second = old.history(), mixed.history()
     for field in ("order", "starts", "times"):
         assert np.array_equal(getattr(first, field), getattr(second, field))
 

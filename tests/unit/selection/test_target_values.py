@@ -259,7 +259,7 @@ def test_many_groups_far_apart_in_time_are_searched_one_by_one(
     }
     index = make_index(rows, time_column="when", group_column="who")
     together = labels(plan_train(spec, index))
-    monkeypatch.setattr("ml_training.selection.history.MAX_KEY", 1)
+    monkeypatch.setattr("ml_training.inference.history.MAX_KEY", 1)
     assert labels(plan_train(spec, index)) == together
 
 

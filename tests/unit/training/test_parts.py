@@ -9,6 +9,7 @@ import pytest
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import Interrupted, StopReason
 from ml_training.domain.states import TaskKind
+from ml_training.inference.target_scaling import TargetScale
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import Fold, plan_train
 from ml_training.selection.schema import FeatureSchema, Window
@@ -17,7 +18,6 @@ from ml_training.training.matrix import LARGEST, MatrixReader
 from ml_training.training.scores import Predictions
 from ml_training.training.stage_costs import stage_shares
 from ml_training.training.stage_progress import StageProgress, slices
-from ml_training.training.target_scaling import TargetScale
 from ml_training.training.training_schema import training_schema
 from ml_training.training.warnings_log import warnings_logged
 from tests.support.training_data import Recorder, boolean, category, integer, job, number, table

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from ml_training.domain.score_names import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from ml_training.domain.states import TaskKind
 from ml_training.training.scores import Predictions, confusion, score
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml_training.domain.specs import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from ml_training.domain.score_names import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from ml_training.domain.states import TaskKind
 from ml_training.training import significance
 from ml_training.training.reporter import SilentReporter

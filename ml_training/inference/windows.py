@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.selection.history import History
-from ml_training.selection.index import SelectionIndex
-from ml_training.selection.schema import Window
-from ml_training.selection.split import Positions
+from ml_training.inference.columns import ColumnSource
+from ml_training.inference.history import History
+from ml_training.inference.schema import Window
 
 NO_POSITION = -1
 Values = NDArray[np.float64]
@@ -25,18 +24,18 @@ Values = NDArray[np.float64]
 class Windows:
     """Looks back along the histories of one data set."""
 
-    def __init__(self, index: SelectionIndex) -> None:
-        self._index = index
-        history = History.open(index)
+    def __init__(self, source: ColumnSource) -> None:
+        self._source = source
+        history = source.history()
         self._order = np.asarray(history.order)
-        self._position = np.full(index.rows, NO_POSITION, dtype=np.int64)
+        self._position = np.full(source.rows, NO_POSITION, dtype=np.int64)
         self._position[self._order] = np.arange(len(self._order))
         self._first = history.first
         self._earlier = _tie_starts(history)
 
-    def read(self, source: str, windows: Sequence[Window], rows: Positions) -> Iterator[Values]:
+    def read(self, source: str, windows: Sequence[Window], rows: NDArray[np.int64]) -> Iterator[Values]:
         """The statistics of the column `source` for these rows, in the order of `windows`."""
-        column, position = self._index.stored(source), self._position[rows]
+        column, position = self._source.stored(source), self._position[rows]
         has_history = position != NO_POSITION
         found = {window: np.full(len(rows), np.nan) for window in windows}
         for window, values in self._look_back(column, position[has_history], windows):

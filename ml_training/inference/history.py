@@ -10,9 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
-
-ORDER, STARTS, TIMES = "order.npy", "group_starts.npy", "ordered_times.npy"
 MAX_KEY = 2**62  # of 64-bit sort keys
 
 
@@ -27,11 +24,6 @@ class History:
     order: NDArray[np.int32]
     starts: NDArray[np.int32]
     times: NDArray[np.int64]
-
-    @classmethod
-    def open(cls, index: SelectionIndex) -> "History":
-        """The histories of a data set that has a time column."""
-        return cls(*(index.arrays.array(name) for name in (ORDER, STARTS, TIMES)))
 
     @property
     def first(self) -> NDArray[np.int64]:
@@ -75,22 +67,13 @@ def _last_at_or_before(halves: NDArray[np.int64]) -> NDArray[np.int64]:
     return found
 
 
-def ordered_rows(times: NDArray[np.int64], groups: NDArray[Any] | None, kind: ColumnKind | None) -> History:
-    """The histories of rows with these times and groups; `kind`: the kind of the groups, None without groups."""
-    has_history = ~is_missing(times, ColumnKind.TIME)
-    if groups is not None and kind is not None:
-        has_history &= ~is_missing(groups, kind)
-    else:
-        groups = np.zeros(len(times), dtype=np.int8)
-    order, starts = _ordered(np.flatnonzero(has_history), times, groups)
-    return History(order, starts, times[order])
-
-
-def _ordered(
-    rows: NDArray[np.int64], times: NDArray[np.int64], groups: NDArray[Any]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    order = rows[np.lexsort((times[rows], groups[rows]))]  # stable: equal times keep their order of rows
-    sorted_groups = groups[order]
-    begins = np.flatnonzero(sorted_groups[1:] != sorted_groups[:-1]) + 1
+def ordered_rows(rows: NDArray[np.int64], times: NDArray[np.int64], groups: NDArray[Any] | None) -> History:
+    """The histories of these rows (ascending: those with a time and a group); `times`, `groups`: of all rows."""
+    keys = (times[rows],) if groups is None else (times[rows], groups[rows])
+    order = rows[np.lexsort(keys)]  # stable: equal times keep their order of rows
+    begins = np.zeros(0, dtype=np.int64)
+    if groups is not None:
+        sorted_groups = groups[order]
+        begins = np.flatnonzero(sorted_groups[1:] != sorted_groups[:-1]) + 1
     starts = np.concatenate([[0], begins, [len(order)]]) if len(order) else np.zeros(1)
-    return order.astype(np.int32), starts.astype(np.int32)
+    return History(order.astype(np.int32), starts.astype(np.int32), times[order])

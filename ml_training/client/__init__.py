@@ -1,0 +1,39 @@
+"""The Python client of the service: upload data, train, use models. `docs/client.md` shows it.
+
+It needs httpx and rich, and nothing of the server. Each name is imported when it is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ml_training.client.client import Client
+    from ml_training.client.errors import (
+        ApiError,
+        ClientError,
+        DatasetRejected,
+        JobCancelled,
+        JobFailed,
+        Unreachable,
+        UsageError,
+    )
+
+_ERRORS = ("ApiError", "ClientError", "DatasetRejected", "JobCancelled", "JobFailed", "Unreachable", "UsageError")
+_MODULES = {"Client": "client", **dict.fromkeys(_ERRORS, "errors")}
+
+__all__ = [
+    "ApiError",
+    "Client",
+    "ClientError",
+    "DatasetRejected",
+    "JobCancelled",
+    "JobFailed",
+    "Unreachable",
+    "UsageError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

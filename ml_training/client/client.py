@@ -1,0 +1,156 @@
+"""The client: one service, its data sets, jobs, models and results."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+from ml_training.client import specs
+from ml_training.client.datasets import Dataset, Datasets
+from ml_training.client.errors import ApiError, Json
+from ml_training.client.jobs import Job, Jobs
+from ml_training.client.locate import find_service
+from ml_training.client.models import Model, Models
+from ml_training.client.results import (
+    COMPARISON_COLUMNS,
+    PREDICTION_COLUMNS,
+    TEST_RESULT_COLUMNS,
+    Comparison,
+    Prediction,
+    Results,
+    TestResult,
+)
+from ml_training.client.transport import RETRY_SECONDS, Transport
+
+DataRef = Dataset | int | str
+ModelRef = Model | int | str
+
+
+class Client:
+    """Speaks to one service; safe for one thread at a time. A context manager, or `close()` it.
+
+    url: the service, default ML_TRAINING_API_URL, else the stack that runs on this machine. key: default
+    ML_TRAINING_API_KEY. retry_seconds: for how long calls that are safe to repeat are repeated while the service is
+    away; jobs are submitted with a key, so that a repeated submission never makes a second job.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        address = find_service(url, key, environment=os.environ)
+        self.url = address.url
+        self.transport = Transport(address.url, key=address.key, retry_seconds=retry_seconds, pause=pause)
+        self.datasets = Datasets(self)
+        self.jobs = Jobs(self)
+        self.models = Models(self)
+        self.test_results = Results(self, "/test-results", TestResult, TEST_RESULT_COLUMNS)
+        self.comparisons = Results(self, "/comparisons", Comparison, COMPARISON_COLUMNS)
+        self.predictions = Results(self, "/predictions", Prediction, PREDICTION_COLUMNS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self.url!r})"
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.transport.close()
+
+    def train(
+        self,
+        data: DataRef,
+        *,
+        target: str | Mapping[str, Any],
+        model_type: str,
+        name: str,
+        params: Mapping[str, Any] | None = None,
+        features: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+        **more: Any,
+    ) -> Job:
+        """Submit a TRAIN job.
+
+        data: a data set, its id, or a name for its newest READY version. target: a column, or a rule or horizon. name:
+        of the model. more: every other field of a TRAIN spec, such as validation, exclude_features, train_start
+        (docs/jobs.md). Raises ApiError with everything that is wrong with the job.
+        """
+        dataset_id = self._dataset_id(data)
+        spec = specs.train_spec(
+            dataset_id, target=target, model_type=model_type, name=name, params=params, features=features, **more
+        )
+        return self.jobs.submit(spec, idempotency_key=idempotency_key)
+
+    def test(self, model: ModelRef, data: DataRef, *, idempotency_key: str | None = None, **more: Any) -> Job:
+        """Submit a TEST job; more: test_start, test_end, phases, priority, max_runtime_seconds."""
+        spec = specs.evaluation_spec(self._model_id(model), self._dataset_id(data), **more)
+        return self.jobs.submit(spec, idempotency_key=idempotency_key)
+
+    def compare(
+        self,
+        models: Sequence[ModelRef],
+        data: DataRef,
+        *,
+        metric: str,
+        idempotency_key: str | None = None,
+        **more: Any,
+    ) -> Job:
+        """Submit a COMPARE job of 2 to 20 models; more: as for `test`, and random_state."""
+        ids = [self._model_id(model) for model in models]
+        spec = specs.compare_spec(ids, self._dataset_id(data), metric=metric, **more)
+        return self.jobs.submit(spec, idempotency_key=idempotency_key)
+
+    def predict(
+        self,
+        model: ModelRef,
+        data: DataRef | None = None,
+        *,
+        rows: Sequence[Mapping[str, Any]] | None = None,
+        idempotency_key: str | None = None,
+        **more: Any,
+    ) -> Job:
+        """Submit a PREDICT job on a data set, or on 1 to 1,000 rows.
+
+        model: a model, its id, `name@alias`, or a name for its newest version. rows: one mapping of feature to value
+        for each row; a missing key is a missing value. more: start, end, phases, keep, contributions, format.
+        """
+        named = model.id if isinstance(model, Model) else model
+        dataset_id = None if data is None else self._dataset_id(data)
+        spec = specs.predict_spec(named, dataset_id=dataset_id, rows=rows, **more)
+        return self.jobs.submit(spec, idempotency_key=idempotency_key)
+
+    def model_types(self) -> list[Json]:
+        """The model types, with the parameters of each as JSON Schema."""
+        items: list[Json] = self.transport.get("/model-types")["items"]
+        return items
+
+    def live(self) -> Json:
+        """Which process answers, and its version."""
+        return self.transport.get_once("/health/live")
+
+    def ready(self) -> Json:
+        """Whether jobs can be accepted, and how each part of the service is."""
+        try:
+            return self.transport.get_once("/health/ready")
+        except ApiError as error:
+            if "parts" not in error.document:
+                raise
+            return error.document
+
+    def _dataset_id(self, data: DataRef) -> int:
+        if isinstance(data, Dataset):
+            return data.id
+        return data if isinstance(data, int) else self.datasets.get(data).id
+
+    def _model_id(self, model: ModelRef) -> int:
+        if isinstance(model, Model):
+            return model.id
+        return model if isinstance(model, int) else self.models.get(model).id

@@ -1,0 +1,210 @@
+"""Data sets: upload, list, look at, delete."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml_training.client.display import Listing, html_table
+from ml_training.client.errors import ApiError, DatasetRejected, Json, Unreachable, UsageError
+from ml_training.client.progress import bars_for_people
+from ml_training.client.records import Record
+from ml_training.client.tables import as_file
+from ml_training.client.waiting import wait_for_jobs
+from ml_training.domain.names import name_of_file
+
+if TYPE_CHECKING:
+    from ml_training.client.client import Client
+
+COLUMNS = {
+    "id": "id",
+    "name": "name",
+    "version": "version",
+    "status": "status",
+    "rows": "rows",
+    "columns": "columns",
+    "created": "created_at",
+}
+REPEATABLE_STATUSES = frozenset({502, 503, 504})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Record):
+    """A data set as it was when it was read. profile is None before it is READY, and in lists."""
+
+    name: str
+    version: int
+    status: str
+    file_format: str
+    time_column: str | None
+    phase_column: str | None
+    group_column: str | None
+    bytes: int
+    sha256: str
+    rows: int | None
+    columns: int | None
+    reasons: list[dict[str, Any]]
+    job_id: int | None
+    created_at: datetime
+    profile: dict[str, Any] | None
+
+    @property
+    def label(self) -> str:
+        """A short name, such as `data set 3 (churn version 2)`."""
+        return f"data set {self.id} ({self.name} version {self.version})"
+
+    @property
+    def warnings(self) -> list[dict[str, Any]]:
+        """What the service found odd: {"code", "pointer", "detail"} each."""
+        return list(self.data.get("warnings") or ())
+
+    def refresh(self) -> "Dataset":
+        """The data set as it is now."""
+        return self.client.datasets.get(self.id)
+
+    def wait(self, *, timeout: float | None = None, progress: bool | None = None) -> "Dataset":
+        """Wait until it is READY and return it; raises DatasetRejected with the reasons. See `Job.wait`."""
+        found = self
+        if self.status == "PROCESSING" and self.job_id is not None:
+            transport = self.client.transport
+            with bars_for_people(progress) as bars:
+                wait_for_jobs(transport, [transport.get(f"/jobs/{self.job_id}")], bars=bars, timeout=timeout)
+            found = self.refresh()
+        if found.status == "REJECTED":
+            raise DatasetRejected(found, label=found.label, reasons=found.reasons)
+        return found
+
+    def preview(self, rows: int = 20) -> list[Json]:
+        """The first rows, at most 200: a value for each column."""
+        items: list[Json] = self.client.transport.get(f"/datasets/{self.id}/preview", limit=rows)["items"]
+        return items
+
+    def delete(self) -> None:
+        """Delete it; raises ApiError (409) while a job needs it. Models that were trained on it stay."""
+        self.client.transport.delete(f"/datasets/{self.id}")
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[object, ...]] = [
+            ("data set", f"{self.id}: {self.name} version {self.version}"),
+            ("status", self.status),
+            ("rows", self.rows),
+            ("columns", self.columns),
+        ]
+        rows += [("reason", reason.get("detail")) for reason in self.reasons]
+        rows += [("warning", warning.get("detail")) for warning in self.warnings]
+        return html_table(rows)
+
+
+Rows = list[Json]  # `list` is a method below
+
+
+class Datasets:
+    """`client.datasets`."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def upload(
+        self,
+        data: Any,
+        *,
+        name: str | None = None,
+        time_column: str | None = None,
+        phase_column: str | None = None,
+        group_column: str | None = None,
+        wait: bool = True,
+        progress: bool | None = None,
+        **options: str | None,
+    ) -> Dataset:
+        """Upload a table and wait until it is READY; raises DatasetRejected, UsageError, ApiError.
+
+        data: the path of a file, a pandas or polars DataFrame, or an Arrow table. name: of the data set; the same name
+        again makes a new version; by default it is made of the file's name. options: how the file is to be read, such
+        as separator, decimal, encoding, date_format, sheet (docs/api.md). wait: False returns it PROCESSING.
+        Bytes that the service already has are not sent again.
+        """
+        columns = {"time_column": time_column, "phase_column": phase_column, "group_column": group_column}
+        name = name or _default_name(data)
+        fields = {key: value for key, value in {"name": name, **columns, **options}.items() if value is not None}
+        with as_file(data, name) as file:
+            dataset = Dataset.read(self._client, self._create(file, fields))
+        return dataset.wait(progress=progress) if wait else dataset
+
+    def sample(self, sample: str, *, name: str | None = None, progress: bool | None = None) -> Dataset:
+        """A data set that ships with the service, READY; `samples()` lists them."""
+        body = {"name": name or sample, "sample": sample}
+        answer = self._client.transport.post("/datasets", body, repeatable=False)
+        return Dataset.read(self._client, answer).wait(progress=progress)
+
+    def samples(self) -> list[Json]:
+        """The data sets that ship with the service."""
+        items: list[Json] = self._client.transport.get("/datasets/samples")["items"]
+        return items
+
+    def get(self, dataset: int | str) -> Dataset:
+        """The data set with this id, or the newest READY version of this name; raises ApiError or UsageError."""
+        if isinstance(dataset, int):
+            return Dataset.read(self._client, self._client.transport.get(f"/datasets/{dataset}"))
+        found = self.list(name=dataset, status="READY", limit=1)
+        if not found:
+            raise UsageError(f"there is no READY data set named {dataset!r}: upload one, or list what there is")
+        return self.get(int(found[0].id))
+
+    def list(
+        self, *, name: str | None = None, status: str | None = None, sort: str | None = None, limit: int = 100
+    ) -> Listing:
+        """At most `limit` data sets, the newest first (`sort="oldest"`: the oldest). Filters are exact values."""
+        found = self._client.transport.list_items("/datasets", limit=limit, name=name, status=status, sort=sort)
+        return Listing((Dataset.read(self._client, item) for item in found), COLUMNS)
+
+    def preview(self, dataset: int | str, rows: int = 20) -> Rows:
+        """The first rows of a data set, at most 200."""
+        return self.get(dataset).preview(rows)
+
+    def delete(self, dataset_id: int) -> None:
+        """See `Dataset.delete`."""
+        self._client.transport.delete(f"/datasets/{dataset_id}")
+
+    def _create(self, file: Path, fields: Mapping[str, str]) -> Json:
+        transport = self._client.transport
+        sha256 = _sha256(file)
+        if transport.exists(f"/datasets/sha256/{sha256}"):
+            body = {**fields, "sha256": sha256, "file_name": file.name}
+            try:
+                return transport.post("/datasets", body, repeatable=False)
+            except ApiError as error:
+                if error.status != 404:  # the bytes went, or are damaged: an upload replaces them
+                    raise
+        return self._upload(file, fields, sha256)
+
+    def _upload(self, file: Path, fields: Mapping[str, str], sha256: str) -> Json:
+        """Upload; after a broken connection, look whether the data set was made before sending the file again."""
+        transport = self._client.transport
+        newest = self._newest(fields["name"])
+        before = 0 if newest is None else int(newest["id"])
+        patience = transport.patience()
+        while True:
+            try:
+                return transport.upload("/datasets", file, fields=fields)
+            except (Unreachable, ApiError) as error:
+                if isinstance(error, ApiError) and error.status not in REPEATABLE_STATUSES:
+                    raise
+                if not patience.wait():
+                    raise
+            newest = self._newest(fields["name"])
+            if newest is not None and newest["id"] > before and newest["sha256"] == sha256:
+                return newest
+
+    def _newest(self, name: str) -> Json | None:
+        return next(iter(self._client.transport.list_items("/datasets", limit=1, name=name)), None)
+
+
+def _default_name(data: Any) -> str:
+    return name_of_file(Path(data).name) if isinstance(data, str | Path) else "data"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

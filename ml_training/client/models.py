@@ -1,0 +1,194 @@
+"""Models: the registry, and using a model on this machine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from ml_training.client.display import Listing, html_table, scores_text
+from ml_training.client.download import download
+from ml_training.client.errors import Json, UsageError
+from ml_training.client.records import Record
+
+if TYPE_CHECKING:
+    from ml_training.client.client import Client
+
+COLUMNS = {
+    "id": "id",
+    "name": "name",
+    "version": "version",
+    "type": "model_type",
+    "task": "task",
+    "held out": "held_out_text",
+    "created": "created_at",
+}
+LOADED_MODELS = 4  # kept in memory by a client, so that predicting again does not download again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Record):
+    """A trained model. scores: {"train", "held_out"}; details and lineage are empty in lists."""
+
+    name: str
+    version: int
+    model_type: str
+    task: str
+    job_id: int
+    dataset_id: int
+    dataset_sha256: str
+    artifact_sha256: str
+    artifact_bytes: int
+    scores: dict[str, Any]
+    train_accuracy: float | None
+    test_accuracy: float | None
+    description: str
+    tags: list[str]
+    aliases: list[str]
+    created_at: datetime
+    details: dict[str, Any] | None
+    lineage: dict[str, Any] | None
+
+    @property
+    def label(self) -> str:
+        """A short name, such as `model 7 (churn version 3)`."""
+        return f"model {self.id} ({self.name} version {self.version})"
+
+    @property
+    def held_out_text(self) -> str:
+        """The scores on held-out rows that fit the task."""
+        return scores_text(self.scores.get("held_out") or {}, self.task)
+
+    def refresh(self) -> "Model":
+        """The model as it is now."""
+        return self.client.models.get(self.id)
+
+    def spec(self) -> Json:
+        """The spec that trained it: submitted again, it trains the same model."""
+        return self.client.transport.get(f"/models/{self.id}/spec")
+
+    def update(
+        self,
+        *,
+        description: str | None = None,
+        tags: Sequence[str] | None = None,
+        aliases: Sequence[str] | None = None,
+    ) -> "Model":
+        """Set what is given; an alias that another version of the name holds moves to this one."""
+        given = {"description": description, "tags": tags, "aliases": aliases}
+        body = {name: value for name, value in given.items() if value is not None}
+        return Model.read(self.client, self.client.transport.patch(f"/models/{self.id}", body))
+
+    def download(self, path: str | Path | None = None) -> Path:
+        """Write the model's file, verified; path: a file or a directory, default `<name>-<version>.zip` here."""
+        target = Path(path or ".").expanduser()
+        if target.is_dir():
+            target /= f"{self.name}-{self.version}.zip"
+        return download(self.client.transport, f"/models/{self.id}/download", target, sha256=self.artifact_sha256)
+
+    def load(self) -> Any:
+        """The model in memory, with `predict` and `predict_proba`; needs the libraries that trained it."""
+        return self.client.models.load(self)
+
+    def predict(self, table: Any) -> Any:
+        """Predict the rows of a table on this machine: labels as they are in the data, or numbers in its units."""
+        return self.load().predict(table)
+
+    def predict_proba(self, table: Any) -> Any:
+        """The probabilities of the classes, rows x classes."""
+        return self.load().predict_proba(table)
+
+    def delete(self) -> None:
+        """Delete it and its aliases; raises ApiError (409) while a job needs it."""
+        self.client.transport.delete(f"/models/{self.id}")
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("model", f"{self.id}: {self.name} version {self.version}"),
+            ("type", f"{self.model_type}, {self.task}"),
+            ("held out", self.held_out_text),
+            ("training", scores_text(self.scores.get("train") or {}, self.task)),
+            ("aliases", ", ".join(self.aliases) or None),
+            ("data set", self.dataset_id),
+        ]
+        return html_table(rows)
+
+
+class Models:
+    """`client.models`."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+        self._loaded: dict[int, Any] = {}
+
+    def get(self, model: int | str) -> Model:
+        """The model with this id, or `name@alias`, or the newest version of a name; raises ApiError or UsageError."""
+        if isinstance(model, int):
+            return Model.read(self._client, self._client.transport.get(f"/models/{model}"))
+        name, _, alias = model.partition("@")
+        found = self.list(name=name, alias=alias or None, limit=1)
+        if not found:
+            raise UsageError(f"there is no model {model!r}: list what there is")
+        return self.get(int(found[0].id))
+
+    def list(
+        self,
+        *,
+        name: str | None = None,
+        alias: str | None = None,
+        tag: str | None = None,
+        model_type: str | None = None,
+        dataset_id: int | None = None,
+        sort: str | None = None,
+        limit: int = 100,
+    ) -> Listing:
+        """At most `limit` models, the newest first. Filters are exact values.
+
+        These go together: name, alias, model_type; or dataset_id, model_type; or tag. sort: `oldest`, or the name of a
+        score on held-out rows, such as `roc_auc` or `rmse`: then the `limit` newest ones are sorted, the best first.
+        """
+        order = sort if sort in (None, "newest", "oldest") else None
+        found = self._client.transport.list_items(
+            "/models",
+            limit=limit,
+            name=name,
+            alias=alias,
+            tag=tag,
+            model_type=model_type,
+            dataset_id=dataset_id,
+            sort=order,
+        )
+        models = [Model.read(self._client, item) for item in found]
+        return Listing(models if order == sort else best_first(models, str(sort)), COLUMNS)
+
+    def load(self, model: Model) -> Any:
+        """See `Model.load`; the last few are kept in memory."""
+        if model.id not in self._loaded:
+            load_model = import_module("ml_training.client.model").load_model  # with numpy: only when it is needed
+            with TemporaryDirectory(prefix="ml-training-") as directory:
+                loaded = load_model(model.download(directory))
+            while len(self._loaded) >= LOADED_MODELS:
+                self._loaded.pop(next(iter(self._loaded)))
+            self._loaded[model.id] = loaded
+        return self._loaded[model.id]
+
+    def delete(self, model_id: int) -> None:
+        """See `Model.delete`."""
+        self._client.transport.delete(f"/models/{model_id}")
+
+
+def best_first(models: Sequence[Model], score: str) -> list[Model]:
+    """Sorted by a score on held-out rows, the best first; those without it last."""
+    from ml_training.domain.score_names import LOWER_IS_BETTER, SCORES
+
+    if score not in SCORES:
+        raise UsageError(f"sort must be newest, oldest or one of {', '.join(SCORES)}, not {score!r}")
+    sign = 1 if score in LOWER_IS_BETTER else -1
+
+    def rank(model: Model) -> tuple[bool, float]:
+        value = (model.scores.get("held_out") or {}).get(score)
+        return value is None, 0.0 if value is None else sign * value
+
+    return sorted(models, key=rank)

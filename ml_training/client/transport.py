@@ -1,0 +1,205 @@
+"""HTTP: paths in, JSON out, errors as exceptions; calls that are safe to repeat survive a restart of the service."""
+
+import ipaddress
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from ml_training.client.errors import ApiError, Json, Unreachable
+
+API = "/api/v1"
+TIMEOUT = httpx.Timeout(30.0, connect=3.0, write=300.0)
+UPLOAD_TIMEOUT = httpx.Timeout(600.0, connect=3.0)
+RETRY_SECONDS = 60.0  # for a service that restarts
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+TRANSIENT_STATUSES = frozenset({429, 502, 503, 504})
+START_HINT = 'start one with "ml-training up", or set ML_TRAINING_API_URL; "ml-training doctor" checks it'
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class Patience:
+    """Pauses between the tries of one call; they grow, and end after `seconds`."""
+
+    def __init__(self, seconds: float, pause: Callable[[float], None]) -> None:
+        self._pause = pause
+        self._seconds = seconds
+        self.restart()
+
+    def restart(self) -> None:
+        """Start again from the shortest pause, after something went right."""
+        self._deadline = time.monotonic() + self._seconds
+        self._paused = 0.0
+        self._next = FIRST_PAUSE
+
+    def wait(self, wanted: float | None = None) -> bool:
+        """Pause, for `wanted` seconds if the service asked for it; False at once when the time is over."""
+        seconds = self._next if wanted is None else wanted
+        self._paused += seconds
+        if self._paused > self._seconds or time.monotonic() + seconds > self._deadline:
+            return False
+        self._pause(seconds)
+        self._next = min(2 * self._next, LONGEST_PAUSE)
+        return True
+
+
+class Transport:
+    """Calls the endpoints below /api/v1 of `url`; raises ApiError and Unreachable.
+
+    retry_seconds: for how long a call that is safe to repeat is repeated while the service is away or overloaded; 0
+    never repeats. A service that has not answered yet is not waited for, because its address may be wrong, unless
+    `is_known` says that it is there. pause: waits for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        retry_seconds: float = RETRY_SECONDS,
+        pause: Callable[[float], None] = time.sleep,
+        is_known: bool = False,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.retry_seconds = retry_seconds
+        self.pause = pause
+        self._has_answered = is_known
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # Proxies in the environment are for remote hosts, not for this machine.
+        self._http = httpx.Client(
+            base_url=self.url + API, timeout=TIMEOUT, headers=headers, trust_env=not is_loopback(self.url)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def patience(self) -> Patience:
+        """The pauses of a call that is repeated."""
+        return Patience(self.retry_seconds, self.pause)
+
+    def get(self, path: str, **params: object) -> Json:
+        """GET `path`; query parameters that are None are left out."""
+        return self._json("GET", path, params=_given(params))
+
+    def get_once(self, path: str) -> Json:
+        """GET `path` without repeating it: what the service answers now."""
+        return self._json("GET", path, repeatable=False)
+
+    def exists(self, path: str) -> bool:
+        """HEAD `path`: whether it answers 200; a service or a proxy that does not know the path answers otherwise."""
+        return self._send("HEAD", path).status_code == httpx.codes.OK
+
+    def post(
+        self, path: str, body: object = None, *, headers: Mapping[str, str] | None = None, repeatable: bool = True
+    ) -> Json:
+        """POST `body` as JSON.
+
+        An Idempotency-Key is added unless `headers` has one; where the route ignores it and a second call would do
+        more than the first, pass `repeatable=False`.
+        """
+        keyed = {"Idempotency-Key": uuid.uuid4().hex, **(headers or {})}
+        return self._json("POST", path, repeatable=repeatable, json=body, headers=keyed)
+
+    def patch(self, path: str, body: object) -> Json:
+        """PATCH with JSON."""
+        return self._json("PATCH", path, json=body)
+
+    def delete(self, path: str) -> None:
+        """DELETE; a repeated one that finds nothing more is fine."""
+        response = self._send("DELETE", path)
+        if not response.is_success:
+            self._document(response)
+
+    def upload(self, path: str, file: Path, *, fields: Mapping[str, str]) -> Json:
+        """POST a file as multipart/form-data, streamed from the disk; not repeated, since it would be stored twice."""
+        with file.open("rb") as stream:
+            files = {"file": (file.name, stream)}
+            return self._json("POST", path, repeatable=False, files=files, data=fields, timeout=UPLOAD_TIMEOUT)
+
+    def list_items(self, path: str, *, limit: int, **params: object) -> Iterator[Json]:
+        """The first `limit` items of a paged list."""
+        cursor: str | None = None
+        while limit > 0:
+            page = self.get(path, limit=min(limit, 100), cursor=cursor, **params)
+            yield from page["items"]
+            limit -= len(page["items"])
+            cursor = page["next_cursor"]
+            if not cursor or not page["items"]:
+                return
+
+    @contextmanager
+    def stream(self, path: str, *, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
+        """GET `path` and read the body piece by piece; raises Unreachable also when the body breaks off."""
+        try:
+            with self._http.stream("GET", path, headers=headers) as response:
+                self._has_answered = True
+                if response.status_code != httpx.codes.OK:
+                    response.read()
+                    self._document(response)
+                yield response
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
+
+    def _json(self, method: str, path: str, *, repeatable: bool = True, **options: Any) -> Json:
+        return self._document(self._send(method, path, repeatable=repeatable, **options))
+
+    def _send(self, method: str, path: str, *, repeatable: bool = True, **options: Any) -> httpx.Response:
+        patience = self.patience()
+        while True:
+            try:
+                response = self._http.request(method, path, **options)
+            except (httpx.TransportError, httpx.InvalidURL) as error:
+                safe = repeatable or isinstance(error, NOT_SENT)
+                if not (self._has_answered and safe and patience.wait()):
+                    raise self._unreachable(error) from error
+                continue
+            self._has_answered = True
+            is_transient = repeatable and response.status_code in TRANSIENT_STATUSES
+            if not (is_transient and patience.wait(retry_after(response.headers))):
+                return response
+
+    def _document(self, response: httpx.Response) -> Json:
+        try:
+            document = response.json()
+        except ValueError:
+            document = None
+        if isinstance(document, dict) and response.is_success:
+            return document
+        if isinstance(document, dict) and "title" in document:
+            raise ApiError(response.status_code, document)
+        raise Unreachable(f"what answers at {self.url} is not an ML Training Service (HTTP {response.status_code})")
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        cause = str(error) or type(error).__name__
+        return Unreachable(f"no ML Training Service answers at {self.url} ({cause}): {START_HINT}")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds of a Retry-After header; None without one."""
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL is of this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _given(params: Mapping[str, object]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}

@@ -1,0 +1,18 @@
+"""The environment variables that a client reads too, and where a stack on this machine is found without them."""
+
+PREFIX = "ML_TRAINING_"
+DEFAULT_DATA_DIR = "var"
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_API_PORT = 8000
+RUN_FILE = "run.json"  # in the data directory
+WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 - read here, not bound
+
+
+class SettingsError(Exception):
+    """The environment holds invalid values; the message lists all of them."""
+
+
+def http_url(host: str, port: int | str) -> str:
+    """The URL of a server on this machine; a wildcard host such as 0.0.0.0 becomes the loopback address."""
+    host = WILDCARD_HOSTS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

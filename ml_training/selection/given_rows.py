@@ -1,0 +1,124 @@
+"""Turns the rows that a PREDICT spec gives into the columns of a data set, typed by what the model was trained on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml_training.domain.json_pointers import pointer_to
+from ml_training.domain.predict_spec import PredictSpec
+from ml_training.domain.problems import Problems
+from ml_training.selection.index import NUMERIC, ColumnKind, IndexColumn, SelectionIndex
+from ml_training.selection.index_writer import write_index
+from ml_training.selection.near_names import with_nearest
+from ml_training.selection.schema import ModelSchema
+
+INTEGERS = range(-(2**63), 2**63)
+Cells = Sequence[Any]
+
+
+def check_given(spec: PredictSpec, model: ModelSchema, problems: Problems) -> None:
+    """Add a problem for each key that the model does not know, and for each value of the wrong type."""
+    if model.has_windows:
+        detail = f"model {model.model_id} computes windows from the history of each row: predict on a data set instead"
+        problems.add("/rows", detail)
+        return
+    kinds = _feature_kinds(model)
+    allowed = {*kinds, *spec.keep}
+    for number, row in enumerate(spec.rows or ()):
+        for name, value in row.items():
+            if name not in allowed:
+                detail = f"{name!r} is no feature of model {model.model_id}"
+                problems.add(pointer_to("rows", number, name), with_nearest(detail, name, allowed, problems))
+            elif value is not None and (reason := _why_wrong(name, kinds.get(name), value)):
+                problems.add(pointer_to("rows", number, name), reason)
+    for name in dict.fromkeys(spec.keep):
+        if name not in kinds:
+            _check_same_type(spec, name, problems)
+
+
+def given_columns(spec: PredictSpec, model: ModelSchema) -> tuple[str, ...]:
+    """The columns that the rows have: the features of the model, and the other keys that are kept."""
+    kinds = _feature_kinds(model)
+    present = {name for row in spec.rows or () for name in row}
+    return *kinds, *(name for name in dict.fromkeys(spec.keep) if name not in kinds and name in present)
+
+
+def index_given(directory: Path, spec: PredictSpec, model: ModelSchema) -> SelectionIndex:
+    """The rows as a data set, in an existing empty directory; `check_given` has found no problem."""
+    rows, kinds = spec.rows or [], _feature_kinds(model)
+    columns = (_column(name, kinds.get(name), [row.get(name) for row in rows]) for name in given_columns(spec, model))
+    return write_index(directory, columns, rows=len(rows))
+
+
+def _feature_kinds(model: ModelSchema) -> Mapping[str, ColumnKind]:
+    return {feature.column: feature.kind for feature in model.features}
+
+
+def _why_wrong(name: str, kind: ColumnKind | None, value: object) -> str:
+    """Why a value does not fit a feature; empty when it does. `kind`: None for a key that is only kept."""
+    if kind is None:
+        return ""
+    is_boolean = isinstance(value, bool)
+    if kind is ColumnKind.BOOLEAN:
+        return "" if is_boolean else f"{name!r} is boolean: give true, false, or null where it is missing"
+    if kind is ColumnKind.CATEGORY:
+        return "" if isinstance(value, str) else f"{name!r} holds categories: give text, or null where it is missing"
+    is_number = isinstance(value, int | float) and not is_boolean
+    return "" if is_number else f"{name!r} holds numbers: give a number, or null where it is missing"
+
+
+def _check_same_type(spec: PredictSpec, name: str, problems: Problems) -> None:
+    """A column of the output holds one type."""
+    wanted: str | None = None
+    for number, row in enumerate(spec.rows or ()):
+        value = row.get(name)
+        if value is None:
+            continue
+        here = _type_name(value)
+        wanted = wanted or here
+        if here != wanted:
+            detail = f"is {here} here and {wanted} in an earlier row: a column that is kept holds one type"
+            problems.add(pointer_to("rows", number, name), detail)
+
+
+def _type_name(value: object) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return "text" if isinstance(value, str) else "a number"
+
+
+def _column(name: str, kind: ColumnKind | None, cells: Cells) -> IndexColumn:
+    present = [cell for cell in cells if cell is not None]
+    if kind is None and present:
+        kind = _KINDS[_type_name(present[0])]
+    if not present:
+        return IndexColumn(name, ColumnKind.NUMBER, np.full(len(cells), np.nan))
+    return _MAKERS[kind if kind not in NUMERIC and kind is not None else ColumnKind.NUMBER](name, cells)
+
+
+def _numbers(name: str, cells: Cells) -> IndexColumn:
+    if all(isinstance(cell, int) and cell in INTEGERS for cell in cells):
+        return IndexColumn(name, ColumnKind.INTEGER, np.array(cells, dtype=np.int64))
+    return IndexColumn(name, ColumnKind.NUMBER, np.array([np.nan if cell is None else float(cell) for cell in cells]))
+
+
+def _booleans(name: str, cells: Cells) -> IndexColumn:
+    flags = np.array([-1 if cell is None else int(cell) for cell in cells], dtype=np.int8)
+    return IndexColumn(name, ColumnKind.BOOLEAN, flags)
+
+
+def _categories(name: str, cells: Cells) -> IndexColumn:
+    words = tuple(sorted({cell for cell in cells if cell is not None}))
+    code = {word: number for number, word in enumerate(words)}
+    codes = np.array([-1 if cell is None else code[cell] for cell in cells], dtype=np.int32)
+    return IndexColumn(name, ColumnKind.CATEGORY, codes, words)
+
+
+_KINDS = {"boolean": ColumnKind.BOOLEAN, "text": ColumnKind.CATEGORY, "a number": ColumnKind.NUMBER}
+_MAKERS: Mapping[ColumnKind, Callable[[str, Cells], IndexColumn]] = {
+    ColumnKind.NUMBER: _numbers,
+    ColumnKind.BOOLEAN: _booleans,
+    ColumnKind.CATEGORY: _categories,
+}

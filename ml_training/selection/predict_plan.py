@@ -1,0 +1,102 @@
+"""Plans a PREDICT job: which rows are predicted, and which columns the output has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_training.domain.predict_spec import PredictSpec
+from ml_training.domain.problems import Problems
+from ml_training.domain.states import TaskKind
+from ml_training.selection.features import check_features
+from ml_training.selection.index import SelectionIndex
+from ml_training.selection.near_names import with_nearest
+from ml_training.selection.rows import select_rows
+from ml_training.selection.schema import ClassLabel, ModelSchema
+
+REFUSED = "the job cannot predict these rows"
+ROW, PREDICTION, BASE = "row", "prediction", "contribution_base"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictPlan:
+    """A PREDICT job with the rows to predict: ascending positions in the data set, or in the list of the spec."""
+
+    spec: PredictSpec
+    index: SelectionIndex
+    model: ModelSchema
+    rows: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictedRows:
+    """What a model says about some rows of a plan.
+
+    rows: ascending positions; values: class codes or numbers, (rows,); probabilities: (rows, classes), None for
+    regression and for a model without them; contributions: (rows, features + 1), the last one the base, or None.
+    """
+
+    rows: NDArray[np.int64]
+    values: NDArray[Any]
+    probabilities: NDArray[np.float64] | None
+    contributions: NDArray[np.float64] | None
+
+
+def plan_predict(spec: PredictSpec, index: SelectionIndex, model: ModelSchema) -> PredictPlan:
+    """The plan of a PREDICT job; raises Invalid with every reason why it cannot run on this data set."""
+    problems = Problems()
+    selected = select_rows(index, part="", phases=spec.phases, start=spec.start, end=spec.end, problems=problems)
+    check_features(model, index, pointer=spec.model_pointer, problems=problems)
+    check_output(spec, index.names, model, problems)
+    problems.raise_if_any(REFUSED)
+    return PredictPlan(spec, index, model, np.flatnonzero(selected).astype(np.int64, copy=False))
+
+
+def check_output(spec: PredictSpec, known: Sequence[str], model: ModelSchema, problems: Problems) -> None:
+    """Add a problem for each column to keep that does not exist, or whose name the output needs itself."""
+    needed, columns = {ROW, *predicted_names(model), *contribution_names(spec, model)}, set(known)
+    for number, name in enumerate(spec.keep):
+        pointer = f"/keep/{number}"
+        if name not in columns:
+            problems.add(pointer, with_nearest(f"the data has no column {name!r}", name, known, problems))
+        elif name in needed:
+            problems.add(
+                pointer, f"the output has a column {name!r} of its own: leave it out, or rename it in the data"
+            )
+        elif name in spec.keep[:number]:
+            problems.add(pointer, f"column {name!r} is listed twice")
+    if spec.contributions and any(feature.name == "base" for feature in model.features):
+        problems.add(
+            "/contributions", f"the output has a column {BASE!r}, and a feature is called 'base': leave it out"
+        )
+
+
+def output_names(spec: PredictSpec, model: ModelSchema) -> tuple[str, ...]:
+    """The columns of the output, in order."""
+    return ROW, *spec.keep, *predicted_names(model), *contribution_names(spec, model)
+
+
+def predicted_names(model: ModelSchema) -> tuple[str, ...]:
+    """The columns that hold what the model says: the prediction, then a probability for each class."""
+    return PREDICTION, *(f"probability_{label_text(label)}" for label in model.classes or ())
+
+
+def contribution_names(spec: PredictSpec, model: ModelSchema) -> tuple[str, ...]:
+    """The columns that say how much each feature moves the raw score; () when they are not asked for."""
+    return (*(f"contribution_{feature.name}" for feature in model.features), BASE) if spec.contributions else ()
+
+
+def label_text(label: ClassLabel) -> str:
+    """A class as part of a column name.
+
+    >>> label_text("late"), label_text(True), label_text(3), label_text(0.5)
+    ('late', 'true', '3', '0.5')
+    """
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def can_contribute(model_type: str, task: TaskKind) -> bool:
+    """Whether contributions of features are available: the model is a sum of trees with one raw score for a row."""
+    return model_type == "lightgbm" and task is not TaskKind.MULTICLASS

@@ -1,0 +1,45 @@
+"""The use cases of a stored prediction: preview, download, delete."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from ml_training.db import results
+from ml_training.domain.errors import NotFound
+from ml_training.domain.records import Prediction
+from ml_training.services.queries import get_result
+from ml_training.services.resources import Resources
+from ml_training.services.stored_files import StoredFile, open_stored
+
+MEDIA_TYPES: Mapping[str, str] = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv"}
+
+
+def preview_prediction(resources: Resources, prediction_id: int, limit: int) -> list[dict[str, Any]]:
+    """The first rows, which were stored with the result; raises NotFound."""
+    rows: list[dict[str, Any]] = get_result(resources, Prediction, prediction_id).details["preview"]
+    return rows[:limit]
+
+
+def open_prediction(resources: Resources, prediction_id: int) -> AbstractContextManager[StoredFile]:
+    """The file of a prediction, closed at the end of the block.
+
+    Raises NotFound, or Unavailable when the stored bytes are not the ones that were registered.
+    """
+    found = get_result(resources, Prediction, prediction_id)
+    return open_stored(
+        resources,
+        key=found.object_key,
+        sha256=found.sha256,
+        size=found.bytes,
+        filename=f"prediction-{prediction_id}.{found.file_format}",
+        media_type=MEDIA_TYPES[found.file_format],
+        damaged=f"the stored file of prediction {prediction_id} is damaged or gone: restore it or submit the job again",
+    )
+
+
+def delete_prediction(resources: Resources, prediction_id: int) -> None:
+    """Soft delete; the cleanup removes the file. Raises NotFound."""
+    get_result(resources, Prediction, prediction_id)
+    with resources.database.write() as connection:
+        if not results.mark_prediction_deleted(connection, prediction_id):
+            raise NotFound(f"there is no prediction {prediction_id}")

@@ -1,0 +1,87 @@
+"""The commands for data sets, with a real HTTP server that answers as the API does."""
+
+from pathlib import Path
+
+import pytest
+
+from ml_training.domain.names import is_name
+from tests.support.command_line import job_document, run_command
+from tests.support.json_server import JsonServer
+
+
+def test_a_data_set_is_uploaded_and_ingested(api: JsonServer, tmp_path: Path) -> None:
+    made = {"id": 4, "name": "sales", "version": 1, "status": "PROCESSING", "job_id": 7, "created_at": None}
+    api.answer("GET", "/api/v1/datasets", {"items": [], "next_cursor": None})
+    api.answer("POST", "/api/v1/datasets", made, status=201)
+    api.answer("GET", "/api/v1/jobs/7", job_document("COMPLETED", job_type="INGEST", model_type="none"))
+    api.answer("GET", "/api/v1/datasets/4", made | {"status": "READY"})
+    file = tmp_path / "sales.csv.gz"
+    file.write_bytes(b"the bytes")
+    result = run_command("datasets", "add", str(file), "--time-column", "day")
+    assert result.exit_code == 0
+    assert "data set 4 (sales version 1) is READY" in result.stdout
+    [body] = [request.body for request in api.requests if request.method == "POST"]
+    for part in (b'name="name"\r\n\r\nsales\r\n', b'name="time_column"\r\n\r\nday\r\n', b"the bytes"):
+        assert part in body
+    assert b"phase_column" not in body
+
+
+def test_a_rejected_data_set_fails_with_its_reasons(api: JsonServer, tmp_path: Path) -> None:
+    made = {"id": 4, "name": "x", "version": 1, "status": "PROCESSING", "job_id": 7, "reasons": []}
+    api.answer("GET", "/api/v1/datasets", {"items": [], "next_cursor": None})
+    api.answer("POST", "/api/v1/datasets", made, status=201)
+    api.answer("GET", "/api/v1/jobs/7", job_document("COMPLETED"))
+    reasons = [{"row": 3, "column": None, "detail": "row 3 has 4 fields, not 5"}]
+    reasons += [{"row": row, "column": "when", "detail": "no time"} for row in range(4, 54)]
+    api.answer("GET", "/api/v1/datasets/4", made | {"status": "REJECTED", "reasons": reasons})
+    file = tmp_path / "x.csv"
+    file.write_bytes(b"x")
+    result = run_command("datasets", "add", str(file), "--name", "x")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "  row 3: row 3 has 4 fields, not 5",
+        "  column 'when', 50 rows, first 4, 5, 6: no time",
+    ]
+
+
+def test_data_sets_are_listed(api: JsonServer) -> None:
+    api.answer("GET", "/api/v1/datasets", {"items": [{"id": 4, "name": "sales", "rows": 10}], "next_cursor": None})
+    assert "sales" in run_command("datasets").stdout
+
+
+@pytest.mark.parametrize(
+    ("file_name", "name"),
+    [
+        ("my data (1).csv", "my-data-1"),
+        ("Umsätze.csv", "Umsaetze"),
+        ("a.b.csv.gz", "a.b"),
+        ("_x.parquet", "x"),
+        ("数据.csv", "data"),
+        (f"{'x' * 80}.csv", "x" * 64),
+    ],
+)
+def test_the_name_made_of_a_file_name_is_valid(api: JsonServer, tmp_path: Path, file_name: str, name: str) -> None:
+    made = {"id": 4, "name": name, "version": 1, "status": "READY", "job_id": 7}
+    api.answer("GET", "/api/v1/datasets", {"items": [], "next_cursor": None})
+    api.answer("POST", "/api/v1/datasets", made, status=201)
+    api.answer("GET", "/api/v1/jobs/7", job_document("COMPLETED"))
+    api.answer("GET", "/api/v1/datasets/4", made)
+    (tmp_path / file_name).write_bytes(b"x")
+    assert run_command("datasets", "add", str(tmp_path / file_name)).exit_code == 0
+    [body] = [request.body for request in api.requests if request.method == "POST"]
+    assert f'name="name"\r\n\r\n{name}\r\n'.encode() in body
+    assert is_name(name)
+
+
+def test_how_a_file_is_written_is_passed_on(api: JsonServer, tmp_path: Path) -> None:
+    made = {"id": 4, "name": "x", "version": 1, "status": "READY", "job_id": 7}
+    api.answer("GET", "/api/v1/datasets", {"items": [], "next_cursor": None})
+    api.answer("POST", "/api/v1/datasets", made, status=201)
+    api.answer("GET", "/api/v1/jobs/7", job_document("COMPLETED"))
+    api.answer("GET", "/api/v1/datasets/4", made)
+    (tmp_path / "x.csv").write_bytes(b"x")
+    options = ("--separator", ";", "--decimal", ",", "--option", "thousands=.")
+    assert run_command("datasets", "add", str(tmp_path / "x.csv"), *options).exit_code == 0
+    [body] = [request.body for request in api.requests if request.method == "POST"]
+    for name, value in (("separator", ";"), ("decimal", ","), ("thousands", ".")):
+        assert f'name="{name}"\r\n\r\n{value}\r\n'.encode() in body

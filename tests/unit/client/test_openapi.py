@@ -1,0 +1,177 @@
+"""The client and the OpenAPI document agree: every operation can be reached, and every field is there."""
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from ml_training.client import Client
+from ml_training.client.datasets import Dataset, Datasets
+from ml_training.client.errors import ApiError
+from ml_training.client.jobs import Job, Jobs
+from ml_training.client.models import Model, Models
+from ml_training.client.records import Record, field_names
+from ml_training.client.results import Comparison, Prediction, TestResult
+from ml_training.client.specs import compare_spec, evaluation_spec, predict_spec, train_spec
+from ml_training.services.resources import Resources
+from tests.support.api import ready_dataset, stored_comparison, stored_model, stored_test_result, usable_model
+
+Json = dict[str, Any]
+PREFIX = "/api/v1"
+NOT_IN_THE_CLIENT: dict[str, str] = {}  # operation -> why the client does not call it
+RECORDS: dict[str, type[Record]] = {
+    "/jobs/{job_id}": Job,
+    "/datasets/{dataset_id}": Dataset,
+    "/models/{model_id}": Model,
+    "/test-results/{test_result_id}": TestResult,
+    "/comparisons/{comparison_id}": Comparison,
+    "/predictions/{prediction_id}": Prediction,
+}
+
+
+@pytest.fixture
+def document(app: Flask) -> Json:
+    """The document, as served."""
+    found: Json = app.test_client().get("/openapi.json").get_json()
+    return found
+
+
+@pytest.fixture
+def ids(resources: Resources) -> dict[str, int]:
+    """One thing of each kind."""
+    dataset_id = ready_dataset(resources)
+    model_id = usable_model(resources, dataset_id=dataset_id, job_id=100, lineage={"spec": {"job_type": "TRAIN"}})
+    other = usable_model(resources, dataset_id=dataset_id, job_id=103)
+    return {
+        "dataset": dataset_id,
+        "model": model_id,
+        "other": other,
+        "doomed": stored_model(resources, dataset_id=dataset_id, job_id=104),
+        "test_result": stored_test_result(resources, model_id=model_id, dataset_id=dataset_id, job_id=101),
+        "comparison": stored_comparison(resources, dataset_id=dataset_id, winner_model_id=None, job_id=102),
+    }
+
+
+def operations(document: Json) -> dict[str, Json]:
+    """Every operation as `GET /jobs`."""
+    return {
+        f"{method.upper()} {path.removeprefix(PREFIX)}": operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in ("get", "post", "patch", "delete", "put")
+    }
+
+
+def schema_of(document: Json, schema: Json) -> Json:
+    """A schema with its reference resolved."""
+    if "$ref" in schema:
+        found: Json = document["components"]["schemas"][schema["$ref"].rsplit("/")[-1]]
+        return found
+    return schema
+
+
+def used(client: Client, ids: dict[str, int], tmp_path: Path) -> set[str]:
+    """Call every method of the client; the operations that were requested."""
+    seen: list[tuple[str, str]] = []
+    client.transport._http.event_hooks = {"request": [lambda request: seen.append((request.method, request.url.path))]}
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    uploaded = client.datasets.upload(tmp_path / "x.csv", wait=False)
+    train: Callable[[], Job] = lambda: client.train(ids["dataset"], target="target", model_type="ridge", name="m")  # noqa: E731
+    job = train()
+    assert job.cancel().refresh().status == "CANCELLED"
+    assert [event.kind for event in job.events()][-1] == "end"
+    assert job.logs() == []
+    client.jobs.list(name="m")
+    client.jobs.submit_many([job.spec])
+    client.datasets.samples()
+    client.model_types()
+    client.live()
+    client.ready()
+    model = client.models.get(ids["model"]).update(tags=["eu"])
+    assert model.spec() == {"job_type": "TRAIN"}
+    assert model.download(tmp_path).stat().st_size
+    client.models.list(tag="eu")
+    client.models.get(ids["doomed"]).delete()
+    client.test(model, ids["dataset"])
+    client.compare([model, ids["other"]], ids["dataset"], metric="f1")
+    client.test_results.get(ids["test_result"])
+    client.test_results.list()
+    client.comparisons.get(ids["comparison"])
+    client.comparisons.list()
+    client.datasets.list(name="x")
+    client.datasets.get(ids["dataset"]).preview(2)
+    client.transport.get(f"/jobs/{uploaded.job_id}")
+    client.transport.post(f"/jobs/{uploaded.job_id}/cancel")
+    uploaded.delete()
+    return {f"{method} {path.removeprefix(PREFIX)}" for method, path in seen}
+
+
+def test_every_operation_is_reached_or_has_a_reason(
+    client: Client, document: Json, ids: dict[str, int], tmp_path: Path
+) -> None:
+    requested = used(client, ids, tmp_path)
+    reached = {
+        operation
+        for operation in operations(document)
+        if any(_matches(operation, request.replace("HEAD ", "GET ")) for request in requested)
+    }
+    assert set(operations(document)) - reached == set(NOT_IN_THE_CLIENT)
+
+
+def _matches(operation: str, request: str) -> bool:
+    return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", operation), request) is not None
+
+
+def test_every_field_that_the_client_reads_exists(document: Json) -> None:
+    known = operations(document)
+    for path, record in RECORDS.items():
+        if f"GET {path}" not in known:
+            assert record is Prediction, path  # a service without PREDICT
+            continue
+        answer = known[f"GET {path}"]["responses"]["200"]["content"]["application/json"]["schema"]
+        assert set(field_names(record)) <= set(schema_of(document, answer)["properties"]), record
+
+
+def test_every_field_that_the_client_sends_exists(document: Json) -> None:
+    specs = {
+        "TRAIN": train_spec(1, target="x", model_type="ridge", name="m", params={}, features=["a"]),
+        "TEST": evaluation_spec(1, 2),
+        "COMPARE": compare_spec([1, 2], 3, metric="f1"),
+        "PREDICT": predict_spec("m@champion", dataset_id=1) | predict_spec(1, rows=[{"a": 1}]),
+    }
+    body = operations(document)["POST /jobs"]["requestBody"]["content"]["application/json"]["schema"]
+    kinds = schema_of(document, body)["discriminator"]["mapping"]
+    for job_type, spec in specs.items():
+        if job_type not in kinds:
+            assert job_type == "PREDICT"
+            continue
+        assert set(spec) <= set(schema_of(document, {"$ref": kinds[job_type]})["properties"])
+
+
+@pytest.mark.parametrize(
+    ("operation", "method"),
+    [("GET /jobs", Jobs.list), ("GET /datasets", Datasets.list), ("GET /models", Models.list)],
+)
+def test_every_filter_exists_and_none_is_missing(document: Json, operation: str, method: Callable[..., Any]) -> None:
+    named = {item["name"] for item in operations(document)[operation]["parameters"] if item["in"] == "query"}
+    assert set(inspect.signature(method).parameters) - {"self"} == named - {"cursor"}
+
+
+def test_the_options_of_an_upload_are_fields_of_its_form(document: Json) -> None:
+    form = operations(document)["POST /datasets"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    given = set(inspect.signature(Datasets.upload).parameters) - {"self", "data", "wait", "progress", "options"}
+    assert given <= set(form["properties"])
+
+
+def test_what_is_wrong_is_raised_all_at_once(client: Client, ids: dict[str, int]) -> None:
+    with pytest.raises(ApiError) as caught:
+        client.train(ids["dataset"], target="nope", model_type="ridge", name="m", features=["a", "zz"])
+    error = caught.value
+    assert (error.status, error.title) == (422, "Invalid request")
+    assert [pointer for pointer, _ in error.errors] == ["/target/column", "/features/1"]
+    assert error.remedy
+    assert "/target/column: " in str(error)
