@@ -116,6 +116,8 @@ jobs = Table(
     _text("error_message", nullable=True),
     _text("error_hint", nullable=True),
     Column("result_id", BigId, nullable=True),
+    Column("warnings", JSON, nullable=False, server_default=text("'[]'")),  # [{"code", "pointer", "detail"}, ...]
+    _text("object_missed_by", nullable=True),  # the worker that did not find a stored object of the job
     CheckConstraint(f"job_type IN ({_quoted(JobType)})", name="jobs_job_type"),
     CheckConstraint(f"status IN ({_quoted(JobStatus)})", name="jobs_status"),
     CheckConstraint("priority BETWEEN 1 AND 10 AND attempt >= 0", name="jobs_ranges"),
@@ -286,6 +288,14 @@ versions = Table(  # the last version used under a name; it never falls, so no v
     Column("kind", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("last", Integer, nullable=False),
+)
+
+storage_identity = Table(  # one row: which storage belongs to this database
+    "storage_identity",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=False),
+    _text("identity"),
+    _time("created_at"),
 )
 
 heartbeats = Table(

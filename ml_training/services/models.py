@@ -33,6 +33,7 @@ def open_artifact(resources: Resources, model_id: int) -> Iterator[Artifact]:
     """
     model = get_model(resources, model_id)
     if not resources.storage.verify(model.artifact_key, model.artifact_sha256):
+        resources.require_storage()
         raise Unavailable(
             f"the stored file of model {model_id} is damaged or gone: restore it or train the model again"
         )
