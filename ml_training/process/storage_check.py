@@ -13,7 +13,7 @@ import uuid
 from ml_training.db.engine import Database
 from ml_training.db.storage_identity import newest_uploads, read_identity, record_identity
 from ml_training.logs import get_logger
-from ml_training.storage.base import Storage
+from ml_training.storage.base import KEY, Storage
 
 log = get_logger(__name__)
 PROOFS = 20  # uploads to look for: some may be missing, or too new to be seen over a network
@@ -67,7 +67,8 @@ class StorageCheck:
     def _first_use(self, may_begin: bool) -> tuple[str | None, list[str]]:
         """The id of the database, recorded now when this storage is the right one; and its newest uploads."""
         with self._database.read() as connection:
-            recorded, uploads = read_identity(connection), newest_uploads(connection, limit=PROOFS)
+            recorded, named = read_identity(connection), newest_uploads(connection, limit=PROOFS)
+        uploads = [key for key in named if KEY.fullmatch(key)]  # a damaged row is not the fault of the storage
         if recorded is None and (any(self._storage.has(key) for key in uploads) if uploads else may_begin):
             own = self._storage.ensure_identity(uuid.uuid4().hex)
             with self._database.write() as connection:
