@@ -9,6 +9,7 @@ from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode
 from ml_training.domain.specs import SPECS, JobType
 from ml_training.domain.states import DatasetStatus, JobStatus, TaskKind
+from ml_training.domain.warnings import WarningCode
 
 
 def rfc3339(seconds: float) -> str:
@@ -68,6 +69,14 @@ JobResult = create_model(
 )
 
 
+class JobWarning(ResponseSchema):
+    """What the data say against a job that can run."""
+
+    code: WarningCode
+    pointer: str = Field(description="JSON pointer into the spec")
+    detail: str
+
+
 class Job(ResponseSchema):
     """A job as it is now."""
 
@@ -93,6 +102,7 @@ class Job(ResponseSchema):
     result: JobResult | None
     error: JobFailure | None
     spec: dict[str, Any] = Field(description="the request with every default filled in")
+    warnings: list[JobWarning] = Field(description="what the data say against the job, though it can run")
 
 
 class JobPage(ResponseSchema):

@@ -68,6 +68,8 @@ class TrainSpec(SubmittedSpec):
     params: dict[str, Any] = Field(default_factory=dict)
     early_stopping_rounds: Annotated[StrictInt, Field(ge=1, le=1_000)] | None = None
     random_state: Annotated[StrictInt, Field(ge=0, lt=2**31)] = 42
+    # Left out of what is stored unless it is given: specs and fingerprints from before it stay what they were.
+    leakage: Annotated[Literal["refuse"] | None, Field(exclude_if=lambda value: value is None)] = None
 
     @field_validator("train_end")
     @classmethod

@@ -21,7 +21,7 @@ def choose_features(spec: TrainSpec, index: SelectionIndex, problems: Problems) 
         if name not in index:
             problems.add(f"/exclude_features/{number}", f"the data set has no column {name!r}")
     if spec.features == "auto":
-        wanted = _usable_columns(spec, index)
+        wanted = usable_columns(spec, index)
     else:
         wanted = set(spec.features)
         _check_listed(spec, list(spec.features), index, problems)
@@ -93,7 +93,7 @@ def _missing_roles(model: ModelSchema, index: SelectionIndex) -> list[str]:
     return missing
 
 
-def _usable_columns(spec: TrainSpec, index: SelectionIndex) -> set[str]:
+def usable_columns(spec: TrainSpec, index: SelectionIndex) -> set[str]:
     """Every usable column that varies, except target, time and group, and the phase when one phase is selected."""
     excluded = {spec.target.column, index.time_column, index.group_column}
     if spec.phases is not None and len(set(spec.phases)) == 1:

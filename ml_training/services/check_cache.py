@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from ml_training.domain.errors import FieldError, Invalid
+from ml_training.domain.warnings import JobWarning
 
 CACHED_CHECKS = 2_000
 MAX_CACHED_ERRORS = 20  # a result with more is not cached: it may take megabytes
@@ -15,12 +16,15 @@ MAX_CACHED_ERRORS = 20  # a result with more is not cached: it may take megabyte
 class Feasibility:
     """The columns of the job row that the check found in the data and the models, and what it depends on.
 
-    index_key: the stored index of the data set; is_cached: data set or models may have been deleted since the check.
+    index_key: the stored index of the data set; excluded: the `exclude_features` of the stored spec, None to leave them
+    as they are; is_cached: data set or models may have been deleted since the check.
     """
 
     model_type: str
     phases_count: int
     index_key: str
+    warnings: tuple[JobWarning, ...] = ()
+    excluded: tuple[str, ...] | None = None
     is_cached: bool = False
 
 

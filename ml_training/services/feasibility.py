@@ -14,8 +14,11 @@ from ml_training.domain.limits import Limits
 from ml_training.domain.records import Dataset, Model
 from ml_training.domain.specs import JobSpec, TrainSpec
 from ml_training.domain.states import DatasetStatus
+from ml_training.selection.data_warnings import data_warnings, without_ids
+from ml_training.selection.features import usable_columns
+from ml_training.selection.id_columns import id_columns
 from ml_training.selection.index import SelectionIndex
-from ml_training.selection.plan import TrainPlan, plan_job
+from ml_training.selection.plan import TrainPlan, plan_job, plan_train
 from ml_training.selection.schema import ModelSchema
 from ml_training.services.check_cache import Feasibility
 from ml_training.services.resources import Resources
@@ -86,10 +89,20 @@ def open_index(resources: Resources, dataset: Dataset) -> Iterator[SelectionInde
 def _check(
     limits: Limits, spec: JobSpec, dataset: Dataset, index: SelectionIndex, models: Sequence[Model]
 ) -> Feasibility:
-    plan = plan_job(spec, index, [ModelSchema.of(model) for model in models])
-    if isinstance(plan, TrainPlan) and isinstance(spec, TrainSpec):
-        _check_size(limits, spec, plan)
-    return Feasibility(_model_type(spec, models), len(set(spec.phases or ())), str(dataset.index_key))
+    facts = (_model_type(spec, models), len(set(spec.phases or ())), str(dataset.index_key))
+    if not isinstance(spec, TrainSpec):
+        plan_job(spec, index, [ModelSchema.of(model) for model in models])
+        return Feasibility(*facts)
+    ids = id_columns(index)
+    usable = [name for name in index.names if name in usable_columns(spec, index)]
+    chosen = without_ids(spec, ids, usable=usable)
+    plan = plan_train(chosen, index)
+    _check_size(limits, spec, plan)
+    return Feasibility(
+        *facts,
+        warnings=data_warnings(spec, plan, ids, usable=usable),
+        excluded=None if chosen is spec else tuple(chosen.exclude_features),
+    )
 
 
 def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:

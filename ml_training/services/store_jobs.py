@@ -165,15 +165,18 @@ def _insert(connection: Connection, items: Iterable[Item], *, now: float) -> Map
 
 
 def _row(item: CheckedSpec) -> dict[str, Any]:
-    spec = item.spec
+    spec, feasibility = item.spec, item.feasibility
+    if feasibility.excluded is not None:
+        spec = spec.model_copy(update={"exclude_features": list(feasibility.excluded)})
     return {
         "job_type": JobType(spec.job_type),
-        "model_type": item.feasibility.model_type,
+        "model_type": feasibility.model_type,
         "spec": spec_json(spec),
         "dataset_id": spec.dataset_id,
         "priority": spec.priority,
         "max_runtime_seconds": float(spec.max_runtime_seconds or 0),
-        "phases_count": item.feasibility.phases_count,
+        "phases_count": feasibility.phases_count,
+        "warnings": [warning.to_json() for warning in feasibility.warnings],
     }
 
 
