@@ -1,4 +1,4 @@
-"""What the data say against a job that can run: told with the answer, stored with the job and its model."""
+"""What the data say against a job that can run: shown with the answer, stored with the job and its model."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum

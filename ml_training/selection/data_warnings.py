@@ -122,7 +122,7 @@ def _rare_classes(labels: Labels) -> Iterator[JobWarning]:
 
 
 def _duplicates(plan: TrainPlan) -> Iterator[JobWarning]:
-    """Equal rows, where rows can be told apart: in a table of few categories, equal rows are nothing special."""
+    """Equal rows, where rows differ: in a table of few categories, equal rows are nothing special."""
     columns = [feature for feature in plan.features if feature.window is None]
     if len(columns) < 2:
         return
