@@ -25,7 +25,9 @@ def baseline_scores(labels: Labels, *, train: Positions, held_out: Positions) ->
 
 def _prediction(labels: Labels, y: NDArray[Any]) -> NDArray[np.float64]:
     if labels.classes is None:
-        mean: NDArray[np.float64] = np.average(y[:, None], axis=0)[0]  # in the order in which scikit-learn adds
+        largest = float(np.abs(y).max())
+        unit = 2.0 ** np.floor(np.log2(largest)) if largest > 1 else 1.0  # exact to divide by; a sum may overflow
+        mean: NDArray[np.float64] = np.average(y[:, None] / unit, axis=0)[0] * unit  # adds in scikit-learn's order
         return mean
     shares: NDArray[np.float64] = np.bincount(y, minlength=len(labels.classes)) / len(y)
     return shares
