@@ -13,16 +13,29 @@ MAX_CACHED_ERRORS = 20  # a result with more is not cached: it may take megabyte
 
 
 @dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What a job runs on: labelled rows, splits (TRAIN only), features (of a COMPARE those of all models), classes."""
+
+    rows: int
+    folds: int | None
+    features: int
+    classes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Feasibility:
     """The columns of the job row that the check found in the data and the models, and what it depends on.
 
     index_key: the stored index of the data set; excluded: the `exclude_features` of the stored spec, None to leave them
-    as they are; is_cached: data set or models may have been deleted since the check.
+    as they are; matrix_bytes: of the largest matrix of features, None where it is not known; is_cached: data set or
+    models may have been deleted since the check.
     """
 
     model_type: str
     phases_count: int
     index_key: str
+    facts: JobFacts
+    matrix_bytes: int | None = None
     warnings: tuple[JobWarning, ...] = ()
     excluded: tuple[str, ...] | None = None
     is_cached: bool = False

@@ -5,22 +5,25 @@ The answer is cached: the index of a READY data set and a model never change, so
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection
 
 from ml_training.db import datasets, results
+from ml_training.domain.algorithms import CELLS_IN_MEMORY, READS_PARTS
 from ml_training.domain.errors import Conflict, FieldError, Invalid
 from ml_training.domain.limits import Limits
 from ml_training.domain.records import Dataset, Model
-from ml_training.domain.specs import JobSpec, TrainSpec
+from ml_training.domain.specs import JobSpec, TrainSpec, spec_json
 from ml_training.domain.states import DatasetStatus
 from ml_training.selection.data_warnings import data_warnings, without_ids
 from ml_training.selection.features import usable_columns
 from ml_training.selection.id_columns import id_columns
 from ml_training.selection.index import SelectionIndex
+from ml_training.selection.labels import Labels
 from ml_training.selection.plan import TrainPlan, plan_job, plan_train
 from ml_training.selection.schema import ModelSchema
-from ml_training.services.check_cache import Feasibility
+from ml_training.services.check_cache import Feasibility, JobFacts
 from ml_training.services.resources import Resources
 
 # No check depends on them. The seed decides which rows are drawn, not how many: see selection/fold_counts.py.
@@ -89,20 +92,43 @@ def open_index(resources: Resources, dataset: Dataset) -> Iterator[SelectionInde
 def _check(
     limits: Limits, spec: JobSpec, dataset: Dataset, index: SelectionIndex, models: Sequence[Model]
 ) -> Feasibility:
-    facts = (_model_type(spec, models), len(set(spec.phases or ())), str(dataset.index_key))
+    about = (_model_type(spec, models), len(set(spec.phases or ())), str(dataset.index_key))
     if not isinstance(spec, TrainSpec):
-        plan_job(spec, index, [ModelSchema.of(model) for model in models])
-        return Feasibility(*facts)
+        schemas = [ModelSchema.of(model) for model in models]
+        labels = plan_job(spec, index, schemas).labels
+        columns = {feature.name for schema in schemas for feature in schema.features}
+        return Feasibility(*about, facts=_facts(labels, features=len(columns), folds=None))
     ids = id_columns(index)
     usable = [name for name in index.names if name in usable_columns(spec, index)]
     chosen = without_ids(spec, ids, usable=usable)
     plan = plan_train(chosen, index)
     _check_size(limits, spec, plan)
     return Feasibility(
-        *facts,
+        *about,
+        facts=_facts(plan.labels, features=len(plan.features), folds=getattr(spec.validation, "splits", None) or 1),
+        matrix_bytes=_matrix_bytes(spec, plan),
         warnings=data_warnings(spec, plan, ids, usable=usable),
         excluded=None if chosen is spec else tuple(chosen.exclude_features),
     )
+
+
+def spec_to_store(spec: JobSpec, checked: Feasibility) -> dict[str, Any]:
+    """The spec of the job's row: with the columns that were left out because they look like ids."""
+    if checked.excluded is not None:
+        spec = spec.model_copy(update={"exclude_features": list(checked.excluded)})
+    return spec_json(spec)
+
+
+def _facts(labels: Labels, *, features: int, folds: int | None) -> JobFacts:
+    return JobFacts(len(labels.rows), folds, features, None if labels.classes is None else len(labels.classes))
+
+
+def _matrix_bytes(spec: TrainSpec, plan: TrainPlan) -> int | None:
+    """The matrix of all labelled rows as float64; None where large data are read in parts, without such a matrix."""
+    cells = max(len(plan.labels.rows), plan.largest_fit) * len(plan.features)
+    if spec.model_type in READS_PARTS and cells > CELLS_IN_MEMORY:
+        return None
+    return 8 * cells
 
 
 def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:

@@ -25,6 +25,7 @@ from ml_training.db import (
     ledger,
     missing_objects,
     queue_length,
+    queue_place,
     results,
     retention,
     storage_identity,
@@ -35,6 +36,7 @@ from ml_training.db.idempotency import KeptAnswer
 from ml_training.db.jobs import JobProgress
 from ml_training.db.stats import Stats
 from ml_training.domain.records import Comparison, JobError, TestResult
+from ml_training.domain.specs import JobType
 
 Call = Callable[[Connection], object]
 DAY = 86_400.0
@@ -198,6 +200,15 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
         "heartbeats.storage_troubles": [lambda c: heartbeats.storage_troubles(c, within_seconds=30.0)],
         "missing_objects.missed_by": [lambda c: missing_objects.missed_by(c, 1)],
         "missing_objects.record_miss": [lambda c: missing_objects.record_miss(c, job_id=1, attempt=1, worker="w")],
+        "queue_place.count_before": [
+            lambda c: queue_place.count_before(c, priority=5, job_id=None, at_most=1_000),
+            lambda c: queue_place.count_before(c, priority=5, job_id=10**9, at_most=1_000),
+        ],
+        "queue_place.count_running": [lambda c: queue_place.count_running(c, at_most=100)],
+        "queue_place.seconds_until": [lambda c: queue_place.seconds_until(c, 1e9)],
+        "queue_place.recent_runs": [
+            lambda c: queue_place.recent_runs(c, job_type=JobType.TRAIN, model_type="mlp", limit=100)
+        ],
         "storage_identity.read_identity": [storage_identity.read_identity],
         "storage_identity.record_identity": [lambda c: storage_identity.record_identity(c, "0" * 32)],
         "storage_identity.newest_uploads": [lambda c: storage_identity.newest_uploads(c, limit=20)],
