@@ -9,7 +9,9 @@ from ml_training.db.engine import open_database
 from ml_training.domain.errors import Unavailable
 from ml_training.logs import get_logger
 from ml_training.process.heartbeat import Heartbeat
+from ml_training.process.storage_check import StorageCheck, storage_report
 from ml_training.settings import Settings
+from ml_training.storage.open_storage import open_storage
 
 log = get_logger(__name__)
 DRAIN_TRIES = 5
@@ -19,11 +21,13 @@ class WorkerHeartbeat(Heartbeat):
     """Runs in the parent of the pool."""
 
     def __init__(self, settings: Settings, *, slots: int) -> None:
+        database = open_database(settings.database, pool_size=1)
+        check = StorageCheck(database, open_storage(settings))
         super().__init__(
-            open_database(settings.database, pool_size=1),
+            database,
             kind="worker",
             every=settings.heartbeat_seconds,
-            read_body=lambda: _body(slots),
+            read_body=lambda: _body(slots, check.trouble()),
         )
 
     def drain(self) -> None:
@@ -43,10 +47,16 @@ class WorkerHeartbeat(Heartbeat):
                 return
 
 
-def _body(slots: int) -> dict[str, int]:
+def _body(slots: int, trouble: str | None) -> dict[str, object]:
+    """A worker that may not use its storage takes no job: it offers no slot."""
     parent = psutil.Process()
     memory = sum(_memory(process) for process in (parent, *parent.children(recursive=True)))
-    return {"pid": parent.pid, "slots": slots, "rss_bytes": memory}
+    return {
+        "pid": parent.pid,
+        "slots": 0 if trouble else slots,
+        "rss_bytes": memory,
+        **storage_report(trouble),
+    }
 
 
 def _memory(process: psutil.Process) -> int:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import redis
 
 from ml_training.db.engine import Database, open_database
-from ml_training.db.heartbeats import count_slots, list_heartbeats
+from ml_training.db.heartbeats import count_slots, list_heartbeats, storage_troubles
 from ml_training.db.migrate import SchemaError, check_schema
 from ml_training.domain.errors import Unavailable
 from ml_training.local.openmp_runtime import INSTALL_HINT as INSTALL_OPENMP
@@ -113,6 +113,15 @@ def check_workers(url: str, *, within_seconds: float, start: str) -> DoctorCheck
         slots = count_slots(connection, within_seconds=within_seconds)
     jobs = f"{slots} job{'s' if slots > 1 else ''} can run at a time"
     return DoctorCheck("workers", slots > 0, jobs if slots else f"no heartbeat for {within_seconds:g} s", start)
+
+
+def check_storage(url: str, *, within_seconds: float) -> DoctorCheck:
+    """Every living process sees the storage that belongs to the database."""
+    with _open_database(url) as database, database.read() as connection:
+        foreign = storage_troubles(connection, within_seconds=within_seconds)
+    detail = "\n".join(f"{process}: {why}" for process, why in foreign.items())
+    remedy = "as that line says; the process takes work again by itself, without a restart"
+    return DoctorCheck("storage", not foreign, detail or "every process sees the same one", remedy)
 
 
 def check_maintenance(url: str, *, within_seconds: float, start: str) -> DoctorCheck:

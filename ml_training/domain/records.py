@@ -47,6 +47,7 @@ class Job:
     worker: str | None
     error: JobError | None
     result_id: int | None
+    warnings: tuple[Json, ...] = ()  # {"code", "pointer", "detail"}
 
     @property
     def queue_wait_seconds(self) -> float | None:

@@ -21,7 +21,11 @@ INGEST_PRIORITY = 1  # a user waits for it, and no other job on the data set can
 
 
 def store_upload(resources: Resources, file_format: str, chunks: Iterable[bytes]) -> StoredObject:
-    """Stream an upload to storage; raises TooLarge, or Invalid when its first bytes show another format."""
+    """Stream an upload to storage; raises TooLarge, or Invalid when its first bytes show another format.
+
+    Raises Unavailable, and writes nothing, when this process sees another storage than the database's.
+    """
+    resources.require_storage(may_begin=True)
     return resources.storage.put_stream(
         ObjectKind.UPLOAD, _sniffed(chunks, file_format), limit_bytes=resources.limits.upload_bytes
     )
@@ -114,6 +118,7 @@ def accept_sample(resources: Resources, *, name: str, sample: str) -> Dataset:
         errors.append(FieldError("/sample", f"must be one of {', '.join(SAMPLES)}"))
     if errors:
         raise Invalid("the data set cannot be taken in", errors=tuple(errors))
+    resources.require_storage(may_begin=True)
     request = json.dumps({"sample": sample}).encode()
     stored = resources.storage.put_bytes(ObjectKind.UPLOAD, request)
     return accept_upload(resources, name=name, file_format=SAMPLE_FORMAT, stored=stored)

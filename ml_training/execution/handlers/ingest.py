@@ -10,7 +10,7 @@ from ml_training.db import datasets
 from ml_training.domain.errors import ErrorCode, Interrupted, JobFailed
 from ml_training.domain.records import Dataset, Job
 from ml_training.domain.sample_datasets import SAMPLE_FORMAT
-from ml_training.execution.inputs import load_dataset
+from ml_training.execution.inputs import load_dataset, unusable_object
 from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.transitions import AttemptFence
@@ -56,7 +56,8 @@ def _ingest(context: WorkerContext, dataset: Dataset, reporter: JobReporter) -> 
 
 def _check_upload(storage: Storage, dataset: Dataset) -> None:
     if not storage.verify(dataset.raw_key, dataset.raw_sha256):
-        raise JobFailed(ErrorCode.INTEGRITY, "the uploaded bytes are damaged or gone", hint="upload the file again")
+        error = unusable_object(storage, dataset.raw_key)
+        raise error(ErrorCode.INTEGRITY, "the uploaded bytes are damaged or gone", hint="upload the file again")
 
 
 def _acceptance(dataset: Dataset, verdict: IngestResult, stored: StoredObject, raw: dict[str, Any]) -> JobOutcome:

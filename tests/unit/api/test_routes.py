@@ -264,6 +264,7 @@ def test_ready_names_each_part_and_needs_only_the_database(
         "database": True,
         "broker": False,
         "workers": False,
+        "storage": True,
     }
     lose_database()
     away = client.get("/api/v1/health/ready")
