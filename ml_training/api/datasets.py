@@ -16,6 +16,7 @@ from ml_training.api.request_parameters import PageParameters, PreviewParameters
 from ml_training.api.responses import json_response, no_content
 from ml_training.api.uploads import read_upload
 from ml_training.domain.errors import Invalid, WrongKind
+from ml_training.domain.file_formats import FORMATS
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.records import Dataset
 from ml_training.domain.sample_datasets import SAMPLES
@@ -32,7 +33,7 @@ def _schema(model: type[BaseModel], **members: Any) -> dict[str, Any]:
     return schema | {"properties": schema["properties"] | members, "required": [*schema["required"], *members]}
 
 
-FILE = {"type": "string", "format": "binary", "description": "a .csv, .csv.gz or .parquet file"}
+FILE = {"type": "string", "format": "binary", "description": f"its name ends in {', '.join(FORMATS)}"}
 TWO_KINDS = {
     "required": True,
     "content": {
@@ -115,7 +116,11 @@ def _uploaded() -> Dataset:
     with context().slow_requests.acquire("upload"):
         upload = read_upload(request.stream, boundary(), store)
     return service.accept_upload(
-        resources(), file_format=upload.file_format, stored=upload.stored, **upload.form.model_dump()
+        resources(),
+        file_format=upload.file_format,
+        stored=upload.stored,
+        options=upload.form.options(),
+        **upload.form.about_the_data(),
     )
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, StrictInt, TypeAdapter, ValidationError, 
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, PARAMS, ModelType
 from ml_training.domain.errors import FieldError
+from ml_training.domain.file_options import FileOptions
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, Time
 from ml_training.domain.targets import Target
@@ -178,6 +179,7 @@ class IngestSpec(Spec):
 
     job_type: Literal["INGEST"]
     dataset_id: Id
+    options: FileOptions = FileOptions()
 
 
 JobSpec = Annotated[TrainSpec | TestSpec | CompareSpec, Field(discriminator="job_type")]
