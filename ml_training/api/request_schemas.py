@@ -1,5 +1,7 @@
 """The documented bodies of requests. Job specs are checked by the domain, not by these classes."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from ml_training.domain.file_options import FileOptions
@@ -42,6 +44,6 @@ class UploadForm(FileOptions):
         """How the file is read."""
         return FileOptions.model_validate({name: getattr(self, name) for name in FileOptions.model_fields})
 
-    def about_the_data(self) -> dict[str, str | None]:
+    def about_the_data(self) -> dict[str, Any]:
         """The fields that say what the data set is."""
         return self.model_dump(exclude=set(FileOptions.model_fields))

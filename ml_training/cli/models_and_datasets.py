@@ -82,7 +82,7 @@ def add_dataset(
         if dataset["status"] != "READY":
             reasons = [f"  {_place(reason)}{reason['detail']}" for reason in dataset["reasons"]]
             raise Failed("\n".join(reasons or ["  no reason given"]))
-        for warning in dataset["warnings"]:
+        for warning in dataset.get("warnings", []):
             printer.line(f"  {warning['code']}: {warning['detail']}")
 
 

@@ -13,10 +13,30 @@ from numpy.typing import NDArray
 
 NO_VALUE = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "none")
 # Missing in a column of numbers or times; in a column of words they may be words, and remain what they are.
-MARKS = ("-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "?", "??", "na", "n.a.", "N.A.", "n.v.", "k.A.",
-         "Null", "NONE", "nil", "(null)", "NaT", "missing", "Missing", "unknown", "Unknown", "#NA", "#N/V", "#NV",
-         "#VALUE!", "#WERT!", "#REF!", "#BEZUG!", "#DIV/0!", "#NAME?", "#NUM!", "#ZAHL!", "#NULL!", "-NaN", "-nan",
-         "1.#QNAN", "1.#IND", "-1.#IND", "NAN", "\\N", "N.D.", "s.o.", "s/d", "n/d", "N/D")  # fmt: skip
+MARKS = (
+    *(
+        "-",
+        "--",
+        "---",
+        "\u2013",
+        "\u2014",
+        ".",
+        "..",
+        "...",
+        "?",
+        "??",
+        "\\N",
+        "na",
+        "n.a.",
+        "N.A.",
+        "n/d",
+        "N/D",
+        "N.D.",
+    ),
+    *("n.v.", "k.A.", "s.o.", "s/d", "Null", "NONE", "nil", "(null)", "NAN", "NaT", "-NaN", "-nan"),
+    *("missing", "Missing", "unknown", "Unknown", "#NA", "#N/V", "#NV", "#VALUE!", "#WERT!", "#REF!", "#BEZUG!"),
+    *("#DIV/0!", "#NAME?", "#NUM!", "#ZAHL!", "#NULL!", "1.#QNAN", "1.#IND", "-1.#IND"),
+)
 PART_BYTES = 256 << 10  # what one thread converts at a time, with all copies, fits into the cache of a core
 Result = TypeVar("Result")
 Change = Callable[[Any], Any]
