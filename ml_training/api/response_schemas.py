@@ -191,10 +191,19 @@ class DatasetSummary(ResponseSchema):
     created_at: Time
 
 
+class DatasetWarning(ResponseSchema):
+    """Something odd about a data set that is READY all the same."""
+
+    code: str = Field(description="one of the codes in docs/files.md")
+    pointer: str = Field(description="JSON pointer into this answer")
+    detail: str
+
+
 class Dataset(DatasetSummary):
     """A data set with its profile, which is null until it is READY."""
 
-    profile: dict[str, Any] | None
+    profile: dict[str, Any] | None = Field(description="rows, columns, and in parsing how the file was read")
+    warnings: list[DatasetWarning] = Field(description="what is odd about the data; none before it is READY")
 
 
 class DatasetPage(ResponseSchema):

@@ -21,6 +21,7 @@ from ml_training.domain.algorithms import (
     parameter_names,
 )
 from ml_training.domain.errors import FieldError
+from ml_training.domain.file_options import FileOptions
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, SubmittedSpec, Time, ordered
@@ -172,6 +173,7 @@ class IngestSpec(Spec):
 
     job_type: Literal["INGEST"]
     dataset_id: Id
+    options: FileOptions = FileOptions()
 
 
 JobSpec = Annotated[TrainSpec | TestSpec | CompareSpec | PredictSpec, Field(discriminator="job_type")]
