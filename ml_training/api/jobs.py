@@ -27,6 +27,7 @@ from ml_training.services.cancel import request_cancel
 from ml_training.services.dry_run import dry_run
 from ml_training.services.store_jobs import BatchItem
 from ml_training.services.submit import submit_batch, submit_job
+from ml_training.services.waiting import with_reason
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LAST_EVENT_ID = "Last-Event-ID"
@@ -138,4 +139,4 @@ def _answer(number: int, item: BatchItem) -> response_schemas.BatchAnswer:
 
 
 def _show(job: Job) -> Response:
-    return json_response(response_schemas.Job.from_record(job))
+    return json_response(response_schemas.Job.from_record(with_reason(resources(), job)))

@@ -111,8 +111,12 @@ def check_workers(url: str, *, within_seconds: float, start: str) -> DoctorCheck
     """The slots of the workers that are alive."""
     with _open_database(url) as database, database.read() as connection:
         slots = count_slots(connection, within_seconds=within_seconds)
-    jobs = f"{slots} job{'s' if slots > 1 else ''} can run at a time"
-    return DoctorCheck("workers", slots > 0, jobs if slots else f"no heartbeat for {within_seconds:g} s", start)
+        alive = list_heartbeats(connection, kind="worker", within_seconds=within_seconds)
+    detail = f"{slots} job{'s' if slots > 1 else ''} can run at a time"
+    if not slots:
+        unready = "every worker starts, drains or sees another storage"
+        detail = unready if alive else f"no heartbeat for {within_seconds:g} s"
+    return DoctorCheck("workers", slots > 0, detail, start)
 
 
 def check_storage(url: str, *, within_seconds: float) -> DoctorCheck:

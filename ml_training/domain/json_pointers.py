@@ -1,6 +1,6 @@
 """Validation errors of pydantic as JSON pointers (RFC 6901) into the request body, one error per pointer.
 
-The messages speak of JSON, not of Python: what must stand there, in which form, and what was probably meant.
+The messages speak of JSON, not of Python: what is expected, in which form, and what was probably meant.
 """
 
 import json

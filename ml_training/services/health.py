@@ -45,7 +45,7 @@ def readiness(resources: Resources) -> Readiness:
 def _workers(connection: Connection, within_seconds: float) -> ComponentHealth:
     slots = heartbeats.count_slots(connection, within_seconds=within_seconds)
     foreign = heartbeats.storage_troubles(connection, within_seconds=within_seconds, kinds=("worker",))
-    detail = f"{slots} slots" if slots else "no worker lives: jobs wait"
+    detail = f"{slots} slots" if slots else "no worker takes jobs: they wait"
     if foreign:
         detail = "; ".join([f"{slots} slots", *(f"{process} takes no job: {why}" for process, why in foreign.items())])
     return ComponentHealth(slots > 0 and not foreign, detail)
