@@ -142,7 +142,8 @@ def _from_json() -> Dataset:
     is_stored = isinstance(body, dict) and "sha256" in body
     try:
         if is_stored:
-            return _stored_file(request_schemas.StoredFileRequest.model_validate(body, strict=True))
+            # Not strict: its fields are those of the form, where every value is text.
+            return _stored_file(request_schemas.StoredFileRequest.model_validate(body))
         wanted = request_schemas.SampleRequest.model_validate(body, strict=True)
     except ValidationError as error:
         raise Invalid("the request is wrong", errors=field_errors(error, body)) from None

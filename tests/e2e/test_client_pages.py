@@ -43,7 +43,7 @@ def test_the_page_of_the_command_line_runs_from_top_to_bottom(stack: StackProces
         "made model 1",
         "held-out  accuracy",
         "made comparison 1",
-        "customer_id",
+        '"row","customer_id","prediction"',
     ):
         assert part in printed
     assert (tmp_path / "churn.zip").stat().st_size > 0
