@@ -18,7 +18,8 @@ from ml_training.inference.matrix import Matrix
 from ml_training.inference.threads import limit_threads
 
 FRAME_STEPS = ("columns", "order")  # see training/estimators/frame_steps.py
-PRODUCT_ROWS = 1_024
+PART_CELLS = 1 << 17  # of a product: few calls for many rows, and little work for a row alone
+PART_ROWS = (1 << 6, 1 << 13)  # powers of 2, which every BLAS divides without a rest
 TRUSTED: Mapping[str, tuple[str, ...]] = {
     "random_forest": ("numpy.dtype", "sklearn.tree._tree.Tree"),
     "extra_trees": ("numpy.dtype", "sklearn.tree._tree.Tree"),
@@ -62,22 +63,30 @@ class PipelinePredictor:
             values = getattr(self._pipeline, method)(x if len(x) > 1 else np.repeat(x, 2, axis=0))[: len(x)]
             return values
         encoded = self._pipeline[:-1].transform(x) if len(self._pipeline) > 1 else x
-        return _in_equal_parts(getattr(estimator, method), np.ascontiguousarray(encoded))
+        return _in_equal_parts(getattr(estimator, method), encoded)
 
 
 def _in_equal_parts(predict: Any, x: NDArray[Any]) -> NDArray[Any]:
-    """What `predict` says of each row, called with PRODUCT_ROWS rows each time; rows of zeros fill up the last part.
+    """What `predict` says of each row, called with the same number of rows each time; zeros fill up the last part.
 
     BLAS adds the terms of a product in an order that depends on the number of rows: without equal parts, a row alone
     has another last digit than the same row among others.
     """
+    rows = _part_rows(x.shape[1])
     found = []
-    for start in range(0, len(x), PRODUCT_ROWS):
-        part = x[start : start + PRODUCT_ROWS]
-        if len(part) < PRODUCT_ROWS:
-            part = np.concatenate([part, np.zeros((PRODUCT_ROWS - len(part), x.shape[1]), dtype=x.dtype)])
+    for start in range(0, len(x), rows):
+        part = np.ascontiguousarray(x[start : start + rows])
+        if len(part) < rows:
+            part = np.concatenate([part, np.zeros((rows - len(part), x.shape[1]), dtype=x.dtype)])
         found.append(predict(part))
     return np.concatenate(found)[: len(x)]
+
+
+def _part_rows(columns: int) -> int:
+    """The power of 2 that makes a part of about PART_CELLS; it depends on the model alone."""
+    least, most = PART_ROWS
+    wanted = max(1, PART_CELLS // columns)
+    return int(min(max(1 << (wanted.bit_length() - 1), least), most))
 
 
 def load_pipeline(payload: bytes, model_type: str) -> Pipeline:
