@@ -157,6 +157,9 @@ WORKER_AGE = _gauge(
 PROCESS_MEMORY = _gauge(
     "ml_process_resident_memory_bytes", "Resident memory by the process's own heartbeat.", "process", unit="bytes"
 )
+PROCESS_STORAGE_OK = _gauge(
+    "ml_process_storage_ok", "1 if the process sees the storage that belongs to the database, else 0.", "process"
+)
 
 # Celery's events
 EVENTS = _counter("ml_events_received_total", "Events read since this exporter started; a lossy channel.", "type")
@@ -204,6 +207,7 @@ CATALOGUE: tuple[Metric, ...] = tuple(value for value in tuple(globals().values(
 DROPPED_FIRST: tuple[Metric, ...] = (
     MODEL_SCORE,
     PROCESS_MEMORY,
+    PROCESS_STORAGE_OK,
     WORKER_AGE,
     API_DURATION,
     JOB_ETA,

@@ -4,7 +4,6 @@
 """
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -13,6 +12,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, Valida
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ml_training.domain.limits import Limits
+from ml_training.domain.near_misses import near_miss
 from ml_training.domain.variables import DEFAULT_API_PORT, DEFAULT_DATA_DIR, DEFAULT_HOST, RUN_FILE
 from ml_training.domain.variables import PREFIX as PREFIX
 from ml_training.domain.variables import SettingsError as SettingsError
@@ -160,9 +160,8 @@ def unknown_settings() -> list[str]:
 
 def _nearest(name: str, known: set[str]) -> str:
     # Compared without the prefix: it alone would make everything look alike.
-    names = [item.removeprefix(PREFIX) for item in known]
-    found = get_close_matches(name.upper().removeprefix(PREFIX), names, n=1)
-    return f": did you mean {PREFIX}{found[0]}?" if found else ": .env.example lists all"
+    found = near_miss(name.upper().removeprefix(PREFIX), [item.removeprefix(PREFIX) for item in known])
+    return f": did you mean {PREFIX}{found}?" if found else ": .env.example lists all"
 
 
 def variable_name(loc: tuple[int | str, ...]) -> str:

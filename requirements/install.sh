@@ -9,7 +9,21 @@ lock=$2
 with_uv() { "$bin/python" -m uv pip install --quiet --compile-bytecode --python "$bin/python" "$@"; }
 with_pip() { "$bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
 
+# A sign of life: a slow line or disk takes minutes, and both installers are quiet.
+say_so() {
+    seconds=0
+    while sleep 5 >/dev/null 2>&1; do
+        seconds=$((seconds + 5))
+        echo "  still installing: $seconds s so far"
+    done
+}
+
 echo "installing $lock ..."
+say_so &
+life=$!
+trap 'kill "$life" 2>/dev/null || true' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 if with_pip "uv>=0.9,<1" 2>/dev/null && with_uv --require-hashes -r "$lock"; then
     with_uv --no-deps --no-build-isolation -e .
 else

@@ -1,6 +1,7 @@
 """The heartbeat of a worker: how many slots it has, its memory, and the request that its jobs are handed back."""
 
 import threading
+import time
 
 import psutil
 
@@ -9,22 +10,41 @@ from ml_training.db.engine import open_database
 from ml_training.domain.errors import Unavailable
 from ml_training.logs import get_logger
 from ml_training.process.heartbeat import Heartbeat
+from ml_training.process.storage_check import StorageCheck, storage_report
 from ml_training.settings import Settings
+from ml_training.storage.open_storage import open_storage
+from workers.pool_ready import is_ready, share_readiness
 
 log = get_logger(__name__)
 DRAIN_TRIES = 5
+READY_POLL_SECONDS = 0.1
 
 
 class WorkerHeartbeat(Heartbeat):
     """Runs in the parent of the pool."""
 
     def __init__(self, settings: Settings, *, slots: int) -> None:
+        database = open_database(settings.database, pool_size=1)
+        check = StorageCheck(database, open_storage(settings))
+        share_readiness()
+        self._was_ready = False
         super().__init__(
-            open_database(settings.database, pool_size=1),
+            database,
             kind="worker",
             every=settings.heartbeat_seconds,
-            read_body=lambda: _body(slots),
+            read_body=lambda: _body(slots, check.trouble()),
         )
+
+    def pause(self, seconds: float) -> bool:
+        """See Heartbeat; ends early when the first child is ready: others wait for this news."""
+        deadline = time.monotonic() + seconds
+        while not self._was_ready and (left := deadline - time.monotonic()) > 0:
+            if is_ready():
+                self._was_ready = True
+                return self.stopped.is_set()
+            if self.stopped.wait(min(left, READY_POLL_SECONDS)):
+                return True
+        return self.stopped.wait(max(0.0, deadline - time.monotonic()))
 
     def drain(self) -> None:
         """Ask this worker's jobs to be handed back; without the database their leases end by themselves."""
@@ -43,10 +63,17 @@ class WorkerHeartbeat(Heartbeat):
                 return
 
 
-def _body(slots: int) -> dict[str, int]:
+def _body(slots: int, trouble: str | None) -> dict[str, object]:
+    """A worker offers no slot until a child is ready, and while it may not use its storage."""
     parent = psutil.Process()
     memory = sum(_memory(process) for process in (parent, *parent.children(recursive=True)))
-    return {"pid": parent.pid, "slots": slots, "rss_bytes": memory}
+    return {
+        "pid": parent.pid,
+        "slots": slots if is_ready() and not trouble else 0,
+        "ready": is_ready(),
+        "rss_bytes": memory,
+        **storage_report(trouble),
+    }
 
 
 def _memory(process: psutil.Process) -> int:

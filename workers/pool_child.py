@@ -16,6 +16,7 @@ from ml_training.execution.memory_limit import slot_memory
 from ml_training.execution.watchdog import ProcessWatchdog
 from ml_training.logs import configure_logs, get_logger
 from ml_training.process.shared_cores import SharedCores
+from ml_training.process.storage_check import StorageCheck
 from ml_training.queue.celery_app import make_celery
 from ml_training.queue.ended_jobs import dataset_key, job_key, open_end_sender
 from ml_training.queue.event_sender import EventSender
@@ -61,11 +62,13 @@ def worker_context() -> WorkerContext:
     def tell_end(job: Job) -> None:
         ends.send(end_keys(job))
 
+    database, storage = open_database(settings.database, pool_size=2), open_storage(settings)
     share = max(1, cores // shape.concurrency)
     shared = SharedCores(settings.data_dir, cores=cores, most=shape.threads, alone=min(share, shape.threads))
     context = WorkerContext(
-        database=open_database(settings.database, pool_size=2),
-        storage=open_storage(settings),
+        database=database,
+        storage=storage,
+        storage_trouble=StorageCheck(database, storage).trouble,
         limits=settings.limits,
         worker=os.environ[WORKER_VARIABLE],
         cores=shared,

@@ -10,6 +10,7 @@ from workers.app import settings, shape
 from workers.fork_server import tell_exit_status
 from workers.heartbeat import WorkerHeartbeat
 from workers.pool_child import worker_context
+from workers.pool_ready import say_ready
 from workers.run_worker import start_processes
 
 
@@ -37,6 +38,7 @@ def _drain(**_: Any) -> None:
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _open_context(**_: Any) -> None:
     worker_context()
+    say_ready()
 
 
 @signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]

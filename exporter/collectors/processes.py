@@ -33,6 +33,11 @@ class _Process(NamedTuple):
         """A number from the process's own report; None if there is none."""
         return finite(self.body.get(key))
 
+    def says(self, key: str) -> int | None:
+        """1 or 0 for what the process says is true or false; None if it says nothing."""
+        value = self.body.get(key)
+        return int(value) if isinstance(value, bool) else None
+
     def is_alive(self, now: float) -> bool:
         return now - self.seen_at <= ALIVE_SECONDS
 
@@ -92,9 +97,11 @@ class ProcessesCollector(Collector):
             recent = [process for process in processes if now - process.seen_at <= FORGOTTEN_SECONDS]
             living = [process for process in recent if process.is_alive(now)]
             memory = [((process.label,), process.number("rss_bytes")) for process in living[:MAX_PROCESSES]]
+            right = [((process.label,), process.says("storage_ok")) for process in living[:MAX_PROCESSES]]
             return {
                 metrics.SERVICE_UPTIME: sample(metrics.SERVICE_UPTIME, (), _uptime(living, now)),
                 metrics.PROCESS_MEMORY: samples(metrics.PROCESS_MEMORY, memory),
+                metrics.PROCESS_STORAGE_OK: samples(metrics.PROCESS_STORAGE_OK, right),
                 metrics.STORAGE_FREE: sample(metrics.STORAGE_FREE, (), _storage_free(living)),
                 **_workers([process for process in recent if process.kind == "worker"], now),
             }

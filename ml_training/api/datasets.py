@@ -17,6 +17,7 @@ from ml_training.api.request_parameters import DatasetListParameters, PreviewPar
 from ml_training.api.responses import json_response, no_content
 from ml_training.api.uploads import format_of, read_upload
 from ml_training.domain.errors import FieldError, Invalid, WrongKind
+from ml_training.domain.file_formats import FORMATS
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.records import Dataset
 from ml_training.domain.sample_datasets import SAMPLES
@@ -33,7 +34,7 @@ def _schema(model: type[BaseModel], **members: Any) -> dict[str, Any]:
     return schema | {"properties": schema["properties"] | members, "required": [*schema["required"], *members]}
 
 
-FILE = {"type": "string", "format": "binary", "description": "a .csv, .csv.gz or .parquet file"}
+FILE = {"type": "string", "format": "binary", "description": f"its name ends in {', '.join(FORMATS)}"}
 TWO_KINDS = {
     "required": True,
     "content": {
@@ -127,7 +128,11 @@ def _uploaded() -> Dataset:
     with context().slow_requests.acquire("upload"):
         upload = read_upload(request.stream, boundary(), store)
     return service.accept_upload(
-        resources(), file_format=upload.file_format, stored=upload.stored, **upload.form.model_dump()
+        resources(),
+        file_format=upload.file_format,
+        stored=upload.stored,
+        options=upload.form.options(),
+        **upload.form.about_the_data(),
     )
 
 
@@ -137,7 +142,8 @@ def _from_json() -> Dataset:
     is_stored = isinstance(body, dict) and "sha256" in body
     try:
         if is_stored:
-            return _stored_file(request_schemas.StoredFileRequest.model_validate(body, strict=True))
+            # Not strict: its fields are those of the form, where every value is text.
+            return _stored_file(request_schemas.StoredFileRequest.model_validate(body))
         wanted = request_schemas.SampleRequest.model_validate(body, strict=True)
     except ValidationError as error:
         raise Invalid("the request is wrong", errors=field_errors(error, body)) from None
@@ -145,11 +151,13 @@ def _from_json() -> Dataset:
 
 
 def _stored_file(wanted: request_schemas.StoredFileRequest) -> Dataset:
-    file_format = format_of(wanted.file_name)
+    file_format, options = format_of(wanted.file_name), wanted.options()
+    if errors := options.errors_for(file_format):
+        raise Invalid("the request is wrong", errors=tuple(errors))
+    about = wanted.about_the_data()
+    del about["file_name"]
     with context().slow_requests.acquire("upload"):  # it reads all bytes to verify them
-        return service.accept_stored_file(
-            resources(), file_format=file_format, **wanted.model_dump(exclude={"file_name"})
-        )
+        return service.accept_stored_file(resources(), file_format=file_format, options=options, **about)
 
 
 def _is_decided(dataset: Dataset) -> bool:

@@ -5,6 +5,7 @@ from flask import Flask
 
 from ml_training.api.context import context_of, pid
 from ml_training.process.heartbeat import Heartbeat
+from ml_training.process.storage_check import storage_report
 
 
 def make_heartbeat(app: Flask, *, every: float) -> Heartbeat:
@@ -16,6 +17,7 @@ def make_heartbeat(app: Flask, *, every: float) -> Heartbeat:
             "pid": pid(),
             "rss_bytes": psutil.Process().memory_info().rss,
             "master_started_at": context.master.started_at,
+            **storage_report(context.resources.storage_check.trouble()),
             **context.counters.snapshot(),
         }
 

@@ -14,6 +14,7 @@ from ml_training.api.request_parameters import (
     JobListParameters,
     LastEventIdHeader,
     PageParameters,
+    SubmitParameters,
     WaitParameters,
 )
 from ml_training.api.responses import json_response, pointed_errors
@@ -23,8 +24,10 @@ from ml_training.domain.records import Job
 from ml_training.domain.rejection_reasons import RejectionReason
 from ml_training.services import queries
 from ml_training.services.cancel import request_cancel
+from ml_training.services.dry_run import dry_run
 from ml_training.services.store_jobs import BatchItem
 from ml_training.services.submit import submit_batch, submit_job
+from ml_training.services.waiting import with_reason
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LAST_EVENT_ID = "Last-Event-ID"
@@ -32,10 +35,15 @@ STREAM = {"content": {MIMETYPE: {"schema": {"type": "string"}}}}
 jobs = blueprint("jobs", "Train, test and compare models")
 
 
-@jobs.post("", responses={202: response_schemas.Job, **problems(400, 409, 413, 415, 429)})
-@documented(body=request_schemas.JobRequest, header=IdempotencyKeyHeader)
-def submit(body: object) -> Response:
-    """Submit one job. A job that is accepted can run: it has been checked against the data."""
+@jobs.post("", responses={200: response_schemas.DryRun, 202: response_schemas.Job, **problems(400, 409, 413, 415, 429)})
+@documented(query=SubmitParameters, body=request_schemas.JobRequest, header=IdempotencyKeyHeader)
+def submit(query: SubmitParameters, body: object) -> Response:
+    """Submit one job. A job that is accepted can run: it has been checked against the data.
+
+    With ?dry_run=true it is only checked: 200 with warnings and estimates, and nothing is stored.
+    """
+    if query.dry_run:
+        return json_response(response_schemas.DryRun.from_record(dry_run(resources(), body)))
     job = submit_job(resources(), body, idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
     return json_response(response_schemas.Job.from_record(job), 202, headers={"Location": f"{PREFIX}/jobs/{job.id}"})
 
@@ -131,4 +139,4 @@ def _answer(number: int, item: BatchItem) -> response_schemas.BatchAnswer:
 
 
 def _show(job: Job) -> Response:
-    return json_response(response_schemas.Job.from_record(job))
+    return json_response(response_schemas.Job.from_record(with_reason(resources(), job)))

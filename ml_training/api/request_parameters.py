@@ -21,6 +21,13 @@ def _digits(value: object) -> object:
     return int(value)
 
 
+def _true_or_false(value: object) -> object:
+    # pydantic would also read "on", "Y" and "1"; the default is a bool already.
+    if value not in ("true", "false", True, False):
+        raise ValueError("must be true or false")
+    return value in ("true", True)
+
+
 def _known_label(value: str) -> str:
     if value not in MODEL_LABELS:
         raise ValueError(f"must be one of {', '.join(MODEL_LABELS)}")
@@ -56,6 +63,12 @@ class JobListParameters(SortedPageParameters):
     status: JobStatus | None = None
     job_type: JobType | None = None
     model_type: ModelLabel | None = None
+
+
+class SubmitParameters(QueryParameters):
+    """How to treat a job spec."""
+
+    dry_run: Annotated[bool, BeforeValidator(_true_or_false)] = Field(False, description="only check it, store nothing")
 
 
 class ModelListParameters(SortedPageParameters):

@@ -1,7 +1,10 @@
 """The documented bodies of requests. Job specs are checked by the domain, not by these classes."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from ml_training.domain.file_options import FileOptions
 from ml_training.domain.spec_fields import ColumnName, Name
 from ml_training.domain.specs import JobSpec
 
@@ -31,13 +34,21 @@ class SampleRequest(RequestSchema):
     sample: str = Field(min_length=1, max_length=64, description="one of GET /datasets/samples")
 
 
-class UploadForm(RequestSchema):
-    """The small fields around an uploaded file."""
+class UploadForm(FileOptions):
+    """The small fields around an uploaded file: its name, its roles, and how it is read."""
 
     name: Name
     time_column: ColumnName | None = None
     phase_column: ColumnName | None = None
     group_column: ColumnName | None = None
+
+    def options(self) -> FileOptions:
+        """How the file is read."""
+        return FileOptions.model_validate({name: getattr(self, name) for name in FileOptions.model_fields})
+
+    def about_the_data(self) -> dict[str, Any]:
+        """The fields that say what the data set is."""
+        return self.model_dump(exclude=set(FileOptions.model_fields))
 
 
 class Sha256Path(RequestSchema):

@@ -1,7 +1,7 @@
 """The bodies of answers: each schema documents an answer in OpenAPI and makes it from a record of the database."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, create_model
 
@@ -9,6 +9,7 @@ from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode
 from ml_training.domain.specs import SPECS, JobType
 from ml_training.domain.states import DatasetStatus, JobStatus, TaskKind
+from ml_training.domain.warnings import WarningCode
 
 
 def rfc3339(seconds: float) -> str:
@@ -68,6 +69,14 @@ JobResult = create_model(
 )
 
 
+class JobWarning(ResponseSchema):
+    """What the data say against a job that can run."""
+
+    code: WarningCode
+    pointer: str = Field(description="JSON pointer into the spec")
+    detail: str
+
+
 class Job(ResponseSchema):
     """A job as it is now."""
 
@@ -93,6 +102,27 @@ class Job(ResponseSchema):
     result: JobResult | None
     error: JobFailure | None
     spec: dict[str, Any] = Field(description="the request with every default filled in")
+    warnings: list[JobWarning] = Field(description="what the data say against the job, though it can run")
+
+
+class Estimate(ResponseSchema):
+    """What a job will cost; null where nothing is known."""
+
+    memory_bytes: int | None = Field(description="of the matrix of features alone")
+    seconds: float | None = Field(description="the median run time of equal jobs")
+    starts_in_seconds: float | None = Field(description="at the rate at which jobs end now; 0 when a slot is free")
+
+
+class DryRun(ResponseSchema):
+    """A job that would be accepted."""
+
+    accepted: Literal[True]
+    warnings: list[JobWarning]
+    rows: int = Field(validation_alias=AliasPath("facts", "rows"), description="that have a target")
+    folds: int | None = Field(validation_alias=AliasPath("facts", "folds"), description="splits of a TRAIN, else null")
+    features: int = Field(validation_alias=AliasPath("facts", "features"))
+    classes: int | None = Field(validation_alias=AliasPath("facts", "classes"), description="null for regression")
+    estimate: Estimate
 
 
 class JobPage(ResponseSchema):
@@ -161,10 +191,19 @@ class DatasetSummary(ResponseSchema):
     created_at: Time
 
 
+class DatasetWarning(ResponseSchema):
+    """Something odd about a data set that is READY all the same."""
+
+    code: str = Field(description="one of the codes in docs/files.md")
+    pointer: str = Field(description="JSON pointer into this answer")
+    detail: str
+
+
 class Dataset(DatasetSummary):
     """A data set with its profile, which is null until it is READY."""
 
-    profile: dict[str, Any] | None
+    profile: dict[str, Any] | None = Field(description="rows, columns, and in parsing how the file was read")
+    warnings: list[DatasetWarning] = Field(description="what is odd about the data; none before it is READY")
 
 
 class DatasetPage(ResponseSchema):

@@ -12,6 +12,7 @@ from werkzeug.sansio.multipart import NEED_DATA, Data, Epilogue, Event, Field, F
 from ml_training.api.request_body import too_large
 from ml_training.api.request_schemas import UploadForm
 from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
+from ml_training.domain.file_formats import FORMATS, format_of_name
 from ml_training.domain.json_pointers import field_errors
 from ml_training.storage.base import StoredObject
 
@@ -19,9 +20,8 @@ CHUNK_BYTES = 64 << 10
 BUFFER_BYTES = 4 * CHUNK_BYTES  # what the decoder may hold: a part's headers, or text before the first boundary
 LINE_BREAK = re.compile(rb"[\r\n]")
 LINE_EXTRA_BYTES = 8  # of a boundary line: two line breaks and up to four dashes
-MAX_PARTS = 10
+MAX_PARTS = 20
 FIELD_BYTES = 1 << 10
-FORMATS = {".csv": "csv", ".csv.gz": "csv.gz", ".parquet": "parquet"}
 Store = Callable[[str, Iterator[bytes]], StoredObject]
 
 
@@ -41,6 +41,7 @@ class _Parts:
     fields: dict[str, str] = field(default_factory=dict)
     errors: list[FieldError] = field(default_factory=list)
     file: tuple[str, StoredObject] | None = None
+    file_format: str | None = None
     has_file: bool = False
 
 
@@ -66,10 +67,10 @@ def read_upload(stream: IO[bytes], boundary: bytes, store: Store) -> Upload:
 
 def format_of(filename: str) -> str:
     """The format by the suffix of the file name; raises WrongKind for an unknown suffix."""
-    for suffix, file_format in FORMATS.items():
-        if filename.lower().endswith(suffix):
-            return file_format
-    raise WrongKind(f"the file's name must end in {', '.join(FORMATS)}: convert or rename the file")
+    file_format = format_of_name(filename)
+    if file_format is None:
+        raise WrongKind(f"the file's name must end in {', '.join(FORMATS)}: convert or rename the file")
+    return file_format
 
 
 def _take_file(parts: _Parts, event: File, chunks: Iterator[bytes], store: Store) -> None:
@@ -78,6 +79,7 @@ def _take_file(parts: _Parts, event: File, chunks: Iterator[bytes], store: Store
         parts.errors.append(FieldError(f"/{event.name}", "only one file is read, and its field is named file"))
     parts.has_file |= event.name == "file"
     file_format = format_of(event.filename) if is_expected else ""
+    parts.file_format = file_format or parts.file_format
     if is_expected and not _is_wrong_already(parts):
         _store_file(parts, file_format, chunks, store)
 
@@ -121,9 +123,11 @@ def _form(parts: _Parts) -> tuple[UploadForm | None, tuple[FieldError, ...]]:
     if not parts.has_file:
         errors += (FieldError("/file", "is missing: send the data as a file"),)
     try:
-        return UploadForm.model_validate(parts.fields), errors
+        form = UploadForm.model_validate(parts.fields)
     except ValidationError as error:
         return None, errors + field_errors(error, parts.fields)
+    useless = () if parts.file_format is None else tuple(form.options().errors_for(parts.file_format))
+    return form, errors + useless
 
 
 def _is_wrong_already(parts: _Parts) -> bool:

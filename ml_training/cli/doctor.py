@@ -12,6 +12,7 @@ from ml_training.cli.doctor_checks import (
     check_openmp,
     check_python,
     check_server,
+    check_storage,
     check_workers,
 )
 from ml_training.local.run_file import RunInfo, read_run_file
@@ -65,6 +66,10 @@ def _check_parts(settings: Settings, running: RunInfo | None) -> Iterator[Doctor
         call = partial(check, database_url, within_seconds=settings.heartbeat_dead_seconds, start=start(log))
         unknown = DoctorCheck(name, False, "not known without the database", database.remedy)
         yield _catch_errors(name, call) if database.ok else unknown
+    if database.ok:
+        yield _catch_errors(
+            "storage", lambda: check_storage(database_url, within_seconds=settings.heartbeat_dead_seconds)
+        )
     yield check_openmp()
 
 

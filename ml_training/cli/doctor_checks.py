@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import redis
 
 from ml_training.db.engine import Database, open_database
-from ml_training.db.heartbeats import count_slots, list_heartbeats
+from ml_training.db.heartbeats import count_slots, list_heartbeats, storage_troubles
 from ml_training.db.migrate import SchemaError, check_schema
 from ml_training.domain.errors import Unavailable
 from ml_training.local.openmp_runtime import INSTALL_HINT as INSTALL_OPENMP
@@ -111,8 +111,21 @@ def check_workers(url: str, *, within_seconds: float, start: str) -> DoctorCheck
     """The slots of the workers that are alive."""
     with _open_database(url) as database, database.read() as connection:
         slots = count_slots(connection, within_seconds=within_seconds)
-    jobs = f"{slots} job{'s' if slots > 1 else ''} can run at a time"
-    return DoctorCheck("workers", slots > 0, jobs if slots else f"no heartbeat for {within_seconds:g} s", start)
+        alive = list_heartbeats(connection, kind="worker", within_seconds=within_seconds)
+    detail = f"{slots} job{'s' if slots > 1 else ''} can run at a time"
+    if not slots:
+        unready = "every worker starts, drains or sees another storage"
+        detail = unready if alive else f"no heartbeat for {within_seconds:g} s"
+    return DoctorCheck("workers", slots > 0, detail, start)
+
+
+def check_storage(url: str, *, within_seconds: float) -> DoctorCheck:
+    """Every living process sees the storage that belongs to the database."""
+    with _open_database(url) as database, database.read() as connection:
+        foreign = storage_troubles(connection, within_seconds=within_seconds)
+    detail = "\n".join(f"{process}: {why}" for process, why in foreign.items())
+    remedy = "as that line says; the process takes work again by itself, without a restart"
+    return DoctorCheck("storage", not foreign, detail or "every process sees the same one", remedy)
 
 
 def check_maintenance(url: str, *, within_seconds: float, start: str) -> DoctorCheck:

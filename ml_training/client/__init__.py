@@ -1,6 +1,7 @@
 """The Python client of the service: upload data, train, use models. `docs/client.md` shows it.
 
-It needs httpx and rich, and nothing of the server. Each name is imported when it is used.
+It needs httpx and rich, and nothing of the server; `load_model` needs NumPy and the library that trained the model.
+Each name is imported when it is used.
 """
 
 from importlib import import_module
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
         Unreachable,
         UsageError,
     )
+    from ml_training.client.model import load_model
 
 _ERRORS = ("ApiError", "ClientError", "DatasetRejected", "JobCancelled", "JobFailed", "Unreachable", "UsageError")
-_MODULES = {"Client": "client", **dict.fromkeys(_ERRORS, "errors")}
+_MODULES = {
+    "Client": "client",
+    "load_model": "model",
+    **dict.fromkeys(_ERRORS, "errors"),
+}
 
 __all__ = [
     "ApiError",
@@ -30,6 +36,7 @@ __all__ = [
     "JobFailed",
     "Unreachable",
     "UsageError",
+    "load_model",
 ]
 
 

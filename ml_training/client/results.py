@@ -87,6 +87,7 @@ class Prediction(Record):
     sha256: str
     bytes: int
     format: str
+    columns: list[str] | None
     unseen_categories: dict[str, int] | None
     missing: dict[str, int] | None
     created_at: datetime

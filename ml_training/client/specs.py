@@ -30,12 +30,21 @@ def predict_spec(
     if (dataset_id is None) == (rows is None):
         raise UsageError("give either a data set or rows")
     named = {"model_id": model} if isinstance(model, int) else {"model": model}
-    listed = None if rows is None else [dict(row) for row in rows]
+    listed = None if rows is None else [{str(name): _cell(value) for name, value in row.items()} for row in rows]
     return _spec("PREDICT", **named, dataset_id=dataset_id, rows=listed, **more)
 
 
 def _spec(job_type: str, **fields: Any) -> Json:
     return {"job_type": job_type, **{name: _plain(value) for name, value in fields.items() if value is not None}}
+
+
+def _cell(value: Any) -> Any:
+    """The value of a row as JSON; a missing one in any form (NaN, NaT, NA) is None."""
+    try:
+        missing = bool(value != value)
+    except TypeError:  # pandas.NA is neither equal nor not
+        missing = True
+    return None if missing else _plain(value)
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import ipaddress
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +75,8 @@ class Transport:
         self._http = httpx.Client(
             base_url=self.url + API, timeout=TIMEOUT, headers=headers, trust_env=not is_loopback(self.url)
         )
+        # A notebook never closes its client: the connections end with it, without a warning of open sockets.
+        weakref.finalize(self, self._http.close)
 
     def __enter__(self) -> Self:
         return self

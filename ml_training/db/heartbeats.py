@@ -1,5 +1,6 @@
 """Every statement about heartbeats: one row per process, from which others see that it is alive."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -8,6 +9,8 @@ from ml_training.db.clock import NOW, db_now
 from ml_training.db.tables import heartbeats
 from ml_training.db.upsert import conflict_insert
 from ml_training.domain.records import Heartbeat
+
+KINDS = ("api", "worker", "maintenance")
 
 
 def write_heartbeat(
@@ -51,9 +54,27 @@ def delete_old_heartbeats(connection: Connection, *, older_than_seconds: float) 
     return connection.execute(old).rowcount
 
 
+def has_other_worker(connection: Connection, process: str, *, within_seconds: float) -> bool:
+    """Whether another living worker takes jobs."""
+    return any(row.process != process for row in _taking_workers(connection, within_seconds))
+
+
 def count_slots(connection: Connection, *, within_seconds: float) -> int:
-    """The number of slots of all living workers that are not draining."""
-    alive = [
-        row for row in list_heartbeats(connection, kind="worker", within_seconds=within_seconds) if not row.draining
-    ]
-    return sum(int(row.body.get("slots", 0)) for row in alive)
+    """The number of slots of all living workers that take jobs."""
+    return sum(int(row.body["slots"]) for row in _taking_workers(connection, within_seconds))
+
+
+def storage_troubles(connection: Connection, *, within_seconds: float, kinds: Iterable[str] = KINDS) -> dict[str, str]:
+    """The living processes that see another storage than the database's: their names, and what each one says."""
+    return {
+        row.process: str(row.body["storage_trouble"])
+        for kind in kinds
+        for row in list_heartbeats(connection, kind=kind, within_seconds=within_seconds)
+        if row.body.get("storage_trouble")
+    }
+
+
+def _taking_workers(connection: Connection, within_seconds: float) -> list[Heartbeat]:
+    """The living workers that are not draining, and see the right storage: the others report no slot."""
+    alive = list_heartbeats(connection, kind="worker", within_seconds=within_seconds)
+    return [row for row in alive if not row.draining and row.body.get("slots", 0)]

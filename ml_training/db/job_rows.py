@@ -11,7 +11,8 @@ from ml_training.domain.specs import JobType
 from ml_training.domain.states import JobStatus
 
 _ERROR = ("error_code", "error_message", "error_hint")
-COLUMNS = [column for column in jobs.c if column.name not in {"lease_until", "rows_used", "model_name"}]
+NOT_READ = {"lease_until", "rows_used", "model_name", "object_missed_by"}
+COLUMNS = [column for column in jobs.c if column.name not in NOT_READ]
 NEW: Mapping[str, Any] = {
     "status": JobStatus.PENDING.value,
     "attempt": 0,
@@ -28,13 +29,20 @@ def job_of(row: RowMapping) -> Job:
     values["job_type"], values["status"] = JobType(values["job_type"]), JobStatus(values["status"])
     code, message, hint = (values.pop(name) for name in _ERROR)
     error = None if code is None else JobError(code, message or "", hint or "")
+    values["warnings"] = tuple(values["warnings"])
     return Job(**values, error=error)
 
 
 def new_job(row: Mapping[str, Any], job_id: int, now: float) -> Job:
     """The record of a row that was just inserted at `now`, without reading it again."""
     return Job(
-        **{**NEW, **row, "status": JobStatus.PENDING, "job_type": JobType(row["job_type"])},
+        **{
+            **NEW,
+            **row,
+            "status": JobStatus.PENDING,
+            "job_type": JobType(row["job_type"]),
+            "warnings": tuple(row.get("warnings", ())),
+        },
         id=job_id,
         created_at=now,
         run_after=now,

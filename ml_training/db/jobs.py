@@ -43,10 +43,10 @@ _STOP_SIGNALS = (
     _RUNTIME.label("runtime_seconds"),
 )
 # Spelled out, not bound: a database takes a partial index only for a condition that it can read.
-_PENDING, _RUNNING = (jobs.c.status == literal_column(f"'{status}'") for status in ("PENDING", "RUNNING"))
+_PENDING, RUNNING = (jobs.c.status == literal_column(f"'{status}'") for status in ("PENDING", "RUNNING"))
 _DUE = and_(_PENDING, jobs.c.run_after <= NOW, ~jobs.c.cancel_requested)
 # Two kinds of due jobs, each with its own index: those that were never delayed, and those whose delay is over.
-_UNDELAYED, _DELAYED = (
+UNDELAYED, DELAYED = (
     and_(_DUE, jobs.c.run_after <= jobs.c.created_at),
     and_(_DUE, jobs.c.run_after > jobs.c.created_at),
 )
@@ -112,7 +112,7 @@ def get_jobs(connection: Connection, job_ids: Collection[int]) -> dict[int, Job]
 
 def count_due(connection: Connection, *, at_most: int) -> int:
     """How many jobs could be claimed now; counting stops at `at_most`."""
-    kinds = (select(jobs.c.id).where(kind).limit(at_most).subquery() for kind in (_UNDELAYED, _DELAYED))
+    kinds = (select(jobs.c.id).where(kind).limit(at_most).subquery() for kind in (UNDELAYED, DELAYED))
     counts = [select(func.count()).select_from(kind).scalar_subquery() for kind in kinds]
     return min(at_most, int(connection.execute(select(counts[0] + counts[1])).scalar_one()))
 
@@ -162,7 +162,7 @@ def _candidates() -> Select[tuple[int]]:
     # The first ones of both kinds, each from its own index: jobs that are not due yet are never looked at.
     kinds = [
         select(jobs.c.id).where(kind).order_by(jobs.c.priority, jobs.c.id).limit(CANDIDATES).subquery()
-        for kind in (_UNDELAYED, _DELAYED)
+        for kind in (UNDELAYED, DELAYED)
     ]
     either = union_all(*(select(kind.c.id) for kind in kinds))
     return select(jobs.c.id).where(jobs.c.id.in_(either), _DUE)
@@ -176,7 +176,7 @@ _delayed = jobs.alias("delayed")
 # one compares both kinds.
 _CLAIM_UNDELAYED = _claim(
     select(jobs.c.id).where(
-        _UNDELAYED,
+        UNDELAYED,
         ~exists(
             select(_delayed.c.id).where(
                 _delayed.c.status == literal_column("'PENDING'"),
@@ -278,7 +278,7 @@ def expired_leases(connection: Connection, *, limit: int) -> list[ExpiredLease]:
     """RUNNING rows whose lease has ended, locked for this transaction."""
     query = (
         select(jobs.c.id, jobs.c.job_type, jobs.c.attempt, jobs.c.cancel_requested, jobs.c.dataset_id)
-        .where(_RUNNING, jobs.c.lease_until < NOW)
+        .where(RUNNING, jobs.c.lease_until < NOW)
         .order_by(jobs.c.lease_until)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -93,6 +93,8 @@ jobs = Table(
     string("error_hint", nullable=True),
     Column("result_id", BigId, nullable=True),
     Column("model_name", Text, Computed("spec ->> 'model_name'")),  # for the list of jobs
+    Column("warnings", JSON, nullable=False, server_default=text("'[]'")),  # [{"code", "pointer", "detail"}, ...]
+    string("object_missed_by", nullable=True),  # the worker that did not find a stored object of the job
     CheckConstraint(f"job_type IN ({_quoted(JobType)})", name="jobs_job_type"),
     CheckConstraint(f"status IN ({_quoted(JobStatus)})", name="jobs_status"),
     CheckConstraint("priority BETWEEN 1 AND 10 AND attempt >= 0", name="jobs_ranges"),
@@ -294,6 +296,14 @@ versions = Table(  # the last version used under a name; it never falls, so no v
     Column("kind", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("last", Integer, nullable=False),
+)
+
+storage_identity = Table(  # one row: which storage belongs to this database
+    "storage_identity",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=False),
+    string("identity"),
+    time("created_at"),
 )
 
 heartbeats = Table(

@@ -6,7 +6,7 @@ Threads, files, devices and network belong to the server: they are not parameter
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 
 class ModelType(StrEnum):
@@ -67,10 +67,24 @@ class ForestParams(Params):
     bootstrap: StrictBool | None = None  # None: the algorithm's own default
 
 
+def _show_both_names(schema: dict[str, Any]) -> None:
+    properties = schema["properties"]
+    old = {**properties["max_iter"], "deprecated": True, "description": "another name of max_iter: give one of them"}
+    schema["properties"] = {"max_iter": properties.pop("max_iter"), "n_estimators": old, **properties}
+    schema["not"] = {"required": ["max_iter", "n_estimators"]}
+
+
 class HistGradientBoostingParams(Params):
     """Histogram gradient boosting of scikit-learn."""
 
-    n_estimators: Rounds = 100  # scikit-learn's max_iter
+    model_config = ConfigDict(json_schema_extra=_show_both_names)
+
+    # scikit-learn's name is max_iter. Stored specs and their fingerprints keep n_estimators, the only name before.
+    n_estimators: Rounds = Field(
+        default=100,
+        validation_alias=AliasChoices("max_iter", "n_estimators"),
+        description="rounds of boosting; the stored spec has them as n_estimators",
+    )
     learning_rate: Annotated[StrictFloat, Field(gt=0, le=1)] = 0.1
     max_leaf_nodes: Annotated[StrictInt, Field(ge=2, le=4_096)] = 31
     max_depth: Depth = None
@@ -119,9 +133,17 @@ PARAMS: dict[ModelType, type[Params]] = {
     ModelType.MLP: MLPParams,
 }
 
+OLD_NAMES = {ModelType.HIST_GRADIENT_BOOSTING: {"n_estimators": "max_iter"}}  # by that of the library
 CLASSIFICATION_ONLY = frozenset({ModelType.LOGISTIC_REGRESSION})
 EARLY_STOPPING = frozenset({ModelType.LIGHTGBM, ModelType.HIST_GRADIENT_BOOSTING, ModelType.MLP})
+READS_PARTS = frozenset({ModelType.LIGHTGBM})  # reads large data part by part, without a matrix of all rows
+CELLS_IN_MEMORY = 4_000_000  # 32 MB: a smaller matrix is read whole, which is quicker than in parts
 DESCRIPTIONS: dict[ModelType, str] = {kind: (PARAMS[kind].__doc__ or "").split("\n")[0] for kind in ModelType}
+
+
+def parameter_names(model_type: ModelType) -> list[str]:
+    """The names that a user may give, in the order of the description."""
+    return list(PARAMS[model_type].model_json_schema()["properties"])
 
 
 def describe(model_type: ModelType) -> dict[str, Any]:

@@ -7,6 +7,7 @@ ServiceError
 ├── TooMany          a limit of the whole service is reached: 429
 └── Unavailable      database or storage away: 503
 JobFailed            the job itself cannot succeed: FAILED, never retried
+└── ObjectMissing    stored bytes are not there: FAILED only if another worker misses them too
 Interrupted          the attempt was asked to stop (cancel, drain, time limit, fence lost)
 """
 
@@ -115,6 +116,10 @@ class JobFailed(Exception):
         self.code = code
         self.message = message
         self.hint = hint
+
+
+class ObjectMissing(JobFailed):
+    """The storage that this worker sees does not hold bytes of the job; another worker may find them."""
 
 
 class StopReason(StrEnum):

@@ -6,9 +6,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr, St
 
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.json_pointers import field_errors
+from ml_training.domain.patterns import ALIAS_PATTERN
 from ml_training.domain.spec_fields import Name
 
-ALIAS_PATTERN = r"[a-z][a-z0-9_.-]{0,31}"
 Alias = Annotated[StrictStr, StringConstraints(pattern=f"^{ALIAS_PATTERN}$")]
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictBool, StrictStr, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
-from ml_training.domain.model_changes import ALIAS_PATTERN
 from ml_training.domain.names import NAME_PATTERN
+from ml_training.domain.patterns import ALIAS_PATTERN
 from ml_training.domain.spec_fields import ColumnName, Id, Phases, SubmittedSpec, Time, ordered
 
 

@@ -1,9 +1,10 @@
 """Collects everything that is wrong with a request, so that one answer names every reason."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from ml_training.domain.errors import FieldError, Invalid
+from ml_training.domain.near_misses import MOST_SEARCHES, did_you_mean
 
 
 def refusal(pointer: str, detail: str) -> Invalid:
@@ -23,6 +24,10 @@ class Problems:
 
     def __init__(self) -> None:
         self._errors: list[FieldError] = []
+
+    def did_you_mean(self, name: str, known: Collection[str]) -> str:
+        """What was probably meant by a name, to append to a problem; nothing once there are many problems."""
+        return did_you_mean(name, known, quote="'") if len(self) < MOST_SEARCHES else ""
 
     def __len__(self) -> int:
         return len(self._errors)

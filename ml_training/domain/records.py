@@ -1,6 +1,6 @@
 """Rows of the database as frozen values; times are Unix seconds of the database's clock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,7 @@ class Job:
     worker: str | None
     error: JobError | None
     result_id: int | None
+    warnings: tuple[Json, ...] = ()  # {"code", "pointer", "detail"}
 
     @property
     def queue_wait_seconds(self) -> float | None:
@@ -67,7 +68,7 @@ class Dataset:
     name: str
     version: int
     status: DatasetStatus
-    file_format: str  # csv, csv.gz, parquet or sample
+    file_format: str  # one of FORMATS, or sample
     time_column: str | None
     phase_column: str | None
     group_column: str | None
@@ -84,6 +85,11 @@ class Dataset:
     job_id: int | None
     created_at: float
     deleted_at: float | None
+
+    @property
+    def warnings(self) -> Sequence[Json]:
+        """What is odd about a READY data set: {"code", "pointer", "detail"}."""
+        return () if self.profile is None else self.profile.get("warnings", ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

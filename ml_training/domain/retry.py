@@ -17,11 +17,25 @@ class EndReason(StrEnum):
     WORKER_LOST = "worker_lost"  # the lease ran out: the process died, crashed or hung
     DRAIN = "drain"  # the worker was asked to shut down
     INFRASTRUCTURE = "infrastructure"  # database, broker or disk away for a moment
+    MISSING_OBJECT = "missing_object"  # the worker did not find stored bytes of the job: another one may
+
+    @property
+    def message(self) -> str:
+        """What the job waits for now, as its progress message."""
+        return WAITS[self]
 
     @property
     def is_charged(self) -> bool:
         """Whether the attempt counts against the job: only when the job itself may be the cause."""
         return self is EndReason.WORKER_LOST
+
+
+WAITS = {
+    EndReason.WORKER_LOST: "waits to run again: its worker was lost",
+    EndReason.DRAIN: "waits to run again: its worker shut down",
+    EndReason.INFRASTRUCTURE: "waits to be tried again: database, broker or storage did not answer",
+    EndReason.MISSING_OBJECT: "waits for another worker: the last one did not find its stored data",
+}
 
 
 @dataclass(frozen=True, slots=True)

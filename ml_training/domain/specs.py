@@ -12,8 +12,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, StrictInt, TypeAdapter, ValidationError, field_validator
 
-from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, PARAMS, ModelType
+from ml_training.domain.algorithms import (
+    CLASSIFICATION_ONLY,
+    EARLY_STOPPING,
+    OLD_NAMES,
+    PARAMS,
+    ModelType,
+    parameter_names,
+)
 from ml_training.domain.errors import FieldError
+from ml_training.domain.file_options import FileOptions
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, SubmittedSpec, Time, ordered
@@ -53,6 +61,8 @@ class TrainSpec(SubmittedSpec):
     params: dict[str, Any] = Field(default_factory=dict)
     early_stopping_rounds: Annotated[StrictInt, Field(ge=1, le=1_000)] | None = None
     random_state: Annotated[StrictInt, Field(ge=0, lt=2**31)] = 42
+    # Left out of what is stored unless it is given: specs and fingerprints from before it stay what they were.
+    leakage: Annotated[Literal["refuse"] | None, Field(exclude_if=lambda value: value is None)] = None
 
     @field_validator("train_end")
     @classmethod
@@ -163,6 +173,7 @@ class IngestSpec(Spec):
 
     job_type: Literal["INGEST"]
     dataset_id: Id
+    options: FileOptions = FileOptions()
 
 
 JobSpec = Annotated[TrainSpec | TestSpec | CompareSpec | PredictSpec, Field(discriminator="job_type")]
@@ -178,13 +189,36 @@ SPECS: Mapping[JobType, type[SubmittedSpec] | type[IngestSpec]] = {
 }
 
 
+FORMS = {
+    "": '{"job_type": "TRAIN", ...}',
+    "/target": '{"column": "..."}',
+    "/validation": '{"method": "holdout", "test_size": 0.2}',
+    "/feature_engineering": '{"windows": [5, 10]}',
+    "/params": '{"max_depth": 8}',
+}
+
+
+def known_fields(body: object) -> Mapping[str, Collection[str]]:
+    """The fields that each object of a submitted spec may have, by its pointer; for messages."""
+    job_type = body.get("job_type") if isinstance(body, dict) else None
+    submitted = [spec for name, spec in SPECS.items() if name is not JobType.INGEST]
+    by_name = {name.value: spec for name, spec in SPECS.items()}
+    meant = [by_name[job_type]] if isinstance(job_type, str) and job_type in by_name else submitted
+    return {
+        "": [field for spec in meant for field in spec.model_fields],
+        "/target": ["column", "operator", "value", "horizon", "min_percent_change", "direction"],
+        "/validation": ["method", "test_size", "splits"],
+        "/feature_engineering": ["windows"],
+    }
+
+
 def parse_spec(body: object, *, max_runtime_seconds: int) -> tuple[JobSpec | None, tuple[FieldError, ...]]:
     """The validated spec, or None and every error; `params` get their defaults here."""
     params, errors = _parse_params(body)
     try:
         spec = _SUBMITTED.validate_python(body)
     except ValidationError as error:
-        return None, field_errors(error, body) + errors
+        return None, field_errors(error, body, names=known_fields(body), forms=FORMS) + errors
     runtime = spec.max_runtime_seconds or max_runtime_seconds
     if runtime > max_runtime_seconds:
         errors += (FieldError("/max_runtime_seconds", f"must be at most {max_runtime_seconds}"),)
@@ -205,10 +239,20 @@ def _parse_params(body: object) -> tuple[dict[str, Any], tuple[FieldError, ...]]
         or not isinstance(params, dict)
     ):
         return {}, ()
+    model_type = ModelType(body["model_type"])
     try:
-        return PARAMS[ModelType(body["model_type"])].model_validate(params).model_dump(mode="json"), ()
+        return PARAMS[model_type].model_validate(params).model_dump(mode="json"), ()
     except ValidationError as error:
-        return {}, field_errors(error, params, prefix="/params")
+        known = {"": parameter_names(model_type)}
+        errors = field_errors(error, params, prefix="/params", names=known)
+        return {}, tuple(_same_parameter(error, model_type, params) for error in errors)
+
+
+def _same_parameter(error: FieldError, model_type: ModelType, params: Mapping[str, Any]) -> FieldError:
+    """Says so when a parameter is given under both of its names."""
+    name = error.pointer.removeprefix("/params/")
+    shown = OLD_NAMES.get(model_type, {}).get(name)
+    return FieldError(error.pointer, f"is the same as {shown}: give one of them") if shown in params else error
 
 
 def stored_spec(body: object) -> StoredSpec:

@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from ml_training.domain.patterns import HORIZON_PATTERN
 from ml_training.domain.spec_fields import ColumnName, Spec
 
 Operator = Literal[">", "<", ">=", "<=", "="]
@@ -63,7 +64,7 @@ class HorizonTarget(Spec):
     """
 
     column: ColumnName
-    horizon: Annotated[StrictStr, StringConstraints(pattern="^[1-9][0-9]{0,8}[smhd]$")]
+    horizon: Annotated[StrictStr, StringConstraints(pattern=HORIZON_PATTERN)]
     min_percent_change: Annotated[float, Field(gt=0, le=1e9, strict=True)]
     direction: Literal["up", "down"]
 

@@ -29,7 +29,7 @@ def training_environment(cores: int, *, concurrency: int = 0, threads: int = 0) 
     return {
         "OMP_WAIT_POLICY": "PASSIVE",
         "OMP_NUM_THREADS": most,
-        # Training uses one BLAS thread (training/threads.py); with more, OpenBLAS starts them when it is loaded,
+        # Training uses one BLAS thread (inference/threads.py); with more, OpenBLAS starts them when it is loaded,
         # and so does an allocator of pyarrow: the fork server must have one thread.
         "OPENBLAS_NUM_THREADS": "1",
         "JE_ARROW_MALLOC_CONF": "background_thread:false",

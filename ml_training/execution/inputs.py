@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from ml_training.db import datasets, results
 from ml_training.db.engine import Database
-from ml_training.domain.errors import ErrorCode, JobFailed
+from ml_training.domain.errors import ErrorCode, JobFailed, ObjectMissing
 from ml_training.domain.records import Dataset, Model
 from ml_training.selection.index import SelectionIndex
 from ml_training.storage.base import Storage
@@ -35,12 +35,17 @@ def verified_index_key(storage: Storage, dataset: Dataset) -> str:
     if dataset.index_key is None or dataset.index_sha256 is None:
         raise JobFailed(ErrorCode.DATASET_REJECTED, f"data set {dataset.id} has no usable data")
     if not storage.verify(dataset.index_key, dataset.index_sha256):
-        raise JobFailed(
+        raise unusable_object(storage, dataset.index_key)(
             ErrorCode.DATASET_CHANGED,
             f"the stored bytes of data set {dataset.id} are damaged or gone",
             hint="restore them from a backup, or upload the file again as a new version",
         )
     return dataset.index_key
+
+
+def unusable_object(storage: Storage, key: str) -> type[JobFailed]:
+    """The error for an object that is not intact: it is damaged for every worker, but perhaps missing for this one."""
+    return JobFailed if storage.has(key) else ObjectMissing
 
 
 @contextmanager

@@ -33,6 +33,11 @@ def _tell_nobody(job: Job) -> None:
     """Nobody waits."""
 
 
+def _no_trouble() -> str | None:
+    """There is one storage only."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContext:
     """What one process of a worker runs jobs with."""
@@ -48,6 +53,7 @@ class WorkerContext:
     hold_cores: Callable[[], AbstractContextManager[None]] = nullcontext  # while a job runs: it has its share
     tell_end: Callable[[Job], None] = _tell_nobody  # wakes those who wait for the end; must never block
     memory: MemoryLimit = NO_LIMIT
+    storage_trouble: Callable[[], str | None] = _no_trouble  # why this worker may not use its storage now
     binned_rows: FileCache = NO_CACHE  # of large data, as LightGBM trains from them
     watchdog: Watchdog = NO_WATCHDOG
 

@@ -2,14 +2,14 @@
 
 import random
 import time
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Connection
 
 from ml_training.db import jobs
-from ml_training.db.engine import Database
 from ml_training.db.job_events import append_events
-from ml_training.domain.errors import ErrorCode, Interrupted, JobFailed, StopReason, Unavailable
+from ml_training.domain.errors import ErrorCode, Interrupted, JobFailed, ObjectMissing, StopReason, Unavailable
 from ml_training.domain.records import Job, JobError
 from ml_training.domain.retry import EndReason
 from ml_training.domain.states import JobStatus
@@ -21,16 +21,29 @@ from ml_training.execution.lease import Lease, apply_stop
 from ml_training.execution.memory_limit import OUT_OF_MEMORY
 from ml_training.execution.transitions import AttemptFence
 from ml_training.logs import get_logger
-from ml_training.storage.base import IntegrityError
+from ml_training.storage.base import IntegrityError, MissingObjectError
 
 log = get_logger(__name__)
 MESSAGE_CHARACTERS = 2_000  # of an error message that a library raised
 
-AttemptEnd = JobOutcome | StopReason | JobError | EndReason
+
+@dataclass(frozen=True, slots=True)
+class MissedObject:
+    """This worker did not find stored bytes of the job; `error` is that of the job if nobody finds them."""
+
+    error: JobError
+
+
+AttemptEnd = JobOutcome | StopReason | JobError | EndReason | MissedObject
 
 
 def run_next(context: WorkerContext) -> bool:
-    """Run the first due job to its end; False when none was due. Raises Unavailable only before a claim."""
+    """Run the first due job to its end; False when none was due, or this worker may not use its storage.
+
+    Raises Unavailable only before a claim.
+    """
+    if context.storage_trouble() is not None:
+        return False
     with context.database.write() as connection:
         job = jobs.claim_next(connection, worker=context.worker, lease_seconds=context.times.lease)
     if job is None:
@@ -64,13 +77,18 @@ def _run(context: WorkerContext, job: Job) -> None:
 
 def _attempt(context: WorkerContext, job: Job, reporter: JobReporter) -> AttemptEnd:
     try:
-        return context.handlers[job.job_type](context, job, reporter)
+        outcome = context.handlers[job.job_type](context, job, reporter)
+        return _if_storage_is_right(context, outcome)  # what it wrote must be where the others look for it
     except Interrupted as stop:
         return stop.reason
+    except ObjectMissing as failure:
+        return _if_storage_is_right(context, MissedObject(JobError(failure.code, failure.message, failure.hint)))
     except JobFailed as failure:
         return JobError(failure.code, failure.message, failure.hint)
     except IntegrityError as error:
-        return JobError(ErrorCode.INTEGRITY, str(error), "the stored bytes are damaged: restore or upload them again")
+        found = JobError(ErrorCode.INTEGRITY, str(error), "the stored bytes are damaged: restore or upload them again")
+        is_missing = isinstance(error, MissingObjectError)
+        return _if_storage_is_right(context, MissedObject(found)) if is_missing else found
     except (Unavailable, OSError) as error:
         log.warning("attempt_interrupted_by_outage", error=str(error))
         return EndReason.INFRASTRUCTURE
@@ -82,11 +100,24 @@ def _attempt(context: WorkerContext, job: Job, reporter: JobReporter) -> Attempt
         return JobError(ErrorCode.TRAINING_ERROR, message, "this is a defect of the service: please report it")
 
 
+def _if_storage_is_right(context: WorkerContext, end: JobOutcome | MissedObject) -> AttemptEnd:
+    """The end of an attempt, unless the storage was exchanged during the attempt, such as by an unmount.
+
+    Without the database it is not known; but then this end cannot be written before the database is back.
+    """
+    while True:
+        try:
+            return end if context.storage_trouble() is None else EndReason.INFRASTRUCTURE
+        except Unavailable as error:
+            log.warning("storage_not_checked", error=str(error))
+            time.sleep(context.times.poll)
+
+
 def _write_end(context: WorkerContext, fence: AttemptFence, reporter: JobReporter, end: AttemptEnd) -> None:
     """Write the end of the attempt; repeat while the database is away, so that the work is not lost."""
     while True:
         try:
-            _write_end_once(context.database, fence, reporter, end)
+            _write_end_once(context, fence, reporter, end)
         except Unavailable as error:
             log.warning("end_not_written", error=str(error))
             time.sleep(context.times.poll)
@@ -95,11 +126,11 @@ def _write_end(context: WorkerContext, fence: AttemptFence, reporter: JobReporte
             return
 
 
-def _write_end_once(database: Database, fence: AttemptFence, reporter: JobReporter, end: AttemptEnd) -> None:
+def _write_end_once(context: WorkerContext, fence: AttemptFence, reporter: JobReporter, end: AttemptEnd) -> None:
     """One transaction: the events since the last poll of the lease, and the end; keeps them for the next try."""
     events = list[Event]()
     try:
-        with database.write() as connection:
+        with context.database.write() as connection:
             signals = jobs.lock_attempt(connection, job_id=fence.job_id, attempt=fence.attempt)
             if signals is not None:
                 events = reporter.take_events()
@@ -107,7 +138,7 @@ def _write_end_once(database: Database, fence: AttemptFence, reporter: JobReport
                     _complete(connection, fence, reporter, end, events)
                 else:
                     append_events(connection, job_id=fence.job_id, attempt=fence.attempt, events=events)
-                    _apply_end(connection, fence, end, cancel_requested=signals.cancel_requested)
+                    _apply_end(connection, context, fence, end, cancel_requested=signals.cancel_requested)
             elif not isinstance(end, StopReason):
                 transitions.count_refusal(connection, fence, "verdict")
     except Unavailable:
@@ -115,7 +146,9 @@ def _write_end_once(database: Database, fence: AttemptFence, reporter: JobReport
         raise
 
 
-def _apply_end(connection: Connection, fence: AttemptFence, end: AttemptEnd, *, cancel_requested: bool) -> None:
+def _apply_end(
+    connection: Connection, context: WorkerContext, fence: AttemptFence, end: AttemptEnd, *, cancel_requested: bool
+) -> None:
     """Write an end without a result: a cancel throws away the outcome that came too late."""
     if isinstance(end, StopReason):
         apply_stop(connection, fence, end)
@@ -123,6 +156,15 @@ def _apply_end(connection: Connection, fence: AttemptFence, end: AttemptEnd, *, 
         transitions.cancel(connection, fence)
     elif isinstance(end, JobError):
         transitions.fail(connection, fence, end)
+    elif isinstance(end, MissedObject):
+        transitions.miss_object(
+            connection,
+            fence,
+            end.error,
+            worker=context.worker,
+            alive_seconds=context.times.lease,
+            jitter=random.random(),  # noqa: S311 - jitter
+        )
     else:
         transitions.hand_back(connection, fence, end, jitter=random.random())  # noqa: S311 - jitter
 

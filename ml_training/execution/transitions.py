@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from ml_training.db import datasets, jobs, ledger
+from ml_training.db import datasets, heartbeats, jobs, ledger, missing_objects
 from ml_training.db.job_events import append_events
 from ml_training.domain.errors import ErrorCode
 from ml_training.domain.records import Job, JobError
@@ -74,8 +74,27 @@ def hand_back(connection: Connection, fence: AttemptFence, reason: EndReason, *,
     if decision.error_code is not None:
         return fail(connection, fence, POISON)
     return jobs.hand_back(
-        connection, job_id=fence.job_id, attempt=fence.attempt, delay=decision.delay, message=f"waiting: {reason.value}"
+        connection, job_id=fence.job_id, attempt=fence.attempt, delay=decision.delay, message=reason.message
     )
+
+
+def miss_object(
+    connection: Connection, fence: AttemptFence, error: JobError, *, worker: str, alive_seconds: float, jitter: float
+) -> bool:
+    """A worker did not find stored bytes of the job: RUNNING -> PENDING, and FAILED once that is confirmed.
+
+    Confirmed: another worker has missed them too, or there is no other one and this one misses them again. A storage
+    that one machine sees wrongly, such as an old copy with the right id, must not end the jobs of all others.
+    """
+    if jobs.lock_attempt(connection, job_id=fence.job_id, attempt=fence.attempt) is None:
+        return False
+    before = missing_objects.missed_by(connection, fence.job_id)
+    if before is not None and (
+        before != worker or not heartbeats.has_other_worker(connection, worker, within_seconds=alive_seconds)
+    ):
+        return fail(connection, fence, error)
+    missing_objects.record_miss(connection, job_id=fence.job_id, attempt=fence.attempt, worker=worker)
+    return hand_back(connection, fence, EndReason.MISSING_OBJECT, jitter=jitter)
 
 
 def count_refusal(connection: Connection, fence: AttemptFence, what: str) -> None:

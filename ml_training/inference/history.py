@@ -1,7 +1,7 @@
-"""The histories of a data set: its rows ordered by group, then time, then row number.
+"""The histories of a data set or table: its rows ordered by group, then time, then row number.
 
-Horizons look ahead along a history, windows look back. Rows without a time or a group are in no history. The order is
-computed once, at ingest, and stored with the columns, so that no job has to sort a million rows.
+Horizons look ahead along a history, windows look back. Rows without a time or a group are in no history. The order of a
+data set is computed once, at ingest, and stored with the columns, so that no job has to sort a million rows.
 """
 
 from dataclasses import dataclass

@@ -29,7 +29,10 @@ def http_ready(url: str, *, field: str) -> ReadyCheck:
 
 
 def heartbeat_ready(database: Database, *, kind: str, within_seconds: float) -> ReadyCheck:
-    """Ready once the database holds a recent heartbeat of `kind` from the process id."""
+    """Ready once the database holds a recent heartbeat of `kind` from the process id.
+
+    A worker is ready when a child of it can take a job, not when it has started.
+    """
 
     def ready(pid: int) -> bool:
         try:
@@ -37,7 +40,7 @@ def heartbeat_ready(database: Database, *, kind: str, within_seconds: float) -> 
                 rows = list_heartbeats(connection, kind=kind, within_seconds=within_seconds)
         except Unavailable:
             return False
-        return any(row.body.get("pid") == pid for row in rows)
+        return any(row.body.get("pid") == pid and row.body.get("ready", True) for row in rows)
 
     return ready
 

@@ -51,8 +51,12 @@ def forget_jobs_once(resources: Resources, *, age_seconds: float) -> int:
 
 
 def sweep_storage_once(resources: Resources, *, age_seconds: float) -> Swept:
-    """Remove objects older than `age_seconds` without a row: of late attempts, refused uploads, deleted rows."""
+    """Remove objects older than `age_seconds` without a row: of late attempts, refused uploads, deleted rows.
+
+    Raises Unavailable, and removes nothing, in a storage that is not the database's: there no object has a row.
+    """
     seen = removed = 0
+    resources.require_storage()
     resources.storage.sweep_scratch(older_than=age_seconds)
     for key, age in resources.storage.list_keys():
         seen += 1
@@ -60,6 +64,7 @@ def sweep_storage_once(resources: Resources, *, age_seconds: float) -> Swept:
             with resources.database.read() as connection:
                 named = is_referenced(connection, key)
             if not named:
+                resources.require_storage()  # again: a volume may have been exchanged since then
                 removed += resources.storage.delete(key, older_than=age_seconds)
     if removed:
         log.info("storage_swept", seen=seen, removed=removed)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ml_training.db.engine import Database, open_database
 from ml_training.db.invariants import broken_rows, counter_gaps
 from ml_training.db.migrate import SchemaError, check_schema
+from ml_training.db.storage_identity import read_identity
 from ml_training.db.storage_references import needed_objects
 from ml_training.domain.errors import Unavailable
 from ml_training.settings import SettingsError, read_settings
@@ -23,7 +24,9 @@ def violations(database: Database, storage: Storage, *, sweep_age_seconds: float
             yield f"invariant {rule}: violated by {ids}"
         for gap in counter_gaps(connection):
             yield f"invariant 8: a counter is below its rows: {gap}"
-        needed = list(needed_objects(connection))
+        needed, recorded = list(needed_objects(connection)), read_identity(connection)
+    if recorded is not None and storage.identity() != recorded:
+        yield f"invariant 4: {storage.place} is not the storage {recorded}, which belongs to the database"
     for what, key, sha256 in needed:
         if not storage.verify(key, sha256):
             yield f"invariant 4: the bytes of {what} are damaged or gone ({key})"

@@ -51,8 +51,12 @@ class Heartbeat(threading.Thread):
                 self.write_once()
             except Exception as error:  # noqa: BLE001 - process edge: a failed write is repeated, a dead thread would look like death
                 log.warning("heartbeat_not_written", error=str(error)[:200])
-            if self.stopped.wait(self._every):
+            if self.pause(self._every):
                 return
+
+    def pause(self, seconds: float) -> bool:
+        """Wait until the next write; True once this heartbeat is stopped."""
+        return self.stopped.wait(seconds)
 
     def write_once(self) -> None:
         """Write the row now; raises Unavailable."""

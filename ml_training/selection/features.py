@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from ml_training.domain.problems import Problems
 from ml_training.domain.specs import TrainSpec
 from ml_training.domain.targets import HorizonTarget
+from ml_training.selection.column_names import no_column
 from ml_training.selection.index import FEATURE_KINDS, NUMERIC, ColumnInfo, ColumnKind, SelectionIndex
 from ml_training.selection.schema import FeatureSchema, ModelSchema, Window
 
+MOST_NEAR_MISSES = 5  # a list may hold thousands of wrong names
 MAX_CATEGORIES = 10_000  # a column of more distinct texts is an identifier, not a feature
 STATISTICS = {"mean": "rolling_mean", "std": "rolling_std", "change": "change", "momentum": "momentum"}
 
@@ -17,11 +19,11 @@ def choose_features(spec: TrainSpec, index: SelectionIndex, problems: Problems) 
 
     The categories stay empty: a model knows those of the rows that it is fitted on.
     """
-    for number, name in enumerate(spec.exclude_features):
-        if name not in index:
-            problems.add(f"/exclude_features/{number}", f"the data set has no column {name!r}")
+    unknown = (item for item in enumerate(spec.exclude_features) if item[1] not in index)
+    for count, (number, name) in enumerate(unknown):
+        problems.add(f"/exclude_features/{number}", _no_column(index, name, count=count))
     if spec.features == "auto":
-        wanted = _usable_columns(spec, index)
+        wanted = usable_columns(spec, index)
     else:
         wanted = set(spec.features)
         _check_listed(spec, list(spec.features), index, problems)
@@ -96,7 +98,7 @@ def _missing_roles(model: ModelSchema, index: SelectionIndex) -> list[str]:
     return missing
 
 
-def _usable_columns(spec: TrainSpec, index: SelectionIndex) -> set[str]:
+def usable_columns(spec: TrainSpec, index: SelectionIndex) -> set[str]:
     """Every usable column that varies, except target, time and group, and the phase when one phase is selected."""
     excluded = {spec.target.column, index.time_column, index.group_column}
     if spec.phases is not None and len(set(spec.phases)) == 1:
@@ -107,14 +109,21 @@ def _usable_columns(spec: TrainSpec, index: SelectionIndex) -> set[str]:
 
 def _check_listed(spec: TrainSpec, names: list[str], index: SelectionIndex, problems: Problems) -> None:
     first = {name: number for number, name in reversed(list(enumerate(names)))}
+    unknown = 0
     for number, name in enumerate(names):
-        if reason := _why_not_listed(spec, name, index, is_repeated=first[name] < number):
+        if name not in index:
+            problems.add(f"/features/{number}", _no_column(index, name, count=unknown))
+            unknown += 1
+        elif reason := _why_not_listed(spec, name, index, is_repeated=first[name] < number):
             problems.add(f"/features/{number}", reason)
 
 
+def _no_column(index: SelectionIndex, name: str, *, count: int) -> str:
+    """The message for an unknown column; only the first ones say which column was probably meant."""
+    return no_column(index, name) if count < MOST_NEAR_MISSES else f"the data set has no column {name!r}"
+
+
 def _why_not_listed(spec: TrainSpec, name: str, index: SelectionIndex, *, is_repeated: bool) -> str:
-    if name not in index:
-        return f"the data set has no column {name!r}"
     if is_repeated:
         return f"column {name!r} is listed twice"
     # Under a horizon the present value of the target column is known, and may predict the future one.

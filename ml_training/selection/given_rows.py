@@ -11,7 +11,6 @@ from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.problems import Problems
 from ml_training.selection.index import NUMERIC, ColumnKind, IndexColumn, SelectionIndex
 from ml_training.selection.index_writer import write_index
-from ml_training.selection.near_names import with_nearest
 from ml_training.selection.schema import ModelSchema
 
 INTEGERS = range(-(2**63), 2**63)
@@ -29,8 +28,8 @@ def check_given(spec: PredictSpec, model: ModelSchema, problems: Problems) -> No
     for number, row in enumerate(spec.rows or ()):
         for name, value in row.items():
             if name not in allowed:
-                detail = f"{name!r} is no feature of model {model.model_id}"
-                problems.add(pointer_to("rows", number, name), with_nearest(detail, name, allowed, problems))
+                detail = f"{name!r} is no feature of model {model.model_id}{problems.did_you_mean(name, allowed)}"
+                problems.add(pointer_to("rows", number, name), detail)
             elif value is not None and (reason := _why_wrong(name, kinds.get(name), value)):
                 problems.add(pointer_to("rows", number, name), reason)
     for name in dict.fromkeys(spec.keep):

@@ -12,7 +12,6 @@ from ml_training.domain.problems import Problems
 from ml_training.domain.states import TaskKind
 from ml_training.selection.features import check_features
 from ml_training.selection.index import SelectionIndex
-from ml_training.selection.near_names import with_nearest
 from ml_training.selection.rows import select_rows
 from ml_training.selection.schema import ClassLabel, ModelSchema
 
@@ -60,7 +59,7 @@ def check_output(spec: PredictSpec, known: Sequence[str], model: ModelSchema, pr
     for number, name in enumerate(spec.keep):
         pointer = f"/keep/{number}"
         if name not in columns:
-            problems.add(pointer, with_nearest(f"the data has no column {name!r}", name, known, problems))
+            problems.add(pointer, f"the data has no column {name!r}{problems.did_you_mean(name, known)}")
         elif name in needed:
             problems.add(
                 pointer, f"the output has a column {name!r} of its own: leave it out, or rename it in the data"

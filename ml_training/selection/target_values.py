@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ml_training.domain.problems import refusal
 from ml_training.domain.targets import AnyTarget, HorizonTarget, RuleTarget
+from ml_training.selection.column_names import no_column
 from ml_training.selection.index import NUMERIC, ColumnKind, SelectionIndex, is_missing
 from ml_training.selection.rows import MICROSECOND
 
@@ -67,7 +68,7 @@ def _check_usable(index: SelectionIndex, target: AnyTarget, pointer: Pointer) ->
     reason, field = "", "column"
     name = target.column
     if name not in index:
-        reason = f"the data set has no column {name!r}"
+        reason = no_column(index, name)
     elif index.kind(name) not in TARGET_KINDS:
         reason = f"column {name!r} is {index.kind(name)}: a target holds classes or numbers"
     elif isinstance(target, RuleTarget):

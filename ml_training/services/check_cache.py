@@ -6,22 +6,38 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from ml_training.domain.errors import FieldError, Invalid
+from ml_training.domain.warnings import JobWarning
 
 CACHED_CHECKS = 2_000
 MAX_CACHED_ERRORS = 20  # a result with more is not cached: it may take megabytes
 
 
 @dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What a job runs on: labelled rows, splits (TRAIN only), features (of a COMPARE those of all models), classes."""
+
+    rows: int
+    folds: int | None
+    features: int
+    classes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Feasibility:
     """The columns of the job row that the check found in the data and the models, and what it depends on.
 
-    index_key: the stored index of the data set, None when the spec names none; is_cached: data set or models may have
-    been deleted since the check.
+    index_key: the stored index of the data set, None when the spec names none; excluded: the `exclude_features` of the
+    stored spec, None to leave them as they are; matrix_bytes: of the largest matrix of features, None where it is not
+    known; is_cached: data set or models may have been deleted since the check.
     """
 
     model_type: str
     phases_count: int
     index_key: str | None
+    facts: JobFacts
+    matrix_bytes: int | None = None
+    warnings: tuple[JobWarning, ...] = ()
+    excluded: tuple[str, ...] | None = None
     is_cached: bool = False
 
 

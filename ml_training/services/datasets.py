@@ -7,6 +7,7 @@ from typing import Any
 from ml_training.db import datasets, jobs
 from ml_training.db.datasets import StoredUpload
 from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
+from ml_training.domain.file_options import FileOptions
 from ml_training.domain.file_signatures import SNIFF_BYTES, sniff
 from ml_training.domain.names import NAME_HINT, is_name
 from ml_training.domain.records import Dataset
@@ -17,11 +18,16 @@ from ml_training.services.queue_limit import check_queue_limit
 from ml_training.services.resources import Resources
 from ml_training.storage.base import ObjectKind, StoredObject
 
+AS_IT_LOOKS = FileOptions()
 INGEST_PRIORITY = 1  # a user waits for it, and no other job on the data set can start before
 
 
 def store_upload(resources: Resources, file_format: str, chunks: Iterable[bytes]) -> StoredObject:
-    """Stream an upload to storage; raises TooLarge, or Invalid when its first bytes show another format."""
+    """Stream an upload to storage; raises TooLarge, or Invalid when its first bytes show another format.
+
+    Raises Unavailable, and writes nothing, when this process sees another storage than the database's.
+    """
+    resources.require_storage(may_begin=True)
     return resources.storage.put_stream(
         ObjectKind.UPLOAD, _sniffed(chunks, file_format), limit_bytes=resources.limits.upload_bytes
     )
@@ -36,6 +42,7 @@ def accept_upload(
     time_column: str | None = None,
     phase_column: str | None = None,
     group_column: str | None = None,
+    options: FileOptions = AS_IT_LOOKS,
     is_stored_before: bool = False,
 ) -> Dataset:
     """Store a PROCESSING data set over stored bytes, with its INGEST job; bytes of a refused request are swept later.
@@ -69,7 +76,7 @@ def accept_upload(
             connection,
             job_type=JobType.INGEST,
             model_type="none",
-            spec=spec_json(IngestSpec(job_type="INGEST", dataset_id=dataset_id)),
+            spec=spec_json(IngestSpec(job_type="INGEST", dataset_id=dataset_id, options=options)),
             dataset_id=dataset_id,
             priority=INGEST_PRIORITY,
             max_runtime_seconds=float(resources.limits.runtime_seconds),
@@ -114,6 +121,7 @@ def accept_sample(resources: Resources, *, name: str, sample: str) -> Dataset:
         errors.append(FieldError("/sample", f"must be one of {', '.join(SAMPLES)}"))
     if errors:
         raise Invalid("the data set cannot be taken in", errors=tuple(errors))
+    resources.require_storage(may_begin=True)
     request = json.dumps({"sample": sample}).encode()
     stored = resources.storage.put_bytes(ObjectKind.UPLOAD, request)
     known = SAMPLES[sample]

@@ -5,24 +5,28 @@ The answer is cached: the index of a READY data set and a model never change, so
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection
 
 from ml_training.db import datasets, results
+from ml_training.domain.algorithms import CELLS_IN_MEMORY, READS_PARTS
 from ml_training.domain.errors import Conflict, FieldError, Invalid
 from ml_training.domain.limits import Limits
 from ml_training.domain.predict_spec import PredictSpec
-from ml_training.domain.problems import Problems
 from ml_training.domain.records import Dataset, Model
-from ml_training.domain.specs import JobSpec, TrainSpec
+from ml_training.domain.specs import JobSpec, TrainSpec, spec_json
 from ml_training.domain.states import DatasetStatus
-from ml_training.selection.given_rows import check_given, given_columns
+from ml_training.selection.data_warnings import data_warnings, without_ids
+from ml_training.selection.features import usable_columns
+from ml_training.selection.id_columns import id_columns
 from ml_training.selection.index import SelectionIndex
-from ml_training.selection.plan import PredictPlan, TrainPlan, plan_job
-from ml_training.selection.predict_plan import REFUSED, can_contribute, check_output, output_names
+from ml_training.selection.labels import Labels
+from ml_training.selection.plan import PredictPlan, TrainPlan, plan_job, plan_train
 from ml_training.selection.schema import ModelSchema
-from ml_training.services.check_cache import Feasibility
+from ml_training.services.check_cache import Feasibility, JobFacts
 from ml_training.services.model_references import not_found
+from ml_training.services.predict_feasibility import check_given_rows, check_output_size
 from ml_training.services.resources import Resources
 
 # No check depends on them. The seed decides which rows are drawn, not how many: see selection/fold_counts.py.
@@ -36,7 +40,7 @@ def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
     whether its data set and models are still there, and `require_indexes` looks for the storage.
     """
     if isinstance(spec, PredictSpec) and spec.rows is not None:
-        return _check_given(resources, spec)
+        return _check_given(resources, spec, rows=len(spec.rows))
     key = check_key(spec)
     cached = resources.check_cache.passed(key)
     if cached is not None:
@@ -91,47 +95,63 @@ def open_index(resources: Resources, dataset: Dataset) -> Iterator[SelectionInde
         yield SelectionIndex.open(path)
 
 
-def _check(
-    limits: Limits, spec: JobSpec, dataset: Dataset, index: SelectionIndex, models: Sequence[Model]
-) -> Feasibility:
-    plan = plan_job(spec, index, [ModelSchema.of(model) for model in models])
-    if isinstance(plan, TrainPlan) and isinstance(spec, TrainSpec):
-        _check_size(limits, spec, plan)
-    if isinstance(plan, PredictPlan):
-        _check_output_size(limits, plan, models[0])
-    return Feasibility(_model_type(spec, models), len(set(spec.phases or ())), str(dataset.index_key))
-
-
-def _check_given(resources: Resources, spec: PredictSpec) -> Feasibility:
+def _check_given(resources: Resources, spec: PredictSpec, *, rows: int) -> Feasibility:
     """The check of rows that the spec gives; not cached, since its key would be as large as the rows."""
     with resources.database.read() as connection:
         models, errors = _models(connection, spec)
     if errors:
         raise Invalid("the job names things that do not exist", errors=tuple(errors))
-    problems, schema = Problems(), ModelSchema.of(models[0])
-    check_given(spec, schema, problems)
-    check_output(spec, given_columns(spec, schema), schema, problems)
-    _check_contributions(spec, models[0], schema, problems)
-    problems.raise_if_any(REFUSED)
-    return Feasibility(models[0].model_type, 0, None)
+    features = check_given_rows(spec, models[0])
+    return Feasibility(models[0].model_type, 0, None, facts=JobFacts(rows, None, features, None))
 
 
-def _check_output_size(limits: Limits, plan: PredictPlan, model: Model) -> None:
-    """What the output holds is limited like what a data set holds."""
-    problems = Problems()
-    _check_contributions(plan.spec, model, plan.model, problems)
-    columns, rows = len(output_names(plan.spec, plan.model)), len(plan.rows)
-    if rows * columns > limits.cells:
-        detail = f"{rows:,} rows of {columns:,} columns are too many: rows times columns may be {limits.cells:,}"
-        pointer = "/contributions" if plan.spec.contributions else "/dataset_id"
-        problems.add(pointer, f"{detail}; predict them in parts, by start and end or phases")
-    problems.raise_if_any(REFUSED)
+def _check(
+    limits: Limits, spec: JobSpec, dataset: Dataset, index: SelectionIndex, models: Sequence[Model]
+) -> Feasibility:
+    about = (_model_type(spec, models), len(set(spec.phases or ())), str(dataset.index_key))
+    if isinstance(spec, TrainSpec):
+        return _check_training(limits, spec, index, about)
+    schemas = [ModelSchema.of(model) for model in models]
+    plan = plan_job(spec, index, schemas)
+    features = len({feature.name for schema in schemas for feature in schema.features})
+    if isinstance(plan, PredictPlan):
+        check_output_size(limits, plan, models[0])
+        return Feasibility(*about, facts=JobFacts(len(plan.rows), None, features, None))
+    return Feasibility(*about, facts=_facts(plan.labels, features=features, folds=None))
 
 
-def _check_contributions(spec: PredictSpec, model: Model, schema: ModelSchema, problems: Problems) -> None:
-    if spec.contributions and not can_contribute(model.model_type, schema.task):
-        detail = f"model {model.id} is {model.model_type}, {schema.task}: contributions are available for lightgbm"
-        problems.add("/contributions", f"{detail} with two classes or regression; leave it out")
+def _check_training(limits: Limits, spec: TrainSpec, index: SelectionIndex, about: tuple[str, int, str]) -> Feasibility:
+    ids = id_columns(index)
+    usable = [name for name in index.names if name in usable_columns(spec, index)]
+    chosen = without_ids(spec, ids, usable=usable)
+    plan = plan_train(chosen, index)
+    _check_size(limits, spec, plan)
+    return Feasibility(
+        *about,
+        facts=_facts(plan.labels, features=len(plan.features), folds=getattr(spec.validation, "splits", None) or 1),
+        matrix_bytes=_matrix_bytes(spec, plan),
+        warnings=data_warnings(spec, plan, ids, usable=usable),
+        excluded=None if chosen is spec else tuple(chosen.exclude_features),
+    )
+
+
+def spec_to_store(spec: JobSpec, checked: Feasibility) -> dict[str, Any]:
+    """The spec of the job's row: with the columns that were left out because they look like ids."""
+    if checked.excluded is not None:
+        spec = spec.model_copy(update={"exclude_features": list(checked.excluded)})
+    return spec_json(spec)
+
+
+def _facts(labels: Labels, *, features: int, folds: int | None) -> JobFacts:
+    return JobFacts(len(labels.rows), folds, features, None if labels.classes is None else len(labels.classes))
+
+
+def _matrix_bytes(spec: TrainSpec, plan: TrainPlan) -> int | None:
+    """The matrix of all labelled rows as float64; None where large data are read in parts, without such a matrix."""
+    cells = max(len(plan.labels.rows), plan.largest_fit) * len(plan.features)
+    if spec.model_type in READS_PARTS and cells > CELLS_IN_MEMORY:
+        return None
+    return 8 * cells
 
 
 def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:

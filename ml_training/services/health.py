@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from ml_training.db import heartbeats
 from ml_training.domain.errors import Unavailable
 from ml_training.services.resources import Resources
@@ -27,12 +29,23 @@ def readiness(resources: Resources) -> Readiness:
     """Ask each component; the time-outs of database and broker bound how long it takes."""
     try:
         with resources.database.read() as connection:
-            slots = heartbeats.count_slots(connection, within_seconds=resources.heartbeat_dead_seconds)
+            workers = _workers(connection, resources.heartbeat_dead_seconds)
         database = ComponentHealth(True, "answers")
-        workers = ComponentHealth(slots > 0, f"{slots} slots" if slots else "no worker lives: jobs wait")
+        trouble = resources.storage_check.trouble()
+        storage = ComponentHealth(trouble is None, trouble or "is the one that the database belongs to")
     except Unavailable:
         database = ComponentHealth(False, "does not answer: jobs cannot be accepted")
-        workers = ComponentHealth(False, "unknown without the database")
+        workers = storage = ComponentHealth(False, "unknown without the database")
     waiting = resources.permits.waiting()
     broker = ComponentHealth(waiting is not None, "does not answer: jobs wait" if waiting is None else "answers")
-    return Readiness(ready=database.ok, components={"database": database, "broker": broker, "workers": workers})
+    parts = {"database": database, "broker": broker, "workers": workers, "storage": storage}
+    return Readiness(ready=database.ok and storage.ok, components=parts)
+
+
+def _workers(connection: Connection, within_seconds: float) -> ComponentHealth:
+    slots = heartbeats.count_slots(connection, within_seconds=within_seconds)
+    foreign = heartbeats.storage_troubles(connection, within_seconds=within_seconds, kinds=("worker",))
+    detail = f"{slots} slots" if slots else "no worker takes jobs: they wait"
+    if foreign:
+        detail = "; ".join([f"{slots} slots", *(f"{process} takes no job: {why}" for process, why in foreign.items())])
+    return ComponentHealth(slots > 0 and not foreign, detail)

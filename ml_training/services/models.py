@@ -8,6 +8,7 @@ from ml_training.db.job_models import uses_model
 from ml_training.domain.errors import Conflict, NotFound
 from ml_training.domain.model_changes import parse_changes
 from ml_training.domain.records import Json, Model
+from ml_training.selection.schema import ModelSchema
 from ml_training.services.queries import get_model
 from ml_training.services.resources import Resources
 from ml_training.services.stored_files import StoredFile, open_stored
@@ -32,8 +33,13 @@ def open_artifact(resources: Resources, model_id: int) -> AbstractContextManager
 
 def train_spec(resources: Resources, model_id: int) -> Json:
     """The spec that trained the model: submitted again, it trains the same model; raises NotFound."""
-    spec: Json = get_model(resources, model_id).lineage["spec"]
-    return spec
+    model = get_model(resources, model_id)
+    spec: Json = model.lineage["spec"]
+    if spec["features"] != "auto" or "warnings" in model.details or "schema" not in model.details:
+        return spec
+    # Trained before columns that look like ids were left out of `auto`: the same model needs the same columns.
+    features = ModelSchema.of(model).features
+    return {**spec, "features": [feature.name for feature in features if feature.window is None]}
 
 
 def change_model(resources: Resources, model_id: int, body: object) -> Model:

@@ -41,10 +41,17 @@ class QueueRoom:
         self._waiting += new_jobs
 
 
-def _retry_after(connection: Connection, excess: int) -> int:
-    """Seconds that the workers need to end `excess` jobs, at the rate of the shortest window with enough ends."""
+def seconds_to_end(connection: Connection, count: int) -> float | None:
+    """Seconds that the workers need to end `count` jobs, at the rate of the shortest window with enough ends."""
     for window in RATE_WINDOWS_SECONDS:
         ended = jobs.ended_since(connection, window, at_most=MAX_COUNTED_JOBS)
         if ended >= MIN_ENDED_JOBS:
-            return min(MAX_RETRY_AFTER_SECONDS, max(1, math.ceil(excess * window / ended)))
-    return UNKNOWN_RETRY_AFTER_SECONDS
+            return count * window / ended
+    return None
+
+
+def _retry_after(connection: Connection, excess: int) -> int:
+    seconds = seconds_to_end(connection, excess)
+    if seconds is None:
+        return UNKNOWN_RETRY_AFTER_SECONDS
+    return min(MAX_RETRY_AFTER_SECONDS, max(1, math.ceil(seconds)))

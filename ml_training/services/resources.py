@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ml_training.db.engine import Database, open_database
+from ml_training.domain.errors import Unavailable
 from ml_training.domain.limits import Limits
+from ml_training.process.storage_check import StorageCheck
 from ml_training.queue.ended_jobs import EndListener, open_end_listener
 from ml_training.queue.permits import Permits, open_permits
 from ml_training.services.check_cache import CheckCache
@@ -25,7 +27,18 @@ class Resources:
     limits: Limits
     heartbeat_dead_seconds: float
     check_cache: CheckCache = field(default_factory=CheckCache)
+    storage_check: StorageCheck = field(init=False)
     group_commit: GroupCommit[Any, Any] = field(init=False, default_factory=GroupCommit)  # of submissions
+
+    def __post_init__(self) -> None:
+        # Frozen for all who use it: this is a part that is made from two others.
+        object.__setattr__(self, "storage_check", StorageCheck(self.database, self.storage))
+
+    def require_storage(self, *, may_begin: bool = False) -> None:
+        """Raise Unavailable unless this process may use its storage; may_begin: see StorageCheck."""
+        trouble = self.storage_check.trouble(may_begin=may_begin)
+        if trouble is not None:
+            raise Unavailable(f"this process sees another storage than the service: {trouble}", retry_after=30)
 
     def close(self) -> None:
         """Close every connection."""

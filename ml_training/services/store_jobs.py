@@ -11,8 +11,9 @@ from ml_training.db.idempotency import KeptAnswer
 from ml_training.db.job_models import record_models
 from ml_training.domain.errors import Conflict, FieldError, Invalid, ServiceError
 from ml_training.domain.records import Job
-from ml_training.domain.specs import JobSpec, JobType, spec_json
+from ml_training.domain.specs import JobSpec, JobType
 from ml_training.services.check_cache import Feasibility
+from ml_training.services.feasibility import spec_to_store
 from ml_training.services.model_references import current_models, moved
 from ml_training.services.queue_limit import QueueRoom
 from ml_training.services.resources import Resources
@@ -175,15 +176,16 @@ def _insert(connection: Connection, items: Iterable[Item], *, now: float) -> Map
 
 
 def _row(item: CheckedSpec) -> dict[str, Any]:
-    spec = item.spec
+    spec, feasibility = item.spec, item.feasibility
     return {
         "job_type": JobType(spec.job_type),
-        "model_type": item.feasibility.model_type,
-        "spec": spec_json(spec),
+        "model_type": feasibility.model_type,
+        "spec": spec_to_store(spec, feasibility),
         "dataset_id": spec.dataset_id,
         "priority": spec.priority,
         "max_runtime_seconds": float(spec.max_runtime_seconds or 0),
-        "phases_count": item.feasibility.phases_count,
+        "phases_count": feasibility.phases_count,
+        "warnings": [warning.to_json() for warning in feasibility.warnings],
     }
 
 

@@ -26,6 +26,7 @@ def open_stored(
 ) -> Iterator[StoredFile]:
     """The file, closed at the end of the block; raises Unavailable with the text `damaged` if its bytes are others."""
     if not resources.storage.verify(key, sha256):
+        resources.require_storage()
         raise Unavailable(damaged)
     with resources.storage.local(key) as path, path.open("rb") as file:
         yield StoredFile(file=file, sha256=sha256, size=size, filename=filename, media_type=media_type)

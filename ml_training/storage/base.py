@@ -36,6 +36,10 @@ class IntegrityError(Exception):
     """The stored object is missing or its bytes are not those that were stored; none of them was returned."""
 
 
+class MissingObjectError(IntegrityError):
+    """The storage that this process sees does not hold the object."""
+
+
 KEY = re.compile(rf"({'|'.join(ObjectKind)})/([0-9a-f]{{2}})/\2[0-9a-f]{{62}}")
 
 
@@ -53,6 +57,19 @@ def checked_key(key: str) -> str:
 
 class Storage(Protocol):
     """A store of immutable objects; every method raises OSError when the store itself fails."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages to the operator."""
+
+    def identity(self) -> str | None:
+        """The id of this store, which the first process that used it has written; None when it has none.
+
+        It tells two stores apart that have the same address on two machines: it is cheap, and not cached.
+        """
+
+    def ensure_identity(self, new: str) -> str:
+        """The id of this store; when it has none, `new` is written. Of processes that call it at once, one wins."""
 
     def put_bytes(self, kind: str, data: bytes) -> StoredObject:
         """Store bytes; storing the same content again gives the same key, writes nothing and restarts its age."""
@@ -72,6 +89,9 @@ class Storage(Protocol):
 
     def read_bytes(self, key: str, *, sha256: str) -> bytes:
         """A file's content; raises IntegrityError before a wrong byte is returned."""
+
+    def has(self, key: str) -> bool:
+        """Whether there is an object with this key, whatever its bytes."""
 
     def verify(self, key: str, sha256: str) -> bool:
         """Whether the object is there and has this hash; reads all of it."""

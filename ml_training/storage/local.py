@@ -21,10 +21,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ml_training.domain.errors import TooLarge
-from ml_training.storage.base import KEY, IntegrityError, ObjectKind, StoredObject, checked_key, key_of
+from ml_training.storage.base import (
+    KEY,
+    IntegrityError,
+    MissingObjectError,
+    ObjectKind,
+    StoredObject,
+    checked_key,
+    key_of,
+)
 from ml_training.storage.fsync import fsync
 
 CHUNK = 1 << 20
+IDENTITY_CHARACTERS = 64
 
 
 class LocalStorage:
@@ -33,6 +42,28 @@ class LocalStorage:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._scratch = root / "scratch"
+        self._identity = root / "identity"
+
+    @property
+    def place(self) -> str:
+        """See Storage."""
+        return str(self._root)
+
+    def identity(self) -> str | None:
+        """See Storage."""
+        try:
+            return self._identity.read_text(encoding="utf-8", errors="replace").strip()[:IDENTITY_CHARACTERS]
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def ensure_identity(self, new: str) -> str:
+        """See Storage."""
+        with self._temporary() as temporary:
+            _write(temporary, [f"{new}\n".encode()], limit_bytes=IDENTITY_CHARACTERS)
+            with suppress(FileExistsError):  # a link never replaces what another process has written
+                self._identity.hardlink_to(temporary)
+            fsync(self._root)
+        return self.identity() or new
 
     def put_bytes(self, kind: str, data: bytes) -> StoredObject:
         """See Storage."""
@@ -67,7 +98,7 @@ class LocalStorage:
     def local(self, key: str) -> Iterator[Path]:
         """See Storage."""
         path = self._path(key)
-        if not path.exists():
+        if not self.has(key):
             raise FileNotFoundError(f"{key} is missing from the storage")
         yield path
 
@@ -76,10 +107,14 @@ class LocalStorage:
         try:
             data = self._path(key).read_bytes()
         except FileNotFoundError:
-            raise IntegrityError(f"{key} is missing from the storage") from None
+            raise MissingObjectError(f"{key} is missing from the storage") from None
         if hashlib.sha256(data).hexdigest() != sha256:
             raise IntegrityError(f"{key} is not what was stored: restore it from a backup, or remove it")
         return data
+
+    def has(self, key: str) -> bool:
+        """See Storage."""
+        return self._path(key).exists()
 
     def verify(self, key: str, sha256: str) -> bool:
         """See Storage."""

@@ -4,7 +4,8 @@ Integers become numbers if a value is missing or needs more than 64 bits. Infini
 missing. A column without any value is a number column.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,17 @@ MOST_CATEGORIES = 1_000_000
 LONGEST_CATEGORY = 1_024
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the text of a column was read: what was decided, and how often each word meant a missing value."""
+
+    decided: Mapping[str, Any] = field(default_factory=dict)
+    words: Mapping[str, int] = field(default_factory=dict)
+
+
+AS_IT_IS = Reading()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Converted:
     """A column, and the number of `infinite` values that became missing.
@@ -33,6 +45,7 @@ class Converted:
     infinite: int = 0
     text_nulls: int = 0
     text_distinct: int | None = None
+    reading: Reading = AS_IT_IS
 
 
 def from_typed(name: str, values: Any, *, keep: bool = False) -> Converted:

@@ -3,7 +3,8 @@
 The texts are copied to disk once and mapped into memory, so that memory does not grow with the rows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +15,32 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ml_training.domain.file_options import FileOptions
 from ml_training.domain.limits import Limits
 from ml_training.tabular.csv_file import open_csv
-from ml_training.tabular.text_column import clean
+from ml_training.tabular.reading_rules import missing_words
+from ml_training.tabular.text_column import TextColumn
 
 ROWS_PER_PART = 10_000
 SPOOL = "kept.arrow"
 
 
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """An uploaded file with all that says how its rows were found when it was ingested."""
+
+    path: Path
+    file_format: str
+    options: FileOptions
+    roles: tuple[str | None, ...]  # the time, phase and group columns
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FreeText:
-    """A column of text, mapped from disk; `is_raw`: text of a CSV file, which is cleaned as at ingest."""
+    """A column of text, mapped from disk; `missing`: the words for a missing value where cells are cleaned."""
 
     text: Any  # ChunkedArray
-    is_raw: bool
+    missing: Sequence[str] | None = None
 
     def take(self, rows: NDArray[np.int64]) -> Any:
         """The texts of these ascending rows; null where there is none."""
@@ -35,15 +48,19 @@ class FreeText:
         for chunk in self.text.chunks:
             first, last = np.searchsorted(rows, (start, start + len(chunk)))
             if last > first:
-                part = chunk.take(pa.array(rows[first:last] - start))
-                taken.append(clean(part) if self.is_raw else part)
+                taken.append(self._cleaned(chunk.take(pa.array(rows[first:last] - start))))
             start += len(chunk)
         return pa.concat_arrays(taken) if taken else pa.array([], pa.string())
+
+    def _cleaned(self, part: Any) -> Any:
+        if self.missing is None:
+            return part
+        return TextColumn("", self.text, threads=1, missing=self.missing).clean(part, Counter())
 
 
 @contextmanager
 def open_texts(
-    path: Path, file_format: str, names: Sequence[str], *, rows: int, limits: Limits, work: Path
+    file: UploadedFile, names: Sequence[str], *, rows: int, limits: Limits, work: Path
 ) -> Iterator[Mapping[str, FreeText]]:
     """The columns of free text with these names; `work`: an empty directory.
 
@@ -52,7 +69,8 @@ def open_texts(
     if not names:
         yield {}
         return
-    opened = _parquet(path, names, work) if file_format == "parquet" else _csv(path, file_format, names, limits, work)
+    typed = {"parquet": _parquet_batches, "feather": _feather_batches}.get(file.file_format)
+    opened = _from_text(file, names, limits, work) if typed is None else _spooled(typed(file.path, names), names, work)
     with opened as texts:
         if any(len(text.text) != rows for text in texts.values()):
             raise ValueError("the uploaded file has another number of rows than its index")
@@ -60,29 +78,45 @@ def open_texts(
 
 
 @contextmanager
-def _csv(
-    path: Path, file_format: str, names: Sequence[str], limits: Limits, work: Path
+def _from_text(
+    file: UploadedFile, names: Sequence[str], limits: Limits, work: Path
 ) -> Iterator[Mapping[str, FreeText]]:
     with open_csv(
-        path,
-        "csv.gz" if file_format == "csv.gz" else "csv",  # a sample is stored as CSV
+        file.path,
+        "csv" if file.file_format == "sample" else file.file_format,
+        options=file.options,
         limits=limits,
         work=work,
-        roles=(),
+        roles=file.roles,
         consumed=lambda _: None,
         threads=lambda: 1,
     ) as table:
-        yield {name: FreeText(table.column(name), is_raw=True) for name in names}
+        yield {name: FreeText(table.column(name), missing_words(file.options)) for name in names}
 
 
 @contextmanager
-def _parquet(path: Path, names: Sequence[str], work: Path) -> Iterator[Mapping[str, FreeText]]:
+def _spooled(batches: Iterable[Any], names: Sequence[str], work: Path) -> Iterator[Mapping[str, FreeText]]:
+    """The columns, copied to an Arrow file: a typed file may be packed."""
     schema = pa.schema([(str(number), pa.string()) for number in range(len(names))])
-    with pq.ParquetFile(path) as file, pa.ipc.new_file(str(work / SPOOL), schema) as writer:
-        for batch in file.iter_batches(ROWS_PER_PART, columns=list(names), use_threads=False):
+    with pa.ipc.new_file(str(work / SPOOL), schema) as writer:
+        for batch in batches:
             # By name: Arrow takes "a.b" for a part of "a" and reads it too.
             columns = [batch.column(name).cast(pa.string()) for name in names]
             writer.write_batch(pa.record_batch(columns, schema=schema))
     with pa.memory_map(str(work / SPOOL)) as mapped:
         table = pa.ipc.open_file(mapped).read_all()
-        yield {name: FreeText(table.column(str(number)), is_raw=False) for number, name in enumerate(names)}
+        yield {name: FreeText(table.column(str(number))) for number, name in enumerate(names)}
+
+
+def _parquet_batches(path: Path, names: Sequence[str]) -> Iterator[Any]:
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(ROWS_PER_PART, columns=list(names), use_threads=False)
+
+
+def _feather_batches(path: Path, names: Sequence[str]) -> Iterator[Any]:
+    with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as whole:
+        fields = [whole.schema.get_field_index(name) for name in names]
+    options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+    with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped, options=options) as file:
+        for number in range(file.num_record_batches):
+            yield file.get_batch(number)

@@ -1,6 +1,6 @@
 """The result of reading an uploaded file: a value, because a bad file is a normal result and not a fault."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +41,14 @@ class Rejected(Exception):
 def reason(detail: str, *, row: int | None = None, column: str | None = None) -> Reason:
     """One thing that is wrong with a file."""
     return {"row": row, "column": column, "detail": detail}
+
+
+def first_rows(rows: Sequence[int], count: int) -> str:
+    """`, first in rows 4, 9, 17`: where something is that occurs `count` times; nothing if it occurs once."""
+    if count < 2:
+        return ""
+    listed = ", ".join(f"{row:,}" for row in rows)
+    return f", first in rows {listed}" if count > len(rows) else f", in rows {listed}"
 
 
 @contextmanager

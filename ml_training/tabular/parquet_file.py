@@ -11,10 +11,12 @@ import pyarrow.types as pt
 
 from ml_training.domain.limits import Limits
 from ml_training.tabular.ingest_result import Rejected, damage_is_a_reason, reason
+from ml_training.tabular.table import FileFacts
 from ml_training.tabular.table_limits import check_cells, check_columns, check_names, check_unpacked
 
 PLAIN = (pt.is_null, pt.is_boolean, pt.is_integer, pt.is_floating, pt.is_decimal, pt.is_date, pt.is_timestamp)
 TEXT = (pt.is_string, pt.is_large_string, pt.is_string_view)
+FACTS = FileFacts("parquet")
 READABLE = "numbers, booleans, strings, dates and timestamps are read: convert or drop the column"
 
 
@@ -25,6 +27,7 @@ class ParquetTable:
     file: pq.ParquetFile
     rows: int
     names: tuple[str, ...]
+    facts: FileFacts = FACTS
     first_row: int = 1
     typed: bool = True
 
@@ -37,7 +40,7 @@ class ParquetTable:
         if len(column) != self.rows:
             detail = f"the column has {len(column):,} values, but the footer of the file says {self.rows:,}"
             raise Rejected(reason(detail, column=name))
-        return _plain(column)
+        return plain(column)
 
 
 @contextmanager
@@ -52,7 +55,7 @@ def open_parquet(path: Path, *, limits: Limits, roles: Sequence[str | None]) -> 
     with damage_is_a_reason("the file is not sound Parquet"):
         schema = metadata.schema.to_arrow_schema()
     check_names(schema.names, roles, limits=limits)
-    _check_types(schema)
+    check_types(schema)
     if not metadata.num_rows:
         raise Rejected(reason("the file has no rows"))
     texts = [field.name for field in schema if any(is_text(field.type) for is_text in TEXT)]
@@ -62,7 +65,8 @@ def open_parquet(path: Path, *, limits: Limits, roles: Sequence[str | None]) -> 
         yield ParquetTable(file, metadata.num_rows, tuple(schema.names))
 
 
-def _check_types(schema: Any) -> None:
+def check_types(schema: Any) -> None:
+    """Raise Rejected with every column whose type is not read."""
     reasons = [
         reason(f"values of type {str(field.type)[:60]} are not read; {READABLE}", column=field.name)
         for field in schema
@@ -77,7 +81,7 @@ def _is_read(kind: Any) -> bool:
     return any(is_kind(plain) for is_kind in (*PLAIN, *TEXT))
 
 
-def _plain(column: Any) -> Any:
+def plain(column: Any) -> Any:
     """Keep texts dictionary-encoded, as `read_dictionary` returns them; decode other values."""
     if pt.is_dictionary(column.type) and not pt.is_string(column.type.value_type):
         return column.cast(column.type.value_type)

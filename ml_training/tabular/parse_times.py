@@ -20,6 +20,8 @@ ZONED = pa.timestamp("us", "UTC")
 UNZONED = pa.timestamp("us")
 LIKE_A_TIME = re.compile(r"\d{4}-\d\d")
 HAS_ZONE = re.compile(r"[T ].*([Zz]|[+-]\d\d:?\d\d)$")
+UNZONED_SHAPE = r"^\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d+)?)?)?)?$"
+ZONED_SHAPE = r"^\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d+)?)?)?([Zz]|[+-]\d\d(:?\d\d)?)$"
 FIRST = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z: the first moment that Python can represent
 LAST = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
 
@@ -37,14 +39,23 @@ def _parsed(text: Any, first: str) -> Any:
     return text.cast(ZONED if HAS_ZONE.search(first) else UNZONED)
 
 
-def rows_without_time(text: Any, *, at_most: int) -> list[int]:
-    """The first positions whose text is not a time, or whose zone differs from the first time's; by bisection."""
+def rows_without_time(text: Any, *, at_most: int) -> tuple[list[int], int]:
+    """The first positions whose text is not a time, or whose zone differs from the first time's; and their number."""
     likely = text.filter(pc.match_substring_regex(text, f"^{LIKE_A_TIME.pattern}"))
-    target = ZONED if len(likely) and HAS_ZONE.search(first_value(likely)) else UNZONED
-    text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
+    is_zoned = bool(len(likely)) and HAS_ZONE.search(first_value(likely)) is not None
+    target = ZONED if is_zoned else UNZONED
+    shaped = pc.match_substring_regex(text, ZONED_SHAPE if is_zoned else UNZONED_SHAPE)
+    wrong = pc.invert(pc.fill_null(shaped, True)).to_numpy()
+    # Few of those that look like times are none, such as 30 February: they are found by bisection.
+    candidates = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1").filter(shaped)
+    wrong[np.flatnonzero(pc.fill_null(shaped, False).to_numpy())[_without_time(candidates, target)]] = True
+    return [int(row) for row in np.flatnonzero(wrong)[:at_most]], int(np.count_nonzero(wrong))
+
+
+def _without_time(text: Any, target: Any) -> list[int]:
     found: list[int] = []
-    parts = [(0, len(text))]
-    while parts and len(found) < at_most:
+    parts = [(0, len(text))] if len(text) else []
+    while parts:
         start, stop = parts.pop()
         if _parses(text.slice(start, stop - start), target):
             continue

@@ -52,7 +52,10 @@ def _name_reasons(names: Sequence[str], longest: int) -> list[Reason]:
         if len(name) > longest
     ]
     reasons += [
-        reason(f"{count} columns have this name: rename them", column=name[:longest])
+        reason(
+            f"{count} columns have this name: rename {name[:longest]!r}, or say duplicate_columns=rename",
+            column=name[:longest],
+        )
         for name, count in Counter(names).items()
         if name and count > 1
     ]

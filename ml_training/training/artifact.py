@@ -1,11 +1,10 @@
 """Stores a model in one file and loads it: a canonical zip of manifest.json and the library's own format."""
 
-import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode, JobFailed
+from ml_training.inference.archive import FORMAT_VERSION, LIGHTGBM, MANIFEST, SKOPS, model_file, read_archive
 from ml_training.inference.fitted_model import ROWS_PER_BATCH, FittedModel
 from ml_training.inference.known_classes import task_for
 from ml_training.inference.target_scaling import TargetScale
@@ -22,16 +22,15 @@ from ml_training.selection.split import Positions
 from ml_training.training.canonical import archive
 from ml_training.training.cores import Cores
 from ml_training.training.estimators import FAMILIES
-from ml_training.training.estimators.base import Predictor
+from ml_training.training.estimators.base import Predictor, UserTerms
 from ml_training.training.estimators.light_gbm import BoosterModel
 from ml_training.training.matrix import FeatureRows, Matrix, MatrixReader, as_matrix
 from ml_training.training.scores import Predictions
 from ml_training.training.stage_progress import StageProgress, slices
 from ml_training.training.training_schema import UNSAVED
+from ml_training.training.versions import versions
 
-FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
-FILES = {"lightgbm-text": "model.txt", "skops": "model.skops"}
+USED_BY = {SKOPS: ("numpy", "scikit_learn", "skops"), LIGHTGBM: ("lightgbm", "numpy")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,9 +108,12 @@ def pack(model: LoadedModel) -> bytes:
         "schema": model.schema.to_json(),
         "target_scale": model.scale.to_json(),
         "known_classes": list(model.known_classes),
+        "versions": {name: versions()[name] for name in USED_BY[artifact_format]},
     }
     text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return archive({MANIFEST: text.encode(), FILES[artifact_format]: model.predictor.dump()})
+    classes = model.schema.classes or ()
+    terms = UserTerms(model.schema.features, tuple(classes[code] for code in model.known_classes), model.scale)
+    return archive({MANIFEST: text.encode(), model_file(artifact_format, model.scale): model.predictor.dump(terms)})
 
 
 def load_model(artifact: bytes, *, model_id: int = UNSAVED) -> LoadedModel:
@@ -128,18 +130,14 @@ def load_model(artifact: bytes, *, model_id: int = UNSAVED) -> LoadedModel:
 
 
 def _unpack(artifact: bytes, model_id: int) -> LoadedModel:
-    with ZipFile(io.BytesIO(artifact)) as source:
-        manifest = json.loads(source.read(MANIFEST))
-        if manifest["format_version"] != FORMAT_VERSION:
-            raise ValueError(f"artifact format {manifest['format_version']} is not known")
-        payload = source.read(FILES[manifest["artifact_format"]])
-    model_type = ModelType(manifest["model_type"])
-    schema = ModelSchema.from_json(manifest["schema"], model_id=model_id)
-    known = tuple(manifest["known_classes"])
+    content = read_archive(artifact)
+    model_type = ModelType(content.model_type)
+    schema = ModelSchema.from_json(content.manifest["schema"], model_id=model_id)
+    known = content.known_classes
     return LoadedModel(
         schema=schema,
         model_type=model_type,
-        predictor=FAMILIES[model_type].load(payload, task_for(schema.task, known)),
-        scale=TargetScale.from_json(manifest["target_scale"]),
+        predictor=FAMILIES[model_type].load(content.payload, task_for(schema.task, known)),
+        scale=content.scale,
         known_classes=known,
     )

@@ -9,9 +9,9 @@ from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
 
+from ml_training.inference.threads import limit_threads
 from ml_training.training.estimators.base import LabelledRows
 from ml_training.training.matrix import Matrix
-from ml_training.training.threads import limit_threads
 
 NEIGHBOURS = 5  # as in the paper; fewer where the smallest class has fewer rows
 

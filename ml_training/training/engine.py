@@ -16,12 +16,13 @@ from ml_training.training.cores import Cores
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.evaluation import compare, test
 from ml_training.training.fitting import FittedFold, FoldFitter
-from ml_training.training.model_details import model_details, versions
+from ml_training.training.model_details import model_details
 from ml_training.training.prediction import predict
 from ml_training.training.reporter import TrainingReporter
 from ml_training.training.results import ComparisonOutcome, TestOutcome, TrainedModel
 from ml_training.training.stage_progress import StageProgress
 from ml_training.training.summary import describe_rows, describe_scores, split_scores
+from ml_training.training.versions import versions
 from ml_training.training.warm_up import warm_up
 from ml_training.training.warnings_log import warnings_logged
 

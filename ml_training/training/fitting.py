@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.domain.algorithms import PARAMS
+from ml_training.domain.algorithms import CELLS_IN_MEMORY, PARAMS
 from ml_training.domain.states import TaskKind
 from ml_training.inference.known_classes import known_classes, task_for, to_known_codes
 from ml_training.inference.target_scaling import TargetScale
@@ -28,7 +28,6 @@ from ml_training.training.stage_costs import stage_shares
 from ml_training.training.stage_progress import StageProgress
 from ml_training.training.training_schema import training_schema
 
-CELLS_IN_MEMORY = 4_000_000  # 32 MB: a smaller matrix is read whole, which is quicker than in parts
 CELLS_PER_THREAD = 500_000  # with less work than this, another thread makes the fit slower
 
 

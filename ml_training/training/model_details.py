@@ -1,10 +1,7 @@
 """Makes the details of a model that the API shows beside its scores, as JSON values."""
 
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 from ml_training.selection.plan import FeatureSchema, Folds, TrainPlan
@@ -15,13 +12,6 @@ from ml_training.training.fitting import FittedFold
 from ml_training.training.summary import pooled
 
 SPLIT_ITERATIONS = 200  # points of the learning curve of one of several splits
-LIBRARIES = {
-    "numpy": "numpy",
-    "scikit_learn": "scikit-learn",
-    "lightgbm": "lightgbm",
-    "imbalanced_learn": "imbalanced-learn",
-    "skops": "skops",
-}
 
 
 def model_details(plan: TrainPlan, folds: Folds, *, splits: Sequence[FittedFold], final: FittedFold) -> dict[str, Any]:
@@ -63,12 +53,6 @@ def _feature(feature: FeatureSchema) -> dict[str, Any]:
         "categories": len(feature.categories),
         "window": window,
     }
-
-
-@cache
-def versions() -> dict[str, str]:
-    """The versions of Python and the libraries that a model depends on."""
-    return {"python": platform.python_version()} | {name: version(package) for name, package in LIBRARIES.items()}
 
 
 def _importance(fitted: FitResult, features: Sequence[str]) -> dict[str, Any] | None:

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from ml_training.selection.plan import Fold, Folds, TrainPlan
+from ml_training.training.baseline import baseline_scores
 from ml_training.training.fitting import FittedFold
 from ml_training.training.scores import Predictions, Scores, finite, score
 
 PARTS = ("train", "held_out")
+BASELINE = "baseline"
 
 
 def split_scores(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> dict[str, Any]:
-    """{"train": scores, "held_out": scores} of the only split.
+    """{"train": scores, "held_out": scores, "baseline": scores} of the only split.
 
     With several splits these are means, and two keys are added: "spread", the sample standard deviation of each score,
     and "splits", the scores of each split. A score that is undefined in a split is None there, and the mean and the
@@ -23,7 +25,7 @@ def split_scores(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) ->
     each = [_scores(plan, fold, split) for fold, split in zip(folds.splits, splits, strict=True)]
     if len(each) == 1:
         return each[0]
-    means = {part: _over([one[part] for one in each], _mean) for part in PARTS}
+    means = {part: _over([one[part] for one in each], _mean) for part in (*PARTS, BASELINE)}
     spread = {part: _over([one[part] for one in each], _std) for part in PARTS}
     return {**means, "spread": spread, "splits": each}
 
@@ -57,7 +59,8 @@ def pooled(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> tuple
 
 def _scores(plan: TrainPlan, fold: Fold, split: FittedFold) -> dict[str, Scores]:
     both = zip(PARTS, (split.train_scored, fold.held_out), (split.on_train, split.on_held_out), strict=True)
-    return {part: score(plan.labels.y[rows], predicted) for part, rows, predicted in both if predicted is not None}
+    found = {part: score(plan.labels.y[rows], predicted) for part, rows, predicted in both if predicted is not None}
+    return {**found, BASELINE: baseline_scores(plan.labels, train=fold.train, held_out=fold.held_out)}
 
 
 def _over(scores: Sequence[Scores], statistic: Any) -> Scores:

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ml_training.domain.errors import TooLarge
-from ml_training.storage.base import IntegrityError, ObjectKind, Storage, checked_key, key_of
+from ml_training.storage.base import IntegrityError, MissingObjectError, ObjectKind, Storage, checked_key, key_of
 from ml_training.storage.local import LocalStorage
 
 STORAGES: dict[str, Callable[[Path], Storage]] = {"local": LocalStorage}
@@ -37,6 +38,31 @@ def content(storage: Storage, key: str) -> dict[str, bytes]:
 def keys(storage: Storage) -> set[str]:
     """The keys of every object."""
     return {key for key, _ in storage.list_keys()}
+
+
+def test_the_first_id_of_a_storage_is_never_replaced(storage: Storage) -> None:
+    assert storage.identity() is None
+    assert storage.ensure_identity("first") == "first"
+    assert storage.ensure_identity("second") == "first"
+    assert storage.identity() == "first"
+    assert keys(storage) == set()
+    assert storage.place
+
+
+def test_of_threads_that_give_an_id_at_once_one_wins(storage: Storage) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(storage.ensure_identity, [f"id-{number}" for number in range(32)]))
+    assert set(found) == {storage.identity()}
+
+
+def test_an_object_is_there_once_it_was_put(storage: Storage) -> None:
+    assert not storage.has(key_of(ObjectKind.ARTIFACT, "0" * 64))
+    assert storage.has(storage.put_bytes(ObjectKind.ARTIFACT, b"a model").key)
+
+
+def test_a_missing_object_is_told_from_a_damaged_one(storage: Storage) -> None:
+    with pytest.raises(MissingObjectError):
+        storage.read_bytes(key_of(ObjectKind.ARTIFACT, "0" * 64), sha256="0" * 64)
 
 
 def test_what_was_put_is_read_back_by_its_hash(storage: Storage) -> None:

@@ -18,6 +18,7 @@ from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_job
 from ml_training.storage.base import StoredObject
 from tests.support.crashing_worker import work
+from tests.support.eventually import eventually
 from tests.support.small_jobs import check, models, ready_data, submit_train
 from tests.support.stored_files import stored_path
 
@@ -55,6 +56,16 @@ def readable_sha256(resources: Resources, model_id: int) -> str:
         return hashlib.sha256(artifact.file.read()).hexdigest()
 
 
+def work_until_ended(resources: Resources, url: str, root: Path, job_id: int) -> None:
+    """Run the job until it has ended: a second worker confirms that an object is missing."""
+
+    def ended() -> bool:
+        work(url, root)
+        return get_job(resources, job_id).status.is_terminal
+
+    eventually(ended, every=0.2, what=f"job {job_id} has ended")
+
+
 def failed_with(resources: Resources, job_id: int, code: ErrorCode) -> bool:
     """Whether the job has FAILED, for this reason."""
     job = get_job(resources, job_id)
@@ -75,7 +86,7 @@ def test_a_damaged_artifact_is_neither_handed_out_nor_used_and_is_found(
     with pytest.raises(Unavailable, match="damaged or gone"):
         readable_sha256(resources, model.id)
     test = submit_job(resources, {"job_type": "TEST", "model_id": model.id, "dataset_id": dataset_id}).id
-    assert work(database_url, root)
+    work_until_ended(resources, database_url, root, test)
     assert failed_with(resources, test, ErrorCode.INTEGRITY)
     [found] = violations(resources.database, resources.storage, sweep_age_seconds=3600.0)
     assert f"model {model.id} " in found
@@ -117,9 +128,9 @@ def test_a_data_set_changed_before_or_while_it_is_used_makes_no_model(
     act = partial(damage, kind, str(stored_path(resources.storage, index_key)))
     if point is None:
         act()
-        assert work(database_url, root)
     else:
         assert work(database_url, root, point=point, act=act)
+    work_until_ended(resources, database_url, root, job_id)
     assert failed_with(resources, job_id, ErrorCode.DATASET_CHANGED)
     assert models(resources) == {}
 
@@ -134,7 +145,8 @@ def test_an_upload_damaged_before_it_is_parsed_is_rejected_with_that_reason(
     stored = StoredObject(dataset.raw_key, dataset.raw_sha256, dataset.raw_bytes)
     second = accept_upload(resources, name="again", file_format="csv", stored=stored)
     damage(kind, str(stored_path(resources.storage, dataset.raw_key)))
-    assert work(database_url, root)
+    assert second.job_id is not None
+    work_until_ended(resources, database_url, root, second.job_id)
     found = get_dataset(resources, second.id)
     assert found.status is DatasetStatus.REJECTED
     assert found.job_id is not None

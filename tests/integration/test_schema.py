@@ -65,6 +65,7 @@ def first_schema(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
     database.dispose()
 
 
+OLD_CANCEL = "UPDATE jobs SET status = 'CANCELLED', cancel_requested = true, finished_at = 1.0 WHERE id = :id"
 OLD_MODEL = """
     INSERT INTO models (name, version, model_type, task, job_id, attempt, dataset_id, dataset_sha256, artifact_key,
       artifact_sha256, artifact_bytes, scores, details, lineage, created_at)
@@ -89,7 +90,7 @@ def test_jobs_and_models_of_the_first_schema_live_on_in_the_second(first_schema:
     compare = store("COMPARE", model_ids=[2, 3])
     cancelled = store("TEST", model_id=4)
     with database.write() as connection:
-        jobs.request_cancel(connection, cancelled)
+        connection.execute(text(OLD_CANCEL), {"id": cancelled})
     migrate(database)
     add_models(5)  # as a worker does that still runs the code before
     with database.read() as connection:

@@ -141,7 +141,7 @@ def test_a_stream_continues_after_a_lost_attempt_until_the_end(fresh_api: Api) -
             assert (found := next(events)).data["attempt"] == found.id == attempt
             if attempt == 1:
                 with fresh_api.resources.database.write() as connection:
-                    jobs.hand_back(connection, job_id=job_id, attempt=1, delay=0.0, message="waiting: worker_lost")
+                    jobs.hand_back(connection, job_id=job_id, attempt=1, delay=0.0, message="waits to run again")
                 back = next(events).data
                 assert (back["status"], back["progress"]) == ("PENDING", 0.0)
         with fresh_api.resources.database.write() as connection:

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
 from ml_training.db import datasets, results
-from ml_training.domain.records import Comparison, TestResult
+from ml_training.domain.records import Comparison, Prediction, TestResult
 from ml_training.domain.states import TaskKind
 from ml_training.domain.targets import ColumnTarget
 from ml_training.selection.index import ColumnKind, IndexColumn
@@ -127,6 +127,28 @@ def stored_comparison(resources: Resources, *, dataset_id: int, winner_model_id:
             winner_model_id=winner_model_id,
             ranking=[{"model_id": winner_model_id, "score": 1.0}],
             significance={"p": 0.01},
+        )
+
+
+def stored_prediction(resources: Resources, *, model_id: int, dataset_id: int, job_id: int = 1) -> int:
+    """A prediction of one row."""
+    stored = resources.storage.put_bytes(ObjectKind.PREDICTION, b"row,prediction")
+    preview = [{"row": 0, "prediction": True}]
+    with resources.database.write() as connection:
+        return results.insert_result(
+            connection,
+            Prediction,
+            job_id=job_id,
+            attempt=1,
+            model_id=model_id,
+            dataset_id=dataset_id,
+            rows=1,
+            file_format="csv",
+            object_key=stored.key,
+            sha256=stored.sha256,
+            bytes=stored.size,
+            details={"columns": ["row", "prediction"], "unseen_categories": {}, "missing": {}, "preview": preview},
+            lineage={},
         )
 
 

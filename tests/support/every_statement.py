@@ -25,10 +25,13 @@ from ml_training.db import (
     job_models,
     jobs,
     ledger,
+    missing_objects,
     model_references,
     queue_length,
+    queue_place,
     results,
     retention,
+    storage_identity,
     storage_references,
     versions,
 )
@@ -36,6 +39,7 @@ from ml_training.db.idempotency import KeptAnswer
 from ml_training.db.jobs import JobProgress
 from ml_training.db.stats import Stats
 from ml_training.domain.records import Comparison, JobError, Prediction, TestResult
+from ml_training.domain.specs import JobType
 
 Call = Callable[[Connection], object]
 DAY = 86_400.0
@@ -219,6 +223,22 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
         "heartbeats.delete_heartbeat": [lambda c: heartbeats.delete_heartbeat(c, "p")],
         "heartbeats.delete_old_heartbeats": [lambda c: heartbeats.delete_old_heartbeats(c, older_than_seconds=DAY)],
         "heartbeats.count_slots": [lambda c: heartbeats.count_slots(c, within_seconds=30.0)],
+        "heartbeats.has_other_worker": [lambda c: heartbeats.has_other_worker(c, "p", within_seconds=30.0)],
+        "heartbeats.storage_troubles": [lambda c: heartbeats.storage_troubles(c, within_seconds=30.0)],
+        "missing_objects.missed_by": [lambda c: missing_objects.missed_by(c, 1)],
+        "missing_objects.record_miss": [lambda c: missing_objects.record_miss(c, job_id=1, attempt=1, worker="w")],
+        "queue_place.count_before": [
+            lambda c: queue_place.count_before(c, priority=5, job_id=None, at_most=1_000),
+            lambda c: queue_place.count_before(c, priority=5, job_id=10**9, at_most=1_000),
+        ],
+        "queue_place.count_running": [lambda c: queue_place.count_running(c, at_most=100)],
+        "queue_place.seconds_until": [lambda c: queue_place.seconds_until(c, 1e9)],
+        "queue_place.recent_runs": [
+            lambda c: queue_place.recent_runs(c, job_type=JobType.TRAIN, model_type="mlp", limit=100)
+        ],
+        "storage_identity.read_identity": [storage_identity.read_identity],
+        "storage_identity.record_identity": [lambda c: storage_identity.record_identity(c, "0" * 32)],
+        "storage_identity.newest_uploads": [lambda c: storage_identity.newest_uploads(c, limit=20)],
         "storage_references.is_referenced": [lambda c: storage_references.is_referenced(c, "uploads/aa/" + "0" * 64)],
         "Stats.ledger": [lambda c: Stats(c).ledger()],
         "Stats.jobs": [lambda c: Stats(c).jobs(limit=10**6, finished_within=60.0)],

@@ -67,15 +67,15 @@ class InProcessService:
         answer = self.client.post(PREFIX + "/jobs", data=data, headers=dict(headers))
         return answer.status_code, answer.mimetype or "", answer.data
 
-    def send_file(self, data: bytes, form: Mapping[str, str]) -> tuple[int, Any]:
-        """Upload a CSV file: (status, body)."""
-        request = form_request({**form, "file": (io.BytesIO(data), "data.csv")})
+    def send_file(self, data: bytes, form: Mapping[str, str], *, filename: str = "data.csv") -> tuple[int, Any]:
+        """Upload a file: (status, body)."""
+        request = form_request({**form, "file": (io.BytesIO(data), filename)})
         answer = self.client.post(PREFIX + "/datasets", **request)
         return answer.status_code, strict(answer.data)
 
-    def upload(self, data: bytes, form: Mapping[str, str]) -> dict[str, Any]:
-        """Upload a CSV file and work until its verdict is there."""
-        status, body = self.send_file(data, form)
+    def upload(self, data: bytes, form: Mapping[str, str], *, filename: str = "data.csv") -> dict[str, Any]:
+        """Upload a file and work until its verdict is there."""
+        status, body = self.send_file(data, form, filename=filename)
         assert status == 201, body
         self.work()
         found: dict[str, Any] = self.get(f"/datasets/{body['id']}")

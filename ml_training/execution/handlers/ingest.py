@@ -4,13 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from ml_training.db import datasets
 from ml_training.domain.errors import ErrorCode, Interrupted, JobFailed
+from ml_training.domain.file_options import FileOptions
 from ml_training.domain.records import Dataset, Job
 from ml_training.domain.sample_datasets import SAMPLE_FORMAT
-from ml_training.execution.inputs import load_dataset
+from ml_training.domain.specs import IngestSpec
+from ml_training.execution.inputs import load_dataset, unusable_object
 from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.transitions import AttemptFence
@@ -25,10 +28,17 @@ def run_ingest(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOu
     if job.dataset_id is None:
         raise JobFailed(ErrorCode.BAD_SPEC, "the stored job names no data set")
     dataset = load_dataset(context.database, job.dataset_id)
-    return _ingest(context, dataset, reporter)
+    return _ingest(context, dataset, _options(job), reporter)
 
 
-def _ingest(context: WorkerContext, dataset: Dataset, reporter: JobReporter) -> JobOutcome:
+def _options(job: Job) -> FileOptions:
+    try:
+        return IngestSpec.model_validate(job.spec).options
+    except ValidationError as error:
+        raise JobFailed(ErrorCode.BAD_SPEC, "the stored job cannot be read") from error
+
+
+def _ingest(context: WorkerContext, dataset: Dataset, options: FileOptions, reporter: JobReporter) -> JobOutcome:
     storage = context.storage
     _check_upload(storage, dataset)
     with storage.scratch() as directory, storage.scratch() as materialised, storage.local(dataset.raw_key) as upload:
@@ -44,6 +54,7 @@ def _ingest(context: WorkerContext, dataset: Dataset, reporter: JobReporter) -> 
             time_column=dataset.time_column,
             phase_column=dataset.phase_column,
             group_column=dataset.group_column,
+            options=options,
             progress=_progress(reporter),
             threads=context.cores.granted,
         )
@@ -56,7 +67,8 @@ def _ingest(context: WorkerContext, dataset: Dataset, reporter: JobReporter) -> 
 
 def _check_upload(storage: Storage, dataset: Dataset) -> None:
     if not storage.verify(dataset.raw_key, dataset.raw_sha256):
-        raise JobFailed(ErrorCode.INTEGRITY, "the uploaded bytes are damaged or gone", hint="upload the file again")
+        error = unusable_object(storage, dataset.raw_key)
+        raise error(ErrorCode.INTEGRITY, "the uploaded bytes are damaged or gone", hint="upload the file again")
 
 
 def _acceptance(dataset: Dataset, verdict: IngestResult, stored: StoredObject, raw: dict[str, Any]) -> JobOutcome:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
 from ml_training.db import results
 from ml_training.domain.errors import ErrorCode, JobFailed
+from ml_training.domain.file_options import FileOptions
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.records import Dataset, Job, Model, Prediction
 from ml_training.domain.specs import spec_json
@@ -24,7 +26,7 @@ from ml_training.selection.index import ColumnKind, SelectionIndex
 from ml_training.selection.predict_plan import PredictPlan, plan_predict
 from ml_training.selection.schema import ModelSchema
 from ml_training.storage.base import ObjectKind, StoredObject
-from ml_training.tabular.free_text import FreeText, open_texts
+from ml_training.tabular.free_text import FreeText, UploadedFile, open_texts
 from ml_training.tabular.prediction_file import Preview, write_tables
 from ml_training.tabular.prediction_table import PredictionTable
 from ml_training.training import engine
@@ -101,12 +103,17 @@ def _open_texts(context: WorkerContext, plan: PredictPlan, dataset: Dataset | No
     if not storage.verify(dataset.raw_key, dataset.raw_sha256):
         message = f"the uploaded bytes of data set {dataset.id} are damaged or gone"
         raise JobFailed(ErrorCode.DATASET_CHANGED, message, hint="restore them from a backup, or keep other columns")
-    with (
-        storage.scratch() as work,
-        storage.local(dataset.raw_key) as path,
-        open_texts(path, dataset.file_format, names, rows=plan.index.rows, limits=context.limits, work=work) as texts,
-    ):
-        yield texts
+    with storage.scratch() as work, storage.local(dataset.raw_key) as path:
+        file = _uploaded_file(dataset, path)
+        with open_texts(file, names, rows=plan.index.rows, limits=context.limits, work=work) as texts:
+            yield texts
+
+
+def _uploaded_file(dataset: Dataset, path: Path) -> UploadedFile:
+    """The profile keeps the options: the job that read the file may be deleted by now."""
+    said = (dataset.profile or {}).get("parsing", {}).get("options", {})
+    roles = (dataset.time_column, dataset.phase_column, dataset.group_column)
+    return UploadedFile(path, dataset.file_format, FileOptions.model_validate(said), roles)
 
 
 def _write(

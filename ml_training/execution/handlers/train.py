@@ -42,7 +42,12 @@ def run_train(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOut
         "artifact_sha256": stored.sha256,
         "artifact_bytes": stored.size,
         "scores": trained.scores,
-        "details": {**trained.details, "schema": trained.schema, "artifact_format": trained.artifact_format},
+        "details": {
+            **trained.details,
+            "schema": trained.schema,
+            "artifact_format": trained.artifact_format,
+            "warnings": list(job.warnings),
+        },
         "lineage": {**trained.lineage, **_lineage(spec, dataset)},
         "train_accuracy": trained.scores["train"].get("accuracy"),
         "test_accuracy": trained.scores["held_out"].get("accuracy"),

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from ml_training.domain.algorithms import Params
 from ml_training.domain.states import TaskKind
 from ml_training.inference.fitted_model import MatrixPredictor
+from ml_training.inference.schema import ClassLabel
+from ml_training.inference.target_scaling import TargetScale
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema
 from ml_training.training.binned import NO_BINNED_CACHE, BinnedCache
@@ -80,11 +82,20 @@ class Importance:
     splits: Sequence[int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class UserTerms:
+    """What a model's numbers mean to a user; labels: of the classes that the model knows, in the order of its codes."""
+
+    features: tuple[FeatureSchema, ...]
+    labels: tuple[ClassLabel, ...]
+    scale: TargetScale
+
+
 class Predictor(MatrixPredictor, Protocol):
     """A fitted model in memory, which can be stored."""
 
-    def dump(self) -> bytes:
-        """The bytes to store; equal models give equal bytes."""
+    def dump(self, terms: UserTerms) -> bytes:
+        """The bytes to store, which can be used without this project; equal models give equal bytes."""
 
     def importance(self) -> Importance | None:
         """None when the algorithm has no measure of its own."""

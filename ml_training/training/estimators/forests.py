@@ -18,17 +18,16 @@ from sklearn.ensemble import (
 )
 from sklearn.pipeline import Pipeline
 
-from ml_training.domain.algorithms import Params
-from ml_training.domain.states import TaskKind
+from ml_training.domain.algorithms import ModelType, Params
+from ml_training.inference.pipeline_predictor import TRUSTED
+from ml_training.inference.threads import limit_threads
 from ml_training.training.canonical import canonical_skops
 from ml_training.training.checkpoint import Checkpoint
 from ml_training.training.estimators import preprocessing
 from ml_training.training.estimators.base import Family, FitCost, FitInputs, FitResult, Importance
-from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
-from ml_training.training.threads import limit_threads
+from ml_training.training.estimators.pipeline import PipelineModel, loader
 
 BATCH_SECONDS = 0.25  # a request to stop waits for the end of the batch
-TRUSTED = ("numpy.dtype", "sklearn.tree._tree.Tree")
 
 
 def fit(inputs: FitInputs, *, classifier: Any, regressor: Any) -> FitResult:
@@ -52,7 +51,9 @@ def _new_or_resumed(inputs: FitInputs, params: dict[str, Any], kind: Any) -> Any
     if inputs.resume_from is None:
         return kind(**params, n_estimators=0, random_state=inputs.random_state, warm_start=True)
     # Earlier versions of the service stored a number of threads with the checkpoint.
-    return skops.io.loads(inputs.resume_from.state, trusted=list(TRUSTED)).set_params(n_jobs=None)
+    return skops.io.loads(inputs.resume_from.state, trusted=list(TRUSTED[ModelType.RANDOM_FOREST])).set_params(
+        n_jobs=None
+    )
 
 
 def _grow(forest: Any, x: NDArray[np.float32], inputs: FitInputs, *, total: int) -> None:
@@ -80,10 +81,6 @@ def _importance(forest: Any, sources: list[int], features: int) -> Importance:
     return Importance("impurity", [float(value) for value in values])
 
 
-def _load(payload: bytes, task: TaskKind) -> PipelineModel:
-    return load_pipeline(payload, task, trusted=TRUSTED)
-
-
 def _always(params: Params) -> bool:
     return True
 
@@ -91,14 +88,14 @@ def _always(params: Params) -> bool:
 RANDOM_FOREST = Family(
     artifact_format="skops",
     fit=partial(fit, classifier=RandomForestClassifier, regressor=RandomForestRegressor),
-    load=_load,
+    load=loader(ModelType.RANDOM_FOREST),
     cost=FitCost(prepare=50.0, per_round=900.0, predict=100.0),
     can_resume=_always,
 )
 EXTRA_TREES = Family(
     artifact_format="skops",
     fit=partial(fit, classifier=ExtraTreesClassifier, regressor=ExtraTreesRegressor),
-    load=_load,
+    load=loader(ModelType.EXTRA_TREES),
     cost=FitCost(prepare=50.0, per_round=130.0, predict=100.0),
     can_resume=_always,
 )

@@ -7,18 +7,12 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 
-from ml_training.domain.states import TaskKind
+from ml_training.domain.algorithms import ModelType
+from ml_training.inference.threads import limit_threads
 from ml_training.training.estimators.base import Family, FitCost, FitInputs, FitResult, LabelledRows
-from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
+from ml_training.training.estimators.pipeline import PipelineModel, loader
 from ml_training.training.matrix import Matrix
-from ml_training.training.threads import limit_threads
 
-TRUSTED = (
-    "functools.partial",  # of check_array only: skops asks for trust in that function separately
-    "numpy.dtype",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.utils.validation.check_array",
-)
 FALLBACK_ROWS = 100
 LEFTOVERS = ("_feature_subsample_rng", "_scorer", "_random_seed")
 MAX_TIME_SHARE = 0.05  # of the training time may be spent on changes of the number of threads
@@ -149,10 +143,9 @@ def _plain(model: Any) -> Pipeline:
     return Pipeline([("boosting", model)])
 
 
-def _load(payload: bytes, task: TaskKind) -> PipelineModel:
-    return load_pipeline(payload, task, trusted=TRUSTED)
-
-
 FAMILY = Family(
-    artifact_format="skops", fit=fit, load=_load, cost=FitCost(prepare=170.0, per_round=11.0, predict=100.0)
+    artifact_format="skops",
+    fit=fit,
+    load=loader(ModelType.HIST_GRADIENT_BOOSTING),
+    cost=FitCost(prepare=170.0, per_round=11.0, predict=100.0),
 )

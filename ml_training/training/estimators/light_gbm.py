@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from ml_training.domain.algorithms import Params
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.states import TaskKind
+from ml_training.inference.booster_predictor import BoosterPredictor, load_booster
+from ml_training.inference.matrix import Matrix
 from ml_training.training.canonical import canonical_lightgbm
 from ml_training.training.checkpoint import Checkpoint
 from ml_training.training.estimators.base import (
@@ -19,10 +21,11 @@ from ml_training.training.estimators.base import (
     FitInputs,
     FitResult,
     Importance,
+    UserTerms,
 )
 from ml_training.training.estimators.light_gbm_data import lgb, make_dataset
+from ml_training.training.estimators.light_gbm_text import in_user_terms
 from ml_training.training.estimators.light_gbm_threads import ThreadLimit, limited_threads
-from ml_training.training.matrix import Matrix
 
 MIN_BAG_ROWS = 1.5  # not 1: its share of the rows is rounded
 MIN_LEAF_WEIGHT = 1e-6  # sum of second derivatives
@@ -33,37 +36,28 @@ OBJECTIVES = {
 }
 
 
-class BoosterModel:
+class BoosterModel(BoosterPredictor):
     """A LightGBM booster, used up to its best round."""
-
-    def __init__(self, booster: Any, task: TaskKind, *, rounds: int | None = None) -> None:
-        self.probabilistic = task.is_classification
-        self._booster = booster
-        self._task = task
-        self._rounds = rounds
-
-    def predict(self, x: Matrix, *, threads: int) -> NDArray[Any]:
-        raw: NDArray[Any] = np.asarray(self._booster.predict(x, num_iteration=self._rounds, num_threads=threads))
-        return np.column_stack([1.0 - raw, raw]) if self._task is TaskKind.BINARY else raw
 
     def contributions(self, x: Matrix, *, threads: int) -> NDArray[np.float64]:
         """See `LoadedModel.contributions`."""
         found = self._booster.predict(x, num_iteration=self._rounds, num_threads=threads, pred_contrib=True)
         return np.asarray(found, dtype=np.float64)
 
-    def dump(self) -> bytes:
-        return self._stored
+    def dump(self, terms: UserTerms) -> bytes:
+        """See Predictor."""
+        return in_user_terms(self._text, terms).encode()
 
     @cached_property
-    def _stored(self) -> bytes:
-        return canonical_lightgbm(self._booster.model_to_string(num_iteration=self._rounds))
+    def _text(self) -> str:
+        return canonical_lightgbm(self._booster.model_to_string(num_iteration=self._rounds)).decode()
 
     def importance(self) -> Importance:
         """The total gain of the splits of each feature, and their number: `feature_importance` of the stored model.
 
         The gains are read from its text, which rounds them: a resumed training has read some of its trees from text.
         """
-        text = self._stored.decode()
+        text = self._text
         gains = np.array(_values_of_trees(text, "split_gain"), dtype=np.float32)
         used = np.array(_values_of_trees(text, "split_feature"), dtype=np.int64)[gains > 0]
         count = self._booster.num_feature()
@@ -119,7 +113,7 @@ def _boost(inputs: FitInputs, limit: ThreadLimit) -> tuple[Any, "_RoundCallback"
 def load(payload: bytes, task: TaskKind) -> BoosterModel:
     """Load LightGBM's text; the caller must have checked its hash: a forged text can crash the process."""
     _require_library()
-    return BoosterModel(lgb.Booster(model_str=payload.decode()), task)
+    return BoosterModel(load_booster(payload), task)
 
 
 class _BeforeRound:

@@ -6,14 +6,12 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import Pipeline
 
-from ml_training.domain.states import TaskKind
+from ml_training.domain.algorithms import ModelType
+from ml_training.inference.threads import limit_threads
 from ml_training.training.estimators import preprocessing
 from ml_training.training.estimators.base import Family, FitCost, FitInputs, FitResult, Importance
-from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
+from ml_training.training.estimators.pipeline import PipelineModel, loader
 from ml_training.training.stage_progress import StageProgress
-from ml_training.training.threads import limit_threads
-
-TRUSTED = ("numpy.dtype",)
 
 
 def fit_logistic(inputs: FitInputs) -> FitResult:
@@ -81,16 +79,15 @@ def _importance(model: Any, sources: list[int], features: int) -> Importance:
     return Importance("coefficient", [float(value) for value in values])
 
 
-def _load(payload: bytes, task: TaskKind) -> PipelineModel:
-    return load_pipeline(payload, task, trusted=TRUSTED)
-
-
 LOGISTIC_REGRESSION = Family(
     artifact_format="skops",
     fit=fit_logistic,
-    load=_load,
+    load=loader(ModelType.LOGISTIC_REGRESSION),
     cost=FitCost(prepare=200.0, per_round=1.0, predict=60.0),
 )
 RIDGE = Family(
-    artifact_format="skops", fit=fit_ridge, load=_load, cost=FitCost(prepare=100.0, per_round=200.0, predict=60.0)
+    artifact_format="skops",
+    fit=fit_ridge,
+    load=loader(ModelType.RIDGE),
+    cost=FitCost(prepare=100.0, per_round=200.0, predict=60.0),
 )

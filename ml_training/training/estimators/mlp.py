@@ -14,14 +14,13 @@ from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 
+from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode, JobFailed
-from ml_training.domain.states import TaskKind
+from ml_training.inference.threads import limit_threads
 from ml_training.training.estimators import preprocessing
 from ml_training.training.estimators.base import BestLoss, Family, FitCost, FitInputs, FitResult, LabelledRows
-from ml_training.training.estimators.pipeline import PipelineModel, load_pipeline
-from ml_training.training.threads import limit_threads
+from ml_training.training.estimators.pipeline import PipelineModel, loader
 
-TRUSTED = ("numpy.dtype",)
 TOLERANCE = 1e-4  # scikit-learn's default
 CURVE_ROWS = 10_000  # of the held-out part, for the learning curve
 STOP_CHECK_BATCHES = 32  # mini-batches between two checks whether to stop
@@ -172,14 +171,10 @@ def _diverged(error: ValueError) -> Exception:
     return JobFailed(ErrorCode.TRAINING_ERROR, message, hint="lower learning_rate_init, or use fewer hidden layers")
 
 
-def _load(payload: bytes, task: TaskKind) -> PipelineModel:
-    return load_pipeline(payload, task, trusted=TRUSTED)
-
-
 FAMILY = Family(
     artifact_format="skops",
     fit=fit,
-    load=_load,
+    load=loader(ModelType.MLP),
     cost=FitCost(prepare=100.0, per_round=300.0, predict=100.0),
     standardise=True,
 )

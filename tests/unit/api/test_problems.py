@@ -147,7 +147,7 @@ def test_the_answer_to_a_bad_body_is_not_larger_than_the_body(client: FlaskClien
     spec = train_spec(ready_dataset(resources), features=[0] * 1_500)
     body = problem_of(submit(client, json.dumps(spec, separators=(",", ":"))), 422)
     assert len(body["errors"]) == 1_000
-    assert "of 1,501 reasons these are the first 1,000" in body["detail"]
+    assert "of 1,500 reasons these are the first 1,000" in body["detail"]
 
 
 def test_a_job_that_does_not_fit_the_data_is_rejected(client: FlaskClient, resources: Resources) -> None:

@@ -153,8 +153,50 @@ def test_a_field_that_is_no_text_is_refused(data: bytes) -> None:
         upload(form(part("name", data), FILE))
 
 
-def test_a_form_has_at_most_ten_parts() -> None:
-    with pytest.raises(Invalid, match="10 parts"):
+OPTIONS = {
+    "separator": b"tab",
+    "decimal": b",",
+    "thousands": b" ",
+    "encoding": b"windows-1252",
+    "date_format": b"day_first",
+    "missing_values": b"NA,-999, none",
+    "index_column": b"drop",
+    "duplicate_columns": b"rename",
+    "header_row": b"3",
+    "total_row": b"keep",
+}
+
+
+def test_the_reading_options_are_read_from_the_form() -> None:
+    found = upload(form(NAME, *(part(name, value) for name, value in OPTIONS.items()), FILE)).form.options()
+    assert found.model_dump(exclude_none=True) == {
+        **{name: value.decode() for name, value in OPTIONS.items()},
+        "separator": "\t",
+        "thousands": "space",
+        "missing_values": ("NA", "-999", "none"),
+        "header_row": 3,
+    }
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_wrong_reading_option_is_refused_by_its_field_before_anything_is_stored(name: str) -> None:
+    store = Store()
+    wrong = b"x," * 60 if name == "missing_values" else b"purple"
+    assert pointers(form(NAME, part(name, wrong), FILE), store) == [f"/{name}"]
+    assert store.files == []
+
+
+def test_an_option_that_means_nothing_for_the_format_is_refused_before_and_after_the_file() -> None:
+    store = Store()
+    parquet = part("file", b"PAR1", filename="x.parquet")
+    for parts in ([NAME, part("separator", b";"), parquet], [NAME, parquet, part("separator", b";")]):
+        assert pointers(form(*parts), store) == ["/separator"]
+    assert pointers(form(NAME, part("sheet", b"Data"), FILE)) == ["/sheet"]
+    assert upload(form(NAME, part("date_format", b"iso"), parquet)).file_format == "parquet"
+
+
+def test_a_form_has_at_most_twenty_parts() -> None:
+    with pytest.raises(Invalid, match="20 parts"):
         upload(form(*(part(f"x{number}", b"") for number in range(MAX_PARTS + 1))))
 
 
@@ -174,15 +216,26 @@ def test_text_outside_the_parts_is_bounded(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("filename", "file_format"),
-    [("x.csv", "csv"), ("X.CSV", "csv"), ("a.b.csv.gz", "csv.gz"), ("../../x.parquet", "parquet"), (".csv", "csv")],
+    [
+        ("x.csv", "csv"),
+        ("X.CSV", "csv"),
+        ("a.b.csv.gz", "csv.gz"),
+        ("../../x.parquet", "parquet"),
+        (".csv", "csv"),
+        ("x.txt", "csv"),
+        ("x.tab", "tsv"),
+        ("x.ndjson.gz", "jsonl.gz"),
+        ("x.XLSX", "xlsx"),
+        ("x.arrow", "feather"),
+    ],
 )
 def test_the_format_is_what_the_name_says(filename: str, file_format: str) -> None:
     assert format_of(filename) == file_format
 
 
-@pytest.mark.parametrize("filename", ["x", "", "x.xlsx", "x.csv.zip", "csv", "x.gz", "x.pkl", "x.csv\0"])
+@pytest.mark.parametrize("filename", ["x", "", "x.xls", "x.csv.zip", "csv", "x.gz", "x.pkl", "x.csv\0"])
 def test_another_suffix_is_refused_with_the_remedy(filename: str) -> None:
-    with pytest.raises(WrongKind, match=r"\.csv, \.csv\.gz, \.parquet"):
+    with pytest.raises(WrongKind, match=r"\.csv, \.csv\.gz, .*\.parquet"):
         format_of(filename)
 
 

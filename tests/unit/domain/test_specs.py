@@ -169,7 +169,7 @@ def test_what_is_no_spec_at_all_is_refused_as_a_whole(body: object) -> None:
 
 def test_an_unknown_job_type_is_told_the_known_ones_and_not_repeated() -> None:
     _, (error,) = parse_spec(TRAIN | {"job_type": "x" * 10_000}, max_runtime_seconds=LIMIT)
-    assert error.detail == "must be one of 'TRAIN', 'TEST', 'COMPARE', 'PREDICT'"
+    assert error.detail == 'must be one of "TRAIN", "TEST", "COMPARE", "PREDICT"'
 
 
 def test_a_key_with_slashes_is_escaped_in_its_pointer() -> None:

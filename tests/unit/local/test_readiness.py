@@ -63,6 +63,14 @@ def test_a_worker_is_ready_once_its_own_heartbeat_is_in_the_database(database: D
     assert not heartbeat_ready(database, kind="maintenance", within_seconds=30.0)(2)
 
 
+def test_a_worker_that_has_only_started_is_not_ready(database: Database) -> None:
+    ready = heartbeat_ready(database, kind="worker", within_seconds=30.0)
+    for says in (False, True):
+        with database.write() as connection:
+            write_heartbeat(connection, process="worker@mine", kind="worker", body={"pid": 2, "ready": says})
+        assert ready(2) is says
+
+
 def test_without_a_database_nothing_is_ready(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/empty.db")
     assert not heartbeat_ready(database, kind="worker", within_seconds=30.0)(1)

@@ -17,7 +17,8 @@ NOON = "2026-01-31T12:00:00Z"
 @pytest.mark.parametrize(
     ("cells", "kind", "values"),
     [
-        (["1", "-2", "007"], "integer", [1, -2, 7]),
+        (["1", "-2", "70"], "integer", [1, -2, 70]),
+        (["1", "-2", "007"], "category", ["1", "-2", "007"]),
         (["9223372036854775807", "-9223372036854775808"], "integer", [2**63 - 1, -(2**63)]),
         (["9223372036854775808", "1"], "number", [float(2**63), 1.0]),
         (["1", "", "3"], "number", [1.0, None, 3.0]),
@@ -29,7 +30,7 @@ NOON = "2026-01-31T12:00:00Z"
         (["0", "1", "1"], "integer", [0, 1, 1]),
         (["yes", "no", "", "yes"], "category", ["yes", "no", None, "yes"]),
         (["1", "two", "3.5"], "category", ["1", "two", "3.5"]),
-        (["1,5", "2,5"], "category", ["1,5", "2,5"]),
+        (["1,5", "2,5"], "number", [1.5, 2.5]),
         (["ä", "z", "A"], "category", ["ä", "z", "A"]),
         ([NOON, "", "2026-01-31T14:00:00+02:00"], "time", [NOON, None, NOON]),
         (["2026-01-31", "2026-01-31 12:00"], "time", ["2026-01-31T00:00:00Z", NOON]),
@@ -92,7 +93,8 @@ def test_a_group_column_may_have_a_name_for_every_row(ingest: Ingest) -> None:
         (["soon", "2026-01-31"], 2, "'soon'"),
         ([NOON, "2026-01-31T12:00:00"], 3, "zone in all rows or in none"),
         (["2026-01-31", "2026-02-30", ""], 3, "'2026-02-30'"),
-        (["1769860800", "1769860801"], 2, "'1769860800'"),
+        (["1769860800", "1e9", "one"], 4, "'one' is not a number such as '1769860800'"),
+        (["001", "002"], 2, "'001'"),
         (["", "NA"], None, "no values"),
         (["0000-01-01"], None, "no values"),
     ],
@@ -105,11 +107,13 @@ def test_a_time_column_contains_times_or_names_the_wrong_row(
     assert word in found[0][2]
 
 
-def test_every_wrong_time_is_named_up_to_fifty(refused: Callable[..., list[tuple[Any, Any, str]]]) -> None:
+def test_wrong_times_are_counted_and_the_first_are_named(refused: Callable[..., list[tuple[Any, Any, str]]]) -> None:
     rows = ["x" if number % 1_000 == 7 else "2026-01-31" for number in range(20_000)]
-    found = refused("t,x\n" + "".join(f"{cell},1\n" for cell in rows), time_column="t")
-    assert [row for row, _, _ in found] == [number + 2 for number in range(7, 20_000, 1_000)]
-    assert len(refused("t,x\n" + "never,1\n" * 200, time_column="t")) == 50
+    ((row, column, detail),) = refused("t,x\n" + "".join(f"{cell},1\n" for cell in rows), time_column="t")
+    assert (row, column) == (9, "t")
+    assert detail.startswith("20 values are not a time such as")
+    assert detail.endswith("first 'x' in row 9, 'x' in row 1,009, 'x' in row 2,009")
+    assert len(refused("t,x\n" + "never,1\n" * 200, time_column="t")) == 1
 
 
 @pytest.mark.parametrize(

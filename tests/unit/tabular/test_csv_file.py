@@ -21,7 +21,7 @@ Refused = Callable[..., list[tuple[Any, Any, str]]]
     [
         ("a,b\n1,2.5\n3,4\n", {"a": [1, 3], "b": [2.5, 4.0]}),
         ("\ufeffa,b\n1,2\n", {"a": [1], "b": [2]}),
-        ("a;b\n1;2,5\n", {"a": [1], "b": ["2,5"]}),
+        ("a;b\n1;2,5\n", {"a": [1], "b": [2.5]}),
         ("a\tb\n1\tx y\n", {"a": [1], "b": ["x y"]}),
         ('"a;b;c;d",e\n1,2\n', {"a;b;c;d": [1], "e": [2]}),
         ("a,b;c\n1,2\n", {"a": [1], "b;c": [2]}),
@@ -50,8 +50,10 @@ def test_well_formed_text_is_read_as_written(columns: Columns, text: str, expect
         (b"a,b\n", None, "no rows"),
         (b"a,b", None, "no rows"),
         (b"a,b\n\n\n", None, "no rows"),
-        ("größe,b\n1,2\n".encode("latin-1"), None, "0xF6 in line 1 is not UTF-8: save the file as UTF-8"),
-        ("a,b\n1,2\n".encode("utf-16"), None, "UTF-16"),
+        ("größe,b\n1,2\n".encode("mac-roman"), 1, "0x9A in line 1 is not UTF-8: save the file as UTF-8"),
+        ("größe,b\n1,2\n".encode("cp850"), 1, "0x94 in line 1 is not UTF-8"),
+        ("имя,b\n1,2\n".encode("windows-1251"), 1, "not UTF-8"),
+        ("a,b\n1,\ud800\n".encode("utf-16", "surrogatepass"), 2, "not utf-16"),
         (b"a,b\n1,\0\n", None, "NUL"),
         (b"\x89PNG\r\n\x1a\n", None, "PNG"),
         (b"PK\x03\x04....", None, "Excel"),
@@ -83,19 +85,24 @@ def test_a_nul_byte_deep_in_the_file_is_named_with_its_line(refused: Refused) ->
     assert "NUL" in detail
 
 
-def test_every_ragged_row_is_named_as_a_spreadsheet_counts(refused: Refused) -> None:
-    found = refused("a,b\n1,2\n3\n4,5,6\n\n7,8\n9\n")
+def test_ragged_rows_are_counted_and_the_first_are_named_as_a_spreadsheet_counts(refused: Refused) -> None:
+    found = refused("a,b\n1,2\n3\n4,5,6\n\n7,8\n9\n0,1\n")
     assert [(row, detail) for row, _, detail in found] == [
-        (3, "the row has 1 values, the header 2"),
-        (4, "the row has 3 values, the header 2"),
-        (6, "the row has 1 values, the header 2"),
+        (3, "2 rows have 1 values, the header 2, in rows 3, 6"),
+        (4, "the row has 3 values, the header 2: put a value that contains the separator in quotes"),
     ]
 
 
+def test_many_ragged_rows_are_one_reason(refused: Refused) -> None:
+    ((row, _, detail),) = refused("a,b\n1,2\n" + "1\n" * 1_000)
+    assert (row, detail) == (3, "1,000 rows have 1 values, the header 2, first in rows 3, 4, 5")
+
+
 def test_at_most_fifty_reasons_are_given(refused: Refused) -> None:
-    assert len(refused("a,b\n" + "1\n" * 1_000)) == 50
+    ragged = "".join("1," * width + "1\n" for width in range(2, 100))
+    assert len(refused("a,b\n1,2\n" + ragged)) == 50
     assert len(refused(",".join(["same", "other"] * 100) + ",,\n1\n")) == 4
-    assert len(refused("," * 200 + "\n1\n")) == 50
+    assert len(refused("," * 200 + "\n1\n")) == 1
 
 
 def test_header_names_must_be_there_distinct_and_short(refused: Refused) -> None:

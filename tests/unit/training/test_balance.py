@@ -9,12 +9,12 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from ml_training.domain.algorithms import ModelType
+from ml_training.inference.threads import limit_threads
 from ml_training.selection.index import ColumnKind, IndexColumn
 from ml_training.selection.index_writer import write_index
 from ml_training.training import fitting
 from ml_training.training.balance import balanced
 from ml_training.training.estimators.base import FitInputs, FitResult, LabelledRows
-from ml_training.training.threads import limit_threads
 from tests.support.training_data import category, integer, job, number, table, trained
 
 RANDOM = np.random.default_rng(2)

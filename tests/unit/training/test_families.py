@@ -23,6 +23,7 @@ from sklearn.pipeline import Pipeline
 from ml_training.domain.algorithms import PARAMS, ModelType
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.states import TaskKind
+from ml_training.inference.target_scaling import TargetScale
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema
 from ml_training.training.balance import class_weights
@@ -30,12 +31,16 @@ from ml_training.training.canonical import canonical_skops
 from ml_training.training.cores import FixedCores, LimitedCores
 from ml_training.training.curves import LearningCurve
 from ml_training.training.estimators import FAMILIES, light_gbm
-from ml_training.training.estimators.base import BestLoss, FitInputs, FitResult, LabelledRows
+from ml_training.training.estimators.base import BestLoss, FitInputs, FitResult, LabelledRows, UserTerms
 from ml_training.training.estimators.pipeline import PipelineModel
 from ml_training.training.stage_progress import StageProgress
 from tests.support.training_data import Recorder
 
 CLASSES, ROWS = 3, 300
+
+
+def terms_of(job: FitInputs) -> UserTerms:
+    return UserTerms(tuple(job.features), tuple(range(job.classes)), TargetScale())
 
 
 def fit_job(model_type: str, task: TaskKind, *, threads: int = 1, stop: bool = False, **params: Any) -> FitInputs:
@@ -121,11 +126,12 @@ def test_hist_gradient_boosting_is_one_plain_fit_with_the_losses_read_along() ->
     "params", [{}, {"boosting_type": "dart"}, {"num_leaves": 2}, {"min_child_samples": 1_000}], ids=str
 )
 def test_the_importance_of_lightgbm_is_that_of_the_stored_model(task: TaskKind, params: dict[str, Any]) -> None:
-    model = fitted(fit_job("lightgbm", task, n_estimators=30, **params), "lightgbm").model
+    job = fit_job("lightgbm", task, n_estimators=30, **params)
+    model = fitted(job, "lightgbm").model
     importance = model.importance()
     assert importance is not None
     assert importance.splits is not None
-    stored = lgb.Booster(model_str=model.dump().decode())
+    stored = lgb.Booster(model_str=model.dump(terms_of(job)).decode())
     assert list(importance.values) == stored.feature_importance("gain").tolist()
     assert list(importance.splits) == stored.feature_importance("split").tolist()
     assert any(importance.values) != ("min_child_samples" in params), "a tree without a split has no gain"
@@ -276,12 +282,12 @@ def test_a_slow_improvement_below_the_tolerance_counts_as_none() -> None:
 @pytest.mark.parametrize("model_type", [kind.value for kind in ModelType if kind is not ModelType.LIGHTGBM])
 def test_the_trusted_types_are_a_fixed_list_and_no_longer_than_needed(model_type: str) -> None:
     job = fit_job(model_type, TaskKind.BINARY, **({"max_iter": 2} if model_type == "mlp" else {}))
-    needed = set(skops.io.get_untrusted_types(data=fitted(job, model_type).model.dump()))
+    needed = set(skops.io.get_untrusted_types(data=fitted(job, model_type).model.dump(terms_of(job))))
     # A list, written down; what skops finds in our own fresh models must be in it.
     with pytest.MonkeyPatch.context() as patch:
         given: list[list[str]] = []
         loads = skops.io.loads
         patch.setattr(skops.io, "loads", lambda data, trusted: given.append(trusted) or loads(data, trusted=trusted))
-        FAMILIES[ModelType(model_type)].load(fitted(job, model_type).model.dump(), TaskKind.BINARY)
+        FAMILIES[ModelType(model_type)].load(fitted(job, model_type).model.dump(terms_of(job)), TaskKind.BINARY)
     assert needed <= set(given[0])
     assert set(given[0]) - needed <= {"numpy.dtype"}

@@ -8,9 +8,9 @@ import pytest
 from sklearn.impute import SimpleImputer
 from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
-from ml_training.training import threads
+from ml_training.inference import threads
+from ml_training.inference.threads import limit_threads
 from ml_training.training.estimators.preprocessing import _MedianImputer
-from ml_training.training.threads import limit_threads
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 200, 1_001])

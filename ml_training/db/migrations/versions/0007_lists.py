@@ -3,7 +3,7 @@
 The code before this revision keeps working on it: the databases themselves make the new column out of the spec, and
 the rows of tags out of the models. (The column is generated because a terminal job never changes.)
 
-Revision ID: 0008
+Revision ID: 0007
 """
 
 from pathlib import Path
@@ -11,8 +11,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 SQL = Path(__file__).parent.parent / "sql"
@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tag", "model_id"),
     )
     op.create_index(op.f("ix_model_tags_model_id"), "model_tags", ["model_id"])
-    script = SQL / f"0008_lists.{op.get_bind().dialect.name}.sql"
+    script = SQL / f"0007_lists.{op.get_bind().dialect.name}.sql"
     for statement in script.read_text(encoding="utf-8").split("\n-- next\n"):
         op.get_bind().exec_driver_sql(statement)
     named = sa.text(NAMED)

@@ -1,0 +1,55 @@
+"""Where a job stands in the queue, and how long equal jobs took: bounded reads of the indexes that claims use."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, or_, select
+
+from ml_training.db.clock import NOW
+from ml_training.db.jobs import DELAYED, RUNNING, UNDELAYED
+from ml_training.db.tables import jobs
+from ml_training.domain.records import Json
+from ml_training.domain.specs import JobType
+
+
+def count_before(connection: Connection, *, priority: int, job_id: int | None, at_most: int) -> int:
+    """How many due jobs a worker takes before a job of this priority; counting stops at `at_most`.
+
+    job_id: None for a job that is not stored yet, which comes after all others of its priority.
+    """
+    same = jobs.c.priority == priority
+    ranges = [
+        select(jobs.c.id).where(UNDELAYED, jobs.c.priority < priority),
+        select(jobs.c.id).where(UNDELAYED, same if job_id is None else and_(same, jobs.c.id < job_id)),
+    ]
+    found = sum(_count(connection, each, at_most) for each in ranges)
+    # In the order of their time, not of their priority: few, since each of them has waited for a retry before.
+    delayed = select(jobs.c.id, jobs.c.priority).where(DELAYED).limit(at_most).subquery()
+    older = delayed.c.priority == priority
+    first = or_(delayed.c.priority < priority, older if job_id is None else and_(older, delayed.c.id < job_id))
+    found += int(connection.execute(select(func.count()).select_from(delayed).where(first)).scalar_one())
+    return min(at_most, found)
+
+
+def count_running(connection: Connection, *, at_most: int) -> int:
+    """How many jobs run; counting stops at `at_most`."""
+    return _count(connection, select(jobs.c.id).where(RUNNING), at_most)
+
+
+def seconds_until(connection: Connection, moment: float) -> float:
+    """Seconds from now until a time of the database's clock; negative when it is over."""
+    return moment - float(connection.execute(select(NOW)).scalar_one())
+
+
+def recent_runs(connection: Connection, *, job_type: JobType, model_type: str, limit: int) -> list[tuple[Json, float]]:
+    """Spec and seconds of run time of the newest COMPLETED jobs of these types."""
+    newest = (
+        select(jobs.c.spec, jobs.c.runtime_seconds)
+        .where(jobs.c.model_type == model_type, jobs.c.status == "COMPLETED", jobs.c.job_type == job_type.value)
+        .order_by(jobs.c.id.desc())
+        .limit(limit)
+    )
+    return [(row.spec, float(row.runtime_seconds)) for row in connection.execute(newest)]
+
+
+def _count(connection: Connection, query: Select[Any], at_most: int) -> int:
+    return int(connection.execute(select(func.count()).select_from(query.limit(at_most).subquery())).scalar_one())
