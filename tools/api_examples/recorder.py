@@ -40,7 +40,7 @@ class Recorder:
         name: str = "example",
         query: Mapping[str, Json] | None = None,
         headers: Mapping[str, str] | None = None,
-        **path: int,
+        **path: int | str,
     ) -> Json:
         """Send one request and return the answer's JSON, or its text. name: of the example."""
         url = template.format(**path)
@@ -58,7 +58,8 @@ class Recorder:
 
     def upload(self, form: Mapping[str, str], *, file: tuple[str, str]) -> Json:
         """Upload a file (name, text) with form fields and wait until it is decided."""
-        self.operations["post /api/v1/datasets"].form = {**form, "file": file[1]}
+        kept = self.operations["post /api/v1/datasets"]
+        kept.form = kept.form or {**form, "file": file[1]}
         answer = self._http.post("/datasets", params={"wait": 60}, data=dict(form), files={"file": file})
         assert answer.status_code == 201, answer.text
         return answer.json()

@@ -15,6 +15,7 @@ TRAIN = {
     "params": {"n_estimators": 50, "learning_rate": 0.1},
 }
 BAD_TIMES = "when,price\n2026-01-01,3.5\nyesterday,4.0\n"
+CONSTANT = "unit,price\nEUR,3.5\nEUR,4.0\n"
 LAST_MONTH = "2026-02-10T00:00:00Z"
 
 
@@ -36,7 +37,10 @@ def _datasets(recorder: Recorder) -> int:
     recorder.call("GET", "/datasets/{dataset_id}", dataset_id=1)
     recorder.call("GET", "/datasets/{dataset_id}/preview", dataset_id=made["id"], query={"limit": 3})
     rejected = recorder.upload({"name": "times", "time_column": "when"}, file=("times.csv", BAD_TIMES))
-    recorder.call("GET", "/datasets/{dataset_id}", dataset_id=rejected["id"], name="rejected")
+    odd = recorder.upload({"name": "odd"}, file=("odd.csv", CONSTANT))
+    recorder.call("GET", "/datasets/{dataset_id}", dataset_id=odd["id"], name="with warnings")
+    stored = recorder.call("GET", "/datasets/{dataset_id}", dataset_id=rejected["id"], name="rejected")["sha256"]
+    recorder.call("GET", "/datasets/sha256/{sha256}", sha256=stored)
     spare = recorder.call("POST", "/datasets", status=201, body={"name": "spare", "sample": "iris"}, name="another")
     recorder.call("GET", "/datasets/{dataset_id}", dataset_id=spare["id"], query={"wait": 60})
     recorder.call("DELETE", "/datasets/{dataset_id}", status=204, dataset_id=spare["id"])
@@ -66,6 +70,11 @@ def _jobs(recorder: Recorder, machines: int) -> None:
     recorder.job({"job_type": "TEST", "model_id": 1, "dataset_id": 1}, name="test")
     compare = {"job_type": "COMPARE", "model_ids": [1, 2], "dataset_id": 1, "metric": "roc_auc"}
     recorder.job(compare, name="compare")
+    predict = {"job_type": "PREDICT", "model_id": 1, "dataset_id": 1, "keep": ["mean radius"], "format": "csv"}
+    recorder.job(predict, name="predict a data set")
+    by_name = {"job_type": "PREDICT", "model": "breast_cancer-lightgbm", "rows": [{"mean radius": 14.1}, {}]}
+    recorder.job(by_name, name="predict rows")
+    recorder.call("POST", "/jobs", body=TRAIN, name="train", query={"dry_run": "true"})
     both = {"jobs": [TRAIN, {**TRAIN, "params": {"num_leafs": 7}}]}
     recorder.call("POST", "/jobs/batch", status=207, body=both, name="one right, one wrong", headers=KEY)
     recorder.call("POST", "/jobs", status=422, body={**TRAIN, "params": {"max_depth": 65}}, name="refused")
@@ -100,3 +109,8 @@ def _results(recorder: Recorder) -> None:
     recorder.call("GET", "/test-results/{test_result_id}", test_result_id=1)
     recorder.call("GET", "/comparisons", query={"limit": 2})
     recorder.call("GET", "/comparisons/{comparison_id}", comparison_id=1)
+    recorder.call("GET", "/predictions", query={"limit": 2})
+    recorder.call("GET", "/predictions/{prediction_id}", prediction_id=1)
+    recorder.call("GET", "/predictions/{prediction_id}/preview", prediction_id=1, query={"limit": 2})
+    recorder.call("GET", "/predictions/{prediction_id}/download", prediction_id=1)
+    recorder.call("DELETE", "/predictions/{prediction_id}", status=204, prediction_id=2)
