@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field, StrictInt, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, StrictBool, StrictInt, TypeAdapter, ValidationError, field_validator
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, EARLY_STOPPING, PARAMS, ModelType
 from ml_training.domain.errors import FieldError
@@ -39,6 +39,7 @@ class TrainSpec(SubmittedSpec):
     """Train one model."""
 
     result_field = "model_id"
+    shown_if_set = frozenset({"keep_out_of_fold"})
 
     job_type: Literal["TRAIN"]
     model_name: Name
@@ -57,6 +58,7 @@ class TrainSpec(SubmittedSpec):
     params: dict[str, Any] = Field(default_factory=dict)
     early_stopping_rounds: Annotated[StrictInt, Field(ge=1, le=1_000)] | None = None
     random_state: Annotated[StrictInt, Field(ge=0, lt=2**31)] = 42
+    keep_out_of_fold: StrictBool = False
 
     @field_validator("train_end")
     @classmethod
@@ -225,9 +227,11 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def spec_json(spec: BaseModel, *, without: Collection[str] = ()) -> dict[str, Any]:
-    """The spec as it is stored and shown: every default filled in."""
-    return spec.model_dump(mode="json", exclude=set(without))
+def spec_json(spec: Spec, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """The spec as it is stored and shown: every default filled in, but those of `shown_if_set`."""
+    fields = type(spec).model_fields
+    unset = {name for name in spec.shown_if_set if getattr(spec, name) == fields[name].default}
+    return spec.model_dump(mode="json", exclude={*without, *unset})
 
 
 def fingerprint(value: object) -> str:
