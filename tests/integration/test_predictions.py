@@ -149,8 +149,19 @@ def test_a_model_with_windows_looks_back_along_the_whole_history(service: InProc
     late = predict(service, model_id=model_id, dataset_id=dataset_id, start="2026-01-10T00:00:00Z")
     part = read_parquet(download(service, late["id"]))
     assert part["probability_Yes"] == whole["probability_Yes"][part["row"][0] :]
-    refused = submit(service, job_type="PREDICT", model_id=model_id, rows=[{"spend": 1.0, "age": 3}])
-    assert pointers(refused) == ["/rows"]
+    given = [
+        {**row, "when": row["when"].isoformat(), "id": number}
+        for number, row in enumerate(as_rows(frame, ["when", "shop", "spend", "age"]))
+    ]
+    keep = ["when", "shop", "id"]
+    shown = predict(service, model_id=model_id, rows=given, keep=keep)
+    columns = read_parquet(download(service, shown["id"]))
+    assert columns["probability_Yes"] == whole["probability_Yes"]
+    assert columns["when"] == frame["when"].tolist()
+    assert columns["shop"] == frame["shop"].tolist()
+    wrong = [{**given[0], "when": "yesterday"}, {**given[1], "shop": None}, {"spend": 1.0}, {**given[2], "shop": 1.5}]
+    found = pointers(submit(service, job_type="PREDICT", model_id=model_id, rows=wrong, keep=["id"]))
+    assert found == ["/rows/2", "/rows/0/when", "/rows/1/shop", "/rows/2", "/rows/3/shop"]
 
 
 def test_contributions_add_up_to_the_raw_score(service: InProcessService) -> None:
