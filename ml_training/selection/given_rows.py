@@ -17,6 +17,7 @@ from ml_training.selection.near_names import with_nearest
 from ml_training.selection.schema import ModelSchema
 
 INTEGERS = range(-(2**63), 2**63)
+EXACT = 2**53  # a column with missing values or fractions holds doubles, which have no larger whole numbers
 Cells = Sequence[Any]
 
 
@@ -105,10 +106,14 @@ def _why_wrong(name: str, kind: ColumnKind | None, value: object) -> str:
 def _check_same_type(spec: PredictSpec, name: str, problems: Problems) -> None:
     """A column of the output holds one type."""
     wanted: str | None = None
+    is_whole = all(isinstance(row.get(name), int) for row in spec.rows or ())
     for number, row in enumerate(spec.rows or ()):
         value = row.get(name)
         if value is None:
             continue
+        if isinstance(value, int) and abs(value) > EXACT and not is_whole:
+            detail = f"is beyond 2^53, and other rows have no whole number in {name!r}: give it as text"
+            problems.add(pointer_to("rows", number, name), detail)
         here = _type_name(value)
         wanted = wanted or here
         if here != wanted:
