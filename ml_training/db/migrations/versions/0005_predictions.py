@@ -75,6 +75,6 @@ def _allow_job_type() -> None:
 
 
 def _let_schema_be_edited(dbapi: Any) -> None:
-    """Some systems build SQLite so that it refuses to edit its schema unless a connection is told otherwise."""
+    """Some systems build SQLite so that it refuses to edit its schema unless a connection asks for it."""
     if hasattr(dbapi, "setconfig"):  # Python 3.12
         dbapi.setconfig(DEFENSIVE, False)
