@@ -8,13 +8,20 @@ from pydantic import AliasPath, Field
 from ml_training.api import response_schemas
 from ml_training.api.context import resources
 from ml_training.api.downloads import binary, send_file
+from ml_training.api.models import models
 from ml_training.api.openapi_routes import documented, problems
 from ml_training.api.request_parameters import PreviewParameters
 from ml_training.api.response_schemas import Cursor, ResponseSchema, Time
 from ml_training.api.responses import json_response, no_content
 from ml_training.api.results import result_blueprint
 from ml_training.domain import records
-from ml_training.services.predictions import MEDIA_TYPES, delete_prediction, open_prediction, preview_prediction
+from ml_training.services.predictions import (
+    MEDIA_TYPES,
+    delete_prediction,
+    open_prediction,
+    out_of_fold,
+    preview_prediction,
+)
 
 
 class PredictionSummary(ResponseSchema):
@@ -78,6 +85,13 @@ def preview(prediction_id: int, query: PreviewParameters) -> Response:
 def download(prediction_id: int) -> Response:
     """The file of a prediction, with its SHA-256 as ETag and Content-Digest."""
     return send_file(open_prediction(resources(), prediction_id))
+
+
+@models.get("/<id:model_id>/out-of-fold", responses={200: Prediction, **problems(404)})
+@documented(path="model_id")
+def of_training(model_id: int) -> Response:
+    """The prediction with what the model's training said about the rows that it held out."""
+    return json_response(Prediction.from_record(out_of_fold(resources(), model_id)))
 
 
 @predictions.delete("/<id:prediction_id>", responses={204: None, **problems(404)})

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
         Unreachable,
         UsageError,
     )
+    from ml_training.client.estimators import RemoteClassifier, RemoteRegressor
     from ml_training.client.model import load_model
 
 _ERRORS = ("ApiError", "ClientError", "DatasetRejected", "JobCancelled", "JobFailed", "Unreachable", "UsageError")
+_ESTIMATORS = ("RemoteClassifier", "RemoteRegressor")
 _MODULES = {
     "Client": "client",
     "load_model": "model",
     **dict.fromkeys(_ERRORS, "errors"),
+    **dict.fromkeys(_ESTIMATORS, "estimators"),
 }
 
 __all__ = [
@@ -34,6 +37,8 @@ __all__ = [
     "DatasetRejected",
     "JobCancelled",
     "JobFailed",
+    "RemoteClassifier",
+    "RemoteRegressor",
     "Unreachable",
     "UsageError",
     "load_model",

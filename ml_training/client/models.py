@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -166,7 +165,8 @@ class Models:
     def load(self, model: Model) -> Any:
         """See `Model.load`; the last few are kept in memory."""
         if model.id not in self._loaded:
-            load_model = import_module("ml_training.client.model").load_model  # with numpy: only when it is needed
+            from ml_training.client.model import load_model  # with numpy: only when it is needed
+
             with TemporaryDirectory(prefix="ml-training-") as directory:
                 loaded = load_model(model.download(directory))
             while len(self._loaded) >= LOADED_MODELS:

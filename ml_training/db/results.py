@@ -40,6 +40,10 @@ FILTERS_TOGETHER = (("name", "model_type", "alias"), ("dataset_id", "model_type"
 _EXISTING = select(models.c.id).where(models.c.id.in_(bindparam("ids", expanding=True)), models.c.deleted_at.is_(None))
 _LOCK_SHARED, _LOCK_ALONE = (_EXISTING.order_by(models.c.id).with_for_update(read=shared) for shared in (True, False))
 
+_PREDICTION_OF_JOB = select(predictions).where(
+    predictions.c.job_id == bindparam("wanted_job"), predictions.c.deleted_at.is_(None)
+)
+
 
 def insert_result(connection: Connection, record: type[ResultT], **values: Any) -> int:
     """Store a result; values: every field of the record but id and created_at."""
@@ -138,6 +142,12 @@ def describe_model(connection: Connection, model_id: int, **values: Any) -> None
 def set_test_accuracy(connection: Connection, model_id: int, accuracy: float) -> None:
     """Set the accuracy on rows that the model has not seen."""
     connection.execute(update(models).where(models.c.id == model_id).values(test_accuracy=accuracy))
+
+
+def prediction_of_job(connection: Connection, job_id: int) -> Prediction | None:
+    """The prediction that the job made, a PREDICT or a TRAIN job, unless it was deleted; None if there is none."""
+    row = connection.execute(_PREDICTION_OF_JOB, {"wanted_job": job_id}).mappings().first()
+    return None if row is None else Prediction(**_values(predictions, row))
 
 
 def mark_prediction_deleted(connection: Connection, prediction_id: int) -> bool:

@@ -47,7 +47,13 @@ Phases = Annotated[list[Phase], Field(min_length=1, max_length=MAX_PHASES)]
 
 
 class Spec(BaseModel):
-    """Base of all specs: frozen, no unknown fields, no NaN."""
+    """Base of all specs: frozen, no unknown fields, no NaN.
+
+    shown_if_set: fields that came later; they are left out of the stored spec while they have their default, so that
+    the specs, fingerprints and checkpoints of earlier versions stay equal.
+    """
+
+    shown_if_set: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

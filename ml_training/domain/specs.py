@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field, StrictInt, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, StrictBool, StrictInt, TypeAdapter, ValidationError, field_validator
 
 from ml_training.domain.algorithms import (
     CLASSIFICATION_ONLY,
@@ -43,6 +43,7 @@ class TrainSpec(SubmittedSpec):
     """Train one model."""
 
     result_field = "model_id"
+    shown_if_set = frozenset({"keep_out_of_fold"})
 
     job_type: Literal["TRAIN"]
     model_name: Name
@@ -63,6 +64,7 @@ class TrainSpec(SubmittedSpec):
     random_state: Annotated[StrictInt, Field(ge=0, lt=2**31)] = 42
     # Left out of what is stored unless it is given: specs and fingerprints from before it stay what they were.
     leakage: Annotated[Literal["refuse"] | None, Field(exclude_if=lambda value: value is None)] = None
+    keep_out_of_fold: StrictBool = False
 
     @field_validator("train_end")
     @classmethod
@@ -265,9 +267,11 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def spec_json(spec: BaseModel, *, without: Collection[str] = ()) -> dict[str, Any]:
-    """The spec as it is stored and shown: every default filled in."""
-    return spec.model_dump(mode="json", exclude=set(without))
+def spec_json(spec: Spec, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """The spec as it is stored and shown: every default filled in, but those of `shown_if_set`."""
+    fields = type(spec).model_fields
+    unset = {name for name in spec.shown_if_set if getattr(spec, name) == fields[name].default}
+    return spec.model_dump(mode="json", exclude={*without, *unset})
 
 
 def fingerprint(value: object) -> str:

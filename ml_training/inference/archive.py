@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
+from ml_training.inference.errors import ArchiveError
 from ml_training.inference.schema import PredictionSchema
 from ml_training.inference.target_scaling import TargetScale
 
@@ -22,10 +23,6 @@ MANIFEST = "manifest.json"
 SKOPS, LIGHTGBM = "skops", "lightgbm-text"
 LARGEST_MODEL = 8 << 30  # bytes unpacked
 LARGEST_MANIFEST = 256 << 20
-
-
-class ArchiveError(ValueError):
-    """The bytes are not the archive of a model that this version can read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,13 +5,10 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-from ml_training.inference.archive import LIGHTGBM, SKOPS, ArchiveError, ModelArchive
+from ml_training.inference.archive import LIGHTGBM, SKOPS, ModelArchive
+from ml_training.inference.errors import ArchiveError, OtherVersionWarning
 from ml_training.inference.fitted_model import FittedModel, MatrixPredictor
 from ml_training.inference.known_classes import task_for
-
-
-class OtherVersionWarning(UserWarning):
-    """The model was made by another version of scikit-learn, which does not promise the same predictions."""
 
 
 def load_fitted(content: ModelArchive) -> FittedModel:

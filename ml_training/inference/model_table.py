@@ -1,7 +1,7 @@
 """Turns a user's table into the columns that a model reads: checks names and cells, and reports everything at once."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -11,35 +11,15 @@ from numpy.typing import NDArray
 
 from ml_training.inference.cells import UNSEEN, Cells, Misfits, booleans, category_codes, numbers
 from ml_training.inference.columns import TIME_MISSING, ColumnKind
+from ml_training.inference.errors import TableError, TableProblem
 from ml_training.inference.history import History, ordered_rows
 from ml_training.inference.history_cells import group_codes, times
 from ml_training.inference.schema import FeatureSchema, PredictionSchema
 from ml_training.inference.table import NamedColumns, Table, named_columns
 
+__all__ = ["ModelTable", "TableError", "TableProblem", "read_table"]
+
 READ_AS_MISSING = frozenset({"NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None"})  # by pandas, in CSV files
-
-
-@dataclass(frozen=True, slots=True)
-class TableProblem:
-    """Why a column cannot be used; row: 0-based, the first of `count` cells, None when it is about the column."""
-
-    column: str
-    detail: str
-    row: int | None = None
-    count: int = 0
-
-    def __str__(self) -> str:
-        where = "" if self.row is None else f", row {self.row}"
-        more = f" ({self.count:,} such cells)" if self.count > 1 else ""
-        return f"column {self.column!r}{where}: {self.detail}{more}"
-
-
-class TableError(ValueError):
-    """A table does not fit a model; `problems` lists every reason."""
-
-    def __init__(self, problems: Sequence[TableProblem]) -> None:
-        super().__init__("the table does not fit the model: " + "; ".join(map(str, problems)))
-        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +114,7 @@ class _Reader:
         self._count(self.missing, name, codes == -1)
         if name in self.missing and (words := sorted(READ_AS_MISSING.intersection(known))):
             message = f"column {name!r} has missing values, and {words[0]!r} is one of its categories: if the table "
-            warnings.warn(f"{message}was read by pandas, read it with keep_default_na=False", stacklevel=5)
+            warnings.warn(f"{message}was read by pandas, read it with keep_default_na=False", stacklevel=6)
         return np.maximum(codes, -1)
 
     def histories(self, schema: PredictionSchema, time_column: str | None, group_column: str | None) -> History | None:

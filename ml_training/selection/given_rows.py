@@ -9,22 +9,26 @@ import numpy as np
 from ml_training.domain.json_pointers import pointer_to
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.problems import Problems
+from ml_training.inference.cells import Misfits
+from ml_training.inference.history_cells import group_codes, times
 from ml_training.selection.index import NUMERIC, ColumnKind, IndexColumn, SelectionIndex
 from ml_training.selection.index_writer import write_index
 from ml_training.selection.schema import ModelSchema
 
 INTEGERS = range(-(2**63), 2**63)
+EXACT = 2**53  # a column with missing values or fractions holds doubles, which have no larger whole numbers
 Cells = Sequence[Any]
 
 
 def check_given(spec: PredictSpec, model: ModelSchema, problems: Problems) -> None:
     """Add a problem for each key that the model does not know, and for each value of the wrong type."""
-    if model.has_windows:
-        detail = f"model {model.model_id} computes windows from the history of each row: predict on a data set instead"
+    roles = _roles(model)
+    if model.has_windows and "time" not in roles:
+        detail = f"model {model.model_id} does not say which column its windows need: predict on a data set instead"
         problems.add("/rows", detail)
         return
     kinds = _feature_kinds(model)
-    allowed = {*kinds, *spec.keep}
+    allowed = {*kinds, *spec.keep, *roles.values()}
     for number, row in enumerate(spec.rows or ()):
         for name, value in row.items():
             if name not in allowed:
@@ -32,27 +36,57 @@ def check_given(spec: PredictSpec, model: ModelSchema, problems: Problems) -> No
                 problems.add(pointer_to("rows", number, name), detail)
             elif value is not None and (reason := _why_wrong(name, kinds.get(name), value)):
                 problems.add(pointer_to("rows", number, name), reason)
+    for role, name in roles.items():
+        _check_history(spec, name, role, problems)
     for name in dict.fromkeys(spec.keep):
-        if name not in kinds:
+        if name not in kinds and name not in roles.values():
             _check_same_type(spec, name, problems)
 
 
 def given_columns(spec: PredictSpec, model: ModelSchema) -> tuple[str, ...]:
     """The columns that the rows have: the features of the model, and the other keys that are kept."""
-    kinds = _feature_kinds(model)
-    present = {name for row in spec.rows or () for name in row}
-    return *kinds, *(name for name in dict.fromkeys(spec.keep) if name not in kinds and name in present)
+    kinds, present = _feature_kinds(model), {name for row in spec.rows or () for name in row}
+    others = dict.fromkeys([*_roles(model).values(), *spec.keep])
+    return *kinds, *(name for name in others if name not in kinds and name in present)
 
 
 def index_given(directory: Path, spec: PredictSpec, model: ModelSchema) -> SelectionIndex:
     """The rows as a data set, in an existing empty directory; `check_given` has found no problem."""
-    rows, kinds = spec.rows or [], _feature_kinds(model)
+    rows, kinds, roles = spec.rows or [], dict(_feature_kinds(model)), _roles(model)
+    if "time" in roles:
+        kinds[roles["time"]] = ColumnKind.TIME
     columns = (_column(name, kinds.get(name), [row.get(name) for row in rows]) for name in given_columns(spec, model))
-    return write_index(directory, columns, rows=len(rows))
+    return write_index(
+        directory, columns, rows=len(rows), time_column=roles.get("time"), group_column=roles.get("group")
+    )
 
 
 def _feature_kinds(model: ModelSchema) -> Mapping[str, ColumnKind]:
     return {feature.column: feature.kind for feature in model.features}
+
+
+def _roles(model: ModelSchema) -> Mapping[str, str]:
+    """The columns that the windows of the model need beside the features, by role; {} without windows."""
+    names = {"time": model.time_column, "group": model.group_column if model.grouped else None}
+    return {role: name for role, name in names.items() if name is not None} if model.has_windows else {}
+
+
+def _check_history(spec: PredictSpec, name: str, role: str, problems: Problems) -> None:
+    """Every row has its time and its group: without them its windows would be missing, and nobody would notice."""
+    rows, misfits = spec.rows or [], Misfits()
+    for number, row in enumerate(rows):
+        if row.get(name) is None:
+            detail = f"has no {name!r}: the windows of the model need the {role} of every row"
+            problems.add(pointer_to("rows", number, *([name] if name in row else [])), detail)
+    (times if role == "time" else group_codes)(_cells([row.get(name) for row in rows]), misfits)
+    for reason, (_, number, _) in misfits.found.items():
+        problems.add(pointer_to("rows", number, name), reason)
+
+
+def _cells(values: Cells) -> Any:
+    cells = np.empty(len(values), dtype=object)
+    cells[:] = values
+    return cells
 
 
 def _why_wrong(name: str, kind: ColumnKind | None, value: object) -> str:
@@ -71,10 +105,14 @@ def _why_wrong(name: str, kind: ColumnKind | None, value: object) -> str:
 def _check_same_type(spec: PredictSpec, name: str, problems: Problems) -> None:
     """A column of the output holds one type."""
     wanted: str | None = None
+    is_whole = all(isinstance(row.get(name), int) for row in spec.rows or ())
     for number, row in enumerate(spec.rows or ()):
         value = row.get(name)
         if value is None:
             continue
+        if isinstance(value, int) and abs(value) > EXACT and not is_whole:
+            detail = f"is beyond 2^53, and other rows have no whole number in {name!r}: give it as text"
+            problems.add(pointer_to("rows", number, name), detail)
         here = _type_name(value)
         wanted = wanted or here
         if here != wanted:
@@ -95,6 +133,10 @@ def _column(name: str, kind: ColumnKind | None, cells: Cells) -> IndexColumn:
     if not present:
         return IndexColumn(name, ColumnKind.NUMBER, np.full(len(cells), np.nan))
     return _MAKERS[kind if kind not in NUMERIC and kind is not None else ColumnKind.NUMBER](name, cells)
+
+
+def _times(name: str, cells: Cells) -> IndexColumn:
+    return IndexColumn(name, ColumnKind.TIME, times(_cells(cells), Misfits()))
 
 
 def _numbers(name: str, cells: Cells) -> IndexColumn:
@@ -120,4 +162,5 @@ _MAKERS: Mapping[ColumnKind, Callable[[str, Cells], IndexColumn]] = {
     ColumnKind.NUMBER: _numbers,
     ColumnKind.BOOLEAN: _booleans,
     ColumnKind.CATEGORY: _categories,
+    ColumnKind.TIME: _times,
 }

@@ -164,6 +164,9 @@ def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:
     if rows * columns > limits.cells:
         detail = f"{rows:,} rows of {columns:,} features are too many: rows times features may be {limits.cells:,}"
         errors.append(FieldError("/class_balance" if spec.class_balance == "smote" else pointer, detail))
+    kept = len(plan.labels.rows) * (4 + len(plan.labels.classes or ()))
+    if spec.keep_out_of_fold and kept > limits.cells:
+        errors.append(FieldError("/keep_out_of_fold", f"would keep {kept:,} cells, and {limits.cells:,} is the limit"))
     if errors:
         raise Invalid("the job cannot run on this data set", errors=tuple(errors))
 

@@ -7,7 +7,7 @@ from typing import Any
 from ml_training.db import results
 from ml_training.domain.errors import NotFound
 from ml_training.domain.records import Prediction
-from ml_training.services.queries import get_result
+from ml_training.services.queries import get_model, get_result
 from ml_training.services.resources import Resources
 from ml_training.services.stored_files import StoredFile, open_stored
 
@@ -18,6 +18,19 @@ def preview_prediction(resources: Resources, prediction_id: int, limit: int) -> 
     """The first rows, which were stored with the result; raises NotFound."""
     rows: list[dict[str, Any]] = get_result(resources, Prediction, prediction_id).details["preview"]
     return rows[:limit]
+
+
+def out_of_fold(resources: Resources, model_id: int) -> Prediction:
+    """The predictions of the model's training for the rows that were held out.
+
+    Raises NotFound when there is no such model, its spec did not ask to keep them, or they were deleted.
+    """
+    model = get_model(resources, model_id)
+    with resources.database.read() as connection:
+        found = results.prediction_of_job(connection, model.job_id)
+    if found is None:
+        raise NotFound(f"model {model_id} has no out-of-fold predictions: train it with keep_out_of_fold")
+    return found
 
 
 def open_prediction(resources: Resources, prediction_id: int) -> AbstractContextManager[StoredFile]:

@@ -17,6 +17,8 @@ from ml_training.tabular.number_text import LIKE_A_NUMBER
 from ml_training.tabular.text_column import MARKS, TextColumn
 
 SHOWN = 3
+EXACT = 2**53  # a float64 keeps each whole number up to this one
+MANY_DIGITS = "^[^0-9]*[0-9](?:[., ']?[0-9]){15,}$"
 FEWEST_ROWS_OF_IDS = 20  # fewer rows are often all different by chance
 Warnings = list[dict[str, Any]]
 Found = list[tuple[int, str]]
@@ -32,7 +34,7 @@ def column_warnings(
         (code, detail)
         for code, detail in (
             *_values(profile, len_rows=_rows(converted, text), converted=converted),
-            *_decisions(decided, converted),
+            *_decisions(decided, converted, text, profile),
             *_words(converted, text, first_row=first_row),
         )
         if detail
@@ -71,7 +73,9 @@ def _is_id(profile: Mapping[str, Any], converted: Converted, rows: int) -> bool:
     return len(np.unique(column.values)) == rows
 
 
-def _decisions(decided: Mapping[str, Any], converted: Converted) -> list[tuple[WarningCode, str]]:
+def _decisions(
+    decided: Mapping[str, Any], converted: Converted, text: TextColumn | None, profile: Mapping[str, Any]
+) -> list[tuple[WarningCode, str]]:
     infinite = converted.infinite
     return [
         (WarningCode.UNCLEAR_DATES, str(decided.get("unclear_dates", ""))),
@@ -82,7 +86,7 @@ def _decisions(decided: Mapping[str, Any], converted: Converted) -> list[tuple[W
         (
             WarningCode.ROUNDED_INTEGERS,
             "whole numbers beyond 2^53 are rounded: if they are ids, exclude the column"
-            if _is_rounded(converted)
+            if _is_rounded(converted, text, profile)
             else "",
         ),
         (WarningCode.INFINITE, f"{infinite:,} infinite values are missing values now" if infinite else ""),
@@ -95,8 +99,15 @@ def _decisions(decided: Mapping[str, Any], converted: Converted) -> list[tuple[W
     ]
 
 
-def _is_rounded(converted: Converted) -> bool:
-    return bool(converted.reading.decided.get("rounded"))
+def _is_rounded(converted: Converted, text: TextColumn | None, profile: Mapping[str, Any]) -> bool:
+    """Whether a number column has whole numbers that a float cannot keep, written with all their digits."""
+    if converted.column.kind is not ColumnKind.NUMBER or profile["max"] is None:
+        return False
+    if max(-profile["min"], profile["max"]) < EXACT:
+        return False
+    if text is None:
+        return bool(converted.reading.decided.get("integers"))
+    return any(text.parts(lambda part: pc.any(pc.match_substring_regex(part, MANY_DIGITS)).as_py()))
 
 
 def _words(converted: Converted, text: TextColumn | None, *, first_row: int) -> list[tuple[WarningCode, str]]:

@@ -5,7 +5,7 @@ missing. A column without any value is a number column.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,8 @@ def from_typed(name: str, values: Any, *, keep: bool = False) -> Converted:
     if pt.is_integer(kind) and not values.null_count and _fits_int64(values):
         return Converted(IndexColumn(name, ColumnKind.INTEGER, values.cast(pa.int64()).to_numpy()))
     if pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind):
-        return _numbers(name, values.cast(pa.float64(), safe=False).to_numpy())
+        numbers = _numbers(name, values.cast(pa.float64(), safe=False).to_numpy())
+        return replace(numbers, reading=Reading({"integers": True})) if pt.is_integer(kind) else numbers
     return _categories(name, values, keep=keep)
 
 

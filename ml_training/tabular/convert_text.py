@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ml_training.selection.array_parts import parts, present_parts
+from ml_training.selection.array_parts import parts
 from ml_training.selection.index import DTYPES, ColumnKind, IndexColumn
 from ml_training.tabular.convert import MOST_CATEGORIES, Converted, Reading, from_codes, no_values
 from ml_training.tabular.date_columns import UnclearDates, dates_from_text
@@ -118,7 +118,6 @@ def integers(text: TextColumn) -> Converted:
         raise LeadingZeros
     if not any(bits.any() for _, bits in missing):
         return Converted(IndexColumn(text.name, ColumnKind.INTEGER, values))
-    exceeds = max(-int(values.min()), int(values.max())) > 2**53
     numbers = values.view(np.float64)  # in the same memory
     for whole, number in zip(parts(values), parts(numbers), strict=True):
         number[:] = whole.astype(np.float64)
@@ -126,8 +125,7 @@ def integers(text: TextColumn) -> Converted:
     for count, bits in missing:
         numbers[at : at + count][np.unpackbits(bits, count=count).astype(np.bool_)] = np.nan
         at += count
-    reading = Reading({"rounded": True}) if exceeds else Reading()
-    return Converted(IndexColumn(text.name, ColumnKind.NUMBER, numbers), reading=reading)
+    return Converted(IndexColumn(text.name, ColumnKind.NUMBER, numbers))
 
 
 def _has_leading_zeros(part: Any) -> bool:
@@ -139,8 +137,6 @@ def _has_leading_zeros(part: Any) -> bool:
 def _points(text: TextColumn, rules: ReadingRules) -> Converted | None:
     """Numbers as a parser reads them, if it is certain that their points are decimal points."""
     converted = _numbers(text)
-    if _has_huge_integers(text, converted):
-        return replace(converted, reading=Reading({"rounded": True}))
     if rules.decimals.reads_as_written(text):
         return converted
     forms = number_forms(text)
@@ -150,14 +146,6 @@ def _points(text: TextColumn, rules: ReadingRules) -> Converted | None:
     if mark == ".":
         return replace(converted, reading=Reading(forms.decided(mark, why) if forms.with_point else {}))
     return None  # read again, as numbers with marks
-
-
-def _has_huge_integers(text: TextColumn, converted: Converted) -> bool:
-    """Whether a whole number beyond 2^53 is written with all its digits, which a float cannot keep."""
-    values = converted.column.values
-    if values is None or not any(np.nanmax(np.abs(part)) > 2**53 for part in present_parts(values, ColumnKind.NUMBER)):
-        return False
-    return any(text.parts(lambda part: pc.any(pc.match_substring_regex(part, "^[+-]?[0-9]{16,}$")).as_py()))
 
 
 def _numbers(text: TextColumn) -> Converted:

@@ -9,7 +9,7 @@ from ml_training.tabular.convert import Converted
 from ml_training.tabular.table import FileFacts
 
 PARSING = "/profile/parsing"
-INTERNAL = ("leading_zeros", "unclear_dates", "rounded")  # these are warnings
+INTERNAL = ("leading_zeros", "unclear_dates", "integers")  # these are warnings
 
 
 def column_parsing(converted: Converted, nulls: int, rows: int) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ import pyarrow.types as pt
 CRLF = "\r\n"
 RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 METADATA_KEY = "ml_training"
+NO_LIMIT = 2**63  # of bytes: the number of cells was checked at the submission, and a full disk is an outage
 PREVIEW_ROWS = 200
 PREVIEW_CHARACTERS = 1 << 20
 
@@ -86,8 +87,12 @@ class Preview:
         self._characters = 0
         self._is_full = False
 
-    def add(self, table: Any) -> None:
-        """Take the first rows of the table as far as there is room."""
+    def seen(self, table: Any) -> Any:
+        """The table itself; its first rows are taken as far as there is room."""
+        self._add(table)
+        return table
+
+    def _add(self, table: Any) -> None:
         room = 0 if self._is_full else PREVIEW_ROWS - len(self.rows)
         for number in range(min(room, table.num_rows)):
             [row] = table.slice(number, 1).to_pylist()

@@ -17,6 +17,7 @@ from ml_training.training.estimators import FAMILIES
 from ml_training.training.evaluation import compare, test
 from ml_training.training.fitting import FittedFold, FoldFitter
 from ml_training.training.model_details import model_details
+from ml_training.training.out_of_fold import out_of_fold
 from ml_training.training.prediction import predict
 from ml_training.training.reporter import TrainingReporter
 from ml_training.training.results import ComparisonOutcome, TestOutcome, TrainedModel
@@ -79,6 +80,7 @@ def train(
         scores=scores,
         details=details,
         lineage={"versions": versions(), "random_state": spec.random_state},
+        out_of_fold=out_of_fold(plan, folds, splits, model=final.model.schema),
     )
 
 

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from ml_training.inference.fitted_model import ROWS_PER_BATCH
-from ml_training.selection.predict_plan import PredictedRows, PredictPlan
+from ml_training.selection.predict_plan import PredictedRows, PredictPlan, output_names
 from ml_training.training.artifact import LoadedModel
 from ml_training.training.cores import Cores
 from ml_training.training.matrix import MatrixReader
 from ml_training.training.reporter import TrainingReporter
 from ml_training.training.stage_progress import StageProgress, slices
 from ml_training.training.warnings_log import warnings_logged
+
+CELLS_PER_BATCH = 20_000_000  # of features and output together, 8 bytes each
 
 
 def predict(
@@ -27,11 +29,17 @@ def predict(
     total, done = len(plan.rows), 0
     with warnings_logged(reporter):
         progress.stage(f"predicting {total} rows", until=1.0)
-        for part in slices(total, size=ROWS_PER_BATCH):
+        for part in slices(total, size=_batch_rows(plan)):
             yield _predict_part(model, reader, plan, part, threads=cores.granted())
             done += part.stop - part.start
             progress.step(done, total, f"{done} of {total} rows predicted")
     progress.finish("predicted")
+
+
+def _batch_rows(plan: PredictPlan) -> int:
+    """As many rows as the other predictions have in a batch, and fewer of very wide ones."""
+    cells = len(plan.model.features) + len(output_names(plan.spec, plan.model))
+    return max(1, min(ROWS_PER_BATCH, CELLS_PER_BATCH // cells))
 
 
 def _predict_part(

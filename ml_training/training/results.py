@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ml_training.selection.out_of_fold import OutOfFold
+
 Json = Mapping[str, Any]
 
 
@@ -12,7 +14,8 @@ class TrainedModel:
     """A TRAIN job's result.
 
     artifact: the one file from which `load_model` restores the model; scores: {"train": {...}, "held_out": {...}};
-    details: what the API shows of the model (docs/api.md); lineage: library versions and the seed.
+    details: what the API shows of the model (docs/api.md); lineage: library versions and the seed; out_of_fold: the
+    predictions for the held-out rows, when the spec asks to keep them.
     """
 
     artifact: bytes
@@ -21,6 +24,7 @@ class TrainedModel:
     scores: Json
     details: Json
     lineage: Json
+    out_of_fold: OutOfFold | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

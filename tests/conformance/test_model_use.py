@@ -16,8 +16,8 @@ import pytest
 import skops.io
 
 from ml_training.client import load_model
-from ml_training.client.model import DownloadedModel
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, ModelType
+from ml_training.inference.downloaded_model import DownloadedModel
 from ml_training.selection.index import SelectionIndex
 from ml_training.training import engine
 from ml_training.training.cores import FixedCores

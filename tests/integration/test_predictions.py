@@ -149,8 +149,19 @@ def test_a_model_with_windows_looks_back_along_the_whole_history(service: InProc
     late = predict(service, model_id=model_id, dataset_id=dataset_id, start="2026-01-10T00:00:00Z")
     part = read_parquet(download(service, late["id"]))
     assert part["probability_Yes"] == whole["probability_Yes"][part["row"][0] :]
-    refused = submit(service, job_type="PREDICT", model_id=model_id, rows=[{"spend": 1.0, "age": 3}])
-    assert pointers(refused) == ["/rows"]
+    given = [
+        {**row, "when": row["when"].isoformat(), "id": number}
+        for number, row in enumerate(as_rows(frame, ["when", "shop", "spend", "age"]))
+    ]
+    keep = ["when", "shop", "id"]
+    shown = predict(service, model_id=model_id, rows=given, keep=keep)
+    columns = read_parquet(download(service, shown["id"]))
+    assert columns["probability_Yes"] == whole["probability_Yes"]
+    assert columns["when"] == frame["when"].tolist()
+    assert columns["shop"] == frame["shop"].tolist()
+    wrong = [{**given[0], "when": "yesterday"}, {**given[1], "shop": None}, {"spend": 1.0}, {**given[2], "shop": 1.5}]
+    found = pointers(submit(service, job_type="PREDICT", model_id=model_id, rows=wrong, keep=["id"]))
+    assert found == ["/rows/2", "/rows/0/when", "/rows/1/shop", "/rows/2", "/rows/3/shop"]
 
 
 def test_contributions_add_up_to_the_raw_score(service: InProcessService) -> None:
@@ -356,3 +367,49 @@ def test_a_name_that_keeps_changing_is_a_conflict(service: InProcessService, mon
     monkeypatch.setattr(store_jobs, "current_models", lambda *_: {"churn": 0})
     status, body = submit(service, job_type="PREDICT", model="churn", dataset_id=dataset_id)
     assert (status, "keeps changing" in body["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize(
+    "validation",
+    [
+        {"method": "cross_validation", "splits": 3},
+        {"method": "holdout", "test_size": 0.3},
+        {"method": "time_series", "splits": 3},
+    ],
+    ids=lambda validation: validation["method"],
+)
+def test_a_training_keeps_what_it_said_about_the_rows_it_did_not_see(
+    service: InProcessService, validation: dict[str, Any]
+) -> None:
+    frame = customers(400)
+    dataset_id = add(service, frame)
+    model_id = train(service, dataset_id, validation=validation, keep_out_of_fold=True)
+    shown = service.get(f"/models/{model_id}/out-of-fold")
+    assert shown == service.get(f"/predictions/{shown['id']}")
+    assert (shown["model_id"], shown["dataset_id"]) == (model_id, dataset_id)
+    columns = pd.DataFrame(read_parquet(download(service, shown["id"])))
+    assert list(columns) == ["row", "split", "target", "prediction", "probability_No", "probability_Yes"]
+    assert columns["row"].is_monotonic_increasing
+    assert columns["row"].is_unique
+    assert columns["target"].tolist() == frame["left"][columns["row"]].tolist()
+    model = service.get(f"/models/{model_id}")
+    assert len(columns) == model["details"]["rows"]["held_out"]
+    scores = model["scores"].get("splits", [model["scores"]])
+    for number, part in columns.groupby("split"):
+        right = (part["target"] == part["prediction"]).mean()
+        assert scores[number - 1]["held_out"]["accuracy"] == pytest.approx(right)
+    assert service.get(f"/predictions/{shown['id']}/preview?limit=3")["items"][0]["row"] == columns["row"][0]
+    assert service.violations() == []
+
+
+def test_a_training_keeps_nothing_unless_it_is_asked_to(service: InProcessService) -> None:
+    dataset_id = add(service, customers(200))
+    model_id = train(service, dataset_id)
+    assert service.ask(f"/models/{model_id}/out-of-fold")[0] == 404
+    assert service.get("/predictions")["items"] == []
+    of_paid = {"target": {"column": "paid"}, "exclude_features": ["left"], "model_type": "ridge", "params": {}}
+    kept = train(service, dataset_id, **of_paid, keep_out_of_fold=True)
+    shown = service.get(f"/models/{kept}/out-of-fold")
+    assert shown["columns"] == ["row", "split", "target", "prediction"]
+    assert service.client.delete(f"{PREFIX}/predictions/{shown['id']}").status_code == 204
+    assert service.ask(f"/models/{kept}/out-of-fold")[0] == 404

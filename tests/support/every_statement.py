@@ -189,6 +189,7 @@ def _of_results(dataset_id: int, model_id: int) -> dict[str, list[Call]]:
         "results.existing_models": [lambda c: results.existing_models(c, [1, 2])],
         "results.describe_model": [lambda c: results.describe_model(c, model_id, description="d")],
         "results.set_test_accuracy": [lambda c: results.set_test_accuracy(c, model_id, 0.5)],
+        "results.prediction_of_job": [lambda c: results.prediction_of_job(c, 1)],
         "results.mark_prediction_deleted": [lambda c: results.mark_prediction_deleted(c, 1)],
         "model_references.find_version": [
             lambda c, alias=alias: model_references.find_version(c, "bench", alias)  # type: ignore[misc]

@@ -15,6 +15,7 @@ RESULTS = {
     "TRAIN": "SELECT job_id, artifact_sha256 FROM models",
     "TEST": "SELECT job_id, scores FROM test_results",
     "COMPARE": "SELECT job_id, ranking, significance FROM comparisons",
+    "PREDICT": "SELECT job_id, sha256, rows FROM predictions",
 }
 TOTALS = """SELECT job_type, label, sum(n) AS n FROM (
     SELECT job_type, label, n FROM ledger_totals WHERE kind = 'terminal'
@@ -142,7 +143,9 @@ def _judge_end(found: Findings, job: Any, history: History, *, losses: int) -> N
 
 def _count_doubles(connection: Connection, found: Findings) -> None:
     """A job has one result, and a result belongs to a job."""
-    union = " UNION ALL ".join(f"SELECT job_id FROM {table}" for table in ("models", "test_results", "comparisons"))
+    union = " UNION ALL ".join(
+        f"SELECT job_id FROM {table}" for table in ("models", "test_results", "comparisons", "predictions")
+    )
     query = f"SELECT job_id, count(*) FROM ({union}) AS results GROUP BY job_id HAVING count(*) > 1"
     found.doubled += [f"job {job_id} has {count} results" for job_id, count in _pairs(connection, query)]
 

@@ -113,7 +113,7 @@ def _undisturbed(cluster: Cluster) -> tuple[Load, Expected, History]:
 def _run_kinds(
     cluster: Cluster, history: History, trainings: dict[str, dict[str, Any]], *, rows: int, prefix: str
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
-    """The trainings, a TEST and a COMPARE on a table of so many rows: the specs and the jobs by name."""
+    """The trainings, a TEST, a COMPARE and a PREDICT on a table of so many rows: the specs and the jobs by name."""
     dataset = upload(cluster.resources, generated_csv(rows, COLUMNS), name=f"rows-{rows}")
     assert dataset.status is DatasetStatus.READY, dataset
     common = {"dataset_id": dataset.id}
@@ -126,6 +126,7 @@ def _run_kinds(
     more: dict[str, dict[str, Any]] = {
         f"{prefix}test": {"job_type": "TEST", "model_id": models[0], **common},
         f"{prefix}compare": {"job_type": "COMPARE", "model_ids": models[:3], "metric": "f1", **common},
+        f"{prefix}predict": {"job_type": "PREDICT", "model_id": models[0], "keep": ["target"], **common},
     }
     return specs | more, first | _run_all(cluster, history, more)
 

@@ -27,11 +27,9 @@ from ml_training.selection.predict_plan import PredictPlan, plan_predict
 from ml_training.selection.schema import ModelSchema
 from ml_training.storage.base import ObjectKind, StoredObject
 from ml_training.tabular.free_text import FreeText, UploadedFile, open_texts
-from ml_training.tabular.prediction_file import Preview, write_tables
+from ml_training.tabular.prediction_file import NO_LIMIT, Preview, write_tables
 from ml_training.tabular.prediction_table import PredictionTable
 from ml_training.training import engine
-
-NO_LIMIT = 2**63  # of bytes: the submission was checked, and a full disk is an outage
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +130,7 @@ def _write(
         for part in engine.predict(model, plan, reporter=reporter, cores=context.cores):
             counts.add(part.rows)
             table = output.table(part)
-            preview.add(table)
-            yield table
+            yield preview.seen(table)
 
     chunks = write_tables(tables(), output.schema, plan.spec.format, lineage=origin)
     stored = context.storage.put_stream(ObjectKind.PREDICTION, chunks, limit_bytes=NO_LIMIT)

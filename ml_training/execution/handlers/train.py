@@ -1,9 +1,11 @@
 """The handler of TRAIN: plan, train, store the artifact, register the model."""
 
+from typing import Any
+
 from sqlalchemy import Connection
 
 from ml_training.db import results
-from ml_training.domain.records import Dataset, Job
+from ml_training.domain.records import Dataset, Job, Prediction
 from ml_training.domain.specs import TrainSpec, spec_json
 from ml_training.execution.checkpoints import load_checkpoint
 from ml_training.execution.handlers.common import open_data, planned, spec_of
@@ -11,8 +13,11 @@ from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.transitions import AttemptFence
 from ml_training.revision import code_revision
+from ml_training.selection.out_of_fold import OutOfFold
 from ml_training.selection.plan import plan_train
 from ml_training.storage.base import ObjectKind
+from ml_training.tabular.out_of_fold_table import out_of_fold_schema, out_of_fold_tables
+from ml_training.tabular.prediction_file import NO_LIMIT, Preview, write_tables
 from ml_training.training import engine
 from ml_training.training.binned import BinnedCache
 
@@ -52,11 +57,34 @@ def run_train(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOut
         "train_accuracy": trained.scores["train"].get("accuracy"),
         "test_accuracy": trained.scores["held_out"].get("accuracy"),
     }
+    held_out = None if trained.out_of_fold is None else _store_out_of_fold(context, trained.out_of_fold)
+    origin = {"model_sha256": stored.sha256, "dataset_sha256": dataset.raw_sha256, "out_of_fold": True}
 
     def store(connection: Connection, fence: AttemptFence) -> int:
-        return results.insert_model(connection, job_id=fence.job_id, attempt=fence.attempt, **values)
+        model_id = results.insert_model(connection, job_id=fence.job_id, attempt=fence.attempt, **values)
+        if held_out is not None:
+            row = {**held_out, "model_id": model_id, "dataset_id": dataset.id, "lineage": origin}
+            results.insert_result(connection, Prediction, job_id=fence.job_id, attempt=fence.attempt, **row)
+        return model_id
 
     return JobOutcome(store=store, rows_used=len(plan.labels.rows))
+
+
+def _store_out_of_fold(context: WorkerContext, found: OutOfFold) -> dict[str, Any]:
+    """Store the predictions for the held-out rows as a file; what their row says of it."""
+    preview, schema = Preview(), out_of_fold_schema(found)
+    tables = (preview.seen(table) for table in out_of_fold_tables(found))
+    stored = context.storage.put_stream(
+        ObjectKind.PREDICTION, write_tables(tables, schema, "parquet", lineage={}), limit_bytes=NO_LIMIT
+    )
+    return {
+        "rows": len(found.rows),
+        "file_format": "parquet",
+        "object_key": stored.key,
+        "sha256": stored.sha256,
+        "bytes": stored.size,
+        "details": {"columns": schema.names, "unseen_categories": {}, "missing": {}, "preview": preview.rows},
+    }
 
 
 def _lineage(spec: TrainSpec, dataset: Dataset) -> dict[str, object]:

@@ -12,6 +12,7 @@ from tests.support.json_server import JsonServer
 
 ROOT = Path(__file__).parents[3]
 LOCK = "requirements/client.txt"
+NEED_LIBRARIES = ("estimators", "model")  # NumPy, and the libraries that trained a model
 AS_INSTALLED = f"""
 import sys
 from pathlib import Path
@@ -37,8 +38,19 @@ def run_command(*arguments: str, url: str = "http://127.0.0.1:1") -> "subprocess
 
 
 def test_the_client_is_imported_without_a_package_of_the_server() -> None:
-    done = run_as_installed("from tests.support.image import import_all\nimport_all('ml_training.client')")
+    script = (
+        "import importlib, pkgutil, ml_training.client as client\n"
+        "for found in pkgutil.iter_modules(client.__path__):\n"
+        f"    if found.name not in {NEED_LIBRARIES!r}: importlib.import_module(f'ml_training.client.{{found.name}}')"
+    )
+    done = run_as_installed(script)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", NEED_LIBRARIES)
+def test_what_needs_a_library_names_it(name: str) -> None:
+    done = run_as_installed(f"import ml_training.client.{name}")
+    assert "No module named 'numpy'" in done.stderr
 
 
 def test_the_package_alone_loads_no_library() -> None:

@@ -208,3 +208,17 @@ def test_any_value_in_any_place_is_judged_and_never_crashes(value: object) -> No
     for name in [*TRAIN, "params", "features", "phases", "validation", "train_start"]:
         body = copy.deepcopy(TRAIN) | {name: value}
         parse_spec(body, max_runtime_seconds=LIMIT)
+
+
+def test_a_field_that_came_later_changes_no_spec_that_does_not_set_it() -> None:
+    body = {"job_type": "TRAIN", "model_name": "m", "model_type": "ridge", "dataset_id": 1, "target": {"column": "y"}}
+    before = "bf400918bb21b723927c705631dd84ee27fffa5bdb1f21914f1363c025c019e2"  # of the version without the field
+    prints = []
+    for more in ({}, {"keep_out_of_fold": False}, {"keep_out_of_fold": True}):
+        spec, _ = parse_spec({**body, **more}, max_runtime_seconds=60)
+        assert spec is not None
+        assert ("keep_out_of_fold" in spec_json(spec)) is more.get("keep_out_of_fold", False)
+        assert stored_spec(spec_json(spec)) == spec
+        prints.append(fingerprint(spec_json(spec)))
+    assert prints[:2] == [before, before]
+    assert prints[2] != before

@@ -5,12 +5,15 @@ The code before this revision keeps working on it as long as nobody submits a PR
 Revision ID: 0005
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
 down_revision = "0004"
 
+DEFENSIVE = 1010  # SQLITE_DBCONFIG_DEFENSIVE, which the module sqlite3 names from Python 3.12 on
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 JOB_TYPES = ("TRAIN", "TEST", "COMPARE", "PREDICT", "INGEST")
 BEFORE = "job_type IN ('TRAIN', 'TEST', 'COMPARE', 'INGEST')"
@@ -58,6 +61,7 @@ def _allow_job_type() -> None:
         op.drop_constraint("jobs_job_type", "jobs", type_="check")
         op.create_check_constraint("jobs_job_type", "jobs", AFTER)
         return
+    _let_schema_be_edited(connection.connection.dbapi_connection)
     version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     edited = connection.exec_driver_sql(
@@ -68,3 +72,9 @@ def _allow_job_type() -> None:
         raise RuntimeError("the table jobs has no check on job_type as revision 0001 made it")
     connection.exec_driver_sql(f"PRAGMA schema_version = {int(version) + 1}")
     connection.exec_driver_sql("PRAGMA writable_schema = OFF")
+
+
+def _let_schema_be_edited(dbapi: Any) -> None:
+    """Some systems build SQLite so that it refuses to edit its schema unless a connection asks for it."""
+    if hasattr(dbapi, "setconfig"):  # Python 3.12
+        dbapi.setconfig(DEFENSIVE, False)
