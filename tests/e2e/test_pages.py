@@ -10,7 +10,7 @@ from tests.support.stack_process import PROGRAM, StackProcess, start_stack
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-OWN_TEST = {"flights"}  # a page whose commands take long and whose results are looked at: test_flights.py
+OWN_TEST = {"flights", "use-a-model"}  # what their commands do is looked at: test_flights.py, test_use_a_model_page.py
 # In the order of a reader; the README names ids of the sample run, so it is read first.
 PAGES = [
     page

@@ -32,7 +32,7 @@ def tell(recorder: Recorder) -> None:
 def _datasets(recorder: Recorder) -> int:
     sample = {"name": "machines", "sample": "machines"}
     made = recorder.call("POST", "/datasets", status=201, body=sample, name="sample", query={"wait": 60})
-    recorder.call("GET", "/datasets", query={"limit": 2})
+    recorder.call("GET", "/datasets", query={"limit": 2, "name": "machines", "status": "READY", "sort": "oldest"})
     recorder.call("GET", "/datasets/samples")
     recorder.call("GET", "/datasets/{dataset_id}", dataset_id=1)
     recorder.call("GET", "/datasets/{dataset_id}/preview", dataset_id=made["id"], query={"limit": 3})
@@ -86,6 +86,8 @@ def _jobs(recorder: Recorder, machines: int) -> None:
     waiting = recorder.call("POST", "/jobs", status=202, body={**TRAIN, "priority": 10}, name="train with low priority")
     recorder.call("POST", "/jobs/{job_id}/cancel", status=202, job_id=waiting["id"])
     recorder.call("GET", "/jobs", query={"limit": 2, **FILTER})
+    recorder.call("GET", "/jobs", query={"name": "tumour", "sort": "oldest"})
+    recorder.call("GET", "/jobs", query={"dataset_id": 1, "limit": 2})
     recorder.call("GET", "/jobs/{job_id}", job_id=trained["id"], query={"wait": 30})
     recorder.call("GET", "/jobs/{job_id}/events", job_id=trained["id"], query={"after": 0})
     recorder.call("GET", "/jobs/{job_id}/logs", job_id=trained["id"], query={"limit": 20})
@@ -97,7 +99,8 @@ def _models(recorder: Recorder) -> None:
     recorder.call(
         "GET", "/models", query={"name": "breast_cancer-lightgbm", "alias": "champion", "model_type": "lightgbm"}
     )
-    recorder.call("GET", "/models", query={"limit": 2})
+    recorder.call("GET", "/models", query={"limit": 2, "tag": "2026-q4"})
+    recorder.call("GET", "/models", query={"dataset_id": 1, "sort": "oldest"})
     recorder.call("GET", "/models/{model_id}", model_id=1)
     recorder.call("GET", "/models/{model_id}/spec", model_id=1)
     recorder.call("GET", "/models/{model_id}/download", model_id=1)

@@ -15,7 +15,7 @@ from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.records import Dataset, Job, Model, Prediction
 from ml_training.domain.specs import spec_json
 from ml_training.execution.handlers.common import load_artifact, open_data, planned, spec_of
-from ml_training.execution.inputs import load_models
+from ml_training.execution.inputs import load_models, unusable_object
 from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.transitions import AttemptFence
@@ -100,7 +100,8 @@ def _open_texts(context: WorkerContext, plan: PredictPlan, dataset: Dataset | No
     storage = context.storage
     if not storage.verify(dataset.raw_key, dataset.raw_sha256):
         message = f"the uploaded bytes of data set {dataset.id} are damaged or gone"
-        raise JobFailed(ErrorCode.DATASET_CHANGED, message, hint="restore them from a backup, or keep other columns")
+        error = unusable_object(storage, dataset.raw_key)
+        raise error(ErrorCode.DATASET_CHANGED, message, hint="restore them from a backup, or keep other columns")
     with storage.scratch() as work, storage.local(dataset.raw_key) as path:
         file = _uploaded_file(dataset, path)
         with open_texts(file, names, rows=plan.index.rows, limits=context.limits, work=work) as texts:
