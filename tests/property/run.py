@@ -71,7 +71,8 @@ def upload_tables(service: InProcessService) -> World:
     """Upload every table, and one file that is rejected."""
     ready = []
     for table in tables():
-        shown = service.upload(table.csv(), table.form())
+        data, filename = table.file()
+        shown = service.upload(data, table.form(), filename=filename)
         assert shown["status"] == "READY", (table.name, shown["reasons"])
         assert [column["name"] for column in shown["profile"]["columns"]] == list(table.columns)
         ready.append(KnownData(table, shown))

@@ -1,8 +1,7 @@
-"""Real data sets as CSV files, with columns beside them that real files have as well: ugly, rare, huge, missing."""
+"""Real data sets in several formats, with columns beside them that real files have too: ugly, rare, huge, missing."""
 
 import csv
 import importlib.util
-import io
 import math
 import random
 import zipfile
@@ -14,7 +13,8 @@ from typing import Any
 
 from sklearn import datasets
 
-Cells = list[str]
+from tests.property.file_writers import Cells, Writer, comma_separated, german, json_lines, tab_separated, workbook
+
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 FLIGHTS = 3_000
 
@@ -28,19 +28,16 @@ class Table:
     time: str | None = None
     phase: str | None = None
     group: str | None = None
+    write: Writer = comma_separated
 
     @property
     def rows(self) -> int:
         """How many rows it has."""
         return len(next(iter(self.columns.values())))
 
-    def csv(self) -> bytes:
-        """The file."""
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(self.columns)
-        writer.writerows(zip(*self.columns.values(), strict=True))
-        return text.getvalue().encode()
+    def file(self) -> tuple[bytes, str]:
+        """The file and its name."""
+        return self.write(self.columns)
 
     def form(self) -> dict[str, str]:
         """The fields of the upload beside the file."""
@@ -57,10 +54,10 @@ def tables() -> list[Table]:
     return [
         Table("cancer", head, time="seen at", phase="phase", group="ward"),
         Table("cancer-again", head),  # the same bytes, without roles
-        Table("cancer-later", tail, time="seen at", phase="phase"),
-        Table("wine", _wine(rng), time="wann, wo?", phase="Stufe"),
-        Table("iris", _iris(rng)),
-        Table("digits", _digits(rng), phase="batch", group="writer"),
+        Table("cancer-later", tail, time="seen at", phase="phase", write=json_lines),
+        Table("wine", _wine(rng), time="wann, wo?", phase="Stufe", write=german),
+        Table("iris", _iris(rng), write=workbook),
+        Table("digits", _digits(rng), phase="batch", group="writer", write=tab_separated),
         Table("diabetes", _diabetes(rng), time="day", group="clinic"),
         Table("flights", _flights(rng), time="time_hour", phase="month", group="carrier"),
     ]
