@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ml_training.cli.result_printer import AsJson, Failed, Json, ResultPrinter, result_printer
-from ml_training.cli.service import Limit, connect, run_job, wait_for
+from ml_training.cli.service import DryRun, Limit, connect, print_dry_run, run_job, wait_for
 from ml_training.domain.states import JobStatus
 
 COLUMNS = {
@@ -35,6 +35,7 @@ class Order(StrEnum):
 def submit(
     spec: Annotated[str, typer.Argument(metavar="SPEC.json", help="A file with one job spec; - reads stdin.")],
     watch: Annotated[bool, typer.Option("--watch", help="Wait until the job has ended.")] = False,
+    dry_run: DryRun = False,
     key: Annotated[str | None, typer.Option("--idempotency-key", help="The same key never makes a second job.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -43,7 +44,10 @@ def submit(
     Example: ml-training train 1 --target left --print-spec | ml-training submit - --watch
     """
     with result_printer(as_json) as printer, connect(waits=watch) as client:
-        run_job(client, read_spec(spec), printer, wait=watch, key=key)
+        if dry_run:
+            print_dry_run(client, read_spec(spec), printer)
+        else:
+            run_job(client, read_spec(spec), printer, wait=watch, key=key)
 
 
 def jobs(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ml_training.cli.result_printer import Json, ResultPrinter
+from ml_training.domain.file_formats import format_of_name
 
 if TYPE_CHECKING:
     from ml_training.client.client import Client
@@ -16,6 +17,7 @@ SHORT_PATIENCE_SECONDS = 3.0  # a command that answers at once; those that wait 
 Limit = Annotated[int, typer.Option(min=1, help="The largest number of items to list.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only submit the job; do not wait for its result.")]
 PrintSpec = Annotated[bool, typer.Option("--print-spec", help="Print the job spec as JSON and submit nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only check the job and say what it would be.")]
 Key = Annotated[str | None, typer.Option("--idempotency-key", help="The same key never makes a second job.")]
 Phases = Annotated[list[str] | None, typer.Option("--phase", help="Only rows of this phase; may be repeated.")]
 Priority = Annotated[int | None, typer.Option(min=1, max=10, help="1 is first, 10 last; default 5.")]
@@ -40,7 +42,7 @@ def find_dataset(client: "Client", data: str, printer: ResultPrinter, *, upload:
         dataset = client.datasets.upload(data, progress=False if printer.as_json else None)
         printer.line(f"{dataset.label} is READY: {dataset.rows} rows, {dataset.columns} columns")
         return dataset
-    if "/" in data or Path(data).suffix in (".csv", ".gz", ".parquet"):
+    if "/" in data or format_of_name(data) is not None:
         raise typer.BadParameter(f"there is no file {data!r}")
     return client.datasets.get(data)
 
@@ -70,6 +72,17 @@ def run_job(client: "Client", spec: Json, printer: ResultPrinter, *, wait: bool,
         return
     ended = wait_for(client, dict(job.data), printer)
     print_outcome(client, ended, printer)
+
+
+def print_dry_run(client: "Client", spec: Json, printer: ResultPrinter) -> None:
+    """What a job of this spec would be, with its warnings; nothing is stored."""
+    found = client.jobs.dry_run(spec)
+    printer.document(found)
+    for warning in found["warnings"]:
+        printer.line(f"warning: {warning['pointer']}: {warning['detail']}")
+    shown = {name: found[name] for name in ("rows", "folds", "features", "classes")} | found["estimate"]
+    known = [f"{name} {value:,.10g}" for name, value in shown.items() if value is not None]
+    printer.line(f"would be accepted: {', '.join(known)}")
 
 
 def wait_for(client: "Client", job: Json, printer: ResultPrinter) -> Json:

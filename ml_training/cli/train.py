@@ -9,6 +9,7 @@ import typer
 from ml_training.cli.result_printer import AsJson, Json, result_printer
 from ml_training.cli.service import (
     DATA_HELP,
+    DryRun,
     Key,
     MaxRuntime,
     NoWait,
@@ -19,6 +20,7 @@ from ml_training.cli.service import (
     find_dataset,
     given,
     plain_phases,
+    print_dry_run,
     run_job,
 )
 
@@ -100,6 +102,7 @@ def train(
     max_runtime_seconds: MaxRuntime = None,
     no_wait: NoWait = False,
     print_spec: PrintSpec = False,
+    dry_run: DryRun = False,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
@@ -138,6 +141,8 @@ def _train(options: Json) -> None:
         )
         if options["print_spec"]:
             typer.echo(json.dumps(spec, indent=2, ensure_ascii=False))
+        elif options["dry_run"]:
+            print_dry_run(client, spec, printer)
         else:
             run_job(client, spec, printer, wait=wait, key=options["key"])
 

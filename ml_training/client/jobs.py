@@ -161,6 +161,13 @@ class Jobs:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
         return Job.read(self._client, self._client.transport.post("/jobs", spec, headers=headers))
 
+    def dry_run(self, spec: Json) -> Json:
+        """What a job of this spec would be; nothing is stored. Raises ApiError with the errors that it would get.
+
+        The answer has `warnings`, `rows`, `folds`, `features`, `classes` and `estimate` (docs/api.md).
+        """
+        return self._client.transport.post("/jobs?dry_run=true", spec)
+
     def submit_many(self, specs: Sequence[Json], *, idempotency_key: str | None = None) -> list[Job | Json]:
         """Submit up to 1,000 specs at once: for each a job, or the answer with the `errors` why there is none."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None

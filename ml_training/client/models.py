@@ -11,6 +11,7 @@ from ml_training.client.display import Listing, html_table, scores_text
 from ml_training.client.download import download
 from ml_training.client.errors import Json, UsageError
 from ml_training.client.records import Record
+from ml_training.client.results import Prediction
 
 if TYPE_CHECKING:
     from ml_training.client.client import Client
@@ -79,6 +80,10 @@ class Model(Record):
         given = {"description": description, "tags": tags, "aliases": aliases}
         body = {name: value for name, value in given.items() if value is not None}
         return Model.read(self.client, self.client.transport.patch(f"/models/{self.id}", body))
+
+    def out_of_fold(self) -> Prediction:
+        """What its training said about the rows that it held out; needs `keep_out_of_fold=True` in the training."""
+        return Prediction.read(self.client, self.client.transport.get(f"/models/{self.id}/out-of-fold"))
 
     def download(self, path: str | Path | None = None) -> Path:
         """Write the model's file, verified; path: a file or a directory, default `<name>-<version>.zip` here."""

@@ -35,7 +35,7 @@ def train_spec(resources: Resources, model_id: int) -> Json:
     """The spec that trained the model: submitted again, it trains the same model; raises NotFound."""
     model = get_model(resources, model_id)
     spec: Json = model.lineage["spec"]
-    if spec["features"] != "auto" or "warnings" in model.details or "schema" not in model.details:
+    if spec.get("features") != "auto" or "warnings" in model.details or "schema" not in model.details:
         return spec
     # Trained before columns that look like ids were left out of `auto`: the same model needs the same columns.
     features = ModelSchema.of(model).features

@@ -142,3 +142,17 @@ def test_things_are_deleted(api: JsonServer, command: list[str]) -> None:
         api.answer("DELETE", f"/api/v1/{command[0]}/{number}", {}, status=204)
     assert json.loads(run_command(*command, "--json").stdout) == {"deleted": [4, 5]}
     assert sum(request.method == "DELETE" for request in api.requests) == 2
+
+
+def test_a_dry_run_says_what_the_job_would_be_and_submits_nothing(api: JsonServer) -> None:
+    warning = {"code": "rare_class", "pointer": "/target", "detail": "12 rows are yes"}
+    estimate = {"memory_bytes": 1_500_000, "seconds": None, "starts_in_seconds": 2.5}
+    facts = {"rows": 1_470, "folds": 1, "features": 30, "classes": 2, "estimate": estimate}
+    api.answer("POST", "/api/v1/jobs", {"accepted": True, "warnings": [warning], **facts})
+    result = run_command("train", "4", "--target", "y", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "warning: /target: 12 rows are yes",
+        "would be accepted: rows 1,470, folds 1, features 30, classes 2, memory_bytes 1,500,000, starts_in_seconds 2.5",
+    ]
+    assert [request.path for request in api.requests if request.method == "POST"] == ["/api/v1/jobs?dry_run=true"]

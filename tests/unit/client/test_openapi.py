@@ -112,6 +112,9 @@ def used(client: Client, ids: dict[str, int], tmp_path: Path) -> set[str]:
     client.comparisons.list()
     client.predict("model", rows=[{"a": 1.5}, {"a": float("nan")}])
     client.predictions.list()
+    with pytest.raises(ApiError, match="out-of-fold"):
+        model.out_of_fold()
+    assert client.jobs.dry_run(job.spec)["accepted"]
     prediction = client.predictions.get(ids["prediction"])
     assert prediction.preview(1) == [{"row": 0, "prediction": True}]
     assert prediction.download(tmp_path).read_bytes() == b"row,prediction"
