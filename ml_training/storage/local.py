@@ -60,8 +60,13 @@ class LocalStorage:
         """See Storage."""
         with self._temporary() as temporary:
             _write(temporary, [f"{new}\n".encode()], limit_bytes=IDENTITY_CHARACTERS)
-            with suppress(FileExistsError):  # a link never replaces what another process has written
-                self._identity.hardlink_to(temporary)
+            try:
+                self._identity.hardlink_to(temporary)  # never replaces what another process has written
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without hard links: the first upload of two processes may meet here
+                if not self._identity.exists():
+                    temporary.rename(self._identity)
             fsync(self._root)
         return self.identity() or new
 

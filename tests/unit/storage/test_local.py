@@ -1,5 +1,6 @@
 """The storage in a directory: what is true of its files, inodes and system calls, beyond the storage contract."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -219,3 +220,14 @@ def test_two_processes_that_put_the_same_content_at_once_agree(storage: LocalSto
     assert {key for key, _ in storage.list_keys()} == set(outputs[0])
     assert all(storage.verify(key, key.rsplit("/", 1)[1]) for key in outputs[0])
     assert not any((root / "scratch").iterdir())
+
+
+def test_a_file_system_without_hard_links_has_an_identity_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    storage = LocalStorage(tmp_path)
+    assert storage.ensure_identity("first") == "first"
+    assert storage.ensure_identity("second") == "first"
+    assert storage.identity() == "first"
