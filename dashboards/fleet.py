@@ -248,14 +248,14 @@ def _add_errors_row(builder: DashboardBuilder) -> None:
         timeline_panel(
             PanelOptions(
                 title="Up or lost",
-                description="Of the 20 workers that were silent longest. A process that sees another storage than the "
-                "service has a row of its own, and takes no work.",
+                description="Of the 20 workers that were silent longest. Below them: whether each process sees the "
+                "storage of the service; one that sees another takes no work.",
                 no_value=NO_WORKER,
                 width=12,
                 height=7,
             ),
             PanelQuery("ml_worker_up and on(worker) " + top_series("ml_worker_heartbeat_age_seconds"), "{{worker}}"),
-            PanelQuery(f"({limit_series('ml_process_storage_ok', 'process')}) == 0", "{{process}}: storage"),
+            PanelQuery(limit_series("ml_process_storage_ok", "process"), "{{process}}: storage"),
             value_labels=UP,
         ),
     )

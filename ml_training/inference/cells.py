@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Words that are missing values where a column of text holds numbers, booleans or times; pandas reads them as NaN.
-NO_VALUE = frozenset({"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "none"})
+from ml_training.inference.missing_words import MARKS, NO_VALUE
+
+MISSING_WORDS = frozenset((*NO_VALUE, *MARKS))
 NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 UNSEEN = -2
 BOOLEAN = "is a boolean, and the model has learned numbers"
@@ -69,7 +70,7 @@ def _number(value: object) -> float | str:
             return np.inf
     if isinstance(value, str):
         text = value.strip()
-        if text in NO_VALUE:
+        if text in MISSING_WORDS:
             return np.nan
         return float(text) if NUMBER.fullmatch(text) else "is not a plain number such as 1234.5"
     return "is not a number"
@@ -85,7 +86,7 @@ def booleans(cells: Cells, misfits: Misfits) -> NDArray[np.int8]:
 def _boolean(value: object) -> int | str:
     if isinstance(value, str):
         text = value.strip()
-        if text in NO_VALUE:
+        if text in MISSING_WORDS:
             return -1
         return {"true": 1, "false": 0}.get(text.lower(), "is not true or false")
     if isinstance(value, bool | np.bool_ | int | float | np.integer | np.floating) and value in (0, 1):

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.inference.cells import NO_VALUE, Cells, Misfits, each_cell, is_number
+from ml_training.inference.cells import Cells, Misfits, each_cell, is_number
 from ml_training.inference.columns import TIME_MISSING
+from ml_training.inference.missing_words import NO_VALUE
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,11 +10,12 @@ import pyarrow.types as pt
 from numpy.typing import NDArray
 
 from ml_training.domain.dataset_warnings import WarningCode, warning
+from ml_training.inference.missing_words import MARKS
 from ml_training.selection.index import ColumnKind, IndexColumn
 from ml_training.tabular.convert import Converted
 from ml_training.tabular.date_forms import LIKE_A_DATE
 from ml_training.tabular.number_text import LIKE_A_NUMBER
-from ml_training.tabular.text_column import MARKS, TextColumn
+from ml_training.tabular.text_column import TextColumn
 
 SHOWN = 3
 EXACT = 2**53  # a float64 keeps each whole number up to this one

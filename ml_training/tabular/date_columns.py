@@ -7,12 +7,13 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from ml_training.domain.file_options import FileOptions
+from ml_training.inference.missing_words import MARKS, NO_VALUE
 from ml_training.selection.index import DTYPES, ColumnKind, IndexColumn
 from ml_training.tabular.convert import Converted, Reading
 from ml_training.tabular.date_forms import DateForm, NotDates, date_micros, form_of, order_numbers
 from ml_training.tabular.ingest_result import Reason, reason
 from ml_training.tabular.table import Table
-from ml_training.tabular.text_column import MARKS, NO_VALUE, TextColumn
+from ml_training.tabular.text_column import TextColumn
 
 ORDERS = ("day_first", "month_first")
 

@@ -7,10 +7,11 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from ml_training.domain.file_options import FileOptions
+from ml_training.inference.missing_words import MARKS, NO_VALUE
 from ml_training.tabular.ingest_result import Rejected, reason
 from ml_training.tabular.number_text import PLAIN_POINT, NumberForms, number_forms
 from ml_training.tabular.table import Table
-from ml_training.tabular.text_column import MARKS, NO_VALUE, TextColumn
+from ml_training.tabular.text_column import TextColumn
 
 
 @dataclass(slots=True, eq=False)

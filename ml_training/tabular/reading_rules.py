@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml_training.domain.file_options import FileOptions
+from ml_training.inference.missing_words import MARKS, NO_VALUE
 from ml_training.tabular.date_columns import DateOrders
 from ml_training.tabular.decimal_mark import DecimalMarks
 from ml_training.tabular.table import Table
-from ml_training.tabular.text_column import MARKS, NO_VALUE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,32 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-NO_VALUE = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "none")
-# Missing in a column of numbers or times; in a column of words they may be words, and remain what they are.
-MARKS = (
-    *(
-        "-",
-        "--",
-        "---",
-        "\u2013",
-        "\u2014",
-        ".",
-        "..",
-        "...",
-        "?",
-        "??",
-        "\\N",
-        "na",
-        "n.a.",
-        "N.A.",
-        "n/d",
-        "N/D",
-        "N.D.",
-    ),
-    *("n.v.", "k.A.", "s.o.", "s/d", "Null", "NONE", "nil", "(null)", "NAN", "NaT", "-NaN", "-nan"),
-    *("missing", "Missing", "unknown", "Unknown", "#NA", "#N/V", "#NV", "#VALUE!", "#WERT!", "#REF!", "#BEZUG!"),
-    *("#DIV/0!", "#NAME?", "#NUM!", "#ZAHL!", "#NULL!", "1.#QNAN", "1.#IND", "-1.#IND"),
-)
+from ml_training.inference.missing_words import NO_VALUE
+
 PART_BYTES = 256 << 10  # what one thread converts at a time, with all copies, fits into the cache of a core
 Result = TypeVar("Result")
 Change = Callable[[Any], Any]

@@ -7,7 +7,7 @@ import pytest
 
 from ml_training.cli.doctor_checks import check_storage
 from ml_training.db import heartbeats
-from ml_training.db.jobs import list_jobs
+from ml_training.db.job_lists import list_jobs
 from ml_training.domain.records import Job
 from ml_training.domain.states import DatasetStatus, JobStatus
 from ml_training.services import queries

@@ -20,6 +20,7 @@ from tests.support.jobs import read_job, store_dataset, store_job
 from tests.support.maintenance import QUICK, maintained, one_slot
 from workers.heartbeat import WorkerHeartbeat
 from workers.maintenance import MaintenanceLoop, run_loop
+from workers.pool_ready import say_ready
 
 
 @pytest.mark.parametrize("copies", [1, 3])
@@ -73,6 +74,7 @@ def test_a_worker_that_gets_the_name_of_one_that_drained_does_not_drain(database
     worker = WorkerHeartbeat(
         Settings.model_validate({"database_url": database_url, "heartbeat_seconds": 0.02}), slots=3
     )
+    say_ready()
     worker.start()
     eventually(lambda: slots(database) == 3, what="the new one has slots, as one that does not drain")
     worker.drain()

@@ -51,6 +51,8 @@ def _jobs(recorder: Recorder, machines: int) -> None:
     fails_soon = {"model_name": "failure", "model_type": "lightgbm", "dataset_id": machines, "job_type": "TRAIN"}
     trained = recorder.job(TRAIN, name="train")
     recorder.job({**TRAIN, "model_type": "random_forest", "params": {}}, name="train another model type")
+    kept = recorder.job({**TRAIN, "keep_out_of_fold": True}, name="train and keep the predictions for held-out rows")
+    recorder.call("GET", "/models/{model_id}/out-of-fold", model_id=kept["result"]["model_id"])
     timed = {
         **fails_soon,
         "target": {"column": "target"},

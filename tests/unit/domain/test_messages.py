@@ -31,8 +31,11 @@ WRONG: list[tuple[object, dict[str, str]]] = [
     ([], {"": 'must be an object, such as {"job_type": "TRAIN", ...}'}),
     (None, {"": 'must be an object, such as {"job_type": "TRAIN", ...}'}),
     ({}, {"/job_type": "field required"}),
-    ({"job_type": "train"}, {"/job_type": 'must be one of "TRAIN", "TEST", "COMPARE": did you mean "TRAIN"?'}),
-    ({"job_type": "INGEST", "dataset_id": 1}, {"/job_type": 'must be one of "TRAIN", "TEST", "COMPARE"'}),
+    (
+        {"job_type": "train"},
+        {"/job_type": 'must be one of "TRAIN", "TEST", "COMPARE", "PREDICT": did you mean "TRAIN"?'},
+    ),
+    ({"job_type": "INGEST", "dataset_id": 1}, {"/job_type": 'must be one of "TRAIN", "TEST", "COMPARE", "PREDICT"'}),
     ({**TRAIN, "target": "y"}, {"/target": 'must be an object, such as {"column": "..."}'}),
     (
         {**TRAIN, "target": {"colum": "y"}},

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ml_training.selection.near_names import MOST_SEARCHES, with_nearest
 
+from ml_training.domain.near_misses import MOST_SEARCHES
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.problems import Problems
 from ml_training.domain.states import TaskKind
@@ -92,6 +92,9 @@ def test_windows_need_the_time_and_the_group_of_every_row() -> None:
 
 
 def test_the_nearest_name_is_searched_in_the_first_problems_only() -> None:
-    assert with_nearest("no", "PLANN", ["age", "plan"]) == "no: did you mean 'plan'?"
-    assert with_nearest("no", "something else", ["age", "plan"]) == "no"
-    assert with_nearest("no", "plann", ["plan"], [None] * MOST_SEARCHES) == "no"
+    problems = Problems()
+    assert problems.did_you_mean("PLANN", ["age", "plan"]) == ": did you mean 'plan'?"
+    assert problems.did_you_mean("something else", ["age", "plan"]) == ""
+    for number in range(MOST_SEARCHES):
+        problems.add(f"/rows/{number}", "is wrong")
+    assert problems.did_you_mean("plann", ["plan"]) == ""
