@@ -110,7 +110,7 @@ def texts_like_numbers() -> UserTable:
     """Categories that another reader takes for numbers: this is what makes models silently wrong."""
     random = np.random.default_rng(3)
     plan = random.choice(["1", "2", "03", "x"], ROWS)
-    flag = random.choice(["True", "False", "unknown"], ROWS)
+    flag = random.choice(["True", "False", "maybe"], ROWS)
     size = random.normal(size=ROWS)
     y = np.where((plan == "03") ^ (flag == "True") ^ (size > 1), "Yes", "No")
     return UserTable(pd.DataFrame({"plan": plan, "size": size, "flag": flag, "y": y}))
