@@ -51,7 +51,9 @@ def _columns(others: list[FeatureSchema], categories: list[FeatureSchema]) -> Co
         parts.append(("categories", encoder, [feature.name for feature in categories]))
     ends = {feature.name: [-LARGEST, LARGEST] for feature in others}
     known = {feature.name: pd.Series([*feature.categories[:1], np.nan][:1] * 2, dtype=object) for feature in categories}
-    columns = ColumnTransformer(parts, sparse_threshold=0.0).fit(pd.DataFrame(ends | known))
+    # With Arrow's strings for the names, Arrow reserves 1 GiB of addresses: more than the limit of a small slot.
+    with pd.option_context("mode.string_storage", "python"):
+        columns = ColumnTransformer(parts, sparse_threshold=0.0).fit(pd.DataFrame(ends | known))
     for name, step, _ in (*columns.transformers, *columns.transformers_):
         if name == "categories":
             step.set_params(categories="auto")  # they are known now; skops would store and load them three times
