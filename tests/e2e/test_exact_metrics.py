@@ -176,8 +176,10 @@ def check_counters(scenario: Scenario) -> None:
         return True
 
     eventually(equal, what="the page equals the rows")
-    assert ended == {("INGEST", "COMPLETED"): 1, ("TRAIN", "COMPLETED"): 2, ("TRAIN", "CANCELLED"): 1}
-    assert had_started == {("INGEST",): 1, ("TRAIN",): 2}, "who was cancelled before the start is not in the histogram"
+    predicted = {("PREDICT", "COMPLETED"): 1}
+    assert ended == {("INGEST", "COMPLETED"): 1, ("TRAIN", "COMPLETED"): 2, ("TRAIN", "CANCELLED"): 1, **predicted}
+    started = {("INGEST",): 1, ("TRAIN",): 2, ("PREDICT",): 1}
+    assert had_started == started, "who was cancelled before the start is not in the histogram"
 
 
 def test_a_job_outlives_three_kills_and_every_number_is_exact(scenario: Scenario, database_url: str) -> None:
@@ -196,9 +198,13 @@ def test_a_job_outlives_three_kills_and_every_number_is_exact(scenario: Scenario
     assert scenario.stack.part("exporter").pid not in [victim.pid for victim in victims]
     assert scenario.until_job(job_id, status="COMPLETED")["attempt"] == 2
     scenario.until_job(small_id, status="COMPLETED")
+    predict_id = scenario.submit({"job_type": "PREDICT", "model": "scenario", "dataset_id": dataset_id})
+    scenario.until_job(predict_id, status="COMPLETED", model_type="lightgbm")
 
     check_counters(scenario)
     page = scenario.page()
+    predicted = {"job_id": str(predict_id), "job_type": "PREDICT", "model_type": "lightgbm"}
+    assert page.value("ml_job_status", **predicted, status="COMPLETED") == 3
     assert page.value("ml_job_progress_percent", job_id=str(job_id)) == 100
     assert page.value("ml_job_status", job_id=str(job_id), status="COMPLETED") == 3
     assert sum(page.all("ml_job_attempts_lost_total").values()) == 1
