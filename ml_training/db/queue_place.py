@@ -1,4 +1,4 @@
-"""Where a job stands in the queue, and how long equal jobs took: bounded reads of the indexes that claims use."""
+"""The place of a job in the queue, and how long equal jobs took: bounded reads of the indexes that claims use."""
 
 from typing import Any
 

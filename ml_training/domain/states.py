@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. COMPLETED, FAILED and CANCELLED are terminal, and terminal is final."""
+    """The state of a job. COMPLETED, FAILED and CANCELLED are terminal, and terminal is final."""
 
     PENDING = "PENDING"  # in: submitted, or handed back by a lost or draining worker; out: claim, cancel
     RUNNING = "RUNNING"  # in: claim only; out: result, failure, cancel, hand-back
@@ -37,7 +37,7 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
 
 
 class DatasetStatus(StrEnum):
-    """Where a data set stands; READY and REJECTED are final."""
+    """The state of a data set; READY and REJECTED are final."""
 
     PROCESSING = "PROCESSING"  # in: upload accepted; its INGEST job has not ended
     READY = "READY"  # in: INGEST completed and the file is usable

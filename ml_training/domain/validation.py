@@ -77,7 +77,7 @@ Validation = Annotated[
 
 
 class FeatureEngineering(Spec):
-    """Rolling features of the numeric ones, over windows of so many rows, per group and in time order."""
+    """Rolling features of the numeric ones, over windows of a number of rows, per group and in time order."""
 
     windows: Annotated[list[Annotated[StrictInt, Field(ge=2, le=500)]], Field(min_length=1, max_length=10)]
 

@@ -3,12 +3,12 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_training.domain.near_misses import did_you_mean
 from ml_training.inference.cells import UNSEEN, Cells, Misfits, booleans, category_codes, numbers
 from ml_training.inference.columns import TIME_MISSING, ColumnKind
 from ml_training.inference.errors import TableError, TableProblem
@@ -153,14 +153,10 @@ class _Reader:
         elif self._absent_is_missing:
             return np.full(self._columns.rows, np.nan)
         else:
-            self.problems.append(TableProblem(name, "is not in the table" + self._nearest(name)))
+            self.problems.append(
+                TableProblem(name, "is not in the table" + did_you_mean(name, self._columns.names, quote="'"))
+            )
         return None
-
-    def _nearest(self, name: str) -> str:
-        """What the user may have meant."""
-        folded = {other.strip().casefold(): other for other in reversed(self._columns.names)}
-        near = get_close_matches(name.strip().casefold(), folded, n=3)
-        return f": did you mean {' or '.join(repr(folded[text]) for text in near)}?" if near else ""
 
     def _report(self, name: str, misfits: Misfits) -> None:
         for reason, (count, row, value) in misfits.found.items():

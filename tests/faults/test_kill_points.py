@@ -124,13 +124,18 @@ def test_a_prediction_cancelled_at_any_point_never_completes_once_the_cancel_was
     job_id = submit_predict(resources, dataset_id)
     ask = partial(cancel_beside, database_url, str(tmp_path), job_id, str(answer))
     assert work(database_url, root, point=point, act=ask)
-    if get_job(resources, job_id).status is JobStatus.RUNNING:
-        eventually(lambda: reaped(resources), what="the lease has ended")
-    job = get_job(resources, job_id)
-    wanted = {"202": JobStatus.CANCELLED, "409": JobStatus.COMPLETED}[answer.read_text(encoding="utf-8")]
-    assert job.status is wanted
+    wanted = end_after(resources, job_id, answer)
     assert (job_id in predictions(resources)) is (wanted is JobStatus.COMPLETED)
     check(resources)
+
+
+def end_after(resources: Resources, job_id: int, answer: Path) -> JobStatus:
+    """The end that the answer to the cancel promised; the job must have it."""
+    if get_job(resources, job_id).status is JobStatus.RUNNING:
+        eventually(lambda: reaped(resources), what="the lease has ended")
+    wanted = {"202": JobStatus.CANCELLED, "409": JobStatus.COMPLETED}[answer.read_text(encoding="utf-8")]
+    assert get_job(resources, job_id).status is wanted
+    return wanted
 
 
 def cancel_beside(url: str, directory: str, job_id: int, answer: str) -> None:
@@ -161,10 +166,6 @@ def test_a_job_cancelled_at_any_point_never_completes_once_the_cancel_was_accept
         ask()
     else:
         assert work(database_url, root, point=point, act=ask)
-    if get_job(resources, job_id).status is JobStatus.RUNNING:
-        eventually(lambda: reaped(resources), what="the lease has ended")
-    job = get_job(resources, job_id)
-    wanted = {"202": JobStatus.CANCELLED, "409": JobStatus.COMPLETED}[answer.read_text(encoding="utf-8")]
-    assert job.status is wanted
+    wanted = end_after(resources, job_id, answer)
     assert (job_id in models(resources)) is (wanted is JobStatus.COMPLETED)
     check(resources)
