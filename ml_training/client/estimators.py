@@ -3,7 +3,7 @@
 They follow scikit-learn's conventions, so they work in `cross_val_score`, pipelines and searches. Needs scikit-learn.
 """
 
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ml_training.client.client import Client
-
-if TYPE_CHECKING:
-    pass
 
 TARGET = "target of the training"  # a column that no sensible table has
 ALL_ROWS = {"method": "cross_validation", "splits": 2}  # with splits, the stored model is fitted on all rows
