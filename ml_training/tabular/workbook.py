@@ -12,7 +12,6 @@ from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
-from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from ml_training.domain.limits import Limits
@@ -161,8 +160,3 @@ def _check_formulas(path: Path, cells: Any) -> None:
     if found:
         detail = f"{found:,} formulas have no stored result, first in cell {first}: open and save the workbook in Excel"
         raise Rejected(reason(detail, row=int(re.sub(r"\D", "", first))))
-
-
-def column_letter(place: int) -> str:
-    """The letter of a column, as Excel shows it; `place` counts from 0."""
-    return str(get_column_letter(place + 1))
