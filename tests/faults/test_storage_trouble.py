@@ -15,7 +15,7 @@ from ml_training.domain.states import JobStatus
 from ml_training.services.queries import get_job
 from ml_training.services.resources import Resources
 from ml_training.storage.local import LocalStorage
-from tests.support.crashing_worker import TIMES, work
+from tests.support.crashing_worker import work
 from tests.support.eventually import eventually
 from tests.support.maintenance import maintained
 from tests.support.small_jobs import check, log_of, models, ready_data, submit_train
@@ -107,7 +107,7 @@ def test_a_slow_disk_does_not_cost_the_lease(
     root = tmp_path / "storage"
     job_id = submit_train(resources, ready_data(resources, database_url, root))
     with maintained(resources):
-        assert work(database_url, root, point=point, act=partial(stall, 3 * TIMES.lease))
+        assert work(database_url, root, point=point, act=partial(stall, 5.0), lease=2.0)
     job = get_job(resources, job_id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
 

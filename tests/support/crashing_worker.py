@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +31,7 @@ from tests.support.wiring import RecordingWatchdog, make_worker_context
 
 IDLE = 3  # exit status: nothing was due
 TIMES = LeaseTimes(lease=0.6, renew=0.1, poll=0.05, cancel_grace=5.0, drain_grace=5.0, checkpoint=0.0)
+SURVIVOR_LEASE = 60.0
 
 
 def _always(*_: object) -> bool:
@@ -106,9 +107,15 @@ def work(
     point: str | None = None,
     act: Callable[[], None] = kill_me,
     log_level: str = "ERROR",
+    lease: float | None = None,
 ) -> bool:
-    """Run the first due job in a process of its own, which acts at `point`; True when it ran one to its end."""
-    process = FORKS.Process(target=_work, args=(url, str(root), point, act, log_level), daemon=True)
+    """Run the first due job in a process of its own, which acts at `point`; True when it ran one to its end.
+
+    lease: in seconds; by default short for a worker that is to die, because the test waits for its end, and long for
+    the one that must finish the job: if it lost the job on a busy machine, the test would see a correct third attempt.
+    """
+    times = replace(TIMES, lease=lease or (SURVIVOR_LEASE if point is None else TIMES.lease))
+    process = FORKS.Process(target=_work, args=(url, str(root), point, act, log_level, times), daemon=True)
     process.start()
     process.join(120)
     assert process.exitcode in (0, IDLE, -signal.SIGKILL), process.exitcode
@@ -124,22 +131,22 @@ def serve(url: str, root: Path) -> BaseProcess:
 
 def _serve(url: str, root: str) -> NoReturn:
     configure_logs("console", "ERROR")
-    context, rest = _worker_context(url, root), threading.Event()
+    context, rest = _worker_context(url, root, times=TIMES), threading.Event()
     while True:
         if not run_next(context):
             rest.wait(0.05)
 
 
-def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_level: str) -> None:
+def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_level: str, times: LeaseTimes) -> None:
     configure_logs("console", log_level)
-    context = _worker_context(url, root)
+    context = _worker_context(url, root, times=times)
     if point is not None:
         _arm({**POINTS, **PREDICT_POINTS}[point], act)
     if not run_next(context):
         sys.exit(IDLE)
 
 
-def _worker_context(url: str, root: str) -> WorkerContext:
+def _worker_context(url: str, root: str, *, times: LeaseTimes) -> WorkerContext:
     checkpoint.MAX_TIME_SHARE = float("inf")  # a checkpoint after every round, regardless of its cost
     prediction.ROWS_PER_BATCH = 100  # several batches
     fitting.CELLS_IN_MEMORY = 0  # small data are handled as large ones: read in parts, and kept in binned form
@@ -148,7 +155,7 @@ def _worker_context(url: str, root: str) -> WorkerContext:
         Path(root),
         HANDLERS,
         worker=f"worker@crashing-{os.getpid()}",
-        times=TIMES,
+        times=times,
         watchdog=RecordingWatchdog(lambda: os._exit(0)),
         binned_rows=binned_rows(Path(root)),
     )
