@@ -22,6 +22,9 @@ test: $(VENV)/.dev ## Lint, types, architecture and the whole suite on SQLite an
 	@$(MAKE) --no-print-directory lint types arch
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
+exhaustive: $(VENV)/.dev ## The cases that make test leaves out because similar ones are in it; part of them: ARGS="-k digits"
+	$(BIN)/python -m pytest -n 3 -m exhaustive $(ARGS)
+
 property: $(VENV)/.dev ## Generate SPECS=5000 valid and invalid jobs with SEED=1 and check every promise of the service
 	SPECS=$(or $(SPECS),5000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/property
 
@@ -92,4 +95,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench bench-peers bench-exporter dashboards examples observe screenshots lock clean
+.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench bench-peers bench-exporter dashboards examples exhaustive observe screenshots lock clean

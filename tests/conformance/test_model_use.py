@@ -27,8 +27,9 @@ from tests.support.training_data import SMALL, job, trained
 from tests.support.user_tables import TABLES, UserTable, ingested
 
 Array = np.ndarray[Any, Any]
+IN_EVERY_RUN = {"mixed, two texts", "mixed, four texts", "mixed, huge regression", "windows with groups", "iris"}
 CASES = [
-    (model_type.value, name)
+    pytest.param(model_type.value, name, marks=() if name in IN_EVERY_RUN else pytest.mark.exhaustive)
     for name, table in TABLES.items()
     for model_type in ModelType
     if not (table().is_regression and model_type in CLASSIFICATION_ONLY)
