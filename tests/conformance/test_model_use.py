@@ -206,7 +206,7 @@ def test_windows_under_other_names_of_the_time_and_group_columns(tmp_path: Path)
         made.model.predict(frame)
 
 
-@pytest.mark.parametrize("name", ["breast_cancer", "digits"])
+@pytest.mark.parametrize("name", ["breast_cancer", pytest.param("digits", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("model_type", list(ModelType))
 def test_a_row_alone_has_the_bits_that_it_has_among_others(tmp_path: Path, model_type: str, name: str) -> None:
     made = case(tmp_path, model_type, name)

@@ -2,7 +2,7 @@
 last digit."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.specs import TrainSpec
@@ -89,11 +90,19 @@ CASES = [
     *((name, data) for name in CLASSIFIERS for data in ("breast_cancer", "wine")),
     *((name, "diabetes") for name in REGRESSORS),
 ]
+CASE_IDS = ["-".join(case) for case in CASES]
 VALIDATIONS: dict[str, dict[str, Any]] = {
     "holdout": {"method": "holdout", "test_size": 0.3},
     "time": {"method": "time_series", "test_size": 0.3},
     "folds": {"method": "cross_validation", "splits": 3},
 }
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other on a busy machine cost 20 times as much as these small fits."""
+    with threadpool_limits(1):
+        yield
 
 
 def real(directory: Path, name: str) -> tuple[SelectionIndex, Array, Array]:
@@ -141,7 +150,7 @@ def splits_of(spec: TrainSpec, index: SelectionIndex) -> list[tuple[Array, Array
 
 
 @pytest.mark.parametrize("validation", VALIDATIONS)
-@pytest.mark.parametrize(("model_type", "data"), CASES, ids="-".join)
+@pytest.mark.parametrize(("model_type", "data"), CASES, ids=CASE_IDS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_scores_are_those_of_a_plain_script(tmp_path: Path, model_type: str, data: str, validation: str) -> None:
@@ -164,7 +173,7 @@ def test_scores_are_those_of_a_plain_script(tmp_path: Path, model_type: str, dat
                 assert scores["spread"]["held_out"][name] == pytest.approx(np.std([v[name] for v in values], ddof=1))
 
 
-@pytest.mark.parametrize(("model_type", "data"), CASES, ids="-".join)
+@pytest.mark.parametrize(("model_type", "data"), CASES, ids=CASE_IDS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 @pytest.mark.parametrize("batch", [50_000, 100])
