@@ -98,6 +98,9 @@ ATTEMPTS_LOST = _counter(
 WRITES_REFUSED = _counter(
     "ml_stale_writes_refused_total", "Writes refused because their attempt no longer owned its job."
 )
+ENTRIES_DROPPED = _counter(
+    "ml_queue_entries_dropped_total", "Entries of the broker's list that were no permits, dropped by a worker."
+)
 TRAINING_ROWS = _counter(
     "ml_training_rows_total", "Rows used by TRAIN jobs that ended, whatever their verdict.", "model_type"
 )
