@@ -33,8 +33,8 @@ def seconds_until_look() -> float:
 def look_for_due_jobs() -> None:
     """Run what is due although no permit came: so the queue moves whatever has become of Redis.
 
-    One read says whether anything is due. A permit that the parent gives to this child meanwhile waits for it; the
-    relay then sends another one for the other children.
+    One read says whether anything is due. A permit that the parent gives to this child while it works waits for it;
+    the relay then sends another one for the other children.
     """
     try:
         with worker_context().database.read() as connection:

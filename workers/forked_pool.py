@@ -37,7 +37,7 @@ class ForkedChild(asynpool.Worker):  # type: ignore[misc]  # Celery is untyped
             if self.inq._reader.poll(seconds_until_look()):
                 return receive()
             look_for_due_jobs()
-            return None  # billiard asks again
+            return None  # asks again
 
         self.wait_for_job = receive_unless_used_up
 

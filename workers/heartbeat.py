@@ -11,6 +11,7 @@ from ml_training.domain.errors import Unavailable
 from ml_training.logs import get_logger
 from ml_training.process.heartbeat import Heartbeat
 from ml_training.process.storage_check import StorageCheck, storage_report
+from ml_training.queue.broker_check import BrokerCheck, broker_report
 from ml_training.queue.dropped_entries import DROPPED
 from ml_training.settings import Settings
 from ml_training.storage.open_storage import open_storage
@@ -26,14 +27,15 @@ class WorkerHeartbeat(Heartbeat):
 
     def __init__(self, settings: Settings, *, slots: int) -> None:
         database = open_database(settings.database, pool_size=1)
-        check = StorageCheck(database, open_storage(settings))
+        storage = StorageCheck(database, open_storage(settings))
+        broker = BrokerCheck(settings.broker, budget=settings.publish_budget_seconds)
         share_readiness()
         self._was_ready = False
         super().__init__(
             database,
             kind="worker",
             every=settings.heartbeat_seconds,
-            read_body=lambda: _body(slots, check.trouble()),
+            read_body=lambda: {**_body(slots, storage.trouble()), **broker_report(broker.trouble())},
         )
 
     def pause(self, seconds: float) -> bool:

@@ -33,6 +33,7 @@ from ml_training.db import (
     retention,
     storage_identity,
     storage_references,
+    untaken_jobs,
     versions,
 )
 from ml_training.db.idempotency import KeptAnswer
@@ -231,6 +232,10 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
         "queue_place.count_before": [
             lambda c: queue_place.count_before(c, priority=5, job_id=None, at_most=1_000),
             lambda c: queue_place.count_before(c, priority=5, job_id=10**9, at_most=1_000),
+        ],
+        "untaken_jobs.untaken_slots": [
+            lambda c: untaken_jobs.untaken_slots(c, seconds=-1e12, alive_seconds=30.0),
+            lambda c: untaken_jobs.untaken_slots(c, seconds=0.0, alive_seconds=30.0),
         ],
         "queue_place.count_running": [lambda c: queue_place.count_running(c, at_most=100)],
         "queue_place.seconds_until": [lambda c: queue_place.seconds_until(c, 1e9)],
