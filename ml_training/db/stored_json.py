@@ -11,7 +11,7 @@ log = get_logger(__name__)
 def read_json(text: str | bytes) -> Any:
     """The value; an empty object for a text that is no JSON, which only a hand in the database's file can write.
 
-    An empty spec is refused as `bad_spec` by the worker; lists and relay go on.
+    The worker refuses an empty spec as `bad_spec`; every list still shows its other rows.
     """
     try:
         return json.loads(text)
