@@ -5,7 +5,7 @@ FROM python:3.13-slim AS base
 ENV PYTHONUNBUFFERED=1 PYTHONPATH=/app PATH=/opt/venv/bin:$PATH
 # A new named volume takes the owner of the directory below it: /data belongs to the user that every process runs as.
 RUN useradd --system --uid 10001 --no-create-home --home-dir /app app \
-    && mkdir /app /data && chown app:app /data
+    && mkdir /app && mkdir -m 700 /data && chown app:app /data
 WORKDIR /app
 
 # Wheels only, so no stage needs a compiler; pip itself stays behind in the builder.

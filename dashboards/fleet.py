@@ -221,7 +221,7 @@ def _add_errors_row(builder: DashboardBuilder) -> None:
         ),
         time_series_panel(
             PanelOptions(
-                title="Late writes refused",
+                title="Late writes and foreign entries refused",
                 description=refused,
                 no_value=NO_DATA,
                 width=8,
@@ -230,6 +230,7 @@ def _add_errors_row(builder: DashboardBuilder) -> None:
                 soft_maximum=1,
             ),
             PanelQuery(f"sum({increase_per_step('ml_stale_writes_refused_total')})", "writes"),
+            PanelQuery(f"sum({increase_per_step('ml_queue_entries_dropped_total')})", "entries of the queue"),
         ),
         _increase_panel("Jobs refused at the door", "By reason; of a batch, each.", "ml_jobs_rejected_total", "reason"),
         time_series_panel(
@@ -249,13 +250,14 @@ def _add_errors_row(builder: DashboardBuilder) -> None:
             PanelOptions(
                 title="Up or lost",
                 description="Of the 20 workers that were silent longest. Below them: whether each process sees the "
-                "storage of the service; one that sees another takes no work.",
+                "storage of the service; one that sees another takes no work. Last: whether the broker takes permits.",
                 no_value=NO_WORKER,
                 width=12,
                 height=7,
             ),
             PanelQuery("ml_worker_up and on(worker) " + top_series("ml_worker_heartbeat_age_seconds"), "{{worker}}"),
             PanelQuery(limit_series("ml_process_storage_ok", "process"), "{{process}}: storage"),
+            PanelQuery(limit_series("ml_process_broker_ok", "process"), "{{process}}: broker"),
             value_labels=UP,
         ),
     )

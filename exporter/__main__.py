@@ -32,6 +32,7 @@ from exporter.throttle import Throttle
 from ml_training.db.engine import open_database
 from ml_training.logs import configure_logs, get_logger, warn_of_settings
 from ml_training.process.malloc import limit_arenas
+from ml_training.process.private_files import write_privately
 from ml_training.revision import code_revision
 from ml_training.settings import Settings, SettingsError, read_settings, unknown_settings
 
@@ -144,6 +145,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stopped.set())
     try:
         settings = read_settings()
+        write_privately()
         configure_logs(settings.log_format, settings.log_level)
         warn_of_settings(unknown_settings())
         exporter = build_exporter(settings, revision=code_revision())

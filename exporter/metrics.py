@@ -98,6 +98,9 @@ ATTEMPTS_LOST = _counter(
 WRITES_REFUSED = _counter(
     "ml_stale_writes_refused_total", "Writes refused because their attempt no longer owned its job."
 )
+ENTRIES_DROPPED = _counter(
+    "ml_queue_entries_dropped_total", "Entries of the broker's list that were no permits, dropped by a worker."
+)
 TRAINING_ROWS = _counter(
     "ml_training_rows_total", "Rows used by TRAIN jobs that ended, whatever their verdict.", "model_type"
 )
@@ -160,6 +163,11 @@ PROCESS_MEMORY = _gauge(
 PROCESS_STORAGE_OK = _gauge(
     "ml_process_storage_ok", "1 if the process sees the storage that belongs to the database, else 0.", "process"
 )
+PROCESS_BROKER_OK = _gauge(
+    "ml_process_broker_ok",
+    "1 if the broker takes permits when the process asks, over a new connection, else 0.",
+    "process",
+)
 
 # Celery's events
 EVENTS = _counter("ml_events_received_total", "Events read since this exporter started; a lossy channel.", "type")
@@ -208,6 +216,7 @@ DROPPED_FIRST: tuple[Metric, ...] = (
     MODEL_SCORE,
     PROCESS_MEMORY,
     PROCESS_STORAGE_OK,
+    PROCESS_BROKER_OK,
     WORKER_AGE,
     API_DURATION,
     JOB_ETA,

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     worker_threads: NonNegativeInt = 0  # at most, of each job; 0: all cores
     worker_memory_bytes: NonNegativeInt = 0
     worker_max_jobs_per_child: PositiveInt = 500
+    worker_poll_seconds: Seconds = 5.0
     binned_cache_bytes: NonNegativeInt = 2 << 30  # 0: off
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -5,6 +5,7 @@ import sys
 from ml_training.db.engine import open_database
 from ml_training.db.migrate import SchemaError, check_schema
 from ml_training.domain.errors import Unavailable
+from ml_training.process.private_files import keep_private
 from ml_training.settings import Settings, SettingsError, read_settings
 
 
@@ -15,6 +16,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         settings = read_settings()
+        keep_private(settings.data_dir)
         _check(settings)
     except (SettingsError, SchemaError, Unavailable) as error:
         sys.stderr.write(f"{error}\n")

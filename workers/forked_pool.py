@@ -11,7 +11,10 @@ from celery.concurrency.prefork import TaskPool
 
 
 class ForkedChild(asynpool.Worker):  # type: ignore[misc]  # Celery is untyped
-    """The main loop of a child; it ends after a number of jobs, where Celery counts tasks: a permit may run many."""
+    """The main loop of a child; it ends after a number of jobs, where Celery counts tasks: a permit may run many.
+
+    A child to which no permit comes for a while looks for due jobs itself.
+    """
 
     def __reduce__(self) -> tuple[Any, ...]:
         """With the numbers that the parent has given to its ends of the pipes: it knows a child by them.
@@ -22,14 +25,19 @@ class ForkedChild(asynpool.Worker):  # type: ignore[misc]  # Celery is untyped
 
     def _make_child_methods(self, *arguments: Any) -> None:
         super()._make_child_methods(*arguments)
-        from workers.jobs_left import JOBS_LEFT  # only in the child: the parent runs no job
+        # Only in the child: the parent runs no job.
+        from workers.due_jobs import look_for_due_jobs, seconds_until_look
+        from workers.jobs_left import JOBS_LEFT
 
         receive: Callable[[], Any] = self._make_protected_receive(self.inq)
 
         def receive_unless_used_up() -> Any:
             if JOBS_LEFT.count <= 0:
                 sys.exit(EX_RECYCLE)
-            return receive()
+            if self.inq._reader.poll(seconds_until_look()):
+                return receive()
+            look_for_due_jobs()
+            return None  # asks again
 
         self.wait_for_job = receive_unless_used_up
 

@@ -5,12 +5,14 @@ import time
 
 import psutil
 
-from ml_training.db import heartbeats
+from ml_training.db import heartbeats, ledger
 from ml_training.db.engine import open_database
 from ml_training.domain.errors import Unavailable
 from ml_training.logs import get_logger
 from ml_training.process.heartbeat import Heartbeat
 from ml_training.process.storage_check import StorageCheck, storage_report
+from ml_training.queue.broker_check import BrokerCheck, broker_report
+from ml_training.queue.dropped_entries import DROPPED
 from ml_training.settings import Settings
 from ml_training.storage.open_storage import open_storage
 from workers.pool_ready import is_ready, share_readiness
@@ -25,14 +27,15 @@ class WorkerHeartbeat(Heartbeat):
 
     def __init__(self, settings: Settings, *, slots: int) -> None:
         database = open_database(settings.database, pool_size=1)
-        check = StorageCheck(database, open_storage(settings))
+        storage = StorageCheck(database, open_storage(settings))
+        broker = BrokerCheck(settings.broker, budget=settings.publish_budget_seconds)
         share_readiness()
         self._was_ready = False
         super().__init__(
             database,
             kind="worker",
             every=settings.heartbeat_seconds,
-            read_body=lambda: _body(slots, check.trouble()),
+            read_body=lambda: {**_body(slots, storage.trouble()), **broker_report(broker.trouble())},
         )
 
     def pause(self, seconds: float) -> bool:
@@ -45,6 +48,19 @@ class WorkerHeartbeat(Heartbeat):
             if self.stopped.wait(min(left, READY_POLL_SECONDS)):
                 return True
         return self.stopped.wait(max(0.0, deadline - time.monotonic()))
+
+    def write_once(self) -> None:
+        """See Heartbeat; also counts the entries of the list that this worker has dropped since the last write."""
+        super().write_once()
+        count = DROPPED.take()
+        try:
+            if count:
+                with self.database.write() as connection:
+                    ledger.count_dropped_entries(connection, count)
+                log.warning("queue_entries_dropped", count=count)
+        except Unavailable:
+            DROPPED.add(count)
+            raise
 
     def drain(self) -> None:
         """Ask this worker's jobs to be handed back; without the database their leases end by themselves."""

@@ -20,6 +20,7 @@ from ml_training.maintenance.reaper import reap_once
 from ml_training.maintenance.relay import relay_once
 from ml_training.process.heartbeat import Heartbeat
 from ml_training.process.storage_check import storage_report
+from ml_training.queue.broker_check import broker_report
 from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings, unknown_settings
 
@@ -108,7 +109,12 @@ def maintenance_heartbeat(resources: Resources, *, every: float, process: str | 
 
     def read_body() -> dict[str, Any]:
         own, free = psutil.Process(), resources.storage.free_bytes()
-        body = {"pid": own.pid, "rss_bytes": own.memory_info().rss, **storage_report(resources.storage_check.trouble())}
+        body = {
+            "pid": own.pid,
+            "rss_bytes": own.memory_info().rss,
+            **storage_report(resources.storage_check.trouble()),
+            **broker_report(resources.broker_check.trouble()),
+        }
         return body if free is None else {**body, "storage_free_bytes": free}
 
     return Heartbeat(resources.database, kind="maintenance", every=every, read_body=read_body, process=process)

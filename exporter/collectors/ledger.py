@@ -73,6 +73,9 @@ class LedgerCollector(Collector):
             metrics.WRITES_REFUSED: samples(
                 metrics.WRITES_REFUSED, [((), sum(row.n for row in rows if row.kind == "refused"))]
             ),
+            metrics.ENTRIES_DROPPED: samples(
+                metrics.ENTRIES_DROPPED, [((), sum(row.rows for row in rows if row.kind == "dropped"))]
+            ),
             metrics.TRAINING_ROWS: samples(
                 metrics.TRAINING_ROWS,
                 [((name,), sum(row.rows for row in group)) for name, group in _by_model(trained)],

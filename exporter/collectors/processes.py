@@ -98,10 +98,12 @@ class ProcessesCollector(Collector):
             living = [process for process in recent if process.is_alive(now)]
             memory = [((process.label,), process.number("rss_bytes")) for process in living[:MAX_PROCESSES]]
             right = [((process.label,), process.says("storage_ok")) for process in living[:MAX_PROCESSES]]
+            taking = [((process.label,), process.says("broker_ok")) for process in living[:MAX_PROCESSES]]
             return {
                 metrics.SERVICE_UPTIME: sample(metrics.SERVICE_UPTIME, (), _uptime(living, now)),
                 metrics.PROCESS_MEMORY: samples(metrics.PROCESS_MEMORY, memory),
                 metrics.PROCESS_STORAGE_OK: samples(metrics.PROCESS_STORAGE_OK, right),
+                metrics.PROCESS_BROKER_OK: samples(metrics.PROCESS_BROKER_OK, taking),
                 metrics.STORAGE_FREE: sample(metrics.STORAGE_FREE, (), _storage_free(living)),
                 **_workers([process for process in recent if process.kind == "worker"], now),
             }

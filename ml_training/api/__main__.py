@@ -4,6 +4,7 @@ import sys
 
 from ml_training.api.server import ApiServer
 from ml_training.logs import configure_logs, warn_of_settings
+from ml_training.process.private_files import keep_private
 from ml_training.settings import SettingsError, read_settings, unknown_settings
 
 
@@ -11,6 +12,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     try:
         settings = read_settings()
+        keep_private(settings.data_dir)
     except SettingsError as error:
         sys.exit(str(error))
     configure_logs(settings.log_format, settings.log_level)

@@ -6,6 +6,7 @@ from flask import Flask
 from ml_training.api.context import context_of, pid
 from ml_training.process.heartbeat import Heartbeat
 from ml_training.process.storage_check import storage_report
+from ml_training.queue.broker_check import broker_report
 
 
 def make_heartbeat(app: Flask, *, every: float) -> Heartbeat:
@@ -18,6 +19,7 @@ def make_heartbeat(app: Flask, *, every: float) -> Heartbeat:
             "rss_bytes": psutil.Process().memory_info().rss,
             "master_started_at": context.master.started_at,
             **storage_report(context.resources.storage_check.trouble()),
+            **broker_report(context.resources.broker_check.trouble()),
             **context.counters.snapshot(),
         }
 

@@ -33,9 +33,11 @@ def up(
         from ml_training.local.run_file import AlreadyRunning
         from ml_training.local.run_stack import run_stack
         from ml_training.local.stack import StackError
+        from ml_training.process.private_files import keep_private
         from ml_training.settings import read_settings
 
         output = printer.command_output()
+        keep_private(read_settings().data_dir)
         try:
             if detach:
                 complete = start_detached(read_settings(), output=output)
@@ -75,8 +77,10 @@ def migrate(as_json: AsJson = False) -> None:
         from ml_training.db.engine import open_database
         from ml_training.db.migrate import migrate as migrate_database
         from ml_training.domain.errors import Unavailable
+        from ml_training.process.private_files import write_privately
         from ml_training.settings import read_settings
 
+        write_privately()
         database = open_database(read_settings().database, pool_size=1)
         try:
             revision = migrate_database(database)

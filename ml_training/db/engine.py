@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from ml_training.db.stored_json import read_json
 from ml_training.db.write_lock import WriteLock
 from ml_training.domain.errors import Unavailable
 
@@ -75,7 +76,9 @@ def _open_sqlite(url: str, pool_size: int) -> Database:
     path = make_url(url).database
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engines = [create_engine(url, pool_size=pool_size, max_overflow=pool_size) for _ in range(2)]
+    engines = [
+        create_engine(url, pool_size=pool_size, max_overflow=pool_size, json_deserializer=read_json) for _ in range(2)
+    ]
     writer, reader = engines
     for engine in engines:
         event.listen(engine, "connect", _sqlite_pragmas)

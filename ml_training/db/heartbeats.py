@@ -56,12 +56,12 @@ def delete_old_heartbeats(connection: Connection, *, older_than_seconds: float) 
 
 def has_other_worker(connection: Connection, process: str, *, within_seconds: float) -> bool:
     """Whether another living worker takes jobs."""
-    return any(row.process != process for row in _taking_workers(connection, within_seconds))
+    return any(row.process != process for row in taking_workers(connection, within_seconds))
 
 
 def count_slots(connection: Connection, *, within_seconds: float) -> int:
     """The number of slots of all living workers that take jobs."""
-    return sum(int(row.body["slots"]) for row in _taking_workers(connection, within_seconds))
+    return sum(int(row.body["slots"]) for row in taking_workers(connection, within_seconds))
 
 
 def storage_troubles(connection: Connection, *, within_seconds: float, kinds: Iterable[str] = KINDS) -> dict[str, str]:
@@ -74,7 +74,7 @@ def storage_troubles(connection: Connection, *, within_seconds: float, kinds: It
     }
 
 
-def _taking_workers(connection: Connection, within_seconds: float) -> list[Heartbeat]:
+def taking_workers(connection: Connection, within_seconds: float) -> list[Heartbeat]:
     """The living workers that are not draining, and see the right storage: the others report no slot."""
     alive = list_heartbeats(connection, kind="worker", within_seconds=within_seconds)
     return [row for row in alive if not row.draining and row.body.get("slots", 0)]

@@ -30,6 +30,8 @@ def job_of(row: RowMapping) -> Job:
     code, message, hint = (values.pop(name) for name in _ERROR)
     error = None if code is None else JobError(code, message or "", hint or "")
     values["warnings"] = tuple(values["warnings"])
+    if not isinstance(values["spec"], dict):  # only a hand in the database writes such a row: the worker refuses it
+        values["spec"] = {}
     return Job(**values, error=error)
 
 

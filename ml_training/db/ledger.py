@@ -50,6 +50,13 @@ def count_refused_write(connection: Connection, what: str) -> None:
     )
 
 
+def count_dropped_entries(connection: Connection, count: int) -> None:
+    """Count entries of the permits' list that were no permits."""
+    connection.execute(
+        insert(ledger).values(kind="dropped", job_type="", label="", model_type="", bucket=-1, seconds=0.0, rows=count)
+    )
+
+
 def charge_lost_attempt(connection: Connection, *, job_id: int, attempt: int, reason: str) -> int:
     """Record a lost attempt; returns the number of lost attempts of the job in the last 72 h, with this one."""
     connection.execute(insert(lost_attempts).values(job_id=job_id, attempt=attempt, reason=reason, lost_at=db_now()))

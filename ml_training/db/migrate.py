@@ -3,6 +3,7 @@
 `python -m ml_training.db.migrate` is the one-shot command of a deployment; `ml-training migrate` is the same.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def main() -> int:
     if sys.argv[1:]:
         sys.stderr.write("usage: python -m ml_training.db.migrate\n")
         return 2
+    os.umask(0o077)  # an SQLite file is made here
     try:
         database = open_database(read_settings().database)
         sys.stdout.write(f"database at revision {migrate(database)}\n")

@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 
 from ml_training.domain.queue_names import QUEUE
+from ml_training.queue.permit_transport import use_permit_transport
 
 
 def make_celery(
@@ -17,6 +18,7 @@ def make_celery(
 
     max_retries: how often a refused connection is tried again at once; None: until it succeeds.
     """
+    use_permit_transport()
     app = Celery("ml_training", broker=broker_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
@@ -37,9 +39,10 @@ def make_celery(
         event_queue_expires=60,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a refused command, such as by a changed ACL: try again, do not end
         broker_connection_timeout=socket_timeout,
         broker_transport_options={
-            "visibility_timeout": 86_400,
+            "priority_steps": [0],  # one list
             "max_retries": max_retries,
             "health_check_interval": 10,
             "socket_keepalive": True,

@@ -99,8 +99,15 @@ class SelectionIndex:
     def open(cls, directory: Path) -> "SelectionIndex":
         """Open the index that `write_index` made in this directory, or an older version of the service did.
 
-        Raises OSError when it is gone, ValueError when it is cut off or of another version.
+        Raises OSError when it is gone, ValueError when it is cut off, damaged or of another version.
         """
+        try:
+            return cls._open(directory)
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(f"the manifest of the index is damaged: {type(error).__name__}: {error}") from error
+
+    @classmethod
+    def _open(cls, directory: Path) -> "SelectionIndex":
         path = directory / INDEX_FILE
         is_file = path.exists()
         arrays: Arrays = ArrayArchive.open(path) if is_file else ArrayDirectory.open(directory)

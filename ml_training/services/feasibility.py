@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from ml_training.db import datasets, results
 from ml_training.domain.algorithms import CELLS_IN_MEMORY, READS_PARTS
-from ml_training.domain.errors import Conflict, FieldError, Invalid
+from ml_training.domain.errors import Conflict, ErrorCode, FieldError, Invalid
 from ml_training.domain.limits import Limits
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.records import Dataset, Model
@@ -28,7 +28,12 @@ from ml_training.services.check_cache import Feasibility, JobFacts
 from ml_training.services.model_references import not_found
 from ml_training.services.predict_feasibility import check_given_rows, check_output_size
 from ml_training.services.resources import Resources
+from ml_training.storage.base import IntegrityError
 
+DAMAGED = (
+    f"{ErrorCode.DATASET_CHANGED.value}: the stored bytes of {{}} are damaged: "
+    "restore them from a backup, or upload the file again as a new version"
+)
 # No check depends on them. The seed decides which rows are drawn, not how many: see selection/fold_counts.py.
 IRRELEVANT_FIELDS = frozenset({"model_name", "params", "priority", "max_runtime_seconds", "random_state"})
 
@@ -57,10 +62,13 @@ def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
 
 
 def require_indexes(resources: Resources, checks: Iterable[Feasibility]) -> None:
-    """Raise OSError when the storage is away: one look for each data set of cached checks."""
+    """Raise OSError when the storage is away, Conflict when an index is no file: one look for each of cached checks."""
     for index_key in {check.index_key for check in checks if check.is_cached and check.index_key is not None}:
-        with resources.storage.local(index_key):
-            pass
+        try:
+            with resources.storage.local(index_key):
+                pass
+        except IntegrityError:
+            raise Conflict(DAMAGED.format("a data set")) from None
 
 
 def check_key(spec: JobSpec) -> str:
@@ -87,12 +95,20 @@ def forget_deleted(resources: Resources, specs: Sequence[JobSpec]) -> None:
 
 @contextmanager
 def open_index(resources: Resources, dataset: Dataset) -> Iterator[SelectionIndex]:
-    """The index of a READY data set; raises Conflict for any other."""
+    """The index of a READY data set; raises Conflict for any other, and for one whose stored bytes are damaged.
+
+    The bytes are compared with their hash only after an error: reading them all takes longer than most checks.
+    """
     if dataset.status is not DatasetStatus.READY or dataset.index_key is None:
         hint = "wait until it is READY" if dataset.status is DatasetStatus.PROCESSING else "upload a corrected file"
         raise Conflict(f"data set {dataset.id} is {dataset.status.value}: {hint}")
-    with resources.storage.local(dataset.index_key) as path:
-        yield SelectionIndex.open(path)
+    try:
+        with resources.storage.local(dataset.index_key) as path:
+            yield SelectionIndex.open(path)
+    except (ValueError, LookupError, TypeError, IntegrityError):
+        if resources.storage.verify(dataset.index_key, str(dataset.index_sha256)):
+            raise  # a defect
+        raise Conflict(DAMAGED.format(f"data set {dataset.id}")) from None
 
 
 def _check_given(resources: Resources, spec: PredictSpec, *, rows: int) -> Feasibility:

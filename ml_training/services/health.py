@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from ml_training.db import heartbeats
+from ml_training.db.untaken_jobs import untaken_slots
 from ml_training.domain.errors import Unavailable
 from ml_training.services.resources import Resources
 
@@ -36,8 +37,9 @@ def readiness(resources: Resources) -> Readiness:
     except Unavailable:
         database = ComponentHealth(False, "does not answer: jobs cannot be accepted")
         workers = storage = ComponentHealth(False, "unknown without the database")
-    waiting = resources.permits.waiting()
-    broker = ComponentHealth(waiting is not None, "does not answer: jobs wait" if waiting is None else "answers")
+    refusal = resources.broker_check.trouble()
+    late = "; until it is repaired, workers look for jobs every few seconds only"
+    broker = ComponentHealth(refusal is None, "takes permits" if refusal is None else refusal + late)
     parts = {"database": database, "broker": broker, "workers": workers, "storage": storage}
     return Readiness(ready=database.ok and storage.ok, components=parts)
 
@@ -48,4 +50,9 @@ def _workers(connection: Connection, within_seconds: float) -> ComponentHealth:
     detail = f"{slots} slots" if slots else "no worker takes jobs: they wait"
     if foreign:
         detail = "; ".join([f"{slots} slots", *(f"{process} takes no job: {why}" for process, why in foreign.items())])
-    return ComponentHealth(slots > 0 and not foreign, detail)
+    untaken = untaken_slots(connection, seconds=within_seconds, alive_seconds=within_seconds)
+    if untaken:
+        detail += (
+            f"; {untaken} of them are free, and no due job was taken for {within_seconds:g} s: see the workers' logs"
+        )
+    return ComponentHealth(slots > 0 and not foreign and not untaken, detail)

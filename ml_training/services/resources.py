@@ -7,6 +7,7 @@ from ml_training.db.engine import Database, open_database
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.limits import Limits
 from ml_training.process.storage_check import StorageCheck
+from ml_training.queue.broker_check import BrokerCheck
 from ml_training.queue.ended_jobs import EndListener, open_end_listener
 from ml_training.queue.permits import Permits, open_permits
 from ml_training.services.check_cache import CheckCache
@@ -23,6 +24,7 @@ class Resources:
     database: Database
     storage: Storage
     permits: Permits
+    broker_check: BrokerCheck
     ended_jobs: EndListener
     limits: Limits
     heartbeat_dead_seconds: float
@@ -53,6 +55,7 @@ def build_resources(settings: Settings, *, pool_size: int = 4) -> Resources:
         database=open_database(settings.database, pool_size=pool_size),
         storage=open_storage(settings),
         permits=open_permits(settings.broker, budget=settings.publish_budget_seconds),
+        broker_check=BrokerCheck(settings.broker, budget=settings.publish_budget_seconds),
         ended_jobs=open_end_listener(settings.broker),
         limits=settings.limits,
         heartbeat_dead_seconds=settings.heartbeat_dead_seconds,

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from ml_training.domain.errors import Unavailable
 from ml_training.services.resources import Resources
+from ml_training.storage.regular_file import open_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +29,5 @@ def open_stored(
     if not resources.storage.verify(key, sha256):
         resources.require_storage()
         raise Unavailable(damaged)
-    with resources.storage.local(key) as path, path.open("rb") as file:
+    with resources.storage.local(key) as path, open_regular(path) as file:
         yield StoredFile(file=file, sha256=sha256, size=size, filename=filename, media_type=media_type)

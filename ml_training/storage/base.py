@@ -85,7 +85,8 @@ class Storage(Protocol):
 
     def local(self, key: str) -> AbstractContextManager[Path]:
         """The object's file or directory on this machine, for mapping it into memory; it stays there until the end of
-        the block. Unverified; raises FileNotFoundError when the object is missing."""
+        the block. Unverified; raises FileNotFoundError when the object is missing, IntegrityError when it is no
+        regular file or directory of them."""
 
     def read_bytes(self, key: str, *, sha256: str) -> bytes:
         """A file's content; raises IntegrityError before a wrong byte is returned."""

@@ -31,9 +31,11 @@ from ml_training.storage.base import (
     key_of,
 )
 from ml_training.storage.fsync import fsync
+from ml_training.storage.regular_file import open_regular, require_regular
 
 CHUNK = 1 << 20
 IDENTITY_CHARACTERS = 64
+IDENTITY_BYTES = 4 * IDENTITY_CHARACTERS
 
 
 class LocalStorage:
@@ -52,9 +54,12 @@ class LocalStorage:
     def identity(self) -> str | None:
         """See Storage."""
         try:
-            return self._identity.read_text(encoding="utf-8", errors="replace").strip()[:IDENTITY_CHARACTERS]
+            with open_regular(self._identity) as file:
+                return file.read(IDENTITY_BYTES).decode(errors="replace").strip()[:IDENTITY_CHARACTERS]
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except IntegrityError as error:
+            raise OSError(str(error)) from None
 
     def ensure_identity(self, new: str) -> str:
         """See Storage."""
@@ -103,14 +108,17 @@ class LocalStorage:
     def local(self, key: str) -> Iterator[Path]:
         """See Storage."""
         path = self._path(key)
-        if not self.has(key):
-            raise FileNotFoundError(f"{key} is missing from the storage")
+        try:
+            require_regular(path)
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{key} is missing from the storage") from None
         yield path
 
     def read_bytes(self, key: str, *, sha256: str) -> bytes:
         """See Storage."""
         try:
-            data = self._path(key).read_bytes()
+            with open_regular(self._path(key)) as file:
+                data = file.read()
         except FileNotFoundError:
             raise MissingObjectError(f"{key} is missing from the storage") from None
         if hashlib.sha256(data).hexdigest() != sha256:
@@ -119,14 +127,14 @@ class LocalStorage:
 
     def has(self, key: str) -> bool:
         """See Storage."""
-        return self._path(key).exists()
+        return os.path.lexists(self._path(key))  # a dangling link is an object too: a damaged one
 
     def verify(self, key: str, sha256: str) -> bool:
         """See Storage."""
         path = self._path(key)
         try:
             return (directory_hash(path)[0] if path.is_dir() else _file_hash(path)) == sha256
-        except FileNotFoundError:
+        except (FileNotFoundError, IntegrityError):
             return False
 
     def delete(self, key: str, *, older_than: float | None = None) -> bool:
@@ -226,12 +234,12 @@ def directory_hash(path: Path) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     for file in sorted(path.iterdir()):
         digest.update(f"{_file_hash(file)} {file.name}\n".encode())
-        size += file.stat().st_size
+        size += file.lstat().st_size
     return digest.hexdigest(), size
 
 
 def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

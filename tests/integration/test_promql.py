@@ -154,7 +154,7 @@ def test_every_required_alert_exists() -> None:
     required = """
         DatabaseDisconnected ExporterDown ExporterAbsent ApiDown BrokerDown NoWorkers WorkerLost BacklogGrowing JobStuck
         FailureBudgetBurnFast FailureBudgetBurnSlow QueueWaitSLO AccuracyDrop Overfitting DiskSpaceLow SnapshotStale
-        EventLag SeriesLimitReached CollectorFailing ForeignStorage
+        EventLag SeriesLimitReached CollectorFailing ForeignStorage BrokerRefuses ForeignQueueEntries JobsNotTaken
     """
     assert set(alerts()) == set(required.split())
 

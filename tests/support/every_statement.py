@@ -33,6 +33,7 @@ from ml_training.db import (
     retention,
     storage_identity,
     storage_references,
+    untaken_jobs,
     versions,
 )
 from ml_training.db.idempotency import KeptAnswer
@@ -138,6 +139,7 @@ def _of_jobs(running: int) -> dict[str, list[Call]]:
         ],
         "checkpoints.list_checkpoints": [lambda c: checkpoints.list_checkpoints(c, running)],
         "ledger.fold": [lambda c: ledger.fold(c, limit=100)],
+        "ledger.count_dropped_entries": [lambda c: ledger.count_dropped_entries(c, 3)],
         "ledger.count_refused_write": [lambda c: ledger.count_refused_write(c, "lease")],
         "ledger.charge_lost_attempt": [
             lambda c: ledger.charge_lost_attempt(c, job_id=running, attempt=1, reason="worker_lost")
@@ -225,12 +227,17 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
         "heartbeats.delete_old_heartbeats": [lambda c: heartbeats.delete_old_heartbeats(c, older_than_seconds=DAY)],
         "heartbeats.count_slots": [lambda c: heartbeats.count_slots(c, within_seconds=30.0)],
         "heartbeats.has_other_worker": [lambda c: heartbeats.has_other_worker(c, "p", within_seconds=30.0)],
+        "heartbeats.taking_workers": [lambda c: heartbeats.taking_workers(c, 30.0)],
         "heartbeats.storage_troubles": [lambda c: heartbeats.storage_troubles(c, within_seconds=30.0)],
         "missing_objects.missed_by": [lambda c: missing_objects.missed_by(c, 1)],
         "missing_objects.record_miss": [lambda c: missing_objects.record_miss(c, job_id=1, attempt=1, worker="w")],
         "queue_place.count_before": [
             lambda c: queue_place.count_before(c, priority=5, job_id=None, at_most=1_000),
             lambda c: queue_place.count_before(c, priority=5, job_id=10**9, at_most=1_000),
+        ],
+        "untaken_jobs.untaken_slots": [
+            lambda c: untaken_jobs.untaken_slots(c, seconds=-1e12, alive_seconds=30.0),
+            lambda c: untaken_jobs.untaken_slots(c, seconds=0.0, alive_seconds=30.0),
         ],
         "queue_place.count_running": [lambda c: queue_place.count_running(c, at_most=100)],
         "queue_place.seconds_until": [lambda c: queue_place.seconds_until(c, 1e9)],

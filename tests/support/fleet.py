@@ -24,6 +24,7 @@ SHORT_TIMES = {
     "lease_poll_seconds": "0.1",
     "heartbeat_seconds": "0.5",
     "heartbeat_dead_seconds": "3",
+    "worker_poll_seconds": "3600",  # what is tested is the permit; a test of the poll sets its own
     "relay_seconds": "0.2",
     "reap_seconds": "0.3",
     "fold_seconds": "0.5",

@@ -160,5 +160,7 @@ def write_scenario(scenario: Scenario) -> None:
     scenario.process(
         "maintenance@host-8", "maintenance", ago=3.0, rss_bytes=80_000_000, storage_free_bytes=5_000_000_000
     )
-    scenario.process("worker@host-1", "worker", ago=1.0, slots=2, rss_bytes=300_000_000, storage_ok=True)
+    scenario.process(
+        "worker@host-1", "worker", ago=1.0, slots=2, rss_bytes=300_000_000, storage_ok=True, broker_ok=False
+    )
     scenario.process("worker@host-2", "worker", ago=100.0, slots=2, rss_bytes=300_000_000)

@@ -11,6 +11,7 @@ from ml_training.domain.specs import JobType
 from ml_training.execution.job_handler import JobHandler, WorkerContext
 from ml_training.execution.lease import LeaseTimes
 from ml_training.execution.watchdog import NoWatchdog, Watchdog
+from ml_training.queue.broker_check import BrokerCheck
 from ml_training.queue.ended_jobs import open_end_listener
 from ml_training.queue.permits import open_permits
 from ml_training.services.resources import Resources
@@ -41,6 +42,7 @@ def make_resources(
         database=database,
         storage=LocalStorage(root),
         permits=open_permits(broker_url, budget=budget),
+        broker_check=BrokerCheck(broker_url, budget=budget),
         ended_jobs=open_end_listener(broker_url),
         limits=limits or Limits(),
         heartbeat_dead_seconds=30.0,

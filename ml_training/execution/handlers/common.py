@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from ml_training.domain.errors import ErrorCode, Invalid, JobFailed
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.records import Dataset, Job, Model
@@ -19,7 +21,10 @@ PlanT = TypeVar("PlanT")
 
 def spec_of(job: Job, spec_type: type[SpecT]) -> SpecT:
     """The job's spec; raises JobFailed when the row holds a spec of another type."""
-    spec = stored_spec(job.spec)
+    try:
+        spec = stored_spec(job.spec)
+    except ValidationError:
+        raise JobFailed(ErrorCode.BAD_SPEC, "the stored spec cannot be read", hint="submit the job again") from None
     if not isinstance(spec, spec_type):
         raise JobFailed(ErrorCode.BAD_SPEC, f"the stored spec is not one of a {job.job_type.value} job")
     return spec
