@@ -30,10 +30,7 @@ class MemoryLimit:
 
     def is_over(self) -> bool:
         """Whether it uses more; pages of mapped files do not count, since the kernel can drop them."""
-        if self.bytes is None:
-            return False
-        memory = psutil.Process().memory_info()
-        return int(memory.rss - getattr(memory, "shared", 0)) > self.bytes
+        return self.bytes is not None and private_memory() > self.bytes
 
     def enforce(self) -> None:
         """Make single allocations far above the limit fail, where the system can do that (Linux)."""
@@ -44,6 +41,12 @@ class MemoryLimit:
 
 
 NO_LIMIT = MemoryLimit()
+
+
+def private_memory() -> int:
+    """Bytes of this process that no file backs."""
+    memory = psutil.Process().memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def slot_memory(configured: int, *, slots: int) -> MemoryLimit:
