@@ -71,6 +71,11 @@ def _run(work: Callable[[], object], write_end: int, most_bytes: int) -> None:
     os._exit(0)
 
 
+def address_space() -> int:
+    """Bytes of data that this process has reserved: what RLIMIT_DATA counts."""
+    return _status("VmData")
+
+
 def _status(name: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) << 10

@@ -7,12 +7,13 @@ from ml_training.domain.memory.facts import NUMBER, FitMemory, TrainingFacts
 
 HISTOGRAM_BIN = 16  # bytes of LightGBM's two sums
 HISTOGRAM_OBJECT = 200  # bytes of LightGBM's FeatureHistogram, for each leaf and feature
-LEAF, LEAF_TEXT = 100, 190  # bytes of a leaf, and of the node above it, in memory and in LightGBM's text
-TEXT_COPIES = 5  # of the text, while it is stored: its bytes, its string, and the string with other names
+LEAF, LEAF_TEXT = 100, 150  # bytes of a leaf, and of the node above it, in memory and in LightGBM's text
+TEXT_COPIES = 4  # of the text, while it is stored: its bytes, its string, and the string with other names
 TREE, TREE_TEXT = 1_500, 1_000
 ROWS_OF_A_LEAF = 3  # leaves for each row of a class: the tree of a class tells its rows from the others
 SAMPLED_ROWS = 200_000  # that LightGBM finds the bins from
 BIN_SUMS = 20  # bytes of a bin of scikit-learn: sklearn.ensemble._hist_gradient_boosting.common.HISTOGRAM_DTYPE
+ROWS_OF_AN_OPEN_LEAF = 6  # in units of `min_samples_leaf`
 RECORD, PREDICTOR = 56, 12_000  # bytes of a node, and of a tree's Python objects and its description in the archive
 
 
@@ -33,7 +34,7 @@ def light_gbm(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> 
         model=model,
         fit=max(model + histograms + 2 * binned + 2 * scores + 40 * rows, binned + sample),
         pack=TEXT_COPIES * text,
-        predict=2 * NUMBER * tree_count(facts),
+        predict=NUMBER * tree_count(facts),
         drivers=("num_leaves", "n_estimators", "max_bin"),
         has_matrix=not reads_parts,
     )
@@ -46,14 +47,16 @@ def hist_gradient_boosting(facts: TrainingFacts, params: dict[str, Any], *, thre
     leaves = min(params["max_leaf_nodes"], 2 ** (params["max_depth"] or 64))
     leaves = max(1, min(leaves, rows // max(1, params["min_samples_leaf"])))
     model = rounds * per_round * (2 * leaves * RECORD + PREDICTOR // 3)
-    histograms = (leaves + 2) * facts.features * (params["max_bins"] + 1) * BIN_SUMS
+    # Only leaves that may still be split keep a histogram, and their rows must be enough for several leaves.
+    open_leaves = min(leaves, rows // (ROWS_OF_AN_OPEN_LEAF * params["min_samples_leaf"])) + 2
+    histograms = open_leaves * facts.features * (params["max_bins"] + 1) * BIN_SUMS
     binned = (rows + evaluated) * facts.features + (2 * NUMBER * rows * facts.features if facts.categories else 0)
     losses = (rows + evaluated) * per_round * NUMBER * 2 + rows * per_round * 4 * 4
     return FitMemory(
         model=model,
         fit=model + histograms + binned + losses + 60 * rows,
         pack=rounds * per_round * (PREDICTOR + leaves * 2 * 30),
-        predict=4 * NUMBER * per_round + (2 * NUMBER * facts.features if facts.categories else 0),
+        predict=2 * NUMBER * per_round + (2 * NUMBER * facts.features if facts.categories else 0),
         drivers=("max_leaf_nodes", "max_iter", "max_bins"),
     )
 

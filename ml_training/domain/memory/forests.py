@@ -31,8 +31,8 @@ def forest(facts: TrainingFacts, params: dict[str, Any], *, default_bootstrap: b
         model=model,
         fit=model + matrix + work,
         pack=pack,
-        predict=3 * values + (NUMBER + 4) * width,
-        drivers=("max_leaf_nodes", "max_depth", "n_estimators", "min_samples_leaf"),
+        predict=values + (NUMBER + 4) * width,
+        drivers=("max_leaf_nodes", "max_depth", "n_estimators"),
     )
 
 

@@ -10,6 +10,7 @@ LBFGS_COPIES = 27  # of the coefficients: ten pairs of corrections, gradients an
 ADAM_COPIES = 7  # of the weights: gradients, two moments, updates and what they are made from
 CURVE_ROWS = 10_000  # held-out rows whose loss each epoch shows
 COMPRESSED_COPIES = 3
+PREDICTED_COPIES = 2  # rows are predicted in small parts, which are put together
 
 
 def encoded_width(facts: TrainingFacts) -> int:
@@ -39,7 +40,7 @@ def ridge(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitM
     outputs = facts.outputs
     coefficients = NUMBER * (width + 1) * outputs
     products = 2 * NUMBER * min(width, rows) ** 2
-    targets = 4 * NUMBER * rows * outputs
+    targets = 5 * NUMBER * rows * outputs
     solver = 2 * NUMBER * rows * width + products + targets + 3 * coefficients
     return _linear(facts, coefficients, max(_encoding(facts, width), _encoded(facts, width) + solver))
 
@@ -62,7 +63,7 @@ def mlp(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitMem
         model=weights,
         fit=max(_encoding(facts, width) + weights, learning),
         pack=COMPRESSED_COPIES * weights,
-        predict=2 * NUMBER * (width + outputs),
+        predict=2 * NUMBER * width + PREDICTED_COPIES * NUMBER * facts.outputs,
         drivers=("hidden_layer_sizes",),
     )
 
@@ -82,6 +83,6 @@ def _linear(facts: TrainingFacts, coefficients: int, fit: int) -> FitMemory:
         model=coefficients,
         fit=fit + coefficients,
         pack=COMPRESSED_COPIES * coefficients,
-        predict=2 * NUMBER * (width + facts.outputs),
+        predict=2 * NUMBER * width + PREDICTED_COPIES * NUMBER * facts.outputs,
         drivers=(),
     )

@@ -14,6 +14,7 @@ BATCH_ROWS = 50_000  # that are predicted at a time
 SCORED_ROWS = 100_000  # of a training part, at most
 WINDOW_ROW = 9 * NUMBER  # bytes for each row while the windows of a column are computed
 LABELS = 60  # bytes for each row of the job: its label, its number, its part
+CONFUSION = 4 * NUMBER  # bytes for each pair of a true and a predicted class
 MARGIN = 1.1  # above what the rules say: allocators keep some of what was freed
 
 Rule = Callable[..., FitMemory]
@@ -40,10 +41,12 @@ def training(facts: TrainingFacts, model_type: ModelType, params: dict[str, Any]
     scored = min(facts.train_rows, SCORED_ROWS)
     # The predictions for the held-out rows of every split stay until the end; at the end they are put together.
     held = values * facts.pooled * (2 if facts.splits > 1 else 1)
-    batch = min(max(scored, facts.held_out), BATCH_ROWS) * (fit.predict + NUMBER * facts.features)
+    most = max(scored, facts.held_out)
+    result = values if most > BATCH_ROWS else 0  # of a batch, beside that of all rows
+    batch = min(most, BATCH_ROWS) * (fit.predict + NUMBER * facts.features + result)
     kept = values * (facts.pooled if facts.splits > 1 else 0)
-    base = BEGIN + LABELS * facts.rows + facts.category_bytes
-    predicted = int(1.3 * values * max(scored, facts.held_out)) + (values * scored if facts.splits == 1 else 0)
+    base = BEGIN + LABELS * facts.rows + facts.category_bytes + CONFUSION * facts.classes**2
+    predicted = int(1.3 * values * most)  # and what the scores are computed with
     stages = {
         "reading the features": whole * fit.has_matrix + windows + kept,
         "balancing the classes": matrix + smote + kept,
@@ -79,4 +82,5 @@ def predicting(models: Sequence[ModelFacts], *, rows: int, keeps_all: bool, outp
     kept = int(sum(1.3 * NUMBER * model.outputs * rows for model in models)) if keeps_all else 0
     stages = {"loading the model": loading, "predicting": loaded + batch + kept}
     stage = max(stages, key=lambda name: stages[name])
-    return MemoryEstimate(int(MARGIN * (BEGIN + LABELS * rows + stages[stage])), stage)
+    confusion = CONFUSION * max(model.outputs for model in models) ** 2 if keeps_all else 0
+    return MemoryEstimate(int(MARGIN * (BEGIN + LABELS * rows + confusion + stages[stage])), stage)
