@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ml_training.domain.worker_shape import training_environment
 
-THREADS = 2
+THREADS = 1  # so that the figures depend on the cores of the machine as little as possible
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -100,19 +100,19 @@ def mixed(random: Random, *, rows: int, columns: int) -> list[IndexColumn]:
 
 DATA_SETS: dict[str, Callable[[Random], list[IndexColumn]]] = {
     "1,000 random classes": lambda random: many_classes(random, rows=4_000, classes=1_000),
-    "200 random classes": lambda random: many_classes(random, rows=6_000, classes=200),
-    "300 ordered classes": lambda random: ordered_classes(random, rows=5_000, classes=300),
-    "20 ordered classes": lambda random: ordered_classes(random, rows=20_000, classes=20),
-    "noise": lambda random: noise(random, rows=30_000, columns=8),
+    "200 random classes": lambda random: many_classes(random, rows=4_000, classes=200),
+    "300 ordered classes": lambda random: ordered_classes(random, rows=3_000, classes=300),
+    "20 ordered classes": lambda random: ordered_classes(random, rows=10_000, classes=20),
+    "noise": lambda random: noise(random, rows=15_000, columns=8),
     "wide noise": lambda random: noise(random, rows=2_000, columns=1_000),
-    "nearly clean": lambda random: nearly_clean(random, rows=60_000, columns=10),
-    "long and narrow": lambda random: nearly_clean(random, rows=300_000, columns=4),
-    "quantity": lambda random: quantity(random, rows=30_000, columns=8),
-    "repeated values": lambda random: repeated_values(random, rows=40_000, columns=8),
+    "nearly clean": lambda random: nearly_clean(random, rows=40_000, columns=10),
+    "long and narrow": lambda random: nearly_clean(random, rows=200_000, columns=4),
+    "quantity": lambda random: quantity(random, rows=12_000, columns=8),
+    "repeated values": lambda random: repeated_values(random, rows=25_000, columns=8),
     "wide categories": lambda random: wide_categories(random, rows=300, columns=400),
     "categories and classes": lambda random: wide_categories(random, rows=600, columns=40, classes=300),
     "long texts": lambda random: long_texts(random, rows=5_000),
-    "mixed": lambda random: mixed(random, rows=10_000, columns=15),
+    "mixed": lambda random: mixed(random, rows=8_000, columns=12),
 }
 
 

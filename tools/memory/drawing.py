@@ -16,7 +16,7 @@ def _between(draw: Draw, low: float, high: float) -> int:
 
 
 def _forest(draw: Draw) -> dict[str, Any]:
-    params: dict[str, Any] = {"n_estimators": _between(draw, 2, 150)}
+    params: dict[str, Any] = {"n_estimators": _between(draw, 1, 60)}
     if draw.random() < 0.2:
         params["max_depth"] = draw.randint(6, 40)
     if draw.random() < 0.2:
@@ -32,7 +32,7 @@ def _forest(draw: Draw) -> dict[str, Any]:
 
 def _light_gbm(draw: Draw) -> dict[str, Any]:
     return {
-        "n_estimators": _between(draw, 2, 60),
+        "n_estimators": _between(draw, 1, 20),
         "num_leaves": _between(draw, 31, 4_096),
         "min_child_samples": draw.choice([1, 5, 20]),
         "max_bin": draw.choice([63, 255, 255, 1_023]),
@@ -41,7 +41,7 @@ def _light_gbm(draw: Draw) -> dict[str, Any]:
 
 def _hist_gradient_boosting(draw: Draw) -> dict[str, Any]:
     return {
-        "max_iter": _between(draw, 2, 30),
+        "max_iter": _between(draw, 1, 8),
         "max_leaf_nodes": _between(draw, 31, 4_096),
         "min_samples_leaf": draw.choice([2, 5, 20]),
     }
@@ -68,12 +68,12 @@ PARAMS: dict[ModelType, Callable[[Draw], dict[str, Any]]] = {
 
 
 def spec_of(model_type: ModelType, params: dict[str, Any], **fields: Any) -> TrainSpec:
-    """A TRAIN spec for the target "y"; raises ValueError with the errors of a wrong one."""
+    """A TRAIN spec for the target "y"; raises TypeError with the errors of a wrong one."""
     body: dict[str, Any] = {"job_type": "TRAIN", "model_name": "m", "model_type": model_type.value, "dataset_id": 1}
     body |= {"target": {"column": "y"}, "params": params}
     spec, errors = parse_spec(body | fields, max_runtime_seconds=3_600)
     if not isinstance(spec, TrainSpec):
-        raise ValueError(str(errors))
+        raise TypeError(str(errors))
     return spec
 
 
