@@ -8,7 +8,7 @@ import psutil
 from ml_training.db import heartbeats
 from ml_training.db.engine import open_database
 from ml_training.domain.errors import Unavailable
-from ml_training.domain.worker_shape import WorkerShape
+from ml_training.domain.worker_shape import KEPT_BYTES, WorkerShape
 from ml_training.execution.memory_limit import MemoryLimit, slot_memory
 from ml_training.logs import get_logger
 from ml_training.process.heartbeat import Heartbeat
@@ -73,7 +73,7 @@ def _body(shape: WorkerShape, limit: MemoryLimit, check: StorageCheck) -> dict[s
         "pid": parent.pid,
         "slots": shape.concurrency if is_ready() and not trouble else 0,
         "threads": shape.threads,
-        "job_memory_bytes": max(0, (limit.bytes or 0) - memory_of_a_child()),
+        "job_memory_bytes": max(0, (limit.bytes or 0) - memory_of_a_child() - KEPT_BYTES),
         "ready": is_ready(),
         "rss_bytes": memory,
         **storage_report(trouble),

@@ -39,7 +39,10 @@ def _drain(**_: Any) -> None:
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _open_context(**_: Any) -> None:
     worker_context()
-    say_ready(private_memory())
+    from workers.jobs_left import JOBS_LEFT  # only in a child: the parent runs no job
+
+    JOBS_LEFT.begin = private_memory()
+    say_ready(JOBS_LEFT.begin)
 
 
 @signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]

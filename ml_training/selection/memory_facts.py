@@ -38,7 +38,6 @@ def training_facts(plan: TrainPlan) -> TrainingFacts:
         categories=tuple(count + 1 for count in texts),
         category_bytes=BYTES_OF_A_TEXT * sum(texts),
         has_smote=is_smote,
-        has_weights=spec.class_balance == "weights",
         keeps_out_of_fold=spec.keep_out_of_fold,
         growth=_growth(plan) if spec.model_type in FORESTS else None,
     )

@@ -6,7 +6,7 @@ from typing import Any
 from ml_training.db.engine import Database, open_database
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.limits import Limits
-from ml_training.domain.worker_shape import worker_shape
+from ml_training.domain.worker_shape import KEPT_BYTES, worker_shape
 from ml_training.execution.memory_limit import slot_memory
 from ml_training.process.storage_check import StorageCheck
 from ml_training.process.usable_cores import usable_cores
@@ -71,4 +71,4 @@ def _configured_slot(settings: Settings) -> Slot:
     """What a worker on this machine with these settings would offer."""
     shape = worker_shape(usable_cores(), concurrency=settings.worker_concurrency, threads=settings.worker_threads)
     limit = slot_memory(settings.worker_memory_bytes, slots=shape.concurrency)
-    return Slot(max(0, (limit.bytes or 0) - CHILD_BYTES), shape.threads)
+    return Slot(max(0, (limit.bytes or 0) - CHILD_BYTES - KEPT_BYTES), shape.threads)

@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--at-least", type=int, default=60_000_000, help="bytes; smaller estimates are not measured")
     parser.add_argument("--seconds", type=float, default=60.0, help="the longest that a job may take")
     parser.add_argument("--minutes", type=float, default=240.0, help="stop after this time")
+    parser.add_argument("--fixed", action="store_true", help="the few jobs that a test measures, nothing drawn")
     parser.add_argument("--page", action="store_true")
     parser.add_argument("--lines", type=Path, help="append a line of JSON for each case to this file")
     options = parser.parse_args()
@@ -55,6 +56,12 @@ def _cases(options: argparse.Namespace, directory: Path) -> Iterator[object]:
     draw = random.Random(options.seed)
     indexes = {name: datasets.make(name, directory) for name in datasets.DATA_SETS}
     conditions = cases.Conditions(options.slot, address_space(), THREADS, options.seconds, directory)
+    if options.fixed:
+        for name, model_type, params, also_test in drawing.FIXED:
+            fixed = cases.plan_of(drawing.spec_of(model_type, params), indexes[name])
+            assert fixed is not None
+            yield from cases.run(name, fixed, conditions, also_test=also_test)
+        return
     done, ends = 0, time.monotonic() + 60 * options.minutes
     while done < options.jobs and time.monotonic() < ends:
         data = draw.choice(list(indexes))

@@ -56,6 +56,16 @@ def _mlp(draw: Draw) -> dict[str, Any]:
     return {"hidden_layer_sizes": layers, "max_iter": 1, "batch_size": draw.choice([200, 1_000, 10_000])}
 
 
+FIXED: list[tuple[str, ModelType, dict[str, Any], bool]] = [  # data set, model type, parameters, whether to TEST too
+    ("1,000 random classes", ModelType.RANDOM_FOREST, {"n_estimators": 2}, True),
+    ("1,000 random classes", ModelType.RIDGE, {}, False),
+    ("noise", ModelType.EXTRA_TREES, {"n_estimators": 20}, True),
+    ("wide categories", ModelType.MLP, {"hidden_layer_sizes": [256, 256], "max_iter": 1}, True),
+    ("wide categories", ModelType.LOGISTIC_REGRESSION, {"max_iter": 3}, False),
+    ("wide noise", ModelType.LIGHTGBM, {"n_estimators": 1, "num_leaves": 50}, False),
+    ("wide noise", ModelType.HIST_GRADIENT_BOOSTING, {"max_iter": 1}, False),
+    ("long and narrow", ModelType.RIDGE, {}, False),
+]
 PARAMS: dict[ModelType, Callable[[Draw], dict[str, Any]]] = {
     ModelType.LIGHTGBM: _light_gbm,
     ModelType.RANDOM_FOREST: _forest,

@@ -41,7 +41,6 @@ class TrainingFacts:
     categories: tuple[int, ...]
     category_bytes: int
     has_smote: bool
-    has_weights: bool
     keeps_out_of_fold: bool
     growth: TreeGrowth | None = None
 

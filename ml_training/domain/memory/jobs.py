@@ -76,7 +76,8 @@ def predicting(models: Sequence[ModelFacts], *, rows: int, keeps_all: bool, outp
     keeps_all: whether the predictions for all rows are in memory at the end (TEST, COMPARE), or those of a batch.
     """
     loaded = sum(model.memory for model in models)
-    loading = loaded + max(2 * model.artifact for model in models)
+    # What is read from an archive stays until the model is whole, beside the model that is made from it.
+    loading = loaded + max(model.memory + 3 * model.artifact for model in models)
     at_a_time = min(rows, BATCH_ROWS)
     batch = max(at_a_time * NUMBER * (2 * model.features + 4 * model.outputs + output_columns) for model in models)
     kept = int(sum(1.3 * NUMBER * model.outputs * rows for model in models)) if keeps_all else 0
