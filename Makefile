@@ -59,6 +59,9 @@ mutants: $(VENV)/.dev ## Remove each guard in turn: its test must fail; part of 
 bench: $(VENV)/.dev ## Measure the service beside bare libraries; writes docs/performance.md; part of it: ARGS="small --quick"
 	@$(BIN)/python -m tools.bench $(ARGS)
 
+memory: $(VENV)/.dev ## Measure the memory of drawn jobs beside their estimates: ARGS="--jobs 100 --page"
+	@$(BIN)/python -m tools.memory $(ARGS)
+
 bench-peers: $(VENV)/.dev ## Measure H2O-3 beside the service, in an environment of its own; needs Java
 	@$(BIN)/python -m tools.bench.peers $(ARGS)
 
@@ -95,4 +98,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench bench-peers bench-exporter dashboards examples exhaustive observe screenshots lock clean
+.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench memory bench-peers bench-exporter dashboards examples exhaustive observe screenshots lock clean

@@ -1,4 +1,4 @@
-"""The heartbeat of a worker: how many slots it has, its memory, and the request that its jobs are handed back."""
+"""The heartbeat of a worker: its slots and what a job may take of each, its memory, and the request to hand back."""
 
 import threading
 import time
@@ -8,6 +8,8 @@ import psutil
 from ml_training.db import heartbeats, ledger
 from ml_training.db.engine import open_database
 from ml_training.domain.errors import Unavailable
+from ml_training.domain.worker_shape import KEPT_BYTES, WorkerShape
+from ml_training.execution.memory_limit import MemoryLimit, slot_memory
 from ml_training.logs import get_logger
 from ml_training.process.heartbeat import Heartbeat
 from ml_training.process.storage_check import StorageCheck, storage_report
@@ -15,7 +17,7 @@ from ml_training.queue.broker_check import BrokerCheck, broker_report
 from ml_training.queue.dropped_entries import DROPPED
 from ml_training.settings import Settings
 from ml_training.storage.open_storage import open_storage
-from workers.pool_ready import is_ready, share_readiness
+from workers.pool_ready import is_ready, memory_of_a_child, share_readiness
 
 log = get_logger(__name__)
 DRAIN_TRIES = 5
@@ -25,7 +27,7 @@ READY_POLL_SECONDS = 0.1
 class WorkerHeartbeat(Heartbeat):
     """Runs in the parent of the pool."""
 
-    def __init__(self, settings: Settings, *, slots: int) -> None:
+    def __init__(self, settings: Settings, shape: WorkerShape) -> None:
         database = open_database(settings.database, pool_size=1)
         storage = StorageCheck(database, open_storage(settings))
         broker = BrokerCheck(settings.broker, budget=settings.publish_budget_seconds)
@@ -35,7 +37,10 @@ class WorkerHeartbeat(Heartbeat):
             database,
             kind="worker",
             every=settings.heartbeat_seconds,
-            read_body=lambda: {**_body(slots, storage.trouble()), **broker_report(broker.trouble())},
+            read_body=lambda: {
+                **_body(shape, slot_memory(settings.worker_memory_bytes, slots=shape.concurrency), storage),
+                **broker_report(broker.trouble()),
+            },
         )
 
     def pause(self, seconds: float) -> bool:
@@ -79,13 +84,15 @@ class WorkerHeartbeat(Heartbeat):
                 return
 
 
-def _body(slots: int, trouble: str | None) -> dict[str, object]:
+def _body(shape: WorkerShape, limit: MemoryLimit, check: StorageCheck) -> dict[str, object]:
     """A worker offers no slot until a child is ready, and while it may not use its storage."""
-    parent = psutil.Process()
+    parent, trouble = psutil.Process(), check.trouble()
     memory = sum(_memory(process) for process in (parent, *parent.children(recursive=True)))
     return {
         "pid": parent.pid,
-        "slots": slots if is_ready() and not trouble else 0,
+        "slots": shape.concurrency if is_ready() and not trouble else 0,
+        "threads": shape.threads,
+        "job_memory_bytes": max(0, (limit.bytes or 0) - memory_of_a_child() - KEPT_BYTES),
         "ready": is_ready(),
         "rss_bytes": memory,
         **storage_report(trouble),

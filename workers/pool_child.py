@@ -10,6 +10,7 @@ from ml_training.domain.queue_names import EVENT_PROGRESS
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobType
 from ml_training.domain.worker_shape import WORKER_VARIABLE
+from ml_training.execution.forked_work import run_work
 from ml_training.execution.job_handler import WorkerContext
 from ml_training.execution.lease import LeaseTimes
 from ml_training.execution.memory_limit import slot_memory
@@ -78,6 +79,7 @@ def worker_context() -> WorkerContext:
         send_progress=send_progress,
         tell_end=tell_end,
         memory=memory,
+        run_work=run_work(memory),
         binned_rows=open_file_cache(settings),
         watchdog=ProcessWatchdog(),
     )

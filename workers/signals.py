@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import signals
 
+from ml_training.execution.memory_limit import private_memory
 from ml_training.logs import configure_logs
 from workers.app import settings, shape
 from workers.fork_server import tell_exit_status
@@ -17,7 +18,7 @@ from workers.run_worker import start_processes
 @cache
 def worker_heartbeat() -> WorkerHeartbeat:
     """The heartbeat of this worker, made by the parent of the pool."""
-    return WorkerHeartbeat(settings, slots=shape.concurrency)
+    return WorkerHeartbeat(settings, shape)
 
 
 @signals.celeryd_init.connect  # type: ignore[untyped-decorator]
@@ -38,7 +39,10 @@ def _drain(**_: Any) -> None:
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _open_context(**_: Any) -> None:
     worker_context()
-    say_ready()
+    from workers.jobs_left import JOBS_LEFT  # only in a child: the parent runs no job
+
+    JOBS_LEFT.begin = private_memory()
+    say_ready(JOBS_LEFT.begin)
 
 
 @signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]

@@ -108,7 +108,7 @@ class Job(ResponseSchema):
 class Estimate(ResponseSchema):
     """What a job will cost; null where nothing is known."""
 
-    memory_bytes: int | None = Field(description="of the matrix of features alone")
+    memory_bytes: int | None = Field(description="the most that it will take, above what its process begins with")
     seconds: float | None = Field(description="the median run time of equal jobs")
     starts_in_seconds: float | None = Field(description="at the rate at which jobs end now; 0 when a slot is free")
 

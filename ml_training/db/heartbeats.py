@@ -1,6 +1,6 @@
 """Every statement about heartbeats: one row per process, from which others see that it is alive."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -62,6 +62,11 @@ def has_other_worker(connection: Connection, process: str, *, within_seconds: fl
 def count_slots(connection: Connection, *, within_seconds: float) -> int:
     """The number of slots of all living workers that take jobs."""
     return sum(int(row.body["slots"]) for row in taking_workers(connection, within_seconds))
+
+
+def taking_bodies(connection: Connection, *, within_seconds: float) -> list[Mapping[str, Any]]:
+    """What the living workers that take jobs say of themselves."""
+    return [row.body for row in taking_workers(connection, within_seconds)]
 
 
 def storage_troubles(connection: Connection, *, within_seconds: float, kinds: Iterable[str] = KINDS) -> dict[str, str]:

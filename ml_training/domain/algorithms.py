@@ -137,6 +137,8 @@ OLD_NAMES = {ModelType.HIST_GRADIENT_BOOSTING: {"n_estimators": "max_iter"}}  # 
 CLASSIFICATION_ONLY = frozenset({ModelType.LOGISTIC_REGRESSION})
 EARLY_STOPPING = frozenset({ModelType.LIGHTGBM, ModelType.HIST_GRADIENT_BOOSTING, ModelType.MLP})
 READS_PARTS = frozenset({ModelType.LIGHTGBM})  # reads large data part by part, without a matrix of all rows
+ONE_HOT_LIMIT = 50  # columns that one category feature may become
+ONE_HOT_CELLS = 100_000_000  # columns times rows, together: 800 MB
 CELLS_IN_MEMORY = 4_000_000  # 32 MB: a smaller matrix is read whole, which is quicker than in parts
 DESCRIPTIONS: dict[ModelType, str] = {kind: (PARAMS[kind].__doc__ or "").split("\n")[0] for kind in ModelType}
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 WORKER_VARIABLE = "ML_TRAINING_WORKER_NAME"  # the name of a worker in its heartbeat row, for its children
+KEPT_BYTES = 48_000_000  # that a process may keep after a job; with more it is replaced before the next one
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from ml_training.db.engine import Database
 from ml_training.domain.limits import Limits
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobType
+from ml_training.execution.forked_work import RunWork, in_this_process
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.lease import LeaseTimes
 from ml_training.execution.memory_limit import NO_LIMIT, MemoryLimit
@@ -54,6 +55,7 @@ class WorkerContext:
     tell_end: Callable[[Job], None] = _tell_nobody  # wakes those who wait for the end; must never block
     memory: MemoryLimit = NO_LIMIT
     storage_trouble: Callable[[], str | None] = _no_trouble  # why this worker may not use its storage now
+    run_work: RunWork = in_this_process  # work on files of users
     binned_rows: FileCache = NO_CACHE  # of large data, as LightGBM trains from them
     watchdog: Watchdog = NO_WATCHDOG
 

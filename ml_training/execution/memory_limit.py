@@ -28,12 +28,12 @@ class MemoryLimit:
 
     bytes: int | None = None
 
-    def is_over(self) -> bool:
-        """Whether it uses more; pages of mapped files do not count, since the kernel can drop them."""
-        if self.bytes is None:
-            return False
-        memory = psutil.Process().memory_info()
-        return int(memory.rss - getattr(memory, "shared", 0)) > self.bytes
+    def is_over(self, pid: int | None = None) -> bool:
+        """Whether this process, or another one, uses more.
+
+        Pages of mapped files do not count, since the kernel can drop them.
+        """
+        return self.bytes is not None and private_memory(pid) > self.bytes
 
     def enforce(self) -> None:
         """Make single allocations far above the limit fail, where the system can do that (Linux)."""
@@ -44,6 +44,12 @@ class MemoryLimit:
 
 
 NO_LIMIT = MemoryLimit()
+
+
+def private_memory(pid: int | None = None) -> int:
+    """Bytes of this process, or of another one, that no file backs."""
+    memory = psutil.Process(pid).memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def slot_memory(configured: int, *, slots: int) -> MemoryLimit:

@@ -24,7 +24,7 @@ from ml_training.domain.specs import (
 from ml_training.domain.states import TaskKind
 from ml_training.domain.validation import TimeSeries
 from ml_training.selection.features import check_features, choose_features
-from ml_training.selection.fold_counts import count_folds
+from ml_training.selection.fold_counts import FoldCount, count_folds
 from ml_training.selection.folds import Fold, Folds, draw_folds
 from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
 from ml_training.selection.labels import Labels, evaluation_labels, training_labels
@@ -57,7 +57,8 @@ class TrainPlan:
     """A TRAIN job with everything that it is trained on.
 
     features: without categories; dropped: how many selected rows are left out because they have no target, or no time
-    where the validation needs one; largest_fit: the most rows that one fit learns from, those made by SMOTE included.
+    where the validation needs one; counts: the rows of each fit; largest_fit: the most rows that one fit learns from,
+    those made by SMOTE included.
     """
 
     spec: TrainSpec
@@ -65,6 +66,7 @@ class TrainPlan:
     labels: Labels
     features: tuple[FeatureSchema, ...]
     dropped: int
+    counts: tuple[FoldCount, ...]
     largest_fit: int
 
     def draw_folds(self) -> Folds:
@@ -116,6 +118,7 @@ def plan_train(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:
         labels=labels,
         features=features,
         dropped=int(np.count_nonzero(selected)) - len(labels.rows),
+        counts=counts,
         largest_fit=max(count.rows(smote=spec.class_balance == "smote") for count in counts),
     )
 

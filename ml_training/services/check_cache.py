@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from ml_training.domain.errors import FieldError, Invalid
+from ml_training.domain.memory.facts import TrainingFacts
+from ml_training.domain.memory.jobs import ModelFacts
 from ml_training.domain.warnings import JobWarning
 
 CACHED_CHECKS = 2_000
@@ -27,15 +29,17 @@ class Feasibility:
     """The columns of the job row that the check found in the data and the models, and what it depends on.
 
     index_key: the stored index of the data set, None when the spec names none; excluded: the `exclude_features` of the
-    stored spec, None to leave them as they are; matrix_bytes: of the largest matrix of features, None where it is not
-    known; is_cached: data set or models may have been deleted since the check.
+    stored spec, None to leave them as they are; training, models, output_columns: what the memory of a TRAIN, or of any
+    other job, depends on; is_cached: data set or models may have been deleted since the check.
     """
 
     model_type: str
     phases_count: int
     index_key: str | None
     facts: JobFacts
-    matrix_bytes: int | None = None
+    training: TrainingFacts | None = None
+    models: tuple[ModelFacts, ...] = ()
+    output_columns: int = 0
     warnings: tuple[JobWarning, ...] = ()
     excluded: tuple[str, ...] | None = None
     is_cached: bool = False

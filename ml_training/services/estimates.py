@@ -12,6 +12,7 @@ from ml_training.db.queue_place import count_before, count_running, recent_runs
 from ml_training.domain.specs import JobSpec, JobType
 from ml_training.services.check_cache import Feasibility
 from ml_training.services.feasibility import spec_to_store
+from ml_training.services.job_memory import job_memory
 from ml_training.services.queue_limit import seconds_to_end
 from ml_training.services.resources import Resources
 
@@ -23,18 +24,19 @@ NO_MATTER = frozenset({"model_name", "random_state", "priority", "max_runtime_se
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """memory_bytes: of the matrix of features alone; seconds: the median of equal jobs; starts_in_seconds: at the rate
+    """memory_bytes: the most that it will take; seconds: the median of equal jobs; starts_in_seconds: at the rate
     at which jobs end now."""
 
-    memory_bytes: int | None
+    memory_bytes: int
     seconds: float | None
     starts_in_seconds: float | None
 
 
 def estimate(connection: Connection, resources: Resources, spec: JobSpec, feasibility: Feasibility) -> Estimate:
     """The estimate for a job that has passed its check."""
+    slot = resources.slots.smallest(connection, within_seconds=resources.heartbeat_dead_seconds)
     return Estimate(
-        memory_bytes=feasibility.matrix_bytes,
+        memory_bytes=job_memory(spec, feasibility, slot).bytes,
         seconds=_seconds(connection, spec, feasibility),
         starts_in_seconds=_starts_in(connection, resources, spec.priority),
     )

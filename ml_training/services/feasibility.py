@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ml_training.db import datasets, results
-from ml_training.domain.algorithms import CELLS_IN_MEMORY, READS_PARTS
 from ml_training.domain.errors import Conflict, ErrorCode, FieldError, Invalid
 from ml_training.domain.limits import Limits
 from ml_training.domain.predict_spec import PredictSpec
@@ -22,12 +21,16 @@ from ml_training.selection.features import usable_columns
 from ml_training.selection.id_columns import id_columns
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.labels import Labels
+from ml_training.selection.memory_facts import model_facts, training_facts
 from ml_training.selection.plan import PredictPlan, TrainPlan, plan_job, plan_train
+from ml_training.selection.predict_plan import output_names
 from ml_training.selection.schema import ModelSchema
 from ml_training.services.check_cache import Feasibility, JobFacts
+from ml_training.services.job_memory import check_memory
 from ml_training.services.model_references import not_found
 from ml_training.services.predict_feasibility import check_given_rows, check_output_size
 from ml_training.services.resources import Resources
+from ml_training.services.slots import Slot
 from ml_training.storage.base import IntegrityError
 
 DAMAGED = (
@@ -40,6 +43,22 @@ IRRELEVANT_FIELDS = frozenset({"model_name", "params", "priority", "max_runtime_
 
 def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
     """Raise Invalid with every error, or Conflict while the data set is not READY; else the job can run.
+
+    The memory of the workers is looked at each time: they come and go, and the parameters are not part of the check.
+    """
+    checked = check_data(resources, spec)
+    check_memory(spec, checked, find_slot(resources))
+    return checked
+
+
+def find_slot(resources: Resources) -> Slot | None:
+    """The slot that every job must fit into; None when nothing is known of it."""
+    with resources.database.read() as connection:
+        return resources.slots.smallest(connection, within_seconds=resources.heartbeat_dead_seconds)
+
+
+def check_data(resources: Resources, spec: JobSpec) -> Feasibility:
+    """`check_feasibility` without the memory of the workers.
 
     A check that has passed before is not repeated, and nothing is read then: the transaction that stores the job looks
     whether its data set and models are still there, and `require_indexes` looks for the storage.
@@ -118,7 +137,8 @@ def _check_given(resources: Resources, spec: PredictSpec, *, rows: int) -> Feasi
     if errors:
         raise Invalid("the job names things that do not exist", errors=tuple(errors))
     features = check_given_rows(spec, models[0])
-    return Feasibility(models[0].model_type, 0, None, facts=JobFacts(rows, None, features, None))
+    facts = JobFacts(rows, None, features, None)
+    return Feasibility(models[0].model_type, 0, None, facts, models=(model_facts(models[0]),))
 
 
 def _check(
@@ -128,12 +148,15 @@ def _check(
     if isinstance(spec, TrainSpec):
         return _check_training(limits, spec, index, about)
     schemas = [ModelSchema.of(model) for model in models]
+    loaded = tuple(map(model_facts, models))
     plan = plan_job(spec, index, schemas)
     features = len({feature.name for schema in schemas for feature in schema.features})
     if isinstance(plan, PredictPlan):
         check_output_size(limits, plan, models[0])
-        return Feasibility(*about, facts=JobFacts(len(plan.rows), None, features, None))
-    return Feasibility(*about, facts=_facts(plan.labels, features=features, folds=None))
+        columns = len(output_names(plan.spec, plan.model))
+        facts = JobFacts(len(plan.rows), None, features, None)
+        return Feasibility(*about, facts, models=loaded, output_columns=columns)
+    return Feasibility(*about, _facts(plan.labels, features=features, folds=None), models=loaded)
 
 
 def _check_training(limits: Limits, spec: TrainSpec, index: SelectionIndex, about: tuple[str, int, str]) -> Feasibility:
@@ -145,7 +168,7 @@ def _check_training(limits: Limits, spec: TrainSpec, index: SelectionIndex, abou
     return Feasibility(
         *about,
         facts=_facts(plan.labels, features=len(plan.features), folds=getattr(spec.validation, "splits", None) or 1),
-        matrix_bytes=_matrix_bytes(spec, plan),
+        training=training_facts(plan),
         warnings=data_warnings(spec, plan, ids, usable=usable),
         excluded=None if chosen is spec else tuple(chosen.exclude_features),
     )
@@ -160,14 +183,6 @@ def spec_to_store(spec: JobSpec, checked: Feasibility) -> dict[str, Any]:
 
 def _facts(labels: Labels, *, features: int, folds: int | None) -> JobFacts:
     return JobFacts(len(labels.rows), folds, features, None if labels.classes is None else len(labels.classes))
-
-
-def _matrix_bytes(spec: TrainSpec, plan: TrainPlan) -> int | None:
-    """The matrix of all labelled rows as float64; None where large data are read in parts, without such a matrix."""
-    cells = max(len(plan.labels.rows), plan.largest_fit) * len(plan.features)
-    if spec.model_type in READS_PARTS and cells > CELLS_IN_MEMORY:
-        return None
-    return 8 * cells
 
 
 def _check_size(limits: Limits, spec: TrainSpec, plan: TrainPlan) -> None:

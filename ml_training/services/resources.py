@@ -6,15 +6,21 @@ from typing import Any
 from ml_training.db.engine import Database, open_database
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.limits import Limits
+from ml_training.domain.worker_shape import KEPT_BYTES, worker_shape
+from ml_training.execution.memory_limit import slot_memory
 from ml_training.process.storage_check import StorageCheck
+from ml_training.process.usable_cores import usable_cores
 from ml_training.queue.broker_check import BrokerCheck
 from ml_training.queue.ended_jobs import EndListener, open_end_listener
 from ml_training.queue.permits import Permits, open_permits
 from ml_training.services.check_cache import CheckCache
 from ml_training.services.group_commit import GroupCommit
+from ml_training.services.slots import Slot, Slots
 from ml_training.settings import Settings
 from ml_training.storage.base import Storage
 from ml_training.storage.open_storage import open_storage
+
+CHILD_BYTES = 150_000_000  # that a child of a worker has before its first job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +34,7 @@ class Resources:
     ended_jobs: EndListener
     limits: Limits
     heartbeat_dead_seconds: float
+    slots: Slots = field(default_factory=lambda: Slots(configured=None))
     check_cache: CheckCache = field(default_factory=CheckCache)
     storage_check: StorageCheck = field(init=False)
     group_commit: GroupCommit[Any, Any] = field(init=False, default_factory=GroupCommit)  # of submissions
@@ -59,4 +66,12 @@ def build_resources(settings: Settings, *, pool_size: int = 4) -> Resources:
         ended_jobs=open_end_listener(settings.broker),
         limits=settings.limits,
         heartbeat_dead_seconds=settings.heartbeat_dead_seconds,
+        slots=Slots(configured=_configured_slot(settings)),
     )
+
+
+def _configured_slot(settings: Settings) -> Slot:
+    """What a worker on this machine with these settings would offer."""
+    shape = worker_shape(usable_cores(), concurrency=settings.worker_concurrency, threads=settings.worker_threads)
+    limit = slot_memory(settings.worker_memory_bytes, slots=shape.concurrency)
+    return Slot(max(0, (limit.bytes or 0) - CHILD_BYTES - KEPT_BYTES), shape.threads)

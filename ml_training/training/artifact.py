@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from ml_training.inference.target_scaling import TargetScale
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import ModelSchema
 from ml_training.selection.split import Positions
-from ml_training.training.canonical import archive
+from ml_training.training.canonical import SCHEMA, archive
 from ml_training.training.cores import Cores
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Predictor, UserTerms
@@ -30,6 +31,8 @@ from ml_training.training.stage_progress import StageProgress, slices
 from ml_training.training.training_schema import UNSAVED
 from ml_training.training.versions import versions
 
+TEXT_SHARE = 1  # bytes in memory for each byte of LightGBM's text
+OBJECTS_SHARE = 2  # and for each byte that describes the objects of scikit-learn
 USED_BY = {SKOPS: ("numpy", "scikit_learn", "skops"), LIGHTGBM: ("lightgbm", "numpy")}
 
 
@@ -90,12 +93,18 @@ class LoadedModel:
     def _in_batches(
         self, matrices: Iterable[Matrix], *, rows: int, cores: Cores, progress: StageProgress
     ) -> Predictions:
-        found: list[NDArray[np.float64]] = []
+        found: NDArray[np.float64] | None = None
         for number, x in enumerate(matrices, start=1):
-            found.append(self.predictions(x, threads=cores.granted()).values)
+            values = self.predictions(x, threads=cores.granted()).values
+            if found is None:  # at once as large as it gets: to put batches together would take the memory twice
+                found = values if len(values) == rows else np.empty((rows, *values.shape[1:]), values.dtype)
             done = min(number * ROWS_PER_BATCH, rows)
+            if found is not values:
+                found[done - len(values) : done] = values
             progress.step(done, rows, f"{done} of {rows} rows predicted")
-        return Predictions(self.schema.task, self.schema.positive, np.concatenate(found), self.predictor.probabilistic)
+        if found is None:
+            raise ValueError("no rows to predict")
+        return Predictions(self.schema.task, self.schema.positive, found, self.predictor.probabilistic)
 
 
 def pack(model: LoadedModel) -> bytes:
@@ -114,6 +123,17 @@ def pack(model: LoadedModel) -> bytes:
     classes = model.schema.classes or ()
     terms = UserTerms(model.schema.features, tuple(classes[code] for code in model.known_classes), model.scale)
     return archive({MANIFEST: text.encode(), model_file(artifact_format, model.scale): model.predictor.dump(terms)})
+
+
+def unpacked_bytes(artifact: bytes) -> int:
+    """About how many bytes the model of an artifact takes in memory once it is loaded."""
+    content = read_archive(artifact)
+    if content.manifest["artifact_format"] == LIGHTGBM:
+        return TEXT_SHARE * len(content.payload)
+    with ZipFile(BytesIO(content.payload)) as members:
+        sizes = {member.filename: member.file_size for member in members.infolist()}
+    described = sizes.pop(SCHEMA)
+    return sum(sizes.values()) + OBJECTS_SHARE * described
 
 
 def load_model(artifact: bytes, *, model_id: int = UNSAVED) -> LoadedModel:

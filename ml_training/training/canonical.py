@@ -3,9 +3,11 @@
 import io
 import json
 import re
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP64_LIMIT, ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 import skops
@@ -19,19 +21,54 @@ SCHEMA = "schema.json"
 PARAMETERS = re.compile(r"\nparameters:.*?\nend of parameters\n", re.DOTALL)
 
 
+@dataclass(frozen=True, slots=True)
+class _Deflated:
+    """A compressed member of an archive; compressed at once, so that a large model is in memory once, and not twice."""
+
+    data: bytes
+    size: int
+    crc: int
+
+    @classmethod
+    def of(cls, body: bytes | memoryview) -> "_Deflated":
+        """As `ZipFile.writestr` compresses."""
+        compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        return cls(compressor.compress(body) + compressor.flush(), len(body), zlib.crc32(body))
+
+
 def archive(members: Mapping[str, bytes]) -> bytes:
     """A zip file of the members in this order, with fixed times, owner and compression."""
+    return _archive({name: _Deflated.of(body) for name, body in members.items()})
+
+
+def _archive(members: Mapping[str, _Deflated]) -> bytes:
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as target:
-        for name, body in members.items():
-            info = ZipInfo(name, EPOCH)
-            info.create_system = 3  # Unix, on every system
-            info.external_attr = 0o600 << 16
-            target.writestr(info, body, compress_type=ZIP_DEFLATED, compresslevel=LEVEL)
+        for name, member in members.items():
+            _add(target, name, member)
     return buffer.getvalue()
 
 
-class _Members(dict[str, bytes]):
+def _add(target: Any, name: str, member: _Deflated) -> None:
+    """Add a member that is compressed already; the library can do that only with directories, `ZipFile.mkdir`.
+
+    The bytes are those of `ZipFile.writestr`; the tests compare them.
+    """
+    info = ZipInfo(name, EPOCH)
+    info.create_system = 3  # Unix, on every system
+    info.external_attr = 0o600 << 16
+    info.compress_type = ZIP_DEFLATED
+    info.CRC, info.compress_size, info.file_size = member.crc, len(member.data), member.size
+    info.header_offset = target.fp.tell()
+    target.fp.write(info.FileHeader(member.size * 1.05 > ZIP64_LIMIT))
+    target.fp.write(member.data)
+    target.start_dir = target.fp.tell()
+    target.filelist.append(info)
+    target.NameToInfo[name] = info
+    target._didModify = True  # otherwise an archive is not finished when it is closed
+
+
+class _Members(dict[str, _Deflated]):
     """The part of ZipFile that skops writes to, in memory, with a name list that is fast to search."""
 
     def namelist(self) -> "_Members":
@@ -40,10 +77,10 @@ class _Members(dict[str, bytes]):
 
     def writestr(self, name: str, body: bytes | memoryview) -> None:
         """Add a member."""
-        self[name] = _without_gaps(bytes(body)) if name.endswith(".npy") else bytes(body)
+        self[name] = _Deflated.of(_without_gaps(body) if name.endswith(".npy") else body)
 
 
-def _without_gaps(array: bytes) -> bytes:
+def _without_gaps(array: bytes | memoryview) -> bytes | memoryview:
     """An array file with zeros between the fields of its records; tree nodes leave random memory there."""
     values = np.load(io.BytesIO(array), allow_pickle=False)
     if values.dtype.names is None:
@@ -53,7 +90,7 @@ def _without_gaps(array: bytes) -> bytes:
         clean[name] = values[name]
     buffer = io.BytesIO()
     np.save(buffer, clean, allow_pickle=False)
-    return buffer.getvalue()
+    return buffer.getbuffer()
 
 
 def canonical_skops(model: object) -> bytes:
@@ -68,8 +105,8 @@ def canonical_skops(model: object) -> bytes:
     numbers: dict[int, int] = {}
     files: dict[str, str] = {}
     _renumber(schema, numbers, files)
-    members = {SCHEMA: json.dumps(schema, separators=(",", ":")).encode()}
-    return archive(members | {new: written[old] for old, new in files.items()})
+    members = {SCHEMA: _Deflated.of(json.dumps(schema, separators=(",", ":")).encode())}
+    return _archive(members | {new: written[old] for old, new in files.items()})
 
 
 def canonical_lightgbm(text: str) -> bytes:

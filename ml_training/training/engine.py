@@ -3,7 +3,7 @@
 from ml_training.domain.algorithms import PARAMS
 from ml_training.domain.specs import TrainSpec, spec_json
 from ml_training.selection.plan import Folds, TrainPlan
-from ml_training.training.artifact import LoadedModel, load_model, pack
+from ml_training.training.artifact import LoadedModel, load_model, pack, unpacked_bytes
 from ml_training.training.binned import NO_BINNED_CACHE, BinnedCache
 from ml_training.training.checkpoint import (
     Checkpoint,
@@ -15,7 +15,7 @@ from ml_training.training.checkpoint import (
 from ml_training.training.cores import Cores
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.evaluation import compare, test
-from ml_training.training.fitting import FittedFold, FoldFitter
+from ml_training.training.fitting import FittedFold, FoldFitter, ScoredFold
 from ml_training.training.model_details import model_details
 from ml_training.training.out_of_fold import out_of_fold
 from ml_training.training.prediction import predict
@@ -71,16 +71,18 @@ def train(
         scores = split_scores(plan, folds, splits)
         reporter.log(describe_scores(scores))
         details = model_details(plan, folds, splits=splits, final=final)
-        artifact = pack(final.model)
+        artifact, schema = pack(final.model), final.model.schema
+        del final
+        details["unpacked_bytes"] = unpacked_bytes(artifact)
     progress.finish("trained")
     return TrainedModel(
         artifact=artifact,
         artifact_format=FAMILIES[spec.model_type].artifact_format,
-        schema=final.model.schema.to_json(),
+        schema=schema.to_json(),
         scores=scores,
         details=details,
         lineage={"versions": versions(), "random_state": spec.random_state},
-        out_of_fold=out_of_fold(plan, folds, splits, model=final.model.schema),
+        out_of_fold=out_of_fold(plan, folds, splits, model=schema),
     )
 
 
@@ -100,17 +102,17 @@ def _checkpoints(
     return new_checkpoint_writer(reporter, origin), resume_from
 
 
-def _fit_all(fitter: FoldFitter, folds: Folds, progress: StageProgress) -> tuple[list[FittedFold], FittedFold]:
+def _fit_all(fitter: FoldFitter, folds: Folds, progress: StageProgress) -> tuple[list[ScoredFold], FittedFold]:
     """The fits of the splits and the fit whose model is stored; each has a share of the progress by its rows."""
     if folds.final is folds.splits[0]:
         only = fitter.fit(folds.final, split=None, until=FITTED)
-        return [only], only
+        return [only.scored], only
     total = sum(len(fold.train) for fold in (*folds.splits, folds.final))
     done, splits = 0, []
     for number, fold in enumerate(folds.splits, start=1):
         progress.set_prefix(f"split {number} of {len(folds.splits)}")
         done += len(fold.train)
-        splits.append(fitter.fit(fold, split=number, until=FITTED * done / total))
+        splits.append(fitter.fit(fold, split=number, until=FITTED * done / total).scored)
     progress.set_prefix("all rows")
     final = fitter.fit(folds.final, split=None, until=FITTED)
     progress.set_prefix("")

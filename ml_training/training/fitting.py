@@ -23,7 +23,7 @@ from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Family, FitInputs, FitResult, LabelledRows
 from ml_training.training.matrix import FeatureRows, Matrix, MatrixReader
 from ml_training.training.scored_rows import scored_positions
-from ml_training.training.scores import Predictions
+from ml_training.training.scores import Predictions, Scores, score
 from ml_training.training.stage_costs import stage_shares
 from ml_training.training.stage_progress import StageProgress
 from ml_training.training.training_schema import training_schema
@@ -32,19 +32,26 @@ CELLS_PER_THREAD = 500_000  # with less work than this, another thread makes the
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FittedFold:
-    """The model of a fold, and its predictions for rows of the training part and for the held-out rows.
+class ScoredFold:
+    """What is known of a fold once its model is gone: the models of twenty splits may not fit into memory together.
 
-    train_scored: the rows of the plan that `on_train` predicts; both predictions are None when the fold has no held-out
-    rows.
+    train_scored: how many rows of the training part `train_scores` are those of; train_scores and on_held_out, the
+    predictions for the held-out rows, are None when the fold has no held-out rows.
     """
+
+    curve: LearningCurve
+    train_scored: int
+    train_scores: Scores | None
+    on_held_out: Predictions | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedFold:
+    """The model of a fold, and what its rows say about it."""
 
     model: LoadedModel
     fitted: FitResult
-    curve: LearningCurve
-    train_scored: Positions
-    on_train: Predictions | None
-    on_held_out: Predictions | None
+    scored: ScoredFold
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +95,18 @@ class FoldFitter:
         fitted = self._family.fit(inputs)
         model = LoadedModel(schema, model_type, fitted.model, scale, known)
         if not len(held_out):
-            return FittedFold(model, fitted, curve, fold.train[:0], None, None)
+            return FittedFold(model, fitted, ScoredFold(curve, 0, None, None))
         scored = scored_positions(len(train), seed=plan.spec.random_state)
         rest = 1 - expected.fitted
         share = expected.fitted + rest * len(scored) / (len(scored) + len(held_out))
         self.progress.stage("scoring the training part", until=at(share))
         some = train if len(scored) == len(train) else train[scored]
         on_train = model.predict_matrix(some, cores=cores, progress=self.progress)
+        train_scores = score(plan.labels.y[fold.train[scored]], on_train)
+        del on_train
         self.progress.stage("scoring the held-out part", until=until)
         on_held_out = model.predict_matrix(held_out, cores=cores, progress=self.progress)
-        return FittedFold(model, fitted, curve, fold.train[scored], on_train, on_held_out)
+        return FittedFold(model, fitted, ScoredFold(curve, len(scored), train_scores, on_held_out))
 
     def _features(self, reader: MatrixReader, fold: Fold) -> tuple[Matrix | FeatureRows, Matrix | FeatureRows]:
         """The training part and the held-out rows; not read yet where the family reads large data in parts."""

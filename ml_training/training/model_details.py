@@ -8,13 +8,13 @@ from ml_training.selection.plan import FeatureSchema, Folds, TrainPlan
 from ml_training.training.curves import classification_curves
 from ml_training.training.estimators.base import FitResult
 from ml_training.training.evaluation import confusion_details
-from ml_training.training.fitting import FittedFold
+from ml_training.training.fitting import FittedFold, ScoredFold
 from ml_training.training.summary import pooled
 
 SPLIT_ITERATIONS = 200  # points of the learning curve of one of several splits
 
 
-def model_details(plan: TrainPlan, folds: Folds, *, splits: Sequence[FittedFold], final: FittedFold) -> dict[str, Any]:
+def model_details(plan: TrainPlan, folds: Folds, *, splits: Sequence[ScoredFold], final: FittedFold) -> dict[str, Any]:
     """Rows, features, classes and importance of the model; confusion matrix and curves of the held-out rows.
 
     With several splits the held-out rows of all of them are used together.
@@ -22,8 +22,8 @@ def model_details(plan: TrainPlan, folds: Folds, *, splits: Sequence[FittedFold]
     labels, classes = plan.labels, plan.labels.classes
     y, held_out = pooled(plan, folds, splits)
     schema, fitted = final.model.schema, final.fitted
-    learning: dict[str, Any] = {"learning": final.curve.to_json()}
-    if final.on_held_out is None:
+    learning: dict[str, Any] = {"learning": final.scored.curve.to_json()}
+    if final.scored.on_held_out is None:
         learning["learning_by_split"] = [split.curve.to_json(at_most=SPLIT_ITERATIONS) for split in splits]
     return {
         "rows": {
@@ -33,7 +33,7 @@ def model_details(plan: TrainPlan, folds: Folds, *, splits: Sequence[FittedFold]
             "not_covered": labels.not_covered,
             "purged": folds.purged,
         },
-        "train_rows_scored": sum(len(split.train_scored) for split in splits),
+        "train_rows_scored": sum(split.train_scored for split in splits),
         "features": [_feature(feature) for feature in schema.features],
         "classes": None if classes is None else list(classes),
         "positive_class": None if classes is None or labels.positive is None else classes[labels.positive],

@@ -7,11 +7,11 @@ import numpy as np
 from ml_training.selection.out_of_fold import OutOfFold
 from ml_training.selection.plan import Folds, TrainPlan
 from ml_training.selection.schema import ModelSchema
-from ml_training.training.fitting import FittedFold
+from ml_training.training.fitting import ScoredFold
 from ml_training.training.summary import pooled
 
 
-def out_of_fold(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold], *, model: ModelSchema) -> OutOfFold | None:
+def out_of_fold(plan: TrainPlan, folds: Folds, splits: Sequence[ScoredFold], *, model: ModelSchema) -> OutOfFold | None:
     """The predictions for every held-out row; None unless the spec asks to keep them."""
     if not plan.spec.keep_out_of_fold:
         return None

@@ -8,14 +8,14 @@ import numpy as np
 
 from ml_training.selection.plan import Fold, Folds, TrainPlan
 from ml_training.training.baseline import baseline_scores
-from ml_training.training.fitting import FittedFold
+from ml_training.training.fitting import ScoredFold
 from ml_training.training.scores import Predictions, Scores, finite, score
 
 PARTS = ("train", "held_out")
 BASELINE = "baseline"
 
 
-def split_scores(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> dict[str, Any]:
+def split_scores(plan: TrainPlan, folds: Folds, splits: Sequence[ScoredFold]) -> dict[str, Any]:
     """{"train": scores, "held_out": scores, "baseline": scores} of the only split.
 
     With several splits these are means, and two keys are added: "spread", the sample standard deviation of each score,
@@ -46,7 +46,7 @@ def describe_scores(scores: Mapping[str, Any]) -> str:
     return f"held out: {', '.join(known) or 'no score is defined'}"
 
 
-def pooled(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> tuple[Any, Predictions]:
+def pooled(plan: TrainPlan, folds: Folds, splits: Sequence[ScoredFold]) -> tuple[Any, Predictions]:
     """The labels of all held-out rows, split by split, and the predictions of the split's model for them."""
     predictions = [split.on_held_out for split in splits if split.on_held_out is not None]
     if len(predictions) == 1:
@@ -57,9 +57,11 @@ def pooled(plan: TrainPlan, folds: Folds, splits: Sequence[FittedFold]) -> tuple
     return y, Predictions(first.task, first.positive, values, first.probabilistic)
 
 
-def _scores(plan: TrainPlan, fold: Fold, split: FittedFold) -> dict[str, Scores]:
-    both = zip(PARTS, (split.train_scored, fold.held_out), (split.on_train, split.on_held_out), strict=True)
-    found = {part: score(plan.labels.y[rows], predicted) for part, rows, predicted in both if predicted is not None}
+def _scores(plan: TrainPlan, fold: Fold, split: ScoredFold) -> dict[str, Scores]:
+    found: dict[str, Scores] = {}
+    if split.train_scores is not None and split.on_held_out is not None:
+        held_out = score(plan.labels.y[fold.held_out], split.on_held_out)
+        found = dict(zip(PARTS, (split.train_scores, held_out), strict=True))
     return {**found, BASELINE: baseline_scores(plan.labels, train=fold.train, held_out=fold.held_out)}
 
 

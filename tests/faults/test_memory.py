@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from ml_training.domain.errors import ErrorCode
+from ml_training.db import jobs
+from ml_training.domain.errors import ErrorCode, Invalid
+from ml_training.domain.specs import JobSpec, JobType, parse_spec, spec_json
 from ml_training.domain.states import JobStatus
 from ml_training.execution.memory_limit import available_memory, slot_memory
 from ml_training.services import queries
@@ -33,8 +36,8 @@ def stack(tmp_path: Path, sqlite_template: bytes) -> Iterator[RunningFleet]:
     redis.stop()
 
 
-def train(stack: RunningFleet, dataset_id: int, model_type: str, **params: int) -> int:
-    spec = {
+def spec_of(dataset_id: int, model_type: str, params: dict[str, int]) -> dict[str, object]:
+    return {
         "job_type": "TRAIN",
         "model_name": "m",
         "model_type": model_type,
@@ -42,12 +45,39 @@ def train(stack: RunningFleet, dataset_id: int, model_type: str, **params: int) 
         "target": {"column": "target"},
         "params": params,
     }
-    return submit_job(stack.resources, spec).id
+
+
+def train(stack: RunningFleet, dataset_id: int, model_type: str, **params: int) -> int:
+    return submit_job(stack.resources, spec_of(dataset_id, model_type, params)).id
+
+
+def stored_without_a_check(stack: RunningFleet, dataset_id: int, model_type: str, **params: int) -> int:
+    """As by a version of the service that knew less."""
+    spec, errors = parse_spec(spec_of(dataset_id, model_type, params), max_runtime_seconds=3_600)
+    assert spec is not None, errors
+    with stack.resources.database.write() as connection:
+        return jobs.insert_jobs(connection, [row_of(spec)], now=time.time())[0].id
+
+
+def row_of(spec: JobSpec) -> dict[str, object]:
+    return {
+        "job_type": JobType(spec.job_type),
+        "model_type": "extra_trees",
+        "spec": spec_json(spec),
+        "dataset_id": spec.dataset_id,
+        "priority": spec.priority,
+        "max_runtime_seconds": 3_600.0,
+        "phases_count": 0,
+        "warnings": [],
+    }
 
 
 def test_a_job_that_grows_beyond_its_slot_fails_with_the_reason_and_the_worker_lives_on(stack: RunningFleet) -> None:
     large, small = upload(stack.resources, generated_csv(200_000, 20)).id, ready_sample(stack.resources).id
-    glutton = train(stack, large, "extra_trees", n_estimators=5_000)
+    with pytest.raises(Invalid) as refused:
+        train(stack, large, "extra_trees", n_estimators=5_000)
+    assert "n_estimators" in refused.value.errors[0].detail, "the door knows better"
+    glutton = stored_without_a_check(stack, large, "extra_trees", n_estimators=5_000)
     neighbour = train(stack, small, "lightgbm", n_estimators=5)
     job = queries.wait_for_job(stack.resources, glutton, seconds=120)
     assert job.status is JobStatus.FAILED, job

@@ -10,6 +10,7 @@ from ml_training.db import heartbeats, jobs
 from ml_training.db.engine import Database
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.states import JobStatus
+from ml_training.domain.worker_shape import WorkerShape
 from ml_training.process.heartbeat import process_name
 from ml_training.services.cancel import request_cancel
 from ml_training.services.resources import Resources
@@ -72,9 +73,9 @@ def test_a_worker_that_gets_the_name_of_one_that_drained_does_not_drain(database
         heartbeats.write_heartbeat(connection, process=process_name("worker"), kind="worker", body={"slots": 1})
         heartbeats.mark_draining(connection, process_name("worker"))
     worker = WorkerHeartbeat(
-        Settings.model_validate({"database_url": database_url, "heartbeat_seconds": 0.02}), slots=3
+        Settings.model_validate({"database_url": database_url, "heartbeat_seconds": 0.02}), WorkerShape(3, 1)
     )
-    say_ready()
+    say_ready(memory=1)
     worker.start()
     eventually(lambda: slots(database) == 3, what="the new one has slots, as one that does not drain")
     worker.drain()
@@ -99,7 +100,7 @@ def test_a_beat_under_way_does_not_bring_back_a_worker_that_left(
         write_heartbeat(*given, **more)
 
     monkeypatch.setattr(heartbeats, "write_heartbeat", late)
-    worker = WorkerHeartbeat(Settings.model_validate({"database_url": database_url}), slots=3)
+    worker = WorkerHeartbeat(Settings.model_validate({"database_url": database_url}), WorkerShape(3, 1))
     worker.start()
     assert beats.wait(60)
     leaves = threading.Thread(target=worker.stop)

@@ -1,6 +1,7 @@
 """The handler of INGEST: parse and profile an uploaded file. A bad file is a result (REJECTED), not a failed job."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,24 @@ from ml_training.domain.file_options import FileOptions
 from ml_training.domain.records import Dataset, Job
 from ml_training.domain.sample_datasets import SAMPLE_FORMAT
 from ml_training.domain.specs import IngestSpec
+from ml_training.execution.forked_work import WorkFailed
 from ml_training.execution.inputs import load_dataset, unusable_object
 from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.transitions import AttemptFence
 from ml_training.storage.base import ObjectKind, Storage, StoredObject
 from ml_training.tabular.ingest import read_table
-from ml_training.tabular.ingest_result import IngestResult
+from ml_training.tabular.ingest_result import IngestProgress, Reason, reason
 from ml_training.tabular.sample_files import write_sample
+
+
+@dataclass(frozen=True, slots=True)
+class UploadToRead:
+    """A file that a user has sent, and what the user says about it."""
+
+    path: Path
+    file_format: str
+    options: FileOptions
 
 
 def run_ingest(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
@@ -46,23 +57,38 @@ def _ingest(context: WorkerContext, dataset: Dataset, options: FileOptions, repo
         if file_format == SAMPLE_FORMAT:
             path, file_format = materialised / "sample", "csv"
             raw = _materialise(storage, dataset, path)
-        verdict = read_table(
-            path,
-            file_format,
-            limits=context.limits,
-            directory=directory,
-            time_column=dataset.time_column,
-            phase_column=dataset.phase_column,
-            group_column=dataset.group_column,
-            options=options,
-            progress=_progress(reporter),
-            threads=context.cores.granted,
-        )
+        file = UploadToRead(path, file_format, options)
+        try:
+            verdict = context.run_work(
+                lambda progress: _read(context, dataset, file, directory, progress), progress=_progress(reporter)
+            )
+        except WorkFailed as error:
+            verdict = {"reasons": [reason(f"to read the file {error}: split it, or leave columns out")]}
         _check_upload(storage, dataset)  # again: the bytes that were parsed are the bytes that were uploaded
-        if verdict.index is None:
-            return _rejection(dataset, verdict)
-        stored = storage.put_directory(ObjectKind.INDEX, verdict.index.directory)
+        if verdict["reasons"]:
+            return _rejection(dataset, tuple(verdict["reasons"]))
+        stored = storage.put_directory(ObjectKind.INDEX, directory)
     return _acceptance(dataset, verdict, stored, raw)
+
+
+def _read(
+    context: WorkerContext, dataset: Dataset, file: UploadToRead, directory: Path, progress: IngestProgress
+) -> dict[str, Any]:
+    """Write the index into the directory; the verdict as JSON values."""
+    verdict = read_table(
+        file.path,
+        file.file_format,
+        limits=context.limits,
+        directory=directory,
+        time_column=dataset.time_column,
+        phase_column=dataset.phase_column,
+        group_column=dataset.group_column,
+        options=file.options,
+        progress=progress,
+        threads=context.cores.granted,
+    )
+    shown = {"rows": verdict.rows, "columns": verdict.columns, "profile": verdict.profile}
+    return {"reasons": list(verdict.reasons), **shown}
 
 
 def _check_upload(storage: Storage, dataset: Dataset) -> None:
@@ -71,7 +97,7 @@ def _check_upload(storage: Storage, dataset: Dataset) -> None:
         raise error(ErrorCode.INTEGRITY, "the uploaded bytes are damaged or gone", hint="upload the file again")
 
 
-def _acceptance(dataset: Dataset, verdict: IngestResult, stored: StoredObject, raw: dict[str, Any]) -> JobOutcome:
+def _acceptance(dataset: Dataset, verdict: dict[str, Any], stored: StoredObject, raw: dict[str, Any]) -> JobOutcome:
     def store(connection: Connection, fence: AttemptFence) -> int:
         datasets.mark_ready(
             connection,
@@ -79,19 +105,19 @@ def _acceptance(dataset: Dataset, verdict: IngestResult, stored: StoredObject, r
             index_key=stored.key,
             index_sha256=stored.sha256,
             index_bytes=stored.size,
-            rows=verdict.rows,
-            columns=verdict.columns,
-            profile=verdict.profile,
+            rows=verdict["rows"],
+            columns=verdict["columns"],
+            profile=verdict["profile"],
             **raw,
         )
         return dataset.id
 
-    return JobOutcome(store=store, rows_used=verdict.rows or 0)
+    return JobOutcome(store=store, rows_used=verdict["rows"])
 
 
-def _rejection(dataset: Dataset, verdict: IngestResult) -> JobOutcome:
+def _rejection(dataset: Dataset, reasons: tuple[Reason, ...]) -> JobOutcome:
     def store(connection: Connection, fence: AttemptFence) -> int:
-        datasets.mark_rejected(connection, dataset.id, verdict.reasons)
+        datasets.mark_rejected(connection, dataset.id, reasons)
         return dataset.id
 
     return JobOutcome(store=store, rows_used=0)

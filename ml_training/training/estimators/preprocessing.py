@@ -12,11 +12,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from ml_training.domain.algorithms import ONE_HOT_CELLS, ONE_HOT_LIMIT
 from ml_training.training.estimators.base import FitInputs
 from ml_training.training.matrix import Matrix
-
-ONE_HOT_LIMIT = 50  # columns that one feature may become
-ONE_HOT_CELLS = 100_000_000  # columns times rows, together: 800 MB
 
 
 class _MedianImputer(SimpleImputer):  # type: ignore[misc]

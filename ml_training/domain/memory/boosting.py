@@ -1,0 +1,66 @@
+"""Memory of gradient boosting: LightGBM, and the histogram gradient boosting of scikit-learn."""
+
+from typing import Any
+
+from ml_training.domain.algorithms import CELLS_IN_MEMORY
+from ml_training.domain.memory.facts import NUMBER, FitMemory, TrainingFacts
+
+HISTOGRAM_BIN = 16  # bytes of LightGBM's two sums
+HISTOGRAM_OBJECT = 200  # bytes of LightGBM's FeatureHistogram, for each leaf and feature
+LEAF, LEAF_TEXT = 100, 150  # bytes of a leaf, and of the node above it, in memory and in LightGBM's text
+TEXT_COPIES = 4  # of the text, while it is stored: its bytes, its string, and the string with other names
+TREE, TREE_TEXT = 1_500, 1_000
+ROWS_OF_A_LEAF = 3  # leaves for each row of a class: the tree of a class tells its rows from the others
+SAMPLED_ROWS = 200_000  # that LightGBM finds the bins from
+BIN_SUMS = 20  # bytes of a bin of scikit-learn: sklearn.ensemble._hist_gradient_boosting.common.HISTOGRAM_DTYPE
+ROWS_OF_AN_OPEN_LEAF = 6  # in units of `min_samples_leaf`
+RECORD, PREDICTOR = 56, 12_000  # bytes of a node, and of a tree's Python objects and its description in the archive
+
+
+def light_gbm(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitMemory:
+    """LightGBM makes room for all leaves that a tree may have: for its nodes, and for a histogram of each leaf."""
+    rows, evaluated, leaves = facts.fit_rows, facts.stop_rows + facts.held_out, params["num_leaves"]
+    trees = params["n_estimators"] * tree_count(facts)
+    bins = min(params["max_bin"], rows) + 1
+    used = min(leaves, max(1, rows // max(1, params["min_child_samples"])), 2 ** (params["max_depth"] or 64))
+    used = min(used, max(2, ROWS_OF_A_LEAF * rows // tree_count(facts)))
+    binned = (rows + evaluated) * facts.features * (1 if bins <= 256 else 2)
+    histograms = leaves * facts.features * (bins * HISTOGRAM_BIN + HISTOGRAM_OBJECT)
+    scores = (rows + evaluated) * tree_count(facts) * NUMBER + rows * tree_count(facts) * 2 * 4
+    model, text = trees * (leaves * LEAF + TREE), trees * (used * LEAF_TEXT + TREE_TEXT)
+    reads_parts = (facts.train_rows * facts.features) > CELLS_IN_MEMORY
+    sample = min(rows, SAMPLED_ROWS) * facts.features * NUMBER * 2 if reads_parts else 0
+    return FitMemory(
+        model=model,
+        fit=max(model + histograms + 2 * binned + 2 * scores + 40 * rows, binned + sample),
+        pack=TEXT_COPIES * text,
+        predict=NUMBER * tree_count(facts),
+        drivers=("num_leaves", "n_estimators", "max_bin"),
+        has_matrix=not reads_parts,
+    )
+
+
+def hist_gradient_boosting(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitMemory:
+    """Histograms of the leaves that may still be split, the losses of each class, and small nodes."""
+    rows, evaluated = facts.fit_rows, facts.stop_rows or facts.held_out
+    per_round, rounds = tree_count(facts), params["n_estimators"]
+    leaves = min(params["max_leaf_nodes"], 2 ** (params["max_depth"] or 64))
+    leaves = max(1, min(leaves, rows // max(1, params["min_samples_leaf"])))
+    model = rounds * per_round * (2 * leaves * RECORD + PREDICTOR // 3)
+    # Only leaves that may still be split keep a histogram, and their rows must be enough for several leaves.
+    open_leaves = min(leaves, rows // (ROWS_OF_AN_OPEN_LEAF * params["min_samples_leaf"])) + 2
+    histograms = open_leaves * facts.features * (params["max_bins"] + 1) * BIN_SUMS
+    binned = (rows + evaluated) * facts.features + (2 * NUMBER * rows * facts.features if facts.categories else 0)
+    losses = (rows + evaluated) * per_round * NUMBER * 2 + rows * per_round * 4 * 4
+    return FitMemory(
+        model=model,
+        fit=model + histograms + binned + losses + 60 * rows,
+        pack=rounds * per_round * (PREDICTOR + leaves * 2 * 30),
+        predict=2 * NUMBER * per_round + (2 * NUMBER * facts.features if facts.categories else 0),
+        drivers=("max_leaf_nodes", "max_iter", "max_bins"),
+    )
+
+
+def tree_count(facts: TrainingFacts) -> int:
+    """Trees of a round: one for each class, one for two classes and for regression."""
+    return facts.classes if facts.classes > 2 else 1

@@ -1,0 +1,87 @@
+"""The most memory that each type of job takes: the largest of its stages."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ml_training.domain.algorithms import ModelType
+from ml_training.domain.memory import boosting, forests, gradients
+from ml_training.domain.memory.facts import NUMBER, FitMemory, MemoryEstimate, TrainingFacts
+
+BEGIN = 16 << 20  # bytes that every job takes: code and objects that it is the first to use
+BATCH_ROWS = 50_000  # that are predicted at a time
+SCORED_ROWS = 100_000  # of a training part, at most
+WINDOW_ROW = 9 * NUMBER  # bytes for each row while the windows of a column are computed
+LABELS = 60  # bytes for each row of the job: its label, its number, its part
+CONFUSION = 4 * NUMBER  # bytes for each pair of a true and a predicted class
+MARGIN = 1.1  # above what the rules say: allocators keep some of what was freed
+
+Rule = Callable[..., FitMemory]
+RULES: dict[ModelType, Rule] = {
+    ModelType.LIGHTGBM: boosting.light_gbm,
+    ModelType.RANDOM_FOREST: partial(forests.forest, default_bootstrap=True),
+    ModelType.EXTRA_TREES: partial(forests.forest, default_bootstrap=False),
+    ModelType.HIST_GRADIENT_BOOSTING: boosting.hist_gradient_boosting,
+    ModelType.LOGISTIC_REGRESSION: gradients.logistic_regression,
+    ModelType.RIDGE: gradients.ridge,
+    ModelType.MLP: gradients.mlp,
+}
+
+
+def training(facts: TrainingFacts, model_type: ModelType, params: dict[str, Any], *, threads: int) -> MemoryEstimate:
+    """The estimate for a TRAIN job; params: all of its model type, with every default."""
+    fit = RULES[model_type](facts, params, threads=threads)
+    whole = NUMBER * (facts.train_rows + facts.held_out) * facts.features
+    copies = NUMBER * facts.train_rows * facts.features if facts.stop_rows else 0
+    smote = 4 * NUMBER * facts.fit_rows * facts.features if facts.has_smote else 0
+    windows = WINDOW_ROW * facts.rows if facts.windows else 0
+    matrix = whole + copies if fit.has_matrix else 0
+    values = NUMBER * facts.outputs
+    scored = min(facts.train_rows, SCORED_ROWS)
+    # The predictions for the held-out rows of every split stay until the end; at the end they are put together.
+    held = values * facts.pooled * (2 if facts.splits > 1 else 1)
+    most = max(scored, facts.held_out)
+    result = values if most > BATCH_ROWS else 0  # of a batch, beside that of all rows
+    batch = min(most, BATCH_ROWS) * (fit.predict + NUMBER * facts.features + result)
+    kept = values * (facts.pooled if facts.splits > 1 else 0)
+    base = BEGIN + LABELS * facts.rows + facts.category_bytes + CONFUSION * facts.classes**2
+    predicted = int(1.3 * values * most)  # and what the scores are computed with
+    stages = {
+        "reading the features": whole * fit.has_matrix + windows + kept,
+        "balancing the classes": matrix + smote + kept,
+        "training": matrix + fit.fit + kept + (NUMBER * facts.fit_rows * facts.features if facts.has_smote else 0),
+        "scoring": matrix + fit.model + predicted + batch + kept,
+        "storing the model": fit.model + fit.pack + held + (3 * values * facts.pooled * facts.keeps_out_of_fold),
+    }
+    stage = max(stages, key=lambda name: stages[name])
+    drivers = fit.drivers if stage in ("training", "storing the model") else ()
+    return MemoryEstimate(int(MARGIN * (base + stages[stage])), stage, drivers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """A stored model that a job loads: the bytes that it takes in memory, those of its artifact, its features and the
+    values that it predicts for a row."""
+
+    memory: int
+    artifact: int
+    features: int
+    outputs: int
+
+
+def predicting(models: Sequence[ModelFacts], *, rows: int, keeps_all: bool, output_columns: int = 0) -> MemoryEstimate:
+    """The estimate for a TEST, COMPARE or PREDICT of `rows` rows.
+
+    keeps_all: whether the predictions for all rows are in memory at the end (TEST, COMPARE), or those of a batch.
+    """
+    loaded = sum(model.memory for model in models)
+    # What is read from an archive stays until the model is whole, beside the model that is made from it.
+    loading = loaded + max(model.memory + 3 * model.artifact for model in models)
+    at_a_time = min(rows, BATCH_ROWS)
+    batch = max(at_a_time * NUMBER * (2 * model.features + 4 * model.outputs + output_columns) for model in models)
+    kept = int(sum(1.3 * NUMBER * model.outputs * rows for model in models)) if keeps_all else 0
+    stages = {"loading the model": loading, "predicting": loaded + batch + kept}
+    stage = max(stages, key=lambda name: stages[name])
+    confusion = CONFUSION * max(model.outputs for model in models) ** 2 if keeps_all else 0
+    return MemoryEstimate(int(MARGIN * (BEGIN + LABELS * rows + confusion + stages[stage])), stage)

@@ -1,0 +1,73 @@
+"""What the memory of a TRAIN job depends on, from its plan; bounded, whatever the number of rows."""
+
+import math
+
+from ml_training.domain.algorithms import ModelType
+from ml_training.domain.memory.facts import TrainingFacts, TreeGrowth
+from ml_training.domain.memory.jobs import ModelFacts
+from ml_training.domain.records import Model
+from ml_training.inference.matrix import MatrixReader
+from ml_training.selection.index import ColumnKind
+from ml_training.selection.plan import TrainPlan
+from ml_training.selection.sample import sample_positions
+from ml_training.selection.schema import FeatureSchema
+from ml_training.selection.tree_growth import tree_growth
+
+SAMPLE_ROWS, SAMPLE_FEATURES = 5_000, 60  # of the trees that are grown to see how large they get
+FORESTS = {ModelType.RANDOM_FOREST: True, ModelType.EXTRA_TREES: False}  # whether it looks for the best threshold
+BYTES_OF_A_TEXT = 80  # of a category, as a Python string
+
+
+def training_facts(plan: TrainPlan) -> TrainingFacts:
+    """The facts of a TRAIN job, with the growth of its trees if it is a forest."""
+    spec, index, labels, features, counts = plan.spec, plan.index, plan.labels, plan.features, plan.counts
+    rows, is_smote = len(labels.rows), spec.class_balance == "smote"
+    held_out = [max(0, rows - int(count.fit.sum() + count.stop.sum())) for count in counts]
+    splits = counts[:-1] if spec.validation.is_refitted else counts
+    texts = [index.columns[feature.name].categories_count for feature in features if _is_category(feature)]
+    return TrainingFacts(
+        rows=rows,
+        fit_rows=max(count.rows(smote=is_smote) for count in counts),
+        stop_rows=max(int(count.stop.sum()) for count in counts),
+        held_out=max(held_out),
+        pooled=min(rows, sum(held_out)),
+        splits=len(splits),
+        features=len(features),
+        windows=sum(feature.window is not None for feature in features),
+        classes=0 if labels.classes is None else len(labels.classes),
+        categories=tuple(count + 1 for count in texts),
+        category_bytes=BYTES_OF_A_TEXT * sum(texts),
+        has_smote=is_smote,
+        keeps_out_of_fold=spec.keep_out_of_fold,
+        growth=_growth(plan) if spec.model_type in FORESTS else None,
+    )
+
+
+def _growth(plan: TrainPlan) -> TreeGrowth:
+    spec, index, labels, features = plan.spec, plan.index, plan.labels, plan.features
+    columns = [feature for feature in features if feature.window is None]
+    some = columns[:: -(-len(columns) // SAMPLE_FEATURES)]
+    known = [FeatureSchema(one.name, one.kind, index.categories(one.name)) for one in some]
+    at = sample_positions(len(labels.rows), at_most=SAMPLE_ROWS)
+    x = MatrixReader(index, known).read(labels.rows[at])
+    # The default of `max_features`, whatever the job says: the check is kept for jobs with other parameters.
+    tried = min(math.isqrt(len(features)) or 1, len(some))
+    return tree_growth(x, labels.y[at], tried=tried, best=FORESTS[spec.model_type])
+
+
+def model_facts(model: Model) -> ModelFacts:
+    """What a job that loads the model needs to know of its size."""
+    details = model.details
+    classes, features = details["schema"]["classes"], details["schema"]["features"]
+    outputs = 1 if classes is None else len(classes)
+    unpacked = details.get("unpacked_bytes", model.artifact_bytes * most_unpacked(outputs))
+    return ModelFacts(memory=unpacked, artifact=model.artifact_bytes, features=len(features), outputs=outputs)
+
+
+def most_unpacked(outputs: int) -> int:
+    """How many times its artifact a model takes in memory at most, where an older version has not stored its size."""
+    return 8 + outputs // 2
+
+
+def _is_category(feature: FeatureSchema) -> bool:
+    return feature.kind is ColumnKind.CATEGORY and feature.window is None
