@@ -76,6 +76,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "graceful_timeout": GRACEFUL_SECONDS,
         "keepalive": 10,  # also the time that the head of a request may take
         "worker_connections": 800,  # below the usual 1,024 open files
+        "sendfile": False,  # it would wait for the client in a thread
         "http_parser": "python",  # the one that the worker class was written for
         "limit_request_line": 4_094,
         "limit_request_fields": 64,
