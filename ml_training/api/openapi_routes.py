@@ -33,14 +33,14 @@ class QueryParameters(BaseModel):
 
 
 def blueprint(name: str, description: str, *, path: str | None = None) -> APIBlueprint:
-    """The blueprint of one resource, below /api/v1; every route may answer 422, 500 and 503."""
+    """The blueprint of one resource, below /api/v1; every route may answer 421, 422, 500 and 503."""
     tag = Tag(name=name, description=description)
     return APIBlueprint(
         name.replace("-", "_"),
         __name__,
         url_prefix=f"{PREFIX}/{path or name}",
         abp_tags=[tag],
-        abp_responses=problems(422, 500, 503),
+        abp_responses=problems(421, 422, 500, 503),
     )
 
 

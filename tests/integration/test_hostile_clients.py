@@ -85,6 +85,24 @@ def test_chunks_that_end_early_are_400(api: Api) -> None:
             assert read_response(connection)[0] == 400
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (f"GET {LIVE} HTTP/1.1\r\nHost: evil.example\r\n", 421),
+        (f"GET {LIVE} HTTP/1.1\r\nHost:\r\n", 421),
+        (f"GET {LIVE} HTTP/1.1\r\n", 421),
+        (f"GET http://evil.example{LIVE} HTTP/1.1\r\nHost: localhost\r\n", 421),
+        (f"GET http://localhost{LIVE} HTTP/1.1\r\nHost: localhost\r\n", 200),
+        (f"GET //localhost{LIVE} HTTP/1.1\r\nHost: localhost\r\n", 404),
+        (f"GET /{LIVE} HTTP/1.1\r\nHost: localhost\r\n", 404),
+        (f"GET {LIVE.replace('health/', 'health%2f')} HTTP/1.1\r\nHost: localhost\r\n", 404),
+    ],
+)
+def test_a_foreign_name_or_another_spelling_of_a_path_is_refused(api: Api, head: str, status: int) -> None:
+    with api.raw(f"{head}Connection: close\r\n\r\n".encode()) as connection:
+        assert read_response(connection)[0] == status
+
+
 def not_reading(api: Api, path: str, *, requests: int = 1) -> socket.socket:
     """A client with a small receive buffer that asks for something and never reads the answer."""
     connection = socket.socket()
