@@ -30,6 +30,7 @@ from exporter.routes import make_routes
 from exporter.snapshot import DatabaseSnapshot
 from exporter.throttle import Throttle
 from ml_training.db.engine import open_database
+from ml_training.domain.allowed_hosts import AllowedHosts
 from ml_training.logs import configure_logs, get_logger, warn_of_settings
 from ml_training.process.malloc import limit_arenas
 from ml_training.process.private_files import write_privately
@@ -122,12 +123,13 @@ def build_exporter(settings: Settings, *, revision: str) -> Exporter:
         snapshot, local_collectors, dropped=lambda: sum(collector.dropped for collector in collectors)
     )
     routes = make_routes(snapshot, page_builder, probe)
+    hosts = AllowedHosts(settings.exporter_host, settings.allowed_hosts)
     return Exporter(
         snapshot=snapshot,
         page_builder=page_builder,
         probe=probe,
         event_consumer=event_consumer,
-        server=HttpServer(settings.exporter_host, settings.exporter_port, routes),
+        server=HttpServer(settings.exporter_host, settings.exporter_port, routes, hosts),
         loops=(
             throttled_loop("reads", reads, snapshot.read),
             throttled_loop("probes", probes, probe.check),

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from ml_training.domain.allowed_hosts import split_target
+
 MAX_HEAD_BYTES = 16 * 1024
 _REQUEST_LINE = re.compile(rb"([!-~]+) ([!-~]+) HTTP/1\.([01])")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*)")
@@ -22,10 +24,11 @@ class HttpRequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """The head of a request; header names are lower case."""
+    """The head of a request; header names are lower case. `hosts`: every name that it gives the server."""
 
     method: str
     path: str
+    hosts: tuple[str, ...]
     headers: dict[str, str]
     keep_alive: bool
 
@@ -85,4 +88,6 @@ def _parse(head: bytes) -> HttpRequest:
     keep_alive = "close" not in connection and (is_http11 or "keep-alive" in connection)
     # A body is never read: the bytes after such a head are not a request, so the connection ends with the answer.
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-    return HttpRequest(line[1].decode(), line[2].decode().partition("?")[0], headers, keep_alive and not has_body)
+    host, path = split_target(line[2].decode())
+    hosts = (headers.get("host", ""), *(() if host is None else (host,)))
+    return HttpRequest(line[1].decode(), path, hosts, headers, keep_alive and not has_body)

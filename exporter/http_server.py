@@ -3,13 +3,15 @@
 import contextlib
 import socket
 import socketserver
-import threading
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import cast
 
+from exporter.connections import Connections
 from exporter.http_request import HttpRequest, HttpRequestError, HttpRequestReader
+from ml_training.domain.allowed_hosts import AllowedHosts
 from ml_training.logs import get_logger
 
 log = get_logger(__name__)
@@ -35,17 +37,20 @@ _Socket = socket.socket | tuple[bytes, socket.socket]  # socketserver's own type
 
 
 class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """Serves `routes` by exact path for GET and HEAD; bound when constructed, raises OSError if it cannot be."""
+    """Serves `routes` by exact path for GET and HEAD, under the names of `hosts`.
+
+    Bound when constructed; raises OSError if it cannot be.
+    """
 
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, host: str, port: int, routes: Mapping[str, RouteHandler]) -> None:
+    def __init__(self, host: str, port: int, routes: Mapping[str, RouteHandler], hosts: AllowedHosts) -> None:
         self.routes = dict(routes)
-        self._lock = threading.Lock()
-        self._open = 0
+        self.hosts = hosts
+        self.connections = Connections(MAX_CONNECTIONS)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _ConnectionHandler)
 
@@ -54,21 +59,16 @@ class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """The port bound, also when 0 was asked for."""
         return int(self.server_address[1])
 
-    @property
-    def crowded(self) -> bool:
-        """Whether connections should not be kept: each idle one occupies a thread."""
-        return self._open > MAX_CONNECTIONS // 2
-
     def process_request(self, request: _Socket, client_address: object) -> None:
-        """Give the connection a thread, or reject it at once when all are busy."""
-        if not self._acquire_connection():
+        """Give the connection a thread, or reject it at once when all are busy with answers."""
+        if not self.connections.add(cast(socket.socket, request)):
             _reject(request)
             self.shutdown_request(request)
             return
         try:
             super().process_request(request, client_address)
         except RuntimeError:  # no thread could be started
-            self._release_connection()
+            self.connections.remove(cast(socket.socket, request))
             raise
 
     def process_request_thread(self, request: _Socket, client_address: object) -> None:
@@ -76,22 +76,15 @@ class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._release_connection()
+            self.connections.remove(cast(socket.socket, request))
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Log a broken connection: clients may leave at any time."""
-        log.debug("connection_broken", exc_info=True)
-
-    def _acquire_connection(self) -> bool:
-        with self._lock:
-            if self._open >= MAX_CONNECTIONS:
-                return False
-            self._open += 1
-            return True
-
-    def _release_connection(self) -> None:
-        with self._lock:
-            self._open -= 1
+        """Log a broken connection, in one line: clients may leave at any time. All else is a defect."""
+        error = sys.exception()
+        if isinstance(error, OSError):
+            log.debug("connection_broken", error=str(error))
+        else:
+            log.error("connection_failed", exc_info=error)
 
 
 class _ConnectionHandler(socketserver.BaseRequestHandler):
@@ -112,13 +105,17 @@ class _ConnectionHandler(socketserver.BaseRequestHandler):
                 return
             if request is None:
                 return
-            keep_alive = request.keep_alive and not self.server.crowded
-            self._send(self._respond(request), keep_alive=keep_alive, with_body=request.method != "HEAD")
+            with self.server.connections.answering(self.request):
+                response = self._respond(request)
+            keep_alive = request.keep_alive and not self.server.connections.are_crowded
+            self._send(response, keep_alive=keep_alive, with_body=request.method != "HEAD")
             if not keep_alive:
                 return
             wait = IDLE_SECONDS
 
     def _respond(self, request: HttpRequest) -> HttpResponse:
+        if not all(map(self.server.hosts.allows, request.hosts)):
+            return _plain(HTTPStatus.MISDIRECTED_REQUEST)
         handler = self.server.routes.get(request.path)
         if handler is None:
             return _plain(HTTPStatus.NOT_FOUND)
@@ -137,9 +134,14 @@ class _ConnectionHandler(socketserver.BaseRequestHandler):
         except BlockingIOError:
             sent = 0
         if sent < len(answer):
-            self.request.settimeout(SEND_SECONDS)
-            self.request.sendall(memoryview(answer)[sent:])
-            self.request.settimeout(None)
+            self._send_slowly(memoryview(answer)[sent:])
+
+    def _send_slowly(self, rest: memoryview) -> None:
+        self.request.settimeout(SEND_SECONDS)
+        while rest:
+            rest = rest[self.request.send(rest) :]
+            self.server.connections.touch(self.request)
+        self.request.settimeout(None)
 
 
 def _reject(request: _Socket) -> None:
@@ -160,6 +162,7 @@ def _encode(response: HttpResponse, *, keep_alive: bool, with_body: bool) -> byt
         "Content-Type": response.content_type,
         "Content-Length": str(len(response.body)),
         "Connection": "keep-alive" if keep_alive else "close",
+        "X-Content-Type-Options": "nosniff",
         **response.headers,
     }
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

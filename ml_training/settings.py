@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ml_training.domain.allowed_hosts import host_names
 from ml_training.domain.limits import Limits
 from ml_training.domain.near_misses import near_miss
 from ml_training.domain.variables import DEFAULT_API_PORT, DEFAULT_DATA_DIR, DEFAULT_HOST, RUN_FILE
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
     database_url: str = ""  # empty: SQLite in the data directory
     broker_url: str = ""  # empty: the embedded Redis of `ml-training up`
     data_dir: Path = Path(DEFAULT_DATA_DIR)
+    allowed_hosts: str = ""  # names of API and exporter beside the local ones, with commas
     api_host: str = DEFAULT_HOST
     api_port: Port = DEFAULT_API_PORT
     api_workers: PositiveInt = 2
@@ -112,6 +114,12 @@ class Settings(BaseSettings):
         if url:
             _split_url(url, form="must be http://HOST:PORT or https://HOST", schemes=("http", "https"))
         return url
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_allowed_hosts(cls, names: str) -> str:
+        host_names(names)
+        return names
 
     @field_validator("lease_renew_seconds")
     @classmethod

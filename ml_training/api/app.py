@@ -24,6 +24,7 @@ from ml_training.api.request_hooks import install_hooks
 from ml_training.api.response_schemas import Problem
 from ml_training.api.results import RESULT_BLUEPRINTS
 from ml_training.api.slow_requests import SlowRequestLimiter
+from ml_training.domain.allowed_hosts import AllowedHosts
 from ml_training.services.resources import build_resources
 from ml_training.settings import Settings
 
@@ -61,6 +62,7 @@ def create_app(
         resources=build_resources(settings, pool_size=settings.api_threads // 2 + 1),
         slow_requests=SlowRequestLimiter(threads=settings.api_threads, waits=settings.limits.waits),
         counters=Counters(),
+        hosts=AllowedHosts(settings.api_host, settings.allowed_hosts),
         master=master or Master(os.getpid(), time.time()),
         is_draining=is_draining,
     )

@@ -8,6 +8,7 @@ from flask import Flask, current_app
 
 from ml_training.api.counters import Counters
 from ml_training.api.slow_requests import SlowRequestLimiter
+from ml_training.domain.allowed_hosts import AllowedHosts
 from ml_training.services.resources import Resources
 
 PREFIX = "/api/v1"
@@ -29,6 +30,7 @@ class Context:
     resources: Resources
     slow_requests: SlowRequestLimiter
     counters: Counters
+    hosts: AllowedHosts
     master: Master
     is_draining: Callable[[], bool]  # a draining process ends long polls and streams early
 

@@ -3,9 +3,11 @@
 gunicorn's gthread worker gives each new connection a thread for up to 5 s, waits in this thread for the rest of the
 head without a limit, and blocks its only event loop for 2 s when it closes a connection. A few clients that never
 finish a request then block all others. Here the event loop itself collects the head (and a small body) of each
-request, and closes connections without blocking.
+request, sends what a client does not take at once, and closes connections without blocking. A new client is never
+kept out by silent ones: the oldest of them is disconnected.
 """
 
+import errno
 import json
 import selectors
 import socket
@@ -18,14 +20,18 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from gunicorn import util
 from gunicorn.http import errors
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
+from werkzeug.exceptions import HTTPException
 
+from ml_training.api.client_socket import ClientSocket
 from ml_training.api.request_buffer import BODY_BYTES, RequestBuffer, RequestState
+from ml_training.api.request_stream import RequestStream
 from ml_training.api.responses import PROBLEM, problem_body
+from ml_training.api.unsent_answers import UnsentAnswers
+from ml_training.domain.errors import ServiceError
 
-SOCKET_TIMEOUT_SECONDS = 30  # a thread waits this long for the next bytes, in or out
+SOCKET_TIMEOUT_SECONDS = 30  # a thread waits this long for the next bytes of a body
 LINGER_SECONDS = 2.0
 READ_BYTES = 16 << 10
 SOCKET_TIMEOUT = struct.pack("ll", SOCKET_TIMEOUT_SECONDS, 0)
@@ -37,6 +43,8 @@ CODES: dict[type[Exception], HTTPStatus] = {
     errors.InvalidResponseHeader: HTTPStatus.INTERNAL_SERVER_ERROR,  # our defect, not the request of a client
     errors.InvalidResponseHeaderName: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
+NO_CONNECTION = frozenset({errno.EAGAIN, errno.ECONNABORTED})  # the client has gone, or another process was faster
+NO_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
@@ -46,12 +54,34 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         super().__init__(*args, **kwargs)
         self._lingering: deque[Any] = deque()
 
+    def run(self) -> None:
+        """The event loop."""
+        self._unsent = UnsentAnswers(self.poller, self._answer_ended)
+        super().run()
+
+    def accept(self, listener: Any) -> None:
+        """Take a new connection; when there are too many, disconnect the one that has been silent for longest."""
+        try:
+            accepted, address = listener.accept()
+        except OSError as error:
+            if error.errno in NO_FILES:
+                self._drop_silent(None)
+            elif error.errno not in NO_CONNECTION:
+                raise
+            return
+        self.nr_conns += 1
+        conn = TConn(self.cfg, ClientSocket(accepted), address, listener.getsockname())
+        conn.finished = None
+        conn.sock.on_unsent = partial(self.method_queue.defer, self._unsent.add, conn)
+        self.enqueue_req(conn)
+        if self.nr_conns >= self.worker_connections:
+            self._drop_silent(conn)
+
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection a thread when its next request has arrived; only the event loop calls it."""
         if not conn.initialized:
             conn.init()
-            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-                conn.sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_TIMEOUT)
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, SOCKET_TIMEOUT)
         conn.request_buffer = RequestBuffer()
         state = conn.request_buffer.add(conn.parser.unreader.take_buffered())
         if state is not RequestState.PARTIAL:
@@ -63,14 +93,24 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
-        """Keep the connection open, or close it so that the client can still read the answer."""
-        if fs.cancelled() or fs.exception() is not None or fs.result():
+        """Once the answer is sent, keep the connection open, or close it so that the client can still read it."""
+        if conn.sock.is_broken:
+            self._close(conn)
+        elif conn.sock.unsent:
+            conn.finished = fs
+        elif fs.cancelled() or fs.exception() is not None or fs.result():
             super().finish_request(conn, fs)
         else:
             self._linger(conn)
 
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Run the app; it reads the body through a stream that knows whose errors its errors are."""
+        req.body = RequestStream(req)
+        return super().handle_request(req, conn)
+
     def murder_pending(self) -> None:
-        """Close connections that did not send their request, or did not close after the answer, in time."""
+        """Close connections that did not send their request, take no answer, or did not close after it, in time."""
+        self._unsent.give_up_stalled()
         now = time.monotonic()
         while self.pending_conns and self.pending_conns[0].timeout <= now:
             conn = self.pending_conns.popleft()
@@ -115,7 +155,7 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         conn.sock.setblocking(False)
         try:
             return bool(conn.parser.finish_body(max_bytes=BODY_BYTES))
-        except BlockingIOError:
+        except (BlockingIOError, ServiceError, HTTPException):  # what RequestStream raises: it is answered already
             return False
 
     def _cap_keepalive(self, deadline: float) -> None:
@@ -124,8 +164,23 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         for conn in self.pending_conns:
             conn.timeout = min(conn.timeout, deadline)
 
+    def _answer_ended(self, conn: Any) -> None:
+        if conn.finished is not None:
+            finished, conn.finished = conn.finished, None
+            self.finish_request(conn, finished)
+
+    def _drop_silent(self, newest: Any) -> None:
+        """Make room: of those that wait for a request, then of those that were answered, the oldest one goes."""
+        for waiting in (self.pending_conns, self.keepalived_conns, self._lingering):
+            if waiting and waiting[0] is not newest:
+                self._drop(waiting.popleft())
+                return
+
     def _linger(self, conn: Any) -> None:
         """Half-close and discard further input: a full close would reset the connection before the answer is read."""
+        if conn.sock.unsent:  # an error of a client that has not read its answer before
+            self._close(conn)
+            return
         try:
             conn.sock.setblocking(False)
             conn.sock.shutdown(socket.SHUT_WR)
@@ -147,11 +202,14 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def _close(self, conn: Any) -> None:
         self.nr_conns -= 1
+        self._unsent.forget(conn)
+        if conn.sock.unsent:
+            conn.sock.give_up()
         conn.close()
 
     def _send_problem(self, client: Any, status: HTTPStatus) -> None:
         try:
-            util.write_nonblock(client, raw_problem(status))
+            client.sendall(raw_problem(status))
         except OSError:  # the client has gone
             self.log.debug("Failed to send error message.")
 

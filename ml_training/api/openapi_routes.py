@@ -16,11 +16,12 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ml_training.api.context import PREFIX, resources
-from ml_training.api.request_body import read_json
+from ml_training.api.request_body import read_body, turn_for
 from ml_training.api.responses import PROBLEM
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.spec_fields import Id
+from ml_training.domain.strict_json import parse
 
 ViewFunction = Callable[..., Response]
 Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
@@ -33,14 +34,14 @@ class QueryParameters(BaseModel):
 
 
 def blueprint(name: str, description: str, *, path: str | None = None) -> APIBlueprint:
-    """The blueprint of one resource, below /api/v1; every route may answer 422, 500 and 503."""
+    """The blueprint of one resource, below /api/v1; every route may answer 421, 422, 500 and 503."""
     tag = Tag(name=name, description=description)
     return APIBlueprint(
         name.replace("-", "_"),
         __name__,
         url_prefix=f"{PREFIX}/{path or name}",
         abp_tags=[tag],
-        abp_responses=problems(422, 500, 503),
+        abp_responses=problems(421, 422, 500, 503),
     )
 
 
@@ -70,9 +71,11 @@ def documented(
             parsed = read_query(query)
             if query is not QueryParameters:
                 arguments["query"] = parsed
-            if body is not None:
-                arguments["body"] = read_json(resources().limits)
-            return function(**arguments)
+            if body is None:
+                return function(**arguments)
+            data = read_body()
+            with turn_for(data):
+                return function(**arguments, body=parse(data, max_depth=resources().limits.json_depth))
 
         models = {
             "path": _path_model(path) if isinstance(path, str) else path,

@@ -1,6 +1,6 @@
 """Reads request bodies: checks their size and content type, and parses JSON strictly."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from flask import g, request
 
@@ -31,12 +31,27 @@ def too_large() -> TooLarge:
 
 
 def read_json(limits: Limits) -> object:
-    """The body as JSON; raises WrongKind, TooLarge or BadRequest."""
+    """The body as JSON; raises WrongKind, TooLarge, BadRequest or Unavailable."""
+    data = read_body()
+    with turn_for(data):
+        return parse(data, max_depth=limits.json_depth)
+
+
+def turn_for(data: bytes) -> AbstractContextManager[object]:
+    """What the work on a body needs: of large bodies a process reads, checks and stores one at a time.
+
+    Each can take a second of CPU, during which the threads of other requests hardly run.
+    """
+    return nullcontext() if len(data) <= BODY_BYTES else context().slow_requests.acquire_turn("large body")
+
+
+def read_body() -> bytes:
+    """The body, which says that it is JSON; raises WrongKind, TooLarge or BadRequest."""
     options = request.mimetype_params
     if request.mimetype != JSON or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise WrongKind(f"send {JSON} in UTF-8, not {_shown(request.headers.get('Content-Type'))}")
     refuse_encodings()
-    return parse(_read(), max_depth=limits.json_depth)
+    return _read()
 
 
 def _read() -> bytes:

@@ -1,4 +1,4 @@
-"""Runs before and after every request: request id, size limit, check of the origin, headers, counts, one log line."""
+"""Runs before and after every request: its id, checks of host, path, origin and size, headers, counts, a log line."""
 
 import re
 import time
@@ -8,16 +8,19 @@ from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.routing import Rule
 
 from ml_training.api.context import context
 from ml_training.api.request_body import limit_body
+from ml_training.domain.allowed_hosts import split_target
+from ml_training.domain.errors import WrongHost
 from ml_training.domain.rejection_reasons import rejection_reason
 from ml_training.logs import get_logger
 
 log = get_logger(__name__)
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+SECOND_SPELLING = re.compile(r"//|%2f|%5c", re.IGNORECASE)  # of a path: rules of a proxy would not see it
 ARGUMENT = re.compile(r"<(?:[^<>]*:)?([^<>:]+)>")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 HEADERS = {
@@ -34,6 +37,7 @@ SUBMITTING = frozenset({"jobs.submit", "jobs.submit_many"})
 def install_hooks(app: Flask) -> None:
     """Run the hooks of this module around every request of `app`."""
     app.before_request(_begin)
+    app.before_request(_refuse_strange_targets)
     app.before_request(_refuse_foreign_pages)
     app.before_request(_limit_body)
     app.after_request(_finish)
@@ -57,21 +61,36 @@ def _begin() -> None:
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
+def _refuse_strange_targets() -> None:
+    named, path = split_target(request.environ.get("RAW_URI", request.path))
+    asked = [request.environ.get("HTTP_HOST", ""), *([] if named is None else [named])]
+    wrong = [host for host in asked if not context().hosts.allows(host)]
+    if wrong:
+        shown = ascii(wrong[0][:80])
+        raise WrongHost(f"{shown} is no name of this service: if it should be, add it to ML_TRAINING_ALLOWED_HOSTS")
+    if SECOND_SPELLING.search(path):
+        raise NotFound
+
+
 def _refuse_foreign_pages() -> None:
     # A form or script of a foreign page can send uploads and cancels without a preflight (CORS "simple" requests).
     if request.method in SAFE_METHODS:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    is_foreign = site not in ("same-origin", "none") if site else origin and _host_of(origin) != request.host
+    is_foreign = site not in ("same-origin", "none") if site else origin and not _is_own(origin)
     if is_foreign:
         raise Forbidden("a web page of another origin sent this: only programs and pages of this service may")
 
 
-def _host_of(origin: str) -> str:
+def _is_own(origin: str) -> bool:
     try:
-        return urlsplit(origin).netloc
+        parts = urlsplit(origin)
     except ValueError:  # such as http://[
-        return ""
+        return False
+    # A proxy may speak HTTPS without saying so; nothing else does, so under its own names the service knows.
+    is_known = request.scheme == "https" or context().hosts.is_own(request.host)
+    schemes = (request.scheme,) if is_known else ("http", "https")
+    return parts.netloc == request.host and parts.scheme in schemes
 
 
 def _limit_body() -> None:

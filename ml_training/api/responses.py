@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from ml_training.api.response_schemas import PointedError
 from ml_training.domain.errors import FieldError
+from ml_training.domain.json_pointers import MOST_READ
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -61,7 +62,8 @@ def problem_body(status: int, title: str, detail: str, *, errors: Sequence[Field
     if errors:
         body["errors"] = [error.model_dump() for error in pointed_errors(errors)]
     if len(errors) > MOST_ERRORS:
-        body["detail"] += f"; of {len(errors):,} reasons these are the first {MOST_ERRORS:,}"
+        least = "at least " if len(errors) >= MOST_READ else ""
+        body["detail"] += f"; of {least}{len(errors):,} reasons these are the first {MOST_ERRORS:,}"
     return body
 
 

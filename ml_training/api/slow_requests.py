@@ -1,4 +1,7 @@
-"""Limits how many threads transfers, long polls and streams may occupy, so that health checks always find one."""
+"""Limits how many threads slow requests may occupy, so that health checks always find one.
+
+Slow are transfers, long polls, streams, and JSON bodies that take much CPU, which are served one at a time.
+"""
 
 import threading
 from types import TracebackType
@@ -7,6 +10,7 @@ from ml_training.domain.errors import Unavailable
 
 FREE_THREADS = 2
 RETRY_AFTER_SECONDS = 1
+TURN_SECONDS = 10.0
 
 
 class SlowRequestPermit:
@@ -39,6 +43,7 @@ class SlowRequestLimiter:
         permits = max(1, threads - FREE_THREADS)
         self._all = threading.Semaphore(permits)
         self._waits = threading.Semaphore(min(waits, permits))
+        self._turn = threading.Semaphore(1)
 
     def acquire(self, what: str) -> SlowRequestPermit:
         """A permit for a transfer; raises Unavailable when there is none."""
@@ -46,6 +51,17 @@ class SlowRequestLimiter:
             detail = f"too many transfers and waits at once for another {what}: try again in a moment"
             raise Unavailable(detail, retry_after=RETRY_AFTER_SECONDS)
         return SlowRequestPermit(self._all)
+
+    def acquire_turn(self, what: str) -> SlowRequestPermit:
+        """A permit for the only costly piece of work at a time; waits for it up to TURN_SECONDS; raises Unavailable."""
+        permit = self.acquire(what)
+        if not self._turn.acquire(timeout=TURN_SECONDS):
+            permit.release()
+            raise Unavailable(
+                f"another {what} takes long: try again in a moment, or send less at once",
+                retry_after=RETRY_AFTER_SECONDS,
+            )
+        return SlowRequestPermit(self._all, self._turn)
 
     def try_acquire_wait(self) -> SlowRequestPermit | None:
         """A permit for a long poll; None when there is none: then answer at once."""

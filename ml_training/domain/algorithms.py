@@ -4,6 +4,7 @@ Threads, files, devices and network belong to the server: they are not parameter
 """
 
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
@@ -143,9 +144,10 @@ CELLS_IN_MEMORY = 4_000_000  # 32 MB: a smaller matrix is read whole, which is q
 DESCRIPTIONS: dict[ModelType, str] = {kind: (PARAMS[kind].__doc__ or "").split("\n")[0] for kind in ModelType}
 
 
-def parameter_names(model_type: ModelType) -> list[str]:
+@cache  # a schema takes longer than the check of a spec
+def parameter_names(model_type: ModelType) -> tuple[str, ...]:
     """The names that a user may give, in the order of the description."""
-    return list(PARAMS[model_type].model_json_schema()["properties"])
+    return tuple(PARAMS[model_type].model_json_schema()["properties"])
 
 
 def describe(model_type: ModelType) -> dict[str, Any]:

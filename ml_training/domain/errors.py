@@ -2,6 +2,7 @@
 
 ServiceError
 ├── Invalid          the request is wrong: 4xx with every reason
+├── WrongHost        asked under a foreign name: 421
 ├── NotFound         no such thing: 404
 ├── Conflict         not in this state: 409
 ├── TooMany          a limit of the whole service is reached: 429
@@ -51,6 +52,13 @@ class BadRequest(ServiceError):
 
     status = 400
     title = "Bad request"
+
+
+class WrongHost(ServiceError):
+    """The service was asked under a name that is not its own."""
+
+    status = 421
+    title = "Misdirected request"
 
 
 class TooLarge(ServiceError):

@@ -18,6 +18,7 @@ QUOTED = re.compile(r"'([^']*)'")
 QUOTED_JSON = re.compile(r'"([^"]*)"')
 NO_NAMES: Mapping[str, Collection[str]] = {}
 NO_FORMS: Mapping[str, str] = {}
+MOST_READ = 2_000  # errors of one body: more are not put into words
 OBJECT_KINDS = frozenset({"dict_type", "model_type", "model_attributes_type", "mapping_type", "dataclass_type"})
 KINDS = {
     "missing": "field required",
@@ -53,15 +54,18 @@ def field_errors(
     prefix: str = "",
     names: Mapping[str, Collection[str]] = NO_NAMES,
     forms: Mapping[str, str] = NO_FORMS,
+    searches: int = MOST_SEARCHES,
 ) -> tuple[FieldError, ...]:
-    """Every error of `body`; several with the same pointer become one, such as those of a union's branches.
+    """The errors of `body`, at most MOST_READ; several with the same pointer become one, as of a union.
 
     names: the fields that an object may have, by its pointer without the prefix; forms: what the object looks like, as
-    JSON. With both, an error says what was probably meant.
+    JSON. With both, an error says what was probably meant, of the first `searches` unknown fields.
     """
     found: dict[str, list[str]] = {}
-    unknown = 0
+    unknown = MOST_SEARCHES - searches
     for item in error.errors(include_url=False, include_input=False):
+        if len(found) == MOST_READ:
+            break
         context, kind = item.get("ctx", {}), item["type"]
         path = [*_path(item["loc"], body, kind), *_tag(kind, context)]
         pointer = pointer_to(*path)

@@ -23,6 +23,8 @@ from ml_training.domain.algorithms import (
 from ml_training.domain.errors import FieldError
 from ml_training.domain.file_options import FileOptions
 from ml_training.domain.json_pointers import field_errors
+from ml_training.domain.near_misses import MOST_SEARCHES
+from ml_training.domain.object_sizes import large_objects
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, SubmittedSpec, Time, ordered
 from ml_training.domain.targets import Target
@@ -214,13 +216,20 @@ def known_fields(body: object) -> Mapping[str, Collection[str]]:
     }
 
 
-def parse_spec(body: object, *, max_runtime_seconds: int) -> tuple[JobSpec | None, tuple[FieldError, ...]]:
-    """The validated spec, or None and every error; `params` get their defaults here."""
-    params, errors = _parse_params(body)
+def parse_spec(
+    body: object, *, max_runtime_seconds: int, searches: int = MOST_SEARCHES
+) -> tuple[JobSpec | None, tuple[FieldError, ...]]:
+    """The validated spec, or None and every error; `params` get their defaults here.
+
+    searches: for how many unknown fields the errors may say what was probably meant.
+    """
+    if errors := large_objects(body):
+        return None, errors
+    params, errors = _parse_params(body, searches)
     try:
         spec = _SUBMITTED.validate_python(body)
     except ValidationError as error:
-        return None, field_errors(error, body, names=known_fields(body), forms=FORMS) + errors
+        return None, field_errors(error, body, names=known_fields(body), forms=FORMS, searches=searches) + errors
     runtime = spec.max_runtime_seconds or max_runtime_seconds
     if runtime > max_runtime_seconds:
         errors += (FieldError("/max_runtime_seconds", f"must be at most {max_runtime_seconds}"),)
@@ -230,7 +239,7 @@ def parse_spec(body: object, *, max_runtime_seconds: int) -> tuple[JobSpec | Non
     return (None, errors) if errors else (spec.model_copy(update=update), ())
 
 
-def _parse_params(body: object) -> tuple[dict[str, Any], tuple[FieldError, ...]]:
+def _parse_params(body: object, searches: int) -> tuple[dict[str, Any], tuple[FieldError, ...]]:
     # Separate from the other fields, so that a wrong parameter and a wrong field are reported together.
     if not isinstance(body, dict) or body.get("job_type") != JobType.TRAIN:
         return {}, ()
@@ -246,7 +255,7 @@ def _parse_params(body: object) -> tuple[dict[str, Any], tuple[FieldError, ...]]
         return PARAMS[model_type].model_validate(params).model_dump(mode="json"), ()
     except ValidationError as error:
         known = {"": parameter_names(model_type)}
-        errors = field_errors(error, params, prefix="/params", names=known)
+        errors = field_errors(error, params, prefix="/params", names=known, searches=searches)
         return {}, tuple(_same_parameter(error, model_type, params) for error in errors)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from ml_training.db import idempotency, jobs
 from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
+from ml_training.domain.near_misses import MOST_SEARCHES
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobSpec, fingerprint, parse_spec, spec_json
 from ml_training.services.feasibility import check_feasibility, check_key, forget_deleted, require_indexes
@@ -25,6 +26,8 @@ from ml_training.services.store_jobs import (
     store,
 )
 
+Errors = tuple[FieldError, ...]
+MOST_ERRORS = 1_000  # of a batch
 CHECKS = 5  # of one submission: a name that means another model after each of them keeps changing
 JOB_REMOVED = "the job that this key stands for has been removed by retention"
 
@@ -54,7 +57,7 @@ def submit_batch(
     _check_key(resources, idempotency_key)
     if not 1 <= len(bodies) <= resources.limits.batch_jobs:
         raise Invalid(f"a batch holds 1 to {resources.limits.batch_jobs} jobs, this one {len(bodies)}")
-    parsed = [parse_spec(body, max_runtime_seconds=resources.limits.runtime_seconds) for body in bodies]
+    parsed = _parse_all(bodies, max_runtime_seconds=resources.limits.runtime_seconds)
     digest = ""
     if idempotency_key is not None:
         digest = fingerprint([_fingerprint_input(spec, errors) for spec, errors in parsed])
@@ -69,6 +72,17 @@ def submit_batch(
     stored = _or_kept(resources, submission, lambda: _store_alone(resources, submission))
     resources.permits.publish(sum(item.job is not None for item in stored))
     return stored
+
+
+def _parse_all(bodies: Sequence[object], *, max_runtime_seconds: int) -> list[tuple[JobSpec | None, Errors]]:
+    """Each spec, or its errors: as many in all as of one spec, but at least one of each wrong spec."""
+    parsed: list[tuple[JobSpec | None, Errors]] = []
+    left, searches = MOST_ERRORS, MOST_SEARCHES
+    for body in bodies:
+        spec, errors = parse_spec(body, max_runtime_seconds=max_runtime_seconds, searches=searches)
+        parsed.append((spec, errors[: max(1, left)]))
+        left, searches = left - len(errors), max(0, searches - len(errors))
+    return parsed
 
 
 def _named_item(resources: Resources, spec: JobSpec) -> JobSpec | tuple[FieldError, ...]:

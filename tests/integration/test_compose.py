@@ -14,6 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from ml_training.api.app import create_app
+from ml_training.domain.allowed_hosts import AllowedHosts
 from ml_training.settings import PREFIX, Settings
 from tests.support.dockerfile import read_stages
 
@@ -120,6 +121,15 @@ def test_processes_inside_listen_on_all_addresses_and_share_one_directory() -> N
         "exporter": ("data", True),
     }
     assert {service["environment"]["ML_TRAINING_DATA_DIR"] for service in BUILT_SERVICES.values()} == {"/data"}
+
+
+@pytest.mark.parametrize("service", ["api", "exporter"])
+def test_a_process_is_asked_under_the_name_of_its_service(service: str) -> None:
+    names = VARIABLE.sub("ml.example.org", SERVICES[service]["environment"]["ML_TRAINING_ALLOWED_HOSTS"])
+    hosts = AllowedHosts("0.0.0.0", names)  # noqa: S104
+    assert hosts.allows(f"{service}:{min(published_ports(service))}")
+    assert hosts.allows("ml.example.org")
+    assert not hosts.allows("postgres")
 
 
 @pytest.mark.parametrize("service", BUILT_SERVICES)

@@ -204,7 +204,7 @@ def test_the_fifth_stream_is_503_until_another_client_leaves(api: Api) -> None:
         assert not try_stream(api, job_id, streams)
 
 
-REQUEST = b"GET /api/v1/jobs/%d/events HTTP/1.1\r\nHost: x\r\n\r\n"
+REQUEST = b"GET /api/v1/jobs/%d/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close throws away and resets
 
 

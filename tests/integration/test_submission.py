@@ -171,6 +171,17 @@ def test_a_batch_stores_the_good_ones_and_says_what_is_wrong_with_each_other(
     assert len(all_jobs(resources)) == 2
 
 
+def test_the_errors_of_a_batch_are_limited_as_a_whole_and_each_wrong_spec_has_one(resources: Resources) -> None:
+    wrong = {"job_type": "TRAIN", **{f"field_{number}": number for number in range(30)}}
+    items = submit_batch(resources, [wrong] * 200)
+    counts = [len(item.errors) for item in items]
+    assert min(counts) == 1
+    assert counts[0] > 30
+    assert sum(counts) <= 1_000 + 200
+    suggestions = sum("did you mean" in error.detail for item in items for error in item.errors)
+    assert suggestions <= 20
+
+
 def test_a_key_whose_jobs_were_forgotten_says_so(resources: Resources, dataset_id: int) -> None:
     bodies = [spec(dataset_id), {"job_type": "X"}]
     for job in (

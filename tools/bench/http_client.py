@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 
 def request_bytes(method: str, path: str, body: bytes | None = None) -> bytes:
     """A whole HTTP/1.1 request."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAccept: application/json\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
     if body is None:
         return f"{head}\r\n".encode()
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body

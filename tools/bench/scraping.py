@@ -29,7 +29,7 @@ class Scraper:
 
     def __init__(self, port: int, *, gzip: bool = True) -> None:
         self._port = port
-        self._request = b"GET /metrics HTTP/1.1\r\nHost: bench\r\n" + (GZIP if gzip else b"") + b"\r\n"
+        self._request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + (GZIP if gzip else b"") + b"\r\n"
         self._socket: socket.socket | None = None
         self._buffer = bytearray(4 << 20)
 

@@ -7,10 +7,12 @@ import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 
+from ml_training.api.app import create_app
 from ml_training.api.context import context_of
 from ml_training.api.heartbeat import make_heartbeat
 from ml_training.db.heartbeats import list_heartbeats
 from ml_training.services.resources import Resources
+from ml_training.settings import Settings
 from tests.support.api import ready_dataset, train_spec
 
 LIVE = "/api/v1/health/live"
@@ -62,6 +64,60 @@ def test_every_answer_has_the_security_headers(client: FlaskClient, path: str) -
 def test_a_page_of_another_origin_may_change_nothing(client: FlaskClient, path: str, headers: dict[str, str]) -> None:
     response = client.post(path, headers=headers)
     assert (response.status_code, response.mimetype) == (403, "application/problem+json")
+
+
+@pytest.mark.parametrize("host", ["", "evil.example", "evil.example:8000", "a b", "localhost.evil.example", "10.0.0.1"])
+@pytest.mark.parametrize("path", [LIVE, "/nothing", "/docs", "/openapi.json", "/api/v1/jobs"])
+def test_a_name_that_is_not_the_services_is_421(client: FlaskClient, path: str, host: str) -> None:
+    response = client.get(path, headers={"Host": host})
+    assert (response.status_code, response.mimetype) == (421, "application/problem+json")
+    assert "ML_TRAINING_ALLOWED_HOSTS" in response.get_json()["detail"]
+
+
+def test_a_page_under_a_name_that_resolves_to_this_machine_stores_nothing(client: FlaskClient) -> None:
+    headers = {"Host": "evil.example:8000", "Origin": "http://evil.example:8000", "Sec-Fetch-Site": "same-origin"}
+    body = {"name": "x", "sample": "breast_cancer"}
+    assert client.post("/api/v1/datasets", json=body, headers=headers).status_code == 421
+    assert client.get("/api/v1/datasets").get_json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (f"http://evil.example{LIVE}", 421),
+        (f"http://user@localhost{LIVE}", 421),
+        ("localhost:80", 421),
+        (f"http://localhost{LIVE}", 200),
+        (f"//localhost{LIVE}", 404),
+        (f"http://localhost/{LIVE}", 404),
+        (LIVE.replace("/health", "//health"), 404),
+        (LIVE.replace("health/", "health%2F"), 404),
+        (LIVE.replace("health/", "health%5c"), 404),
+        (f"{LIVE}?x=//", 422),
+    ],
+)
+def test_a_target_is_a_path_as_it_is_documented(client: FlaskClient, target: str, status: int) -> None:
+    query = target.partition("?")[2]
+    found = client.get(f"{LIVE}?{query}", environ_overrides={"RAW_URI": target})
+    assert found.status_code == status
+
+
+def test_the_scheme_of_a_page_counts_where_it_is_known(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"allowed_hosts": "ml.example.org"}))
+
+    def status(origin: str, host: str, scheme: str = "http") -> int:
+        headers = {"Origin": origin, "Host": host}
+        overrides = {"wsgi.url_scheme": scheme}
+        return app.test_client().post("/api/v1/jobs", headers=headers, environ_overrides=overrides).status_code
+
+    try:
+        assert status("https://localhost", "localhost") == 403
+        assert status("http://localhost", "localhost") == 415
+        assert status("https://ml.example.org", "ml.example.org") == 415  # a proxy may end TLS without saying so
+        assert status("http://ml.example.org", "ml.example.org") == 415
+        assert status("http://ml.example.org", "ml.example.org", "https") == 403
+    finally:
+        context_of(app).resources.close()
 
 
 @pytest.mark.parametrize(

@@ -142,3 +142,52 @@ def _is_full(limiter: SlowRequestLimiter) -> bool:
     if permit is not None:
         permit.release()
     return permit is None
+
+
+def test_costly_work_is_done_one_at_a_time_and_the_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter = SlowRequestLimiter(threads=8, waits=4)
+    done: list[str] = []
+
+    def work() -> None:
+        with limiter.acquire_turn("large body"):
+            done.append("second")
+
+    with limiter.acquire_turn("large body"):
+        second = threading.Thread(target=work)
+        second.start()
+        eventually(lambda: permits_left(limiter) == 4, what="the second one waits, and counts")
+        done.append("first")
+    second.join()
+    assert done == ["first", "second"]
+    assert permits_left(limiter) == 6
+    monkeypatch.setattr("ml_training.api.slow_requests.TURN_SECONDS", 0.01)
+    with limiter.acquire_turn("large body"), pytest.raises(Unavailable, match="takes long"):
+        limiter.acquire_turn("large body")
+    assert permits_left(limiter) == 6
+
+
+def permits_left(limiter: SlowRequestLimiter) -> int:
+    """How many transfers could begin now."""
+    taken = []
+    with suppress(Unavailable):
+        while True:
+            taken.append(limiter.acquire("upload"))
+    for permit in taken:
+        permit.release()
+    return len(taken)
+
+
+def test_a_large_body_is_checked_in_its_turn_and_a_small_one_at_once(client: FlaskClient, app: Flask) -> None:
+    spec = {"job_type": "PREDICT", "model_id": 1, "rows": [{"a": "x" * 100}] * 10}
+    app.extensions[EXTENSION] = replace(context_of(app), resources=with_large_bodies(context_of(app).resources))
+    with context_of(app).slow_requests.acquire_turn("large body"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ml_training.api.slow_requests.TURN_SECONDS", 0.01)
+        assert client.post("/api/v1/jobs", json=spec).status_code == 422  # the model does not exist
+        refused = client.post("/api/v1/jobs", json={**spec, "rows": spec["rows"] * 20})  # type: ignore[operator]
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert client.post("/api/v1/jobs", json={**spec, "rows": spec["rows"] * 20}).status_code == 422  # type: ignore[operator]
+
+
+def with_large_bodies(resources: Resources) -> Resources:
+    """The same resources with the usual limit of JSON bodies."""
+    return replace(resources, limits=resources.limits.model_copy(update={"json_body_bytes": 1 << 20}))

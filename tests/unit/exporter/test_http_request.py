@@ -27,7 +27,9 @@ def read(ends: tuple[socket.socket, socket.socket], *sent: bytes, close: bool = 
 
 def test_a_request_is_its_head(ends: tuple[socket.socket, socket.socket]) -> None:
     request = read(ends, b"GET /metrics?a=b HTTP/1.1\r\nHost: x\r\nAccept:  text/plain \r\naccept: */*\r\n\r\n")
-    assert request == HttpRequest("GET", "/metrics", {"host": "x", "accept": "text/plain, */*"}, keep_alive=True)
+    assert request == HttpRequest(
+        "GET", "/metrics", ("x",), {"host": "x", "accept": "text/plain, */*"}, keep_alive=True
+    )
 
 
 @pytest.mark.parametrize(

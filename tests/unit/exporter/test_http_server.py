@@ -3,18 +3,28 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection
 
 import pytest
 
+from exporter.connections import Connections
 from exporter.http_request import HttpRequest
 from exporter.http_server import MAX_CONNECTIONS, HttpResponse, HttpServer
+from ml_training.domain.allowed_hosts import AllowedHosts
 from tests.support.eventually import eventually
 from tests.support.exporter import ExporterClient
+
+HOSTS = AllowedHosts("127.0.0.1", "exporter")
+LARGE = bytes(8_000_000)  # more than the kernel takes
 
 
 def page(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(b"hello\n")
+
+
+def large(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(LARGE)
 
 
 def broken(_request: HttpRequest) -> HttpResponse:
@@ -23,7 +33,7 @@ def broken(_request: HttpRequest) -> HttpResponse:
 
 @pytest.fixture
 def server() -> Iterator[HttpServer]:
-    server = HttpServer("127.0.0.1", 0, {"/page": page, "/broken": broken})
+    server = HttpServer("127.0.0.1", 0, {"/page": page, "/large": large, "/broken": broken}, HOSTS)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield server
@@ -43,7 +53,7 @@ def test_get_and_head_answer_alike_but_for_the_body(client: ExporterClient) -> N
     assert client.get("/page", method="HEAD") == (200, headers, b"")
 
 
-@pytest.mark.parametrize("path", ["/", "/page/", "/pages", "//page", "/../page", "http://x/page"])
+@pytest.mark.parametrize("path", ["/", "/page/", "/pages", "//page", "/../page", "http://localhost/pages"])
 def test_everything_else_is_not_found(client: ExporterClient, path: str) -> None:
     assert client.get(path)[0] == 404
 
@@ -86,25 +96,87 @@ def test_idle_clients_do_not_delay_a_scrape(server: HttpServer, client: Exporter
             connection.close()
 
 
-def test_many_connections_are_not_kept_and_the_last_are_rejected(server: HttpServer, client: ExporterClient) -> None:
-    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MAX_CONNECTIONS - 1)]
-    try:
-        eventually(lambda: server.crowded)
+def test_when_many_connections_are_open_none_is_kept(server: HttpServer, client: ExporterClient) -> None:
+    with ExitStack() as stack:
+        for _ in range(MAX_CONNECTIONS - 1):
+            stack.enter_context(connect(server))
+        eventually(lambda: server.connections.are_crowded)
         assert client.get("/page")[1]["connection"] == "close"
-        eventually(lambda: _fills(server, idle), what="every place is taken")
-        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as late:
-            assert late.recv(4096).startswith(b"HTTP/1.1 503 ")
-    finally:
-        for connection in idle:
-            connection.close()
-    eventually(lambda: client.get("/page")[0] == 200, what="the places are free again")
 
 
-def _fills(server: HttpServer, idle: list[socket.socket]) -> bool:
-    idle.append(socket.create_connection(("127.0.0.1", server.port)))
-    return len(idle) >= MAX_CONNECTIONS + 2
+def connect(server: HttpServer, data: bytes = b"") -> socket.socket:
+    """A client with a small receive buffer that has sent these bytes."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.settimeout(60)
+    connection.connect(("127.0.0.1", server.port))
+    connection.sendall(data)
+    return connection
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"GET /page HTTP/1.1\r\nHost: ", b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+    ids=["silent", "half a head", "not reading"],
+)
+def test_clients_that_do_nothing_keep_no_scraper_out(server: HttpServer, client: ExporterClient, data: bytes) -> None:
+    with ExitStack() as stack:
+        for number in range(200):
+            stack.enter_context(connect(server, data))
+            if number % 20 == 0:
+                assert client.get("/page")[0] == 200
+        assert [client.get("/page")[0] for _ in range(20)] == [200] * 20
+
+
+def test_the_oldest_silent_connection_makes_room_and_one_that_is_answered_does_not(server: HttpServer) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def waiting(_request: HttpRequest) -> HttpResponse:
+        started.set()
+        go_on.wait(60)
+        return HttpResponse(b"at last\n")
+
+    server.routes["/waiting"] = waiting
+    with ExitStack() as stack:
+        answered = stack.enter_context(connect(server, b"GET /waiting HTTP/1.0\r\nHost: localhost\r\n\r\n"))
+        started.wait(60)
+        silent = [stack.enter_context(connect(server)) for _ in range(MAX_CONNECTIONS + 10)]
+        assert silent[0].recv(10) == b""
+        go_on.set()
+        answer = b"".join(iter(lambda: answered.recv(4096), b""))
+    assert answer.endswith(b"at last\n")
+
+
+def test_a_client_that_reads_stays_younger_than_one_that_does_not() -> None:
+    connections = Connections(2)
+    with ExitStack() as stack:
+        reading, client = (stack.enter_context(one) for one in socket.socketpair())
+        stalled, gone = (stack.enter_context(one) for one in socket.socketpair())
+        assert connections.add(reading)
+        assert connections.add(stalled)
+        connections.touch(reading)
+        assert connections.add(stack.enter_context(socket.socket()))
+        assert gone.recv(1) == b""
+        reading.send(b"x")
+        assert client.recv(1) == b"x"
+
+
+@pytest.mark.parametrize(
+    "host", ["", "evil.example", "evil.example:8012", "a b", "localhost, evil.example", "[", "10.1.2.3"]
+)
+def test_a_name_of_somebody_else_is_421(client: ExporterClient, host: str) -> None:
+    status, headers, body = client.get("/page", Host=host)
+    assert (status, body) == (421, b"421 Misdirected Request\n")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_an_absolute_uri_counts_like_the_header(client: ExporterClient) -> None:
+    assert client.get("http://evil.example/page")[0] == 421
+    assert client.get("http://localhost:1/page")[0] == 200
+    assert client.get("http://localhost/page", Host="evil.example")[0] == 421
+    assert client.get("/page", Host="exporter:8012")[0] == 200
 
 
 def test_a_taken_port_is_an_error_at_once(server: HttpServer) -> None:
     with pytest.raises(OSError, match="in use"):
-        HttpServer("127.0.0.1", server.port, {})
+        HttpServer("127.0.0.1", server.port, {}, HOSTS)

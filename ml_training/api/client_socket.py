@@ -1,0 +1,100 @@
+"""The socket of one client: a thread that answers never waits for a client that does not read the whole answer.
+
+What the kernel does not take at once is kept here, and the event loop sends it. An answer that is made piece by piece
+(a download, a stream of events) waits while BUFFER_BYTES are unsent; it holds a slow-request permit, so that such
+answers never occupy all threads.
+"""
+
+import errno
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+BUFFER_BYTES = 64 << 10
+SEND_SECONDS = 10.0  # a client that takes nothing of its answer for this long is disconnected
+# Without it the kernel holds megabytes of an answer, and a slow client looks as if it took nothing for minutes.
+NOT_SENT_BYTES = 128 << 10
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, and forget what was not sent
+
+
+class ClientSocket(socket.socket):
+    """A connection with a buffer for what is still to be sent; threads write to it, the event loop empties it."""
+
+    def __init__(self, accepted: socket.socket) -> None:
+        super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
+        self.on_unsent: Callable[[], object] = lambda: None  # called by a thread when the event loop has to send
+        self.progress_at = time.monotonic()  # when the client last took something
+        self.is_broken = False
+        self._changed = threading.Condition()
+        self._pieces: deque[memoryview] = deque()
+        self._unsent = 0
+        if self.family != socket.AF_UNIX and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_BYTES)
+
+    @property
+    def unsent(self) -> int:
+        """The bytes that the event loop has to send."""
+        return self._unsent
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]  # gunicorn sends bytes only
+        """Send or keep all of `data`; waits only while another BUFFER_BYTES are unsent. Raises BrokenPipeError."""
+        with self._changed:
+            has_room = self._changed.wait_for(lambda: self.is_broken or self._unsent <= BUFFER_BYTES, SEND_SECONDS)
+            if self.is_broken or not has_room:
+                raise BrokenPipeError(errno.EPIPE, "the client does not read its answer")
+            is_first = not self._pieces
+            sent = self._send_now(data, flags) if is_first else 0
+            if sent < len(data):
+                self._pieces.append(memoryview(data)[sent:])
+                self._unsent += len(data) - sent
+        if is_first and sent < len(data):
+            self.on_unsent()
+
+    def send(self, data: bytes, flags: int = 0) -> int:  # type: ignore[override]  # for "100 Continue"
+        """Like `sendall`."""
+        self.sendall(data, flags)
+        return len(data)
+
+    def send_unsent(self) -> bool:
+        """Send what the client takes now; whether nothing is left. Only the event loop calls it; raises OSError."""
+        with self._changed:
+            if self.is_broken:
+                raise BrokenPipeError(errno.EPIPE, "the connection was given up")
+            if self._pieces:
+                self._take(self._send_now(self._pieces[0], 0))
+            return not self._pieces
+
+    def give_up(self) -> None:
+        """Forget what is unsent: the next write fails, and the connection will be closed with a reset."""
+        with self._changed:
+            self.is_broken = True
+            self._pieces.clear()
+            self._unsent = 0
+            self._changed.notify_all()
+        if self.fileno() >= 0:
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
+    def close(self) -> None:
+        """Close the connection; while the event loop sends on it, only give it up: the loop closes it then."""
+        if self._unsent:
+            self.give_up()
+        else:
+            super().close()
+
+    def _send_now(self, data: bytes | memoryview, flags: int) -> int:
+        try:
+            sent = super().send(data, flags | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        self.progress_at = time.monotonic()
+        return sent
+
+    def _take(self, sent: int) -> None:
+        piece = self._pieces.popleft()
+        if sent < len(piece):
+            self._pieces.appendleft(piece[sent:])
+        self._unsent -= sent
+        self._changed.notify_all()
