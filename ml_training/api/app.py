@@ -9,6 +9,7 @@ from flask_openapi3.openapi import OpenAPI
 from werkzeug.routing import BaseConverter
 
 from ml_training import __version__
+from ml_training.api.caller import install_caller
 from ml_training.api.context import EXTENSION, Context, Master
 from ml_training.api.counters import Counters
 from ml_training.api.datasets import datasets
@@ -71,4 +72,5 @@ def create_app(
     app.register_blueprint(docs_blueprint(document))
     install_problems(app)
     install_hooks(app)
+    install_caller(app)
     return app
