@@ -17,4 +17,10 @@ def caller() -> Caller:
 
 
 def _find() -> None:
-    g.caller = Caller(key_id=None, role=Role.ADMIN, project_id=DEFAULT_PROJECT_ID, address=request.remote_addr or "")
+    g.caller = Caller(
+        key_id=None,
+        role=Role.ADMIN,
+        project_id=DEFAULT_PROJECT_ID,
+        address=request.remote_addr or "",
+        request_id=g.request_id,
+    )

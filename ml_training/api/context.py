@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 
 from ml_training.api.counters import Counters
 from ml_training.api.slow_requests import SlowRequestLimiter
@@ -45,8 +45,10 @@ def context_of(app: Flask) -> Context:
 
 
 def resources() -> Resources:
-    """The services' core."""
-    return context().resources
+    """The services' core, on behalf of the caller of this request."""
+    caller = g.get("caller")
+    own = context().resources
+    return own if caller is None else own.acting_for(caller)
 
 
 def pid() -> int:

@@ -25,9 +25,18 @@ RANKS = {role: rank for rank, role in enumerate(Role)}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request. key_id: the public id of the key; None on a service without keys, which is open."""
+    """Who sent a request.
+
+    key_id: the public id of the key; None on a service without keys, which is open. address: as the API sees it, so of
+    the proxy behind one. request_id: of the one request.
+    """
 
     key_id: str | None
     role: Role
     project_id: int
     address: str
+    request_id: str = ""
+
+
+# A process of the service itself: a worker, maintenance, a command on the machine of the database.
+SERVICE = Caller(key_id=None, role=Role.ADMIN, project_id=DEFAULT_PROJECT_ID, address="")
