@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     api_port: Port = DEFAULT_API_PORT
     api_workers: PositiveInt = 2
     api_threads: Annotated[int, Field(ge=2)] = 8
+    bootstrap_key_file: Path | None = None  # of the first admin, made by the operator
+    key_requests_per_second: SecondsOrNever | None = None  # of one key in one API process; 0: no limit
+    address_requests_per_second: SecondsOrNever | None = None
     api_url: str = ""  # empty: the URL of the running stack, else http://API_HOST:API_PORT
     exporter_host: str = DEFAULT_HOST
     exporter_port: Port = 8012

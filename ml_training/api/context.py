@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app, g
 
+from ml_training.api.access import Access
 from ml_training.api.counters import Counters
 from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.services.resources import Resources
@@ -29,6 +30,7 @@ class Context:
     resources: Resources
     slow_requests: SlowRequestLimiter
     counters: Counters
+    access: Access
     master: Master
     is_draining: Callable[[], bool]  # a draining process ends long polls and streams early
 
