@@ -90,8 +90,7 @@ def create(body: object) -> Response:
         project=wanted.project,
         expires_at=None if wanted.expires_at is None else wanted.expires_at.timestamp(),
     )
-    shown = NewKey.model_validate({**KeyInfo.from_record(made.stored).model_dump(by_alias=True), "key": made.key.text})
-    return json_response(shown, 201, headers={"Location": f"{PREFIX}/keys/{made.key.key_id}"})
+    return json_response(NewKey.from_record(made), 201, headers={"Location": f"{PREFIX}/keys/{made.key_id}"})
 
 
 @keys.get("", responses={200: KeyPage})

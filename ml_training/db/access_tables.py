@@ -1,6 +1,6 @@
 """The tables of keys and of the audit."""
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Table, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Table, UniqueConstraint, text
 
 from ml_training.db.columns import BigId, id_column, integer, string, time
 from ml_training.db.tables import metadata, quoted
@@ -27,6 +27,13 @@ api_keys = Table(
     UniqueConstraint("key_id", name="api_keys_key_id"),
     CheckConstraint(f"role IN ({quoted(Role)})", name="api_keys_role"),
     sqlite_autoincrement=True,
+)
+# For the processes that read the valid ones: keys that were revoked stay for good.
+Index(
+    "api_keys_valid",
+    api_keys.c.id,
+    sqlite_where=text("revoked_at IS NULL"),
+    postgresql_where=text("revoked_at IS NULL"),
 )
 
 key_changes = Table(  # one row, which counts changes of api_keys: a process reads the keys again when it has risen

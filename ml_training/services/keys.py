@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ml_training.db import keys
@@ -23,12 +23,11 @@ class BootstrapError(Exception):
     """The file with the first key cannot be used; the message says why and how to make one."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """A key that was just made, with its secret: nobody can read it again."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey(StoredKey):
+    """A key that was just made; `key` is the whole of it, which nobody can read again."""
 
-    key: ApiKey
-    stored: StoredKey
+    key: str = field(repr=False)
 
 
 def create_key(
@@ -60,7 +59,7 @@ def create_key(
             name=name,
             expires_at=expires_at,
         )
-    return NewKey(key, stored)
+    return NewKey(**asdict(stored), key=key.text)
 
 
 def revoke_key(database: Database, caller: Caller, key_id: str) -> None:

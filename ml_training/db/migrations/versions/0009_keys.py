@@ -35,6 +35,8 @@ def upgrade() -> None:
         sa.CheckConstraint(f"role IN ({ROLES})", name="api_keys_role"),
         sqlite_autoincrement=True,
     )
+    valid = sa.text("revoked_at IS NULL")
+    op.create_index("api_keys_valid", "api_keys", ["id"], sqlite_where=valid, postgresql_where=valid)
     changes = op.create_table(
         "key_changes",
         sa.Column("id", ID, autoincrement=False, nullable=False),
