@@ -8,7 +8,7 @@ from flask import Response
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
 
 from ml_training.api.caller import caller
-from ml_training.api.context import PREFIX, resources
+from ml_training.api.context import PREFIX, context, resources
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_parameters import PageParameters
 from ml_training.api.request_schemas import RequestSchema
@@ -90,6 +90,7 @@ def create(body: object) -> Response:
         project=wanted.project,
         expires_at=None if wanted.expires_at is None else wanted.expires_at.timestamp(),
     )
+    context().access.keys.forget()
     return json_response(NewKey.from_record(made), 201, headers={"Location": f"{PREFIX}/keys/{made.key_id}"})
 
 
@@ -107,4 +108,5 @@ def revoke(key_id: str) -> Response:
     if not re.fullmatch("[0-9a-f]{12}", key_id):
         raise NotFound("there is no such key")
     service.revoke_key(resources().database, caller(), key_id)
+    context().access.keys.forget()
     return no_content()

@@ -84,9 +84,11 @@ def _database() -> Iterator["Database"]:
         from ml_training.db.engine import open_database
         from ml_training.db.migrate import SchemaError, check_schema
         from ml_training.domain.errors import ServiceError, Unavailable
+        from ml_training.logs import configure_logs
         from ml_training.settings import read_settings
     except ModuleNotFoundError as error:
         raise Failed(f"{SERVER_HINT} ({error})") from error
+    configure_logs("console", "WARNING")  # to stderr: what is printed is the answer, and may be a key for a variable
     database = open_database(read_settings().database, pool_size=1)
     try:
         check_schema(database)

@@ -5,6 +5,7 @@ all keys only when that row has changed. While the database is away the last key
 service does not open, and nobody is locked out.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -45,7 +46,7 @@ class KeyCache:
         self._clock = clock
         self._lock = threading.Lock()
         self._snapshot: KeySnapshot | None = None
-        self._looked_at = -STALE_SECONDS
+        self._looked_at = -math.inf
         self._used: dict[str, float] = {}
         self._written: dict[str, float] = {}
 
@@ -73,16 +74,23 @@ class KeyCache:
 
         A thread of its own calls this: no request waits for it.
         """
+        now = self._clock()
         due = {
             key_id: at
             for key_id, at in list(self._used.items())
-            if at - self._written.get(key_id, 0.0) >= USE_WRITTEN_EVERY_SECONDS
+            if now - self._written.get(key_id, -math.inf) >= USE_WRITTEN_EVERY_SECONDS
         }
         if not due:
             return
         with self._database.write() as connection:
             keys.record_uses(connection, due)
-        self._written.update(due)
+        for key_id in due:
+            self._written[key_id] = now
+            del self._used[key_id]  # one that came in the meantime is written a minute later, if at all
+
+    def forget(self) -> None:
+        """Look at the keys again with the next request: this process has just changed them."""
+        self._looked_at = -math.inf
 
     def _look(self) -> None:
         try:
