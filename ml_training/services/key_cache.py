@@ -21,6 +21,7 @@ log = get_logger(__name__)
 FRESH_SECONDS = 1.0
 # Between these ages one request reads again and the others go on: above the second one, all wait for it.
 STALE_SECONDS = 2.0
+NEW_KEY_SECONDS = 0.2  # a key that was made this long ago is known: before a refusal the keys are looked at again
 USE_WRITTEN_EVERY_SECONDS = 60.0
 
 
@@ -50,14 +51,14 @@ class KeyCache:
         self._used: dict[str, float] = {}
         self._written: dict[str, float] = {}
 
-    def read(self) -> KeySnapshot:
-        """The keys, at most about a second old; raises Unavailable only when they could never be read."""
+    def read(self, *, fresh: float = FRESH_SECONDS) -> KeySnapshot:
+        """The keys, at most about `fresh` seconds old; raises Unavailable only when they could never be read."""
         age = self._clock() - self._looked_at
-        if self._snapshot is not None and age < FRESH_SECONDS:
+        if self._snapshot is not None and age < fresh:
             return self._snapshot
         if self._lock.acquire(blocking=self._snapshot is None or age > STALE_SECONDS):
             try:
-                if self._snapshot is None or self._clock() - self._looked_at >= FRESH_SECONDS:
+                if self._snapshot is None or self._clock() - self._looked_at >= fresh:
                     self._look()
             finally:
                 self._lock.release()

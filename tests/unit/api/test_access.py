@@ -20,7 +20,7 @@ from ml_training.db.engine import Database
 from ml_training.db.keys import list_keys
 from ml_training.domain.caller import SERVICE, Role
 from ml_training.domain.errors import TooMany, Unauthenticated, Unavailable
-from ml_training.services.key_cache import FRESH_SECONDS, KeyCache
+from ml_training.services.key_cache import FRESH_SECONDS, NEW_KEY_SECONDS, KeyCache
 from ml_training.services.keys import NewKey, revoke_key
 from ml_training.services.resources import Resources
 from ml_training.settings import Settings
@@ -95,6 +95,12 @@ def test_a_revoked_key_is_refused_within_a_second_and_the_service_stays_closed(
     for shown in (key, None):
         with pytest.raises(Unauthenticated):
             identify(access, shown)
+
+
+def test_a_key_that_was_just_made_is_known_at_once(access: Access, database: Database, clock: Clock) -> None:
+    identify(access, make_key(database))
+    clock.now += NEW_KEY_SECONDS
+    assert identify(access, make_key(database, Role.VIEWER)) is Role.VIEWER
 
 
 def test_a_key_expires_between_two_looks_at_the_keys(database: Database, clock: Clock) -> None:
