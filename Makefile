@@ -68,6 +68,9 @@ bench-peers: $(VENV)/.dev ## Measure H2O-3 beside the service, in an environment
 bench-exporter: $(VENV)/.dev ## Measure the exporter beside 1,000,000 jobs; smaller: ARGS="--jobs 20000 --events 20000"
 	$(BIN)/python -m tools.bench.exporter $(ARGS)
 
+timing: $(VENV)/.dev ## Tell known and unknown key ids apart by the time of 20,000 answers each, or fail to
+	$(BIN)/python -m tools.timing $(ARGS)
+
 dashboards: $(VENV)/.dev ## Build the dashboards' JSON from code
 	$(BIN)/python -m dashboards.build
 
@@ -98,4 +101,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench memory bench-peers bench-exporter dashboards examples exhaustive observe screenshots lock clean
+.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench memory bench-peers bench-exporter timing dashboards examples exhaustive observe screenshots lock clean

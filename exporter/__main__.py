@@ -31,6 +31,7 @@ from exporter.snapshot import DatabaseSnapshot
 from exporter.throttle import Throttle
 from ml_training.db.engine import open_database
 from ml_training.domain.allowed_hosts import AllowedHosts
+from ml_training.domain.variables import PREFIX, is_loopback
 from ml_training.logs import configure_logs, get_logger, warn_of_settings
 from ml_training.process.malloc import limit_arenas
 from ml_training.process.private_files import write_privately
@@ -122,7 +123,7 @@ def build_exporter(settings: Settings, *, revision: str) -> Exporter:
     page_builder = PageBuilder(
         snapshot, local_collectors, dropped=lambda: sum(collector.dropped for collector in collectors)
     )
-    routes = make_routes(snapshot, page_builder, probe)
+    routes = make_routes(snapshot, page_builder, probe, token=settings.metrics_token.get_secret_value())
     hosts = AllowedHosts(settings.exporter_host, settings.allowed_hosts)
     return Exporter(
         snapshot=snapshot,
@@ -150,6 +151,8 @@ def main() -> int:
         write_privately()
         configure_logs(settings.log_format, settings.log_level)
         warn_of_settings(unknown_settings())
+        if not settings.metrics_token.get_secret_value() and not is_loopback(settings.exporter_host):
+            log.warning("metrics_open", host=settings.exporter_host, remedy=f"set {PREFIX}METRICS_TOKEN")
         exporter = build_exporter(settings, revision=code_revision())
     except (SettingsError, OSError) as error:
         sys.stderr.write(f"the exporter cannot start: {error}\n")

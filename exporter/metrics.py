@@ -71,6 +71,11 @@ API_REQUESTS = _counter(
     "method",
     "code",
 )
+API_UNAUTHENTICATED = _counter(
+    "ml_api_unauthenticated_total",
+    "Requests without a valid key; memory of the API, may lose the last 10 s.",
+    "reason",
+)
 API_DURATION = _histogram(
     "ml_api_request_duration_seconds",
     "Time to answer, waits asked for included; memory of the API, may lose the last 10 s.",

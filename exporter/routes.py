@@ -1,5 +1,6 @@
 """The routes of the exporter: the metrics page and the two health checks."""
 
+import hmac
 import os
 import time
 from http import HTTPStatus
@@ -16,13 +17,19 @@ from exporter.snapshot import DatabaseSnapshot
 
 SNAPSHOT_FRESH_SECONDS = 60.0
 PAGE_FRESH_SECONDS = 10.0
+NEEDS_TOKEN = b"401 Unauthorized: send `Authorization: Bearer` and the token of ML_TRAINING_METRICS_TOKEN\n"
 
 
-def make_routes(snapshot: DatabaseSnapshot, builder: PageBuilder, probe: BrokerProbe) -> dict[str, RouteHandler]:
-    """Every route of the exporter, by path."""
+def make_routes(
+    snapshot: DatabaseSnapshot, builder: PageBuilder, probe: BrokerProbe, *, token: str = ""
+) -> dict[str, RouteHandler]:
+    """Every route of the exporter, by path; token: that a reader of the metrics must show, empty: none."""
+    wanted = f"Bearer {token}".encode() if token else b""
 
     def page(request: HttpRequest) -> HttpResponse:
         headers = request.headers
+        if wanted and not hmac.compare_digest(headers.get("authorization", "").encode("latin-1"), wanted):
+            return HttpResponse(NEEDS_TOKEN, status=HTTPStatus.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
         variant = negotiate(headers.get("accept", ""), headers.get("accept-encoding", ""))
         extra = {"Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
         if variant.gzip:

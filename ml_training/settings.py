@@ -4,11 +4,12 @@
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ml_training.domain.allowed_hosts import host_names
@@ -24,6 +25,8 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrNever = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 ESCAPED = "with special characters of the password as %XX"
+TOKEN_CHARACTERS = "must be 16 to 512 of the characters A-Z a-z 0-9 - . _ ~ + /; make one with `openssl rand -hex 32`"  # noqa: S105 - no password
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
 DATABASE_FORM = f"must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME, {ESCAPED}"
 BROKER_FORM = f"must be redis://:PASSWORD@HOST:PORT/DB, rediss://... or redis+socket:///PATH, {ESCAPED}"
 
@@ -48,9 +51,13 @@ class Settings(BaseSettings):
     api_port: Port = DEFAULT_API_PORT
     api_workers: PositiveInt = 2
     api_threads: Annotated[int, Field(ge=2)] = 8
+    bootstrap_key_file: Path | None = None  # of the first admin, made by the operator
+    key_requests_per_second: SecondsOrNever | None = None  # of one key in one API process; 0: no limit
+    address_requests_per_second: SecondsOrNever | None = None
     api_url: str = ""  # empty: the URL of the running stack, else http://API_HOST:API_PORT
     exporter_host: str = DEFAULT_HOST
     exporter_port: Port = 8012
+    metrics_token: SecretStr = SecretStr("")  # empty: everyone may read the metrics
     worker_concurrency: NonNegativeInt = 0  # 0: as many as cores
     worker_threads: NonNegativeInt = 0  # at most, of each job; 0: all cores
     worker_memory_bytes: NonNegativeInt = 0
@@ -74,6 +81,7 @@ class Settings(BaseSettings):
     sweep_seconds: Seconds = 600.0
     sweep_age_seconds: Seconds = 3600.0
     retention_seconds: SecondsOrNever = 90 * 86_400.0
+    audit_retention_seconds: SecondsOrNever = 365 * 86_400.0
     retention_pause_seconds: Seconds = 0.5
     publish_budget_seconds: Seconds = 1.0
     snapshot_seconds: Seconds = 1.0
@@ -120,6 +128,13 @@ class Settings(BaseSettings):
     def _check_allowed_hosts(cls, names: str) -> str:
         host_names(names)
         return names
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _check_metrics_token(cls, token: SecretStr) -> SecretStr:
+        text = token.get_secret_value()
+        _require(not text or _TOKEN.fullmatch(text) is not None, TOKEN_CHARACTERS)
+        return token
 
     @field_validator("lease_renew_seconds")
     @classmethod

@@ -12,6 +12,7 @@ from ml_training.domain.errors import Unavailable
 from ml_training.logs import configure_logs, get_logger, warn_of_settings
 from ml_training.maintenance.cleanup import (
     fold_ledger_once,
+    forget_audit_once,
     forget_heartbeats_once,
     forget_jobs_once,
     sweep_storage_once,
@@ -53,6 +54,12 @@ def maintenance_loops(resources: Resources, settings: Settings) -> tuple[Mainten
             "forget_jobs",
             sweep,
             lambda: forget_jobs_once(resources, age_seconds=settings.retention_seconds),
+            busy_every=settings.retention_pause_seconds,
+        ),
+        MaintenanceLoop(
+            "forget_audit",
+            sweep,
+            lambda: forget_audit_once(resources, age_seconds=settings.audit_retention_seconds),
             busy_every=settings.retention_pause_seconds,
         ),
         MaintenanceLoop(

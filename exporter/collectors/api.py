@@ -10,6 +10,7 @@ from exporter.collectors.base import Collector, Render, always
 from exporter.collectors.processes import FORGOTTEN_SECONDS, MAX_PROCESSES
 from exporter.exposition import Families, finite, histogram, samples
 from ml_training.db.stats import HeartbeatRow, Stats
+from ml_training.domain.api_keys import Refusal
 from ml_training.domain.histogram_buckets import REQUEST_BUCKETS
 from ml_training.domain.rejection_reasons import RejectionReason
 
@@ -19,7 +20,8 @@ _ROUTE = r"/[A-Za-z0-9_{}/.-]{0,99}|unmatched"
 _REQUEST = re.compile(rf"([A-Za-z]{{1,10}}) ({_ROUTE}) ([1-5][0-9]{{2}})")
 _DURATION_ROUTE = re.compile(_ROUTE)
 
-# ("requests", route, method, code), ("rejected", reason), ("seconds", route) or ("bucket", route, number)
+# ("requests", route, method, code), ("rejected" or "unauthenticated", reason), ("seconds", route) or
+# ("bucket", route, number)
 _CounterKey = tuple[str, ...]
 _ProcessKey = tuple[str, float | None]  # its name and since when it counts: a name may be used again
 
@@ -30,6 +32,8 @@ def _counts(body: dict[str, Any]) -> Iterator[tuple[_CounterKey, float]]:
             yield ("requests", found[2], found[1], found[3]), value
     for reason, value in _numbers(body.get("rejected")):
         yield ("rejected", reason if reason in set(RejectionReason) else OTHER), value
+    for why, value in _numbers(body.get("unauthenticated")):
+        yield ("unauthenticated", why if why in set(Refusal) else OTHER), value
     durations = body.get("durations")
     if isinstance(durations, dict) and body.get("duration_bounds") == list(REQUEST_BUCKETS):
         for route, duration in durations.items():
@@ -54,11 +58,14 @@ def _numbers(found: object) -> Iterator[tuple[str, float]]:
 def _families(sums: Mapping[_CounterKey, float]) -> Families:
     rejected: dict[str, float] = dict.fromkeys(RejectionReason, 0)
     rejected |= {key[1]: value for key, value in sums.items() if key[0] == "rejected"}
+    refused: dict[str, float] = dict.fromkeys(Refusal, 0)
+    refused |= {key[1]: value for key, value in sums.items() if key[0] == "unauthenticated"}
     return {
         metrics.JOBS_REJECTED: samples(metrics.JOBS_REJECTED, [((reason,), n) for reason, n in rejected.items()]),
         metrics.API_REQUESTS: samples(
             metrics.API_REQUESTS, sorted((key[1:], value) for key, value in sums.items() if key[0] == "requests")
         ),
+        metrics.API_UNAUTHENTICATED: samples(metrics.API_UNAUTHENTICATED, [((why,), n) for why, n in refused.items()]),
         metrics.API_DURATION: b"".join(
             _histogram(sums, route) for route in sorted(key[1] for key in sums if key[0] == "seconds")
         ),
@@ -109,7 +116,7 @@ class ApiCollector(Collector):
         return is_new
 
     def _admits(self, key: _CounterKey) -> bool:
-        if key[0] == "rejected" or key[1] in self._routes:
+        if key[0] in ("rejected", "unauthenticated") or key[1] in self._routes:
             return True
         if len(self._routes) >= MAX_ROUTES:
             self.dropped += 1

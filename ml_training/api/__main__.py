@@ -2,6 +2,7 @@
 
 import sys
 
+from ml_training.api.first_key import StartRefused, prepare_keys
 from ml_training.api.server import ApiServer
 from ml_training.logs import configure_logs, warn_of_settings
 from ml_training.process.private_files import keep_private
@@ -17,6 +18,10 @@ def main() -> None:
         sys.exit(str(error))
     configure_logs(settings.log_format, settings.log_level)
     warn_of_settings(unknown_settings())
+    try:
+        prepare_keys(settings)
+    except StartRefused as refused:
+        sys.exit(str(refused))
     ApiServer(settings).run()
 
 

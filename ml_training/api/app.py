@@ -2,13 +2,16 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from werkzeug.routing import BaseConverter
 
 from ml_training import __version__
+from ml_training.api.access import Access, RateLimits
+from ml_training.api.audit import audit
+from ml_training.api.caller import install_caller
 from ml_training.api.context import EXTENSION, Context, Master
 from ml_training.api.counters import Counters
 from ml_training.api.datasets import datasets
@@ -16,25 +19,32 @@ from ml_training.api.docs import docs_blueprint
 from ml_training.api.examples import add_examples
 from ml_training.api.health import health
 from ml_training.api.jobs import jobs
+from ml_training.api.keys import keys
 from ml_training.api.model_types import model_types
 from ml_training.api.models import models
 from ml_training.api.predictions import predictions
 from ml_training.api.problems import install_problems
-from ml_training.api.request_hooks import install_hooks
+from ml_training.api.request_hooks import install_hooks, template_of
 from ml_training.api.response_schemas import Problem
 from ml_training.api.results import RESULT_BLUEPRINTS
+from ml_training.api.route_rules import add_rules, rules_of
 from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.domain.allowed_hosts import AllowedHosts
+from ml_training.domain.caller import Role
+from ml_training.domain.variables import is_loopback
+from ml_training.services.key_cache import KeyCache
 from ml_training.services.resources import build_resources
 from ml_training.settings import Settings
 
-BLUEPRINTS = (datasets, model_types, jobs, models, *RESULT_BLUEPRINTS, predictions, health)
+BLUEPRINTS = (datasets, model_types, jobs, models, *RESULT_BLUEPRINTS, predictions, keys, audit, health)
 INFO = Info(
     title="ML Training Service",
     version=__version__,
     summary="Train, test, compare and apply models on tabular data.",
     description="Errors are RFC 9457 problems. Times are RFC 3339 UTC. Unknown fields and query parameters are errors.",
 )
+# Of one API process, where it listens to other machines and no setting says otherwise: a guard against floods.
+KEY_REQUESTS_PER_SECOND, ADDRESS_REQUESTS_PER_SECOND = 500.0, 1_000.0
 
 
 class IdConverter(BaseConverter):
@@ -57,12 +67,18 @@ def create_app(
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False  # no redirects: a path is right or 404
     app.url_map.converters["id"] = IdConverter
+    is_local = is_loopback(settings.api_host)
+    # A pool may grow to twice its size: one connection for each thread and for the heartbeat.
+    resources = build_resources(settings, pool_size=settings.api_threads // 2 + 1)
+    counters = Counters()
     app.extensions[EXTENSION] = Context(
-        # A pool may grow to twice its size: one connection for each thread and for the heartbeat.
-        resources=build_resources(settings, pool_size=settings.api_threads // 2 + 1),
+        resources=resources,
         slow_requests=SlowRequestLimiter(threads=settings.api_threads, waits=settings.limits.waits),
-        counters=Counters(),
         hosts=AllowedHosts(settings.api_host, settings.allowed_hosts),
+        counters=counters,
+        access=Access(
+            KeyCache(resources.database), counters, is_local=is_local, limits=_rate_limits(settings, is_local)
+        ),
         master=master or Master(os.getpid(), time.time()),
         is_draining=is_draining,
     )
@@ -71,6 +87,26 @@ def create_app(
     document = app.api_doc
     add_examples(document)
     app.register_blueprint(docs_blueprint(document))
+    rules = rules_of(app)
+    add_rules(document, _by_operation(app, rules))
     install_problems(app)
     install_hooks(app)
+    install_caller(app, rules)
     return app
+
+
+def _by_operation(app: OpenAPI, rules: Mapping[str, Role | None]) -> dict[tuple[str, str], Role | None]:
+    return {
+        (method, template_of(rule) or ""): rules[rule.endpoint]
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
+
+
+def _rate_limits(settings: Settings, is_local: bool) -> RateLimits:
+    """Those of the settings; without them none on loopback, where every caller is of this machine."""
+    key, address = settings.key_requests_per_second, settings.address_requests_per_second
+    return RateLimits(
+        per_key=(0.0 if is_local else KEY_REQUESTS_PER_SECOND) if key is None else key,
+        per_address=(0.0 if is_local else ADDRESS_REQUESTS_PER_SECOND) if address is None else address,
+    )

@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 
+from ml_training.api.access import Access
 from ml_training.api.counters import Counters
 from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.domain.allowed_hosts import AllowedHosts
@@ -31,6 +32,7 @@ class Context:
     slow_requests: SlowRequestLimiter
     counters: Counters
     hosts: AllowedHosts
+    access: Access
     master: Master
     is_draining: Callable[[], bool]  # a draining process ends long polls and streams early
 
@@ -47,8 +49,10 @@ def context_of(app: Flask) -> Context:
 
 
 def resources() -> Resources:
-    """The services' core."""
-    return context().resources
+    """The services' core, on behalf of the caller of this request."""
+    caller = g.get("caller")
+    own = context().resources
+    return own if caller is None else own.acting_for(caller)
 
 
 def pid() -> int:

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from ml_training.domain.api_keys import Refusal
 from ml_training.domain.histogram_buckets import REQUEST_BUCKETS, bucket_of
 from ml_training.domain.rejection_reasons import RejectionReason
 
@@ -22,6 +23,7 @@ class Counters:
         self._buckets: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
         self._rejected: Counter[str] = Counter()
+        self._unauthenticated: Counter[str] = Counter()
 
     def count_request(self, route: str | None, method: str, code: int, *, seconds: float) -> None:
         """Count one answered request; `route` is the template, None when no route matched."""
@@ -38,6 +40,11 @@ class Counters:
         with self._lock:
             self._rejected[reason.value] += jobs
 
+    def count_unauthenticated(self, why: Refusal) -> None:
+        """Count one request without a valid key."""
+        with self._lock:
+            self._unauthenticated[why.value] += 1
+
     def snapshot(self) -> dict[str, Any]:
         """All counts as JSON; buckets are not cumulative, the last one counts what is above the highest bound."""
         with self._lock:
@@ -50,4 +57,5 @@ class Counters:
                 },
                 "duration_bounds": list(REQUEST_BUCKETS),
                 "rejected": dict(self._rejected),
+                "unauthenticated": dict(self._unauthenticated),
             }

@@ -16,6 +16,7 @@ from ml_training.api.request_body import FORM, JSON, boundary, read_json, refuse
 from ml_training.api.request_parameters import DatasetListParameters, PreviewParameters, WaitParameters
 from ml_training.api.responses import json_response, no_content
 from ml_training.api.uploads import format_of, read_upload
+from ml_training.domain.caller import Role
 from ml_training.domain.errors import FieldError, Invalid, WrongKind
 from ml_training.domain.file_formats import FORMATS
 from ml_training.domain.json_pointers import field_errors
@@ -51,7 +52,7 @@ TWO_KINDS = {
     responses={201: response_schemas.Dataset, **problems(400, 404, 413, 415, 429)},
     openapi_extensions={"requestBody": TWO_KINDS},
 )
-@documented(query=WaitParameters)
+@documented(Role.SUBMITTER, query=WaitParameters)
 def create(query: WaitParameters) -> Response:
     """Take in a file or a sample; an INGEST job parses and profiles it, READY or REJECTED is its verdict."""
     if request.mimetype == FORM:
@@ -69,7 +70,7 @@ def create(query: WaitParameters) -> Response:
 
 
 @datasets.get("", responses={200: response_schemas.DatasetPage})
-@documented(query=DatasetListParameters)
+@documented(Role.VIEWER, query=DatasetListParameters)
 def list_all(query: DatasetListParameters) -> Response:
     """Data sets, newest first."""
     found = queries.list_datasets(resources(), **query.model_dump())
@@ -77,14 +78,14 @@ def list_all(query: DatasetListParameters) -> Response:
 
 
 @datasets.get("/samples", responses={200: response_schemas.Samples})
-@documented()
+@documented(Role.VIEWER)
 def samples() -> Response:
     """Data sets that ship with the service."""
     return json_response(response_schemas.Samples.from_record({"items": list(SAMPLES.values())}))
 
 
 @datasets.get("/sha256/<sha256>", responses={200: response_schemas.StoredFile, **problems(404)})
-@documented(path=request_schemas.Sha256Path)
+@documented(Role.VIEWER, path=request_schemas.Sha256Path)
 def find_file(sha256: str) -> Response:
     """Whether an uploaded file with this SHA-256 is stored, so that it need not be sent again; also with HEAD."""
     if not re.fullmatch(request_schemas.SHA256_PATTERN, sha256):
@@ -93,7 +94,7 @@ def find_file(sha256: str) -> Response:
 
 
 @datasets.get("/<id:dataset_id>", responses={200: response_schemas.Dataset, **problems(404)})
-@documented(path="dataset_id", query=WaitParameters)
+@documented(Role.VIEWER, path="dataset_id", query=WaitParameters)
 def show(dataset_id: int, query: WaitParameters) -> Response:
     """A data set and its profile; with ?wait=, when it is READY or REJECTED."""
     return long_poll(
@@ -105,14 +106,14 @@ def show(dataset_id: int, query: WaitParameters) -> Response:
 
 
 @datasets.get("/<id:dataset_id>/preview", responses={200: response_schemas.Preview, **problems(404, 409)})
-@documented(path="dataset_id", query=PreviewParameters)
+@documented(Role.VIEWER, path="dataset_id", query=PreviewParameters)
 def preview(dataset_id: int, query: PreviewParameters) -> Response:
     """The first rows of a READY data set."""
     return json_response(response_schemas.Preview(items=queries.preview_dataset(resources(), dataset_id, query.limit)))
 
 
 @datasets.delete("/<id:dataset_id>", responses={204: None, **problems(404, 409)})
-@documented(path="dataset_id")
+@documented(Role.SUBMITTER, path="dataset_id")
 def delete(dataset_id: int) -> Response:
     """Delete a data set; its bytes go after the last model that names it."""
     service.delete_dataset(resources(), dataset_id)

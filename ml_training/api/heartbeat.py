@@ -1,4 +1,4 @@
-"""The heartbeat of an API process: its memory, and the counts of what it served."""
+"""The heartbeat of an API process: its memory, the counts of what it served, and when keys were last used."""
 
 import psutil
 from flask import Flask
@@ -14,6 +14,7 @@ def make_heartbeat(app: Flask, *, every: float) -> Heartbeat:
     context = context_of(app)
 
     def read_body() -> dict[str, object]:
+        context.access.keys.write_uses()  # here, so that no request waits for it
         return {
             "pid": pid(),
             "rss_bytes": psutil.Process().memory_info().rss,

@@ -18,6 +18,7 @@ from ml_training.api.request_parameters import (
     WaitParameters,
 )
 from ml_training.api.responses import json_response, pointed_errors
+from ml_training.domain.caller import Role
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.records import Job
@@ -36,7 +37,7 @@ jobs = blueprint("jobs", "Train, test and compare models")
 
 
 @jobs.post("", responses={200: response_schemas.DryRun, 202: response_schemas.Job, **problems(400, 409, 413, 415, 429)})
-@documented(query=SubmitParameters, body=request_schemas.JobRequest, header=IdempotencyKeyHeader)
+@documented(Role.SUBMITTER, query=SubmitParameters, body=request_schemas.JobRequest, header=IdempotencyKeyHeader)
 def submit(query: SubmitParameters, body: object) -> Response:
     """Submit one job. A job that is accepted can run: it has been checked against the data.
 
@@ -49,7 +50,7 @@ def submit(query: SubmitParameters, body: object) -> Response:
 
 
 @jobs.post("/batch", responses={207: response_schemas.BatchAnswers, **problems(400, 409, 413, 415, 429)})
-@documented(body=request_schemas.BatchRequest, header=IdempotencyKeyHeader)
+@documented(Role.SUBMITTER, body=request_schemas.BatchRequest, header=IdempotencyKeyHeader)
 def submit_many(body: object) -> Response:
     """Submit many jobs: the valid ones are stored in one transaction, each other one is answered with its errors."""
     items = submit_batch(resources(), _specs(body), idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
@@ -60,7 +61,7 @@ def submit_many(body: object) -> Response:
 
 
 @jobs.get("", responses={200: response_schemas.JobPage})
-@documented(query=JobListParameters)
+@documented(Role.VIEWER, query=JobListParameters)
 def list_all(query: JobListParameters) -> Response:
     """Jobs, newest first."""
     found = queries.list_jobs(resources(), **query.model_dump())
@@ -72,7 +73,7 @@ def list_all(query: JobListParameters) -> Response:
 
 
 @jobs.get("/<id:job_id>", responses={200: response_schemas.Job, **problems(404)})
-@documented(path="job_id", query=WaitParameters)
+@documented(Role.VIEWER, path="job_id", query=WaitParameters)
 def show(job_id: int, query: WaitParameters) -> Response:
     """A job as it is now; with ?wait=, when it has ended."""
     return long_poll(
@@ -84,7 +85,7 @@ def show(job_id: int, query: WaitParameters) -> Response:
 
 
 @jobs.get("/<id:job_id>/events", responses={200: STREAM, **problems(404)})
-@documented(path="job_id", query=EventsParameters, header=LastEventIdHeader)
+@documented(Role.VIEWER, path="job_id", query=EventsParameters, header=LastEventIdHeader)
 def follow(job_id: int, query: EventsParameters) -> Response:
     """Server-sent events: progress, scores, log lines, and the end as the last one."""
     last = _last_event_id()
@@ -93,7 +94,7 @@ def follow(job_id: int, query: EventsParameters) -> Response:
 
 
 @jobs.get("/<id:job_id>/logs", responses={200: response_schemas.LogPage, **problems(404)})
-@documented(path="job_id", query=PageParameters)
+@documented(Role.VIEWER, path="job_id", query=PageParameters)
 def log_lines(job_id: int, query: PageParameters) -> Response:
     """The job's log, oldest first."""
     found = queries.list_log(resources(), job_id, cursor=query.cursor, limit=query.limit)
@@ -101,7 +102,7 @@ def log_lines(job_id: int, query: PageParameters) -> Response:
 
 
 @jobs.post("/<id:job_id>/cancel", responses={202: response_schemas.Job, **problems(404, 409)})
-@documented(path="job_id")
+@documented(Role.SUBMITTER, path="job_id")
 def cancel(job_id: int) -> Response:
     """Cancel a job: a PENDING one at once, a RUNNING one within seconds; also when it was asked for before."""
     return json_response(response_schemas.Job.from_record(request_cancel(resources(), job_id)), 202)

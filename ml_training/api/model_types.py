@@ -6,12 +6,13 @@ from ml_training.api import response_schemas
 from ml_training.api.openapi_routes import blueprint, documented
 from ml_training.api.responses import json_response
 from ml_training.domain.algorithms import ModelType, describe
+from ml_training.domain.caller import Role
 
 model_types = blueprint("model-types", "What can be trained")
 
 
 @model_types.get("", responses={200: response_schemas.ModelTypes})
-@documented()
+@documented(Role.VIEWER)
 def list_all() -> Response:
     """Each model type's parameters with type, range and default (JSON Schema)."""
     return json_response(

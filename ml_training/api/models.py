@@ -8,6 +8,7 @@ from ml_training.api.downloads import binary, send_file
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_parameters import ModelListParameters
 from ml_training.api.responses import json_response, no_content
+from ml_training.domain.caller import Role
 from ml_training.domain.model_changes import ModelChanges
 from ml_training.domain.specs import TrainSpec
 from ml_training.services import queries
@@ -17,7 +18,7 @@ models = blueprint("models", "Trained models")
 
 
 @models.get("", responses={200: response_schemas.ModelPage})
-@documented(query=ModelListParameters)
+@documented(Role.VIEWER, query=ModelListParameters)
 def list_all(query: ModelListParameters) -> Response:
     """Models, newest first."""
     found = queries.list_models(resources(), **query.model_dump())
@@ -25,28 +26,28 @@ def list_all(query: ModelListParameters) -> Response:
 
 
 @models.get("/<id:model_id>", responses={200: response_schemas.Model, **problems(404)})
-@documented(path="model_id")
+@documented(Role.VIEWER, path="model_id")
 def show(model_id: int) -> Response:
     """A model: scores, importance, curves, and where it came from."""
     return json_response(response_schemas.Model.from_record(queries.get_model(resources(), model_id)))
 
 
 @models.get("/<id:model_id>/spec", responses={200: TrainSpec, **problems(404)})
-@documented(path="model_id")
+@documented(Role.VIEWER, path="model_id")
 def spec(model_id: int) -> Response:
     """The spec that trained the model; as a new job it trains the same model."""
     return json_response(train_spec(resources(), model_id))
 
 
 @models.patch("/<id:model_id>", responses={200: response_schemas.Model, **problems(400, 404, 413, 415)})
-@documented(path="model_id", body=ModelChanges)
+@documented(Role.SUBMITTER, path="model_id", body=ModelChanges)
 def change(model_id: int, body: object) -> Response:
     """Set description, tags or aliases; an alias that another version of the name holds moves to this one."""
     return json_response(response_schemas.Model.from_record(change_model(resources(), model_id, body)))
 
 
 @models.delete("/<id:model_id>", responses={204: None, **problems(404, 409)})
-@documented(path="model_id")
+@documented(Role.SUBMITTER, path="model_id")
 def delete(model_id: int) -> Response:
     """Delete a model and its aliases; not while a job that has not ended needs it."""
     delete_model(resources(), model_id)
@@ -54,7 +55,7 @@ def delete(model_id: int) -> Response:
 
 
 @models.get("/<id:model_id>/download", responses={200: binary("application/zip"), 304: None, **problems(404)})
-@documented(path="model_id")
+@documented(Role.VIEWER, path="model_id")
 def download(model_id: int) -> Response:
     """The model's file, with its SHA-256 as ETag and Content-Digest."""
     return send_file(open_artifact(resources(), model_id))

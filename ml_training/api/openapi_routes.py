@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from ml_training.api.context import PREFIX, resources
 from ml_training.api.request_body import read_body, turn_for
 from ml_training.api.responses import PROBLEM
+from ml_training.api.route_rules import allow
+from ml_training.domain.caller import Role
 from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.spec_fields import Id
@@ -52,14 +54,16 @@ def problems(*codes: int) -> Responses:
 
 
 def documented(
+    role: Role | None,
     *,
     path: str | type[BaseModel] | None = None,
     query: type[QueryParameters] = QueryParameters,
     body: type[BaseModel] | None = None,
     header: type[BaseModel] | None = None,
 ) -> Callable[[ViewFunction], ViewFunction]:
-    """Document a view function and parse its requests.
+    """Document a view function, say who may call it, and parse its requests.
 
+    role: the least role that the route needs, or EVERYONE for one that is open to all.
     path: the name of the id in the route, or the documented model of another part of it. query: always parsed, passed
     as `query` when the route has one. body: the documented model; the view function gets the strict JSON value as
     `body`. header: documented only.
@@ -85,7 +89,7 @@ def documented(
         }
         view.__annotations__ = {name: model for name, model in models.items() if model and model is not QueryParameters}
         view.__delay_validate_request__ = True  # type: ignore[attr-defined]  # the library's own mark
-        return view
+        return allow(role)(view)
 
     return decorate
 

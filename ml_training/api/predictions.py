@@ -15,6 +15,7 @@ from ml_training.api.response_schemas import Cursor, ResponseSchema, Time
 from ml_training.api.responses import json_response, no_content
 from ml_training.api.results import result_blueprint
 from ml_training.domain import records
+from ml_training.domain.caller import Role
 from ml_training.services.predictions import (
     MEDIA_TYPES,
     delete_prediction,
@@ -72,7 +73,7 @@ predictions = result_blueprint(
 
 
 @predictions.get("/<id:prediction_id>/preview", responses={200: response_schemas.Preview, **problems(404)})
-@documented(path="prediction_id", query=PreviewParameters)
+@documented(Role.VIEWER, path="prediction_id", query=PreviewParameters)
 def preview(prediction_id: int, query: PreviewParameters) -> Response:
     """The first rows of a prediction; fewer when they are long."""
     return json_response(response_schemas.Preview(items=preview_prediction(resources(), prediction_id, query.limit)))
@@ -81,21 +82,21 @@ def preview(prediction_id: int, query: PreviewParameters) -> Response:
 @predictions.get(
     "/<id:prediction_id>/download", responses={200: binary(*MEDIA_TYPES.values()), 304: None, **problems(404)}
 )
-@documented(path="prediction_id")
+@documented(Role.VIEWER, path="prediction_id")
 def download(prediction_id: int) -> Response:
     """The file of a prediction, with its SHA-256 as ETag and Content-Digest."""
     return send_file(open_prediction(resources(), prediction_id))
 
 
 @models.get("/<id:model_id>/out-of-fold", responses={200: Prediction, **problems(404)})
-@documented(path="model_id")
+@documented(Role.VIEWER, path="model_id")
 def of_training(model_id: int) -> Response:
     """The prediction with what the model's training said about the rows that it held out."""
     return json_response(Prediction.from_record(out_of_fold(resources(), model_id)))
 
 
 @predictions.delete("/<id:prediction_id>", responses={204: None, **problems(404)})
-@documented(path="prediction_id")
+@documented(Role.SUBMITTER, path="prediction_id")
 def delete(prediction_id: int) -> Response:
     """Delete a prediction and its file."""
     delete_prediction(resources(), prediction_id)

@@ -5,11 +5,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 
 from ml_training.api.request_body import too_large
 from ml_training.api.responses import problem
-from ml_training.domain.errors import FieldError, Invalid, ServiceError, TooMany, Unavailable
+from ml_training.domain.errors import FieldError, Invalid, ServiceError, TooMany, Unauthenticated, Unavailable
 from ml_training.logs import get_logger
 
 log = get_logger(__name__)
 RETRY_AFTER_SECONDS = 2
+CHALLENGE = 'Bearer realm="ML Training Service"'
 
 
 def install_problems(app: Flask) -> None:
@@ -25,9 +26,12 @@ def _service_error(error: ServiceError) -> Response:
     retry_after = error.retry_after
     if retry_after is None and isinstance(error, TooMany | Unavailable):
         retry_after = RETRY_AFTER_SECONDS
-    return problem(
+    response = problem(
         error.status, error.title, error.detail, errors=errors, retry_after=retry_after, request_id=g.request_id
     )
+    if isinstance(error, Unauthenticated):
+        response.headers["WWW-Authenticate"] = CHALLENGE
+    return response
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -13,6 +13,7 @@ from ml_training.api.response_schemas import Cursor, ResponseSchema, Time
 from ml_training.api.responses import json_response
 from ml_training.db.results import ResultT
 from ml_training.domain import records
+from ml_training.domain.caller import Role
 from ml_training.services import queries
 
 
@@ -94,8 +95,10 @@ def result_blueprint(
         return json_response(schema.from_record(queries.get_result(resources(), record, path[id_name])))
 
     list_all.__doc__, show.__doc__ = page.__doc__, show_summary
-    routes.get("", responses={200: page})(documented(query=PageParameters)(list_all))
-    routes.get(f"/<id:{id_name}>", responses={200: schema, **problems(404)})(documented(path=id_name)(show))
+    routes.get("", responses={200: page})(documented(Role.VIEWER, query=PageParameters)(list_all))
+    routes.get(f"/<id:{id_name}>", responses={200: schema, **problems(404)})(
+        documented(Role.VIEWER, path=id_name)(show)
+    )
     return routes
 
 

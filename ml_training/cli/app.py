@@ -8,6 +8,7 @@ import typer
 from ml_training import __version__
 from ml_training.cli.datasets import datasets
 from ml_training.cli.jobs import cancel, jobs, logs, results, show, submit, watch
+from ml_training.cli.keys import keys
 from ml_training.cli.machine import doctor, down, migrate, up
 from ml_training.cli.make_jobs import compare, evaluate, predict
 from ml_training.cli.models import models
@@ -49,6 +50,7 @@ for command in FOR_JOBS:
     app.command()(command)
 app.add_typer(models, name="models")
 app.add_typer(datasets, name="datasets")
+app.add_typer(keys, name="keys")
 for command in LAST:
     app.command()(command)
 

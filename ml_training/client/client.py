@@ -9,6 +9,7 @@ from ml_training.client import specs
 from ml_training.client.datasets import Dataset, Datasets
 from ml_training.client.errors import ApiError, Json
 from ml_training.client.jobs import Job, Jobs
+from ml_training.client.keys import Keys
 from ml_training.client.locate import find_service
 from ml_training.client.models import Model, Models
 from ml_training.client.results import (
@@ -29,9 +30,10 @@ ModelRef = Model | int | str
 class Client:
     """Speaks to one service; safe for one thread at a time. A context manager, or `close()` it.
 
-    url: the service, default ML_TRAINING_API_URL, else the stack that runs on this machine. key: default
-    ML_TRAINING_API_KEY. retry_seconds: for how long calls that are safe to repeat are repeated while the service is
-    away; jobs are submitted with a key, so that a repeated submission never makes a second job.
+    url: the service, default ML_TRAINING_API_URL, else the stack that runs on this machine. api_key: for a service that
+    asks for one, default ML_TRAINING_API_KEY; `key` is its older name. retry_seconds: for how long calls that are safe
+    to repeat are repeated while the service is away; jobs are submitted with a key, so that a repeated submission never
+    makes a second job.
     """
 
     def __init__(
@@ -39,14 +41,16 @@ class Client:
         url: str | None = None,
         key: str | None = None,
         *,
+        api_key: str | None = None,
         retry_seconds: float = RETRY_SECONDS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        address = find_service(url, key, environment=os.environ)
+        address = find_service(url, api_key or key, environment=os.environ)
         self.url = address.url
         self.transport = Transport(address.url, key=address.key, retry_seconds=retry_seconds, pause=pause)
         self.datasets = Datasets(self)
         self.jobs = Jobs(self)
+        self.keys = Keys(self)
         self.models = Models(self)
         self.test_results = Results(self, "/test-results", TestResult, TEST_RESULT_COLUMNS)
         self.comparisons = Results(self, "/comparisons", Comparison, COMPARISON_COLUMNS)

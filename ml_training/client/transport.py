@@ -1,6 +1,5 @@
 """HTTP: paths in, JSON out, errors as exceptions; calls that are safe to repeat survive a restart of the service."""
 
-import ipaddress
 import time
 import uuid
 import weakref
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ml_training.client.errors import ApiError, Json, Unreachable
+from ml_training.domain.variables import is_loopback
 
 API = "/api/v1"
 TIMEOUT = httpx.Timeout(30.0, connect=3.0, write=300.0)
@@ -73,7 +73,7 @@ class Transport:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         # Proxies in the environment are for remote hosts, not for this machine.
         self._http = httpx.Client(
-            base_url=self.url + API, timeout=TIMEOUT, headers=headers, trust_env=not is_loopback(self.url)
+            base_url=self.url + API, timeout=TIMEOUT, headers=headers, trust_env=not is_local(self.url)
         )
         # A notebook never closes its client: the connections end with it, without a warning of open sockets.
         weakref.finalize(self, self._http.close)
@@ -195,13 +195,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return float(value) if value.isascii() and value.isdigit() else None
 
 
-def is_loopback(url: str) -> bool:
+def is_local(url: str) -> bool:
     """Whether the URL is of this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def _given(params: Mapping[str, object]) -> dict[str, Any]:

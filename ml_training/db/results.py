@@ -10,7 +10,16 @@ from sqlalchemy import Column, Connection, RowMapping, Select, Table, bindparam,
 from ml_training.db.aliases import aliases_of
 from ml_training.db.clock import db_now
 from ml_training.db.newest import ABOVE, BELOW, LIMIT, page_of, page_values
-from ml_training.db.tables import comparisons, model_aliases, model_tags, models, predictions, test_results, versions
+from ml_training.db.tables import (
+    comparisons,
+    jobs,
+    model_aliases,
+    model_tags,
+    models,
+    predictions,
+    test_results,
+    versions,
+)
 from ml_training.db.versions import next_version
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.records import Comparison, Model, Prediction, TestResult
@@ -163,12 +172,17 @@ def mark_model_deleted(connection: Connection, model_id: int) -> bool:
 
 
 def _insert(connection: Connection, table: Table, values: dict[str, Any]) -> int:
-    return int(connection.execute(_insertion(table), values).scalar_one())
+    owner = {"made_by_job": values["job_id"]} if "created_by" in table.c else {}
+    return int(connection.execute(_insertion(table), {**values, **owner}).scalar_one())
 
 
 @cache  # building the statement costs more than executing it
 def _insertion(table: Table) -> Any:
-    return insert(table).values(created_at=db_now()).returning(table.c.id)
+    statement = insert(table).values(created_at=db_now())
+    if "created_by" in table.c:  # who submitted the job owns what it made
+        owner = select(jobs.c.created_by).where(jobs.c.id == bindparam("made_by_job"))
+        statement = statement.values(created_by=owner.scalar_subquery())
+    return statement.returning(table.c.id)
 
 
 def _listed(table: Table) -> Select[Any]:

@@ -27,7 +27,8 @@ from ml_training.domain.states import DatasetStatus, JobStatus
 metadata = MetaData()
 
 
-def _quoted(values: Iterable[str]) -> str:
+def quoted(values: Iterable[str]) -> str:
+    """The values as SQL texts, for a check constraint."""
     return ", ".join(f"'{value}'" for value in values)
 
 
@@ -55,8 +56,9 @@ datasets = Table(
     Column("job_id", BigId, nullable=True),  # no foreign key: the ingest job goes with retention, the data set stays
     time("created_at"),
     time("deleted_at", nullable=True),
+    string("created_by", nullable=True),  # the id of the key; here and below null on a service without keys
     UniqueConstraint("name", "version", name="datasets_name_version"),
-    CheckConstraint(f"status IN ({_quoted(DatasetStatus)})", name="datasets_status"),
+    CheckConstraint(f"status IN ({quoted(DatasetStatus)})", name="datasets_status"),
     sqlite_autoincrement=True,
 )
 Index("datasets_raw", datasets.c.raw_sha256)
@@ -95,8 +97,9 @@ jobs = Table(
     Column("model_name", Text, Computed("spec ->> 'model_name'")),  # for the list of jobs
     Column("warnings", JSON, nullable=False, server_default=text("'[]'")),  # [{"code", "pointer", "detail"}, ...]
     string("object_missed_by", nullable=True),  # the worker that did not find a stored object of the job
-    CheckConstraint(f"job_type IN ({_quoted(JobType)})", name="jobs_job_type"),
-    CheckConstraint(f"status IN ({_quoted(JobStatus)})", name="jobs_status"),
+    string("created_by", nullable=True),
+    CheckConstraint(f"job_type IN ({quoted(JobType)})", name="jobs_job_type"),
+    CheckConstraint(f"status IN ({quoted(JobStatus)})", name="jobs_status"),
     CheckConstraint("priority BETWEEN 1 AND 10 AND attempt >= 0", name="jobs_ranges"),
     CheckConstraint("progress >= 0 AND progress <= 1", name="jobs_progress"),
     CheckConstraint("(status = 'RUNNING') = (lease_until IS NOT NULL)", name="jobs_lease"),
@@ -201,6 +204,7 @@ models = Table(
     time("deleted_at", nullable=True),
     Column("description", Text, nullable=False, server_default=text("''")),
     Column("tags", JSON, nullable=False, server_default=text("'[]'")),
+    string("created_by", nullable=True),
     UniqueConstraint("name", "version", name="models_name_version"),
     sqlite_autoincrement=True,
 )
@@ -285,6 +289,7 @@ predictions = Table(
     Column("lineage", JSON, nullable=False),
     time("created_at"),
     time("deleted_at", nullable=True),
+    string("created_by", nullable=True),
     sqlite_autoincrement=True,
 )
 _partial_index("predictions_live", "deleted_at IS NULL", predictions.c.id)

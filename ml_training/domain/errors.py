@@ -3,6 +3,8 @@
 ServiceError
 ├── Invalid          the request is wrong: 4xx with every reason
 ├── WrongHost        asked under a foreign name: 421
+├── Unauthenticated  no valid key: 401
+├── Forbidden        the key's role does not allow it: 403
 ├── NotFound         no such thing: 404
 ├── Conflict         not in this state: 409
 ├── TooMany          a limit of the whole service is reached: 429
@@ -73,6 +75,20 @@ class WrongKind(ServiceError):
 
     status = 415
     title = "Unsupported media type"
+
+
+class Unauthenticated(ServiceError):
+    """The request shows no valid key."""
+
+    status = 401
+    title = "Unauthorized"
+
+
+class Forbidden(ServiceError):
+    """The role of the key does not allow this."""
+
+    status = 403
+    title = "Forbidden"
 
 
 class NotFound(ServiceError):

@@ -48,6 +48,7 @@ class Job:
     error: JobError | None
     result_id: int | None
     warnings: tuple[Json, ...] = ()  # {"code", "pointer", "detail"}
+    created_by: str | None = None  # the id of the key, here and below
 
     @property
     def queue_wait_seconds(self) -> float | None:
@@ -85,6 +86,7 @@ class Dataset:
     job_id: int | None
     created_at: float
     deleted_at: float | None
+    created_by: str | None = None
 
     @property
     def warnings(self) -> Sequence[Json]:
@@ -118,6 +120,7 @@ class Model:
     description: str
     tags: tuple[str, ...]
     aliases: tuple[str, ...]  # such as champion; each points to one version of the name
+    created_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +178,7 @@ class Prediction:
     lineage: Json  # SHA-256 of model and data set, spec, library versions, code revision
     created_at: float
     deleted_at: float | None
+    created_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """The environment variables that a client reads too, and where a stack on this machine is found without them."""
 
+import ipaddress
+
 PREFIX = "ML_TRAINING_"
 DEFAULT_DATA_DIR = "var"
 DEFAULT_HOST = "127.0.0.1"
@@ -16,3 +18,11 @@ def http_url(host: str, port: int | str) -> str:
     """The URL of a server on this machine; a wildcard host such as 0.0.0.0 becomes the loopback address."""
     host = WILDCARD_HOSTS.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server on this host can be reached from its own machine only; not for a wildcard such as 0.0.0.0."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -6,6 +6,7 @@ from ml_training.local.console_output import CommandOutput
 from ml_training.local.foreground_group import own_foreground_group
 from ml_training.local.interrupts import Interrupts, StopRequested, catch_interrupts
 from ml_training.local.run_file import RunInfo
+from ml_training.local.sample_key import sample_key
 from ml_training.local.sample_run import SampleFailed, SampleRun
 from ml_training.local.stack import Stack, running_stack
 from ml_training.settings import Settings, unknown_settings
@@ -46,7 +47,10 @@ def _run(settings: Settings, *, output: CommandOutput, interrupts: Interrupts, s
 
 
 def _run_sample(stack: Stack, info: RunInfo, output: CommandOutput) -> bool:
-    with Transport(info.api_url, pause=stack.pause, is_known=True) as client:
+    with (
+        sample_key(info.database_url) as key,
+        Transport(info.api_url, key=key, pause=stack.pause, is_known=True) as client,
+    ):
         run = SampleRun(client, output=output)
         try:
             if run.database_is_empty():

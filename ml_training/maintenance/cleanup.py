@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ml_training.db import heartbeats, ledger, retention
+from ml_training.db import audit, heartbeats, ledger, retention
 from ml_training.db.storage_references import is_referenced
 from ml_training.logs import get_logger
 from ml_training.services.resources import Resources
@@ -48,6 +48,17 @@ def forget_jobs_once(resources: Resources, *, age_seconds: float) -> int:
     if jobs or keys:
         log.info("old_jobs_removed", jobs=jobs, keys=keys)
     return jobs + keys
+
+
+def forget_audit_once(resources: Resources, *, age_seconds: float) -> int:
+    """Remove a batch of entries of the audit that are older than `age_seconds`; returns how many. 0 keeps all."""
+    if not age_seconds:
+        return 0
+    with resources.database.write() as connection:
+        removed = audit.forget_audit(connection, older_than_seconds=age_seconds, limit=RETENTION_BATCH)
+    if removed:
+        log.info("old_audit_removed", entries=removed)
+    return removed
 
 
 def sweep_storage_once(resources: Resources, *, age_seconds: float) -> Swept:

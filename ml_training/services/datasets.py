@@ -6,6 +6,7 @@ from typing import Any
 
 from ml_training.db import datasets, jobs
 from ml_training.db.datasets import StoredUpload
+from ml_training.domain.audit import AuditAction
 from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
 from ml_training.domain.file_options import FileOptions
 from ml_training.domain.file_signatures import SNIFF_BYTES, sniff
@@ -13,6 +14,8 @@ from ml_training.domain.names import NAME_HINT, is_name
 from ml_training.domain.records import Dataset
 from ml_training.domain.sample_datasets import SAMPLE_FORMAT, SAMPLES
 from ml_training.domain.specs import IngestSpec, JobType, spec_json
+from ml_training.services.audit import audited_change
+from ml_training.services.ownership import require_owner
 from ml_training.services.queries import get_dataset
 from ml_training.services.queue_limit import check_queue_limit
 from ml_training.services.resources import Resources
@@ -59,7 +62,8 @@ def accept_upload(
     ]
     if errors:
         raise Invalid("the data set cannot be taken in", errors=tuple(errors))
-    with resources.database.write() as connection:
+    with audited_change(resources.database, resources.caller, AuditAction.DATASET_CREATE) as change:
+        connection = change.connection
         check_queue_limit(connection, resources, 1)
         if is_stored_before and not datasets.find_upload(connection, stored.sha256, file_format=file_format):
             raise _no_upload(stored.sha256)
@@ -70,14 +74,17 @@ def accept_upload(
             raw_key=stored.key,
             raw_sha256=stored.sha256,
             raw_bytes=stored.size,
+            created_by=resources.caller.key_id,
             **columns,
         )
+        change.subject_ids.append(dataset_id)
         job_id = jobs.insert_job(
             connection,
             job_type=JobType.INGEST,
             model_type="none",
             spec=spec_json(IngestSpec(job_type="INGEST", dataset_id=dataset_id, options=options)),
             dataset_id=dataset_id,
+            created_by=resources.caller.key_id,
             priority=INGEST_PRIORITY,
             max_runtime_seconds=float(resources.limits.runtime_seconds),
             phases_count=0,
@@ -137,9 +144,14 @@ def accept_sample(resources: Resources, *, name: str, sample: str) -> Dataset:
 
 
 def delete_dataset(resources: Resources, dataset_id: int) -> None:
-    """Soft delete; raises NotFound, or Conflict while a job that has not ended needs the data set."""
-    get_dataset(resources, dataset_id)
-    with resources.database.write() as connection:
+    """Soft delete.
+
+    Raises NotFound, Forbidden (another key made it), or Conflict while a job that has not ended needs the data set.
+    """
+    dataset = get_dataset(resources, dataset_id)
+    require_owner(resources.caller, dataset.created_by, f"data set {dataset_id}")
+    with audited_change(resources.database, resources.caller, AuditAction.DATASET_DELETE, dataset_id) as change:
+        connection = change.connection
         if not datasets.lock_datasets(connection, [dataset_id], alone=True):
             raise NotFound(f"there is no data set {dataset_id}")
         if jobs.uses_dataset(connection, dataset_id):

@@ -5,10 +5,14 @@ from contextlib import AbstractContextManager
 from ml_training.db import results
 from ml_training.db.aliases import drop_aliases, set_aliases
 from ml_training.db.job_models import uses_model
+from ml_training.domain.audit import AuditAction
+from ml_training.domain.caller import Role
 from ml_training.domain.errors import Conflict, NotFound
 from ml_training.domain.model_changes import parse_changes
 from ml_training.domain.records import Json, Model
 from ml_training.selection.schema import ModelSchema
+from ml_training.services.audit import audited_change
+from ml_training.services.ownership import require_owner, require_role
 from ml_training.services.queries import get_model
 from ml_training.services.resources import Resources
 from ml_training.services.stored_files import StoredFile, open_stored
@@ -43,10 +47,18 @@ def train_spec(resources: Resources, model_id: int) -> Json:
 
 
 def change_model(resources: Resources, model_id: int, body: object) -> Model:
-    """Set what `body` gives of description, tags and aliases, all or nothing; raises Invalid or NotFound."""
+    """Set what `body` gives of description, tags and aliases, all or nothing.
+
+    Raises Invalid, NotFound, or Forbidden: others read an alias, so only an operator moves one.
+    """
     changes = parse_changes(body)
-    name = get_model(resources, model_id).name
-    with resources.database.write() as connection:
+    model = get_model(resources, model_id)
+    name = model.name
+    require_owner(resources.caller, model.created_by, f"model {model_id}")
+    if changes.gives("aliases"):
+        require_role(resources.caller, Role.OPERATOR, "to change aliases")
+    with audited_change(resources.database, resources.caller, AuditAction.MODEL_CHANGE, model_id) as change:
+        connection = change.connection
         if changes.gives("aliases"):
             results.lock_name(connection, name)
         if not results.lock_models(connection, [model_id], alone=True):
@@ -61,9 +73,14 @@ def change_model(resources: Resources, model_id: int, body: object) -> Model:
 
 
 def delete_model(resources: Resources, model_id: int) -> None:
-    """Soft delete, its aliases too; raises NotFound, or Conflict while a job that has not ended needs the model."""
-    get_model(resources, model_id)
-    with resources.database.write() as connection:
+    """Soft delete, its aliases too.
+
+    Raises NotFound, Forbidden (another key made it), or Conflict while a job that has not ended needs the model.
+    """
+    model = get_model(resources, model_id)
+    require_owner(resources.caller, model.created_by, f"model {model_id}")
+    with audited_change(resources.database, resources.caller, AuditAction.MODEL_DELETE, model_id) as change:
+        connection = change.connection
         if not results.lock_models(connection, [model_id], alone=True):
             raise _gone(model_id)
         if uses_model(connection, model_id):

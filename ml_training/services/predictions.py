@@ -5,8 +5,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ml_training.db import results
+from ml_training.domain.audit import AuditAction
 from ml_training.domain.errors import NotFound
 from ml_training.domain.records import Prediction
+from ml_training.services.audit import audited_change
+from ml_training.services.ownership import require_owner
 from ml_training.services.queries import get_model, get_result
 from ml_training.services.resources import Resources
 from ml_training.services.stored_files import StoredFile, open_stored
@@ -51,8 +54,9 @@ def open_prediction(resources: Resources, prediction_id: int) -> AbstractContext
 
 
 def delete_prediction(resources: Resources, prediction_id: int) -> None:
-    """Soft delete; the cleanup removes the file. Raises NotFound."""
-    get_result(resources, Prediction, prediction_id)
-    with resources.database.write() as connection:
-        if not results.mark_prediction_deleted(connection, prediction_id):
+    """Soft delete; the cleanup removes the file. Raises NotFound, or Forbidden when another key made it."""
+    prediction = get_result(resources, Prediction, prediction_id)
+    require_owner(resources.caller, prediction.created_by, f"prediction {prediction_id}")
+    with audited_change(resources.database, resources.caller, AuditAction.PREDICTION_DELETE, prediction_id) as change:
+        if not results.mark_prediction_deleted(change.connection, prediction_id):
             raise NotFound(f"there is no prediction {prediction_id}")

@@ -7,8 +7,10 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from ml_training.db import datasets, job_events, job_lists, jobs, results
+from ml_training.db import audit, datasets, job_events, job_lists, jobs, keys, results
 from ml_training.db.results import ResultT
+from ml_training.domain.api_keys import StoredKey
+from ml_training.domain.audit import AuditRecord
 from ml_training.domain.errors import FieldError, Invalid, NotFound
 from ml_training.domain.records import Dataset, Job, JobEvent, Model
 from ml_training.domain.states import DatasetStatus
@@ -118,6 +120,16 @@ def list_results(
         return results.list_results(connection, record, before_id=before_id, limit=limit)
 
     return _page(resources, fetch, cursor, limit)
+
+
+def list_keys(resources: Resources, *, cursor: str | None = None, limit: int | None = None) -> Page[StoredKey]:
+    """API keys, newest first, the revoked ones too."""
+    return _page(resources, keys.list_keys, cursor, limit)
+
+
+def list_audit(resources: Resources, *, cursor: str | None = None, limit: int | None = None) -> Page[AuditRecord]:
+    """Entries of the audit, newest first."""
+    return _page(resources, audit.list_audit, cursor, limit)
 
 
 def list_log(

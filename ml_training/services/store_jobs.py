@@ -7,8 +7,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ml_training.db import datasets, idempotency, jobs, results
+from ml_training.db.audit import add_entries
 from ml_training.db.idempotency import KeptAnswer
 from ml_training.db.job_models import record_models
+from ml_training.domain.audit import AuditAction, AuditEntry
+from ml_training.domain.caller import Caller
 from ml_training.domain.errors import Conflict, FieldError, Invalid, ServiceError
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobSpec, JobType
@@ -32,7 +35,7 @@ Item = CheckedSpec | tuple[FieldError, ...]  # a spec of a submission, or the er
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The specs of one request; `digest`: its fingerprint, compared when its key is used again.
+    """The specs of one request and who sent it; `digest`: its fingerprint, compared when its key is used again.
 
     is_batch: a spec that cannot be stored is answered with its errors; the others are stored. Else it is an error.
     """
@@ -41,6 +44,7 @@ class Submission:
     key: str | None
     digest: str
     is_batch: bool
+    caller: Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +84,24 @@ def store(connection: Connection, resources: Resources, submissions: Sequence[Su
             answers.append(error)
         else:
             answers.append([])
-    stored = _insert(connection, [item for items in accepted.values() for item in items], now=room.now)
-    kept = {}
+    makers = [(submissions[number].caller.key_id, item) for number, items in accepted.items() for item in items]
+    stored = _insert(connection, makers, now=room.now)
+    kept, entries = {}, []
     for number, items in accepted.items():
         answer = answers[number] = [_answer(item, stored) for item in items]
+        entries += submission_entries(submissions[number].caller, answer)
         if (key := submissions[number].key) is not None:
             kept[key] = KeptAnswer(submissions[number].digest, [_outcome(item) for item in answer])
+    add_entries(connection, entries)
     if kept and not idempotency.keep_answers(connection, kept):
         raise KeyTaken  # rolls the jobs back: those of the other request stay
     return answers
+
+
+def submission_entries(caller: Caller, answer: Answer) -> list[AuditEntry]:
+    """The entry of a submission in the audit; none when it stores no job."""
+    ids = tuple(item.job.id for item in answer if item.job is not None)
+    return [AuditEntry(AuditAction.JOB_SUBMIT, caller, ids)] if ids else []
 
 
 def field_errors(error: Conflict | Invalid) -> tuple[FieldError, ...]:
@@ -160,10 +173,11 @@ def _refusal(spec: JobSpec, existing: _Existing) -> Conflict | Invalid | None:
     return None if change is None else Invalid(change.detail, errors=(change,))
 
 
-def _insert(connection: Connection, items: Iterable[Item], *, now: float) -> Mapping[int, Job]:
-    """The stored jobs by `id()` of their items: equal specs are different jobs."""
-    wanted = [item for item in items if isinstance(item, CheckedSpec)]
-    stored = jobs.insert_jobs(connection, [_row(item) for item in wanted], now=now)
+def _insert(connection: Connection, makers: Iterable[tuple[str | None, Item]], *, now: float) -> Mapping[int, Job]:
+    """The stored jobs by `id()` of their items: equal specs are different jobs. makers: each item with its key's id."""
+    made = [(key_id, item) for key_id, item in makers if isinstance(item, CheckedSpec)]
+    stored = jobs.insert_jobs(connection, [_row(item) | {"created_by": key_id} for key_id, item in made], now=now)
+    wanted = [item for _, item in made]
     record_models(
         connection,
         [

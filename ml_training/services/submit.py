@@ -11,6 +11,7 @@ from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
 from ml_training.domain.near_misses import MOST_SEARCHES
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobSpec, fingerprint, parse_spec, spec_json
+from ml_training.services.audit import log_entry
 from ml_training.services.feasibility import check_feasibility, check_key, forget_deleted, require_indexes
 from ml_training.services.model_references import with_model_id
 from ml_training.services.resources import Resources
@@ -24,6 +25,7 @@ from ml_training.services.store_jobs import (
     Submission,
     field_errors,
     store,
+    submission_entries,
 )
 
 Errors = tuple[FieldError, ...]
@@ -67,7 +69,7 @@ def submit_batch(
     forget_deleted(resources, [spec for spec in named if not isinstance(spec, tuple)])
     items = [spec if isinstance(spec, tuple) else _check_item(resources, spec) for spec in named]
     require_indexes(resources, (item.feasibility for item in items if isinstance(item, CheckedSpec)))
-    submission = Submission(items, idempotency_key, digest, is_batch=True)
+    submission = Submission(items, idempotency_key, digest, is_batch=True, caller=resources.caller)
     # Not in a group: the other requests would wait for its many jobs.
     stored = _or_kept(resources, submission, lambda: _store_alone(resources, submission))
     resources.permits.publish(sum(item.job is not None for item in stored))
@@ -112,7 +114,7 @@ def _store_when_checked(resources: Resources, spec: JobSpec, key: str | None, di
 def _check_and_store(resources: Resources, spec: JobSpec, key: str | None, digest: str) -> Answer:
     checked = CheckedSpec(spec, check_feasibility(resources, spec))
     require_indexes(resources, [checked.feasibility])
-    submission = Submission([checked], key, digest, is_batch=False)
+    submission = Submission([checked], key, digest, is_batch=False, caller=resources.caller)
     store_group = partial(_store_group, resources)
     return _or_kept(
         resources, submission, lambda: resources.group_commit.run(resources.database.write, store_group, submission)
@@ -142,6 +144,8 @@ def _or_kept(resources: Resources, submission: Submission, store_it: Any) -> Ans
         if kept is None:
             raise Conflict(f"Idempotency-Key {submission.key!r} is in use: try again") from None
         return kept
+    for entry in submission_entries(submission.caller, stored):
+        log_entry(entry)
     return stored
 
 

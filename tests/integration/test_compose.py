@@ -105,6 +105,8 @@ def test_every_setting_exists_and_accepts_its_value(service: str, monkeypatch: p
     for name, value in SERVICES[service]["environment"].items():
         assert name in known, f"{service}: no such setting: {name}"
         monkeypatch.setenv(name, VARIABLE.sub(lambda found: found["text"] if found["rule"] == ":-" else "pw", value))
+    if "ML_TRAINING_METRICS_TOKEN" in SERVICES[service]["environment"]:
+        monkeypatch.setenv("ML_TRAINING_METRICS_TOKEN", "t" * 16)  # a shorter one is refused
     settings = Settings()
     assert settings.database.startswith("postgresql://ml_training:pw@postgres:5432/")
     assert settings.broker_url == "redis://:pw@redis:6379/0"
@@ -233,11 +235,23 @@ def test_passwords_come_from_the_environment_and_are_documented() -> None:
     found = list(VARIABLE.finditer((ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
     required = {variable["name"] for variable in found if variable["rule"] == ":?"}
     optional = {variable["name"] for variable in found if variable["rule"] == ":-"}
-    assert required == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "GRAFANA_PASSWORD"}
+    assert required == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "GRAFANA_PASSWORD", "METRICS_TOKEN"}
     assert {variable["name"] for variable in found} == required | optional
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     for name in required | optional:
         assert re.search(rf"^#? ?{name}=", example, flags=re.MULTILINE), f".env.example lacks {name}"
+
+
+def test_the_first_key_and_the_token_are_files_that_only_their_services_see() -> None:
+    assert COMPOSE["secrets"] == {
+        "bootstrap_key": {"environment": "BOOTSTRAP_KEY"},
+        "metrics_token": {"environment": "METRICS_TOKEN"},
+    }
+    given = {name: service["secrets"] for name, service in SERVICES.items() if "secrets" in service}
+    assert given == {"api": ["bootstrap_key"], "prometheus": ["metrics_token"]}
+    assert SERVICES["api"]["environment"]["ML_TRAINING_BOOTSTRAP_KEY_FILE"] == "/run/secrets/bootstrap_key"
+    (scrape,) = PROMETHEUS["scrape_configs"]
+    assert scrape["authorization"] == {"credentials_file": "/run/secrets/metrics_token"}
 
 
 def test_prometheus_scrapes_the_exporter_and_loads_rules_that_exist() -> None:

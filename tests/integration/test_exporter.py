@@ -231,3 +231,17 @@ def _page_with(exporter: ExporterClient, name: str, value: float | None = None, 
 
 def _counters(page: Series) -> set[tuple[str, frozenset[tuple[str, str]], float]]:
     return {(name, labels, value) for name in COUNTERS for labels, value in page.all(name).items()}
+
+
+def test_only_who_shows_the_token_reads_the_metrics(new_sqlite_url: str) -> None:
+    token = "t0ken-of-the-scraper"
+    with running_exporter(new_sqlite_url, metrics_token=token) as client:
+        eventually(lambda: client.get("/metrics", Authorization=f"Bearer {token}")[0] == 200, what="the page is there")
+        for shown in (
+            {},
+            *({"Authorization": text} for text in ("", token, f"Bearer {token}x", f"Bearer {token[:-1]}")),
+        ):
+            status, headers, body = client.get("/metrics", **shown)
+            assert (status, headers["www-authenticate"]) == (401, "Bearer")
+            assert token.encode() not in body
+        assert client.get("/health/live")[0] == 200

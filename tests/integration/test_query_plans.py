@@ -23,6 +23,8 @@ LARGE = (
     "comparisons",
     "model_aliases",
     "model_tags",
+    "audit",
+    "api_keys",
 )
 FEW_ROWS = 2_000  # of large tables that one statement may look at; a page shows 200 at most, a claim compares 200
 FEW_STEPS = 120_000  # of SQLite's virtual machine: it needs three or more for each row that it looks at
@@ -38,6 +40,10 @@ MORE = (
     SELECT id, 1, 1, 'log', '{"line": "hello"}', 0.0 FROM jobs WHERE finished_at IS NOT NULL""",
     """INSERT INTO idempotency_keys (key, fingerprint, outcome, created_at)
     SELECT 'key ' || id, 'f', '[{"job_id": 1}]', finished_at FROM jobs WHERE finished_at IS NOT NULL""",
+    """INSERT INTO audit (at, action, subject_ids, outcome, role, address, request_id)
+    SELECT finished_at, 'job.submit', '[1]', 'done', 'admin', '', '' FROM jobs WHERE finished_at IS NOT NULL""",
+    """INSERT INTO api_keys (key_id, secret_sha256, role, name, created_at, revoked_at)
+    SELECT 'k' || id, '0', 'viewer', 'n', 0.0, 1.0 FROM jobs WHERE finished_at IS NOT NULL""",
     """INSERT INTO test_results (job_id, attempt, model_id, dataset_id, rows, scores, overlap, degradation, details,
       created_at) SELECT id, 1, 1, 1, 1, '{}', true, '{}', '{}', 0.0 FROM models""",
     """INSERT INTO comparisons (job_id, attempt, dataset_id, metric, rows, ranking, significance, created_at)

@@ -12,6 +12,7 @@ from ml_training.db import results
 from ml_training.db.engine import Database
 from ml_training.db.invariants import broken_rows
 from ml_training.db.job_models import uses_model
+from ml_training.domain.caller import SERVICE
 from ml_training.domain.errors import Conflict, Invalid, NotFound
 from ml_training.domain.records import Model
 from ml_training.domain.specs import JobType, fingerprint, parse_spec, spec_json
@@ -256,7 +257,7 @@ def test_a_model_that_goes_while_a_job_comes_stays(resources: Resources, dataset
     found = submit.check_feasibility(resources, spec)
     with ThreadPoolExecutor(1) as pool:
         with resources.database.write() as submission:
-            checked = Submission([CheckedSpec(spec, found)], None, "", is_batch=False)
+            checked = Submission([CheckedSpec(spec, found)], None, "", is_batch=False, caller=SERVICE)
             [answer] = store(submission, resources, [checked])
             assert isinstance(answer, list)
             deleting = pool.submit(delete_model, resources, versions[0])

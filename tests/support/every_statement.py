@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, event
 import ml_training.db
 from ml_training.db import (
     aliases,
+    audit,
     checkpoints,
     clock,
     datasets,
@@ -24,6 +25,7 @@ from ml_training.db import (
     job_lists,
     job_models,
     jobs,
+    keys,
     ledger,
     missing_objects,
     model_references,
@@ -39,6 +41,8 @@ from ml_training.db import (
 from ml_training.db.idempotency import KeptAnswer
 from ml_training.db.jobs import JobProgress
 from ml_training.db.stats import Stats
+from ml_training.domain.audit import AuditAction, AuditEntry
+from ml_training.domain.caller import SERVICE
 from ml_training.domain.records import Comparison, JobError, Prediction, TestResult
 from ml_training.domain.specs import JobType
 
@@ -209,7 +213,7 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
     upload |= {"time_column": None, "phase_column": None, "group_column": None}
     ready = {"index_key": "k", "index_sha256": "", "index_bytes": 1, "rows": 1, "columns": 1, "profile": {}}
     beat = {"process": "p", "kind": "worker", "body": {}}
-    return {
+    return _of_access() | {
         "datasets.insert_dataset": [lambda c: datasets.insert_dataset(c, **upload)],
         "datasets.attach_job": [lambda c: datasets.attach_job(c, dataset_id, 1)],
         "datasets.get_dataset": [lambda c: datasets.get_dataset(c, dataset_id)],
@@ -256,6 +260,32 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
         "Stats.scores_of": [lambda c: Stats(c).scores_of([1, 2])],
         "Stats.heartbeats": [lambda c: Stats(c).heartbeats(within=30.0, limit=100)],
     }
+
+
+def _of_access() -> dict[str, list[Call]]:
+    key = {"secret_sha256": "0", "role": "viewer", "project_id": 1, "name": "n", "expires_at": None}
+    entry = AuditEntry(AuditAction.JOB_SUBMIT, SERVICE, (1,))
+    return {
+        "keys.insert_key": [lambda c: keys.insert_key(c, key_id="a", **key)],
+        "keys.insert_key_once": [lambda c: keys.insert_key_once(c, key_id="a", **key)],
+        "keys.get_key": [lambda c: keys.get_key(c, "a")],
+        "keys.list_keys": list(_pages(keys.list_keys)),
+        "keys.revoke_key": [lambda c: keys.revoke_key(c, "a")],
+        "keys.read_changes": [keys.read_changes],
+        "keys.valid_keys": [keys.valid_keys],
+        "keys.record_uses": [lambda c: keys.record_uses(c, {"a": 1.0})],
+        "audit.add_entries": [lambda c: audit.add_entries(c, [entry])],
+        "audit.list_audit": list(_pages(audit.list_audit)),
+        "audit.forget_audit": [
+            lambda c, age=age: audit.forget_audit(c, older_than_seconds=age, limit=100)  # type: ignore[misc]
+            for age in (DAY, 1e9)
+        ],
+    }
+
+
+def _pages(read: Callable[..., object]) -> Iterator[Call]:
+    for before in (None, 10**6):
+        yield lambda c, before=before: read(c, before_id=before, limit=51)  # type: ignore[misc]
 
 
 def _lists(read: Callable[..., object], **filters: object) -> Iterator[Call]:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from pydantic import SecretStr
 
 from exporter.__main__ import build_exporter
 from ml_training.local.ports import free_port
@@ -85,7 +86,7 @@ class ExporterClient:
 
 @contextmanager
 def running_exporter(
-    database_url: str, broker_url: str = DEAD_BROKER, *, snapshot_seconds: float = 0.2
+    database_url: str, broker_url: str = DEAD_BROKER, *, snapshot_seconds: float = 0.2, metrics_token: str = ""
 ) -> Iterator[ExporterClient]:
     """A whole exporter on a free port, ended afterwards."""
     settings = Settings(
@@ -93,6 +94,7 @@ def running_exporter(
         broker_url=broker_url,
         exporter_port=free_port(),
         snapshot_seconds=snapshot_seconds,
+        metrics_token=SecretStr(metrics_token),
     )
     exporter = build_exporter(settings, revision="0123abc")
     exporter.start()

@@ -13,13 +13,15 @@ ASSIGNMENT = re.compile(r"^#([A-Z_]+)=(.*)$")
 
 def test_every_setting_is_there_with_its_default() -> None:
     flat = {name: field for name, field in Settings.model_fields.items() if name != "limits"}
-    wanted = {variable_name((name,)): str(field.default) for name, field in flat.items()}
+    wanted = {variable_name((name,)): _text(field.default) for name, field in flat.items()}
     wanted |= {variable_name(("limits", name)): str(field.default) for name, field in Limits.model_fields.items()}
     assert {name: value for name, value in _assignments() if name.startswith("ML_TRAINING_")} == wanted
 
 
 def test_every_password_of_compose_is_there_without_a_value() -> None:
-    wanted = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"\$\{(\w+):\?|\{environment: (\w+)\}", text))
+    wanted = {name for names in wanted for name in names if name}
     assert {name: value for name, value in _assignments() if not name.startswith("ML_TRAINING_")} == dict.fromkeys(
         wanted, ""
     )
@@ -34,6 +36,10 @@ def test_every_setting_stands_once_below_a_line_that_says_what_it_means() -> Non
 
 def test_a_copy_changes_nothing_until_somebody_removes_a_sign() -> None:
     assert [line for line in TEXT.splitlines() if line and not line.startswith("#")] == []
+
+
+def _text(default: object) -> str:
+    return "" if default is None else str(default)
 
 
 def _assignments() -> list[tuple[str, str]]:

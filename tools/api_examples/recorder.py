@@ -30,6 +30,10 @@ class Recorder:
         self._http = http
         self.operations: dict[str, OperationExamples] = {}  # by "post /api/v1/jobs"
 
+    def authorize(self, key: str) -> None:
+        """Send this API key from now on."""
+        self._http.headers["Authorization"] = f"Bearer {key}"
+
     def call(
         self,
         method: str,

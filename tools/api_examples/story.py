@@ -27,6 +27,20 @@ def tell(recorder: Recorder) -> None:
     _results(recorder)
     for path in ("/model-types", "/health/live", "/health/ready"):
         recorder.call("GET", path)
+    _keys(recorder)
+
+
+def _keys(recorder: Recorder) -> None:
+    """The last part: from the first key on every request needs one."""
+    admin = recorder.call("POST", "/keys", status=201, body={"name": "first", "role": "admin"}, name="the first key")
+    recorder.authorize(admin["key"])
+    nightly = {"name": "nightly", "role": "submitter", "expires_at": "2099-01-01T00:00:00Z"}
+    made = recorder.call("POST", "/keys", status=201, body=nightly, name="one that expires")
+    for answer in recorder.operations["post /api/v1/keys"].responses["201"].values():
+        answer["key"] = f"mlt_{answer['id']}_{'0' * 64}"  # no secret in a file, not even one that nothing accepts
+    recorder.call("GET", "/keys", query={"limit": 2})
+    recorder.call("DELETE", "/keys/{key_id}", status=204, key_id=made["id"])
+    recorder.call("GET", "/audit", query={"limit": 3})
 
 
 def _datasets(recorder: Recorder) -> int:

@@ -124,6 +124,11 @@ def used(client: Client, ids: dict[str, int], tmp_path: Path) -> set[str]:
     client.transport.get(f"/jobs/{uploaded.job_id}")
     client.transport.post(f"/jobs/{uploaded.job_id}/cancel")
     uploaded.delete()
+    made = client.keys.create("nightly", role="admin")
+    client.transport._http.headers["Authorization"] = f"Bearer {made['key']}"  # from the first key on
+    assert [key["name"] for key in client.keys.list()] == ["nightly"]
+    assert [entry["action"] for entry in client.keys.audit(limit=1)] == ["key.create"]
+    client.keys.revoke(made["id"])
     return {f"{method} {path.removeprefix(PREFIX)}" for method, path in seen}
 
 

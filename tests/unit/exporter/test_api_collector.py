@@ -7,6 +7,7 @@ import pytest
 from exporter.collectors.api import MAX_ROUTES, ApiCollector
 from exporter.collectors.processes import MAX_PROCESSES
 from ml_training.db.stats import HeartbeatRow, Stats
+from ml_training.domain.api_keys import Refusal
 from ml_training.domain.histogram_buckets import REQUEST_BUCKETS
 from ml_training.domain.rejection_reasons import RejectionReason
 from tests.support.exporter import Series
@@ -97,6 +98,7 @@ def test_the_memory_of_dead_processes_is_bounded() -> None:
 
 def test_every_reason_starts_at_zero() -> None:
     assert page(ApiCollector()).labels("ml_jobs_rejected_total", "reason") == set(RejectionReason)
+    assert page(ApiCollector()).labels("ml_api_unauthenticated_total", "reason") == set(Refusal)
 
 
 def test_too_many_routes_are_cut_and_counted() -> None:
@@ -130,3 +132,9 @@ def test_a_report_that_makes_no_sense_is_absent(report: Any) -> None:
 def test_a_reason_that_nobody_knows_is_other() -> None:
     series = page(ApiCollector(), beat({"rejected": {'x"} 1\n': 2, "invalid": 1}}))
     assert series.value("ml_jobs_rejected_total", reason="other") == 2
+
+
+def test_requests_without_a_valid_key_are_added_up_by_reason() -> None:
+    series = page(ApiCollector(), beat({"unauthenticated": {"wrong": 3, 'x"} 1\n': 1}}))
+    assert series.value("ml_api_unauthenticated_total", reason="wrong") == 3
+    assert series.value("ml_api_unauthenticated_total", reason="other") == 1

@@ -1,0 +1,63 @@
+"""The caller of a request: one hook finds it before any route runs, and refuses what the route's rule does not allow.
+
+Nothing else decides who may do what, but for what a use case knows alone: who made the thing that it changes.
+"""
+
+from collections.abc import Callable, Mapping
+
+from flask import Flask, g, request
+
+from ml_training.api.context import context
+from ml_training.api.route_rules import EVERYONE
+from ml_training.domain.caller import Caller, Role
+from ml_training.domain.errors import Forbidden, Unavailable
+from ml_training.logs import get_logger
+from ml_training.services.audit import audit_refusal
+
+log = get_logger(__name__)
+NO_ROUTE = Role.VIEWER  # a path without a route tells a stranger nothing, not even that there is no route
+
+
+def install_caller(app: Flask, rules: Mapping[str, Role | None]) -> None:
+    """Find the caller of every request of `app`; rules: of each endpoint."""
+    app.before_request(_guard(rules))
+
+
+def caller() -> Caller:
+    """The caller of this request; no open route has one."""
+    found: Caller = g.caller
+    return found
+
+
+def is_stranger() -> bool:
+    """Whether the sender of this request, to an open route, shows no key of a closed service."""
+    return context().access.is_stranger(_authorization())
+
+
+def _guard(rules: Mapping[str, Role | None]) -> Callable[[], None]:
+    def guard() -> None:
+        needed = NO_ROUTE if request.endpoint is None else rules[request.endpoint]
+        if needed is EVERYONE:
+            return
+        found = context().access.identify(_authorization(), address=request.remote_addr or "", request_id=g.request_id)
+        if not found.role.includes(needed):
+            _report(found)
+            raise Forbidden(f"this needs the role {needed.value}: this key has the role {found.role.value}")
+        g.caller = found
+
+    return guard
+
+
+def _authorization() -> str | None:
+    found: str | None = request.environ.get("HTTP_AUTHORIZATION")  # request.authorization would parse it for nothing
+    return found
+
+
+def _report(found: Caller) -> None:
+    if not context().access.may_report(found):
+        return
+    try:
+        route = f"{request.method} {request.url_rule.rule if request.url_rule else ''}"
+        audit_refusal(context().resources.database, found, route)
+    except Unavailable as error:
+        log.warning("refusal_not_reported", error=str(error))
