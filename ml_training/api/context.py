@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
+from ml_training.api.caller import caller
 from ml_training.api.counters import Counters
 from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.services.resources import Resources
@@ -45,8 +46,8 @@ def context_of(app: Flask) -> Context:
 
 
 def resources() -> Resources:
-    """The services' core."""
-    return context().resources
+    """The services' core, for the project of this request's caller: no use case sees the rows of another one."""
+    return context().resources.of(caller().project_id)
 
 
 def pid() -> int:

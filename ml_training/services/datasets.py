@@ -60,7 +60,7 @@ def accept_upload(
     if errors:
         raise Invalid("the data set cannot be taken in", errors=tuple(errors))
     with resources.database.write() as connection:
-        check_queue_limit(connection, resources, 1)
+        check_queue_limit(connection, resources, 1, new_bytes=stored.size)
         if is_stored_before and not datasets.find_upload(connection, stored.sha256, file_format=file_format):
             raise _no_upload(stored.sha256)
         dataset_id = datasets.insert_dataset(

@@ -1,5 +1,6 @@
 """What every use case needs, opened once per process: database, storage, permits, limits."""
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,19 @@ class Resources:
     def __post_init__(self) -> None:
         # Frozen for all who use it: this is a part that is made from two others.
         object.__setattr__(self, "storage_check", StorageCheck(self.database, self.storage))
+
+    def of(self, project_id: int) -> "Resources":
+        """The same parts, for one project: its transactions see the rows of no other one."""
+        scoped = copy.copy(self)
+        object.__setattr__(scoped, "database", self.database.of(project_id))
+        return scoped
+
+    @property
+    def project_id(self) -> int:
+        """The project that these resources are for; raises RuntimeError when they are for none."""
+        if self.database.project_id is None:
+            raise RuntimeError("these resources belong to no project: use Resources.of(project_id)")
+        return self.database.project_id
 
     def require_storage(self, *, may_begin: bool = False) -> None:
         """Raise Unavailable unless this process may use its storage; may_begin: see StorageCheck."""

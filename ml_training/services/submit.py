@@ -64,7 +64,7 @@ def submit_batch(
     forget_deleted(resources, [spec for spec in named if not isinstance(spec, tuple)])
     items = [spec if isinstance(spec, tuple) else _check_item(resources, spec) for spec in named]
     require_indexes(resources, (item.feasibility for item in items if isinstance(item, CheckedSpec)))
-    submission = Submission(items, idempotency_key, digest, is_batch=True)
+    submission = Submission(items, idempotency_key, digest, is_batch=True, project_id=resources.project_id)
     # Not in a group: the other requests would wait for its many jobs.
     stored = _or_kept(resources, submission, lambda: _store_alone(resources, submission))
     resources.permits.publish(sum(item.job is not None for item in stored))
@@ -91,14 +91,14 @@ def _store_when_checked(resources: Resources, spec: JobSpec, key: str | None, di
         try:
             return _check_and_store(resources, named, key, digest)
         except CheckOutdated:
-            resources.check_cache.forget([check_key(named)])
+            resources.check_cache.forget([check_key(named, project_id=resources.project_id)])
     raise Conflict("what the job names keeps changing: submit it again")
 
 
 def _check_and_store(resources: Resources, spec: JobSpec, key: str | None, digest: str) -> Answer:
     checked = CheckedSpec(spec, check_feasibility(resources, spec))
     require_indexes(resources, [checked.feasibility])
-    submission = Submission([checked], key, digest, is_batch=False)
+    submission = Submission([checked], key, digest, is_batch=False, project_id=resources.project_id)
     store_group = partial(_store_group, resources)
     return _or_kept(
         resources, submission, lambda: resources.group_commit.run(resources.database.write, store_group, submission)

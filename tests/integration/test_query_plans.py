@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from tests.support.every_statement import READ_EVERYTHING, every_call, functions_with_statements, recorded
 from tests.support.postgres import PostgresServer
 from tools.bench.filling import add_live, fill
@@ -73,7 +74,7 @@ def large(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Data
         postgres: PostgresServer = request.getfixturevalue("postgres")
         postgres.execute("CREATE DATABASE large")
         url = postgres.url("large")
-    database = open_database(url)
+    database = open_database(url).of(DEFAULT_PROJECT_ID)
     migrate(database)
     yield database, fill_large(database, finished)
     database.dispose()

@@ -11,11 +11,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from ml_training.db import jobs, results
+from ml_training.db import claims, jobs, results
 from ml_training.db.engine import Database, open_database
 from ml_training.db.job_models import uses_model
 from ml_training.db.migrate import SchemaError, _config, check_schema, migrate
 from ml_training.db.tables import metadata
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.histogram_buckets import DURATION_BUCKETS, WAIT_BUCKETS, bucket_of
 from ml_training.domain.states import TRANSITIONS, JobStatus
 from tests.support.jobs import read_job, store_dataset, store_job
@@ -56,7 +57,7 @@ def first_schema(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
         postgres.execute("DROP DATABASE IF EXISTS first WITH (FORCE)")
         postgres.execute("CREATE DATABASE first")
         url = postgres.url("first")
-    database = open_database(url)
+    database = open_database(url).of(DEFAULT_PROJECT_ID)
     config = _config()
     with database.write() as connection:
         config.attributes["connection"] = connection
@@ -142,7 +143,7 @@ def test_the_ledger_places_a_value_in_the_bucket_of_the_rules(database: Database
     for waited, took in zip(WAIT_BUCKETS + WAIT_BUCKETS[:3], DURATION_BUCKETS, strict=True):
         store_job(database, dataset_id=dataset_id)
         with database.write() as connection:
-            job = jobs.claim_next(connection, worker="w", lease_seconds=60)
+            job = claims.claim_next(connection, worker="w", lease_seconds=60)
             assert job is not None
         with database.write() as connection:  # set the clock of the row: exact values, as no sleep could give
             connection.execute(

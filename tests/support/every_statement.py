@@ -16,6 +16,7 @@ import ml_training.db
 from ml_training.db import (
     aliases,
     checkpoints,
+    claims,
     clock,
     datasets,
     heartbeats,
@@ -106,9 +107,9 @@ def every_call(*, dataset_id: int, running: int, model_id: int) -> Mapping[str, 
             *_lists(job_lists.list_jobs, status="PENDING", job_type="COMPARE", dataset_id=dataset_id),
             *_lists(job_lists.list_jobs, status="PENDING", model_name="bench"),
         ],
-        "jobs.count_due": [lambda c: jobs.count_due(c, at_most=20)],
+        "claims.count_due": [lambda c: claims.count_due(c, at_most=20)],
         "jobs.ended_since": [lambda c: jobs.ended_since(c, 600.0, at_most=100)],
-        "jobs.claim_next": [lambda c: jobs.claim_next(c, worker="w", lease_seconds=30.0), _claim_when_empty],
+        "claims.claim_next": [lambda c: claims.claim_next(c, worker="w", lease_seconds=30.0), _claim_when_empty],
         "jobs.read_stop_signals": [lambda c: jobs.read_stop_signals(c, **fence)],
         "jobs.lock_attempt": [lambda c: jobs.lock_attempt(c, **fence)],
         "jobs.renew": [lambda c: jobs.renew(c, **fence, lease_seconds=30.0, progress=progress)],
@@ -262,4 +263,4 @@ def _lists(read: Callable[..., object], **filters: object) -> Iterator[Call]:
 
 def _claim_when_empty(connection: Connection) -> None:
     connection.exec_driver_sql("DELETE FROM jobs WHERE status = 'PENDING'")
-    assert jobs.claim_next(connection, worker="w", lease_seconds=30.0) is None
+    assert claims.claim_next(connection, worker="w", lease_seconds=30.0) is None

@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_training.api.app import create_app
 from ml_training.api.context import context_of
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.limits import Limits
 from ml_training.execution.handlers import HANDLERS
 from ml_training.execution.run_job import run_next
@@ -32,7 +33,7 @@ class InProcessService:
             limits=limits or Limits(),
         )
         self._app = create_app(settings)
-        self.resources = context_of(self._app).resources
+        self.resources = context_of(self._app).resources.of(DEFAULT_PROJECT_ID)
         self.client = self._app.test_client()
         self._worker_context = make_worker_context(
             self.resources.database, self.resources.storage, HANDLERS, times=SLOW, limits=settings.limits
