@@ -256,7 +256,7 @@ def test_a_model_that_goes_while_a_job_comes_stays(resources: Resources, dataset
     found = submit.check_feasibility(resources, spec)
     with ThreadPoolExecutor(1) as pool:
         with resources.database.write() as submission:
-            checked = Submission([CheckedSpec(spec, found)], None, "", is_batch=False)
+            checked = Submission([CheckedSpec(spec, found)], None, "", is_batch=False, project_id=resources.project_id)
             [answer] = store(submission, resources, [checked])
             assert isinstance(answer, list)
             deleting = pool.submit(delete_model, resources, versions[0])
