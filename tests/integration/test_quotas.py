@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from ml_training.db.invariants import broken_rows
 from tests.support.forms import form_request
 from tests.support.in_process_service import PREFIX, InProcessService
 
@@ -26,7 +27,8 @@ def service(tmp_path: Path, database_url: str) -> Iterator[InProcessService]:
         assert service.client.post(f"{PREFIX}/jobs", json=TRAIN).status_code == 202
         service.work()
         yield service
-        assert service.violations() == []
+        with service.resources.database.read() as connection:
+            assert not list(broken_rows(connection))
 
 
 def allow(service: InProcessService, **quotas: int | None) -> None:
