@@ -21,6 +21,7 @@ from ml_training.api.model_types import model_types
 from ml_training.api.models import models
 from ml_training.api.predictions import predictions
 from ml_training.api.problems import install_problems
+from ml_training.api.projects import projects
 from ml_training.api.request_hooks import install_hooks
 from ml_training.api.response_schemas import Problem
 from ml_training.api.results import RESULT_BLUEPRINTS
@@ -28,7 +29,7 @@ from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.services.resources import build_resources
 from ml_training.settings import Settings
 
-BLUEPRINTS = (datasets, model_types, jobs, models, *RESULT_BLUEPRINTS, predictions, health)
+BLUEPRINTS = (datasets, model_types, jobs, models, *RESULT_BLUEPRINTS, predictions, projects, health)
 INFO = Info(
     title="ML Training Service",
     version=__version__,

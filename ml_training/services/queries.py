@@ -117,7 +117,7 @@ def list_results(
     def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[ResultT]:
         return results.list_results(connection, record, before_id=before_id, limit=limit)
 
-    return _page(resources, fetch, cursor, limit)
+    return read_page(resources, fetch, cursor, limit)
 
 
 def list_log(
@@ -183,10 +183,11 @@ def _filtered_page(
         found: Sequence[Any] = read(connection, filters, before_id=before_id, limit=limit, oldest=sort == OLDEST)
         return found
 
-    return _page(resources, fetch, cursor, limit)
+    return read_page(resources, fetch, cursor, limit)
 
 
-def _page(resources: Resources, fetch: Any, cursor: str | None, limit: int | None) -> Page[Any]:
+def read_page(resources: Resources, fetch: Any, cursor: str | None, limit: int | None) -> Page[Any]:
+    """One page of a list; fetch: reads at most `limit` rows with ids below `before_id`."""
     size, before_id = _page_size(resources, limit), _row_before(cursor)
     with resources.database.read() as connection:
         items = fetch(connection, before_id=before_id, limit=size + 1)

@@ -25,8 +25,18 @@ def tell(recorder: Recorder) -> None:
     _jobs(recorder, machines)
     _models(recorder)
     _results(recorder)
+    _projects(recorder)
     for path in ("/model-types", "/health/live", "/health/ready"):
         recorder.call("GET", path)
+
+
+def _projects(recorder: Recorder) -> None:
+    quotas = {"pending_jobs": 1_000, "running_jobs": 4, "stored_bytes": 50_000_000_000}
+    made = recorder.call("POST", "/projects", status=201, body={"name": "marketing", "quotas": quotas})
+    recorder.call("GET", "/projects", query={"limit": 2})
+    recorder.call("GET", "/projects/{project_id}", project_id=made["id"])
+    changes = {"quotas": {"running_jobs": 8, "pending_jobs": None}}
+    recorder.call("PATCH", "/projects/{project_id}", body=changes, project_id=made["id"])
 
 
 def _datasets(recorder: Recorder) -> int:
