@@ -66,11 +66,12 @@ def list_all(query: PageParameters) -> Response:
 @documented(path="project_id")
 def show(project_id: int) -> Response:
     """A project: its quotas, and what it uses."""
-    return json_response(Project.from_record(service.get_project(resources().database, project_id)))
+    return json_response(Project.from_record(service.get_project(resources(), project_id)))
 
 
 @projects.patch("/<id:project_id>", responses={200: Project, **problems(400, 404, 413, 415)})
 @documented(path="project_id", body=ProjectChanges)
 def change(project_id: int, body: object) -> Response:
     """Set quotas; null takes one away. Jobs that wait or run stay, also beyond a new quota."""
+    service.get_project(resources(), project_id)
     return json_response(Project.from_record(service.set_quotas(resources().database, project_id, body)))

@@ -9,7 +9,7 @@ from ml_training.db.engine import Database
 from ml_training.domain.errors import Conflict, NotFound
 from ml_training.domain.project_changes import parse_new_project, parse_project_changes
 from ml_training.domain.quotas import Project
-from ml_training.services.queries import Page, read_page
+from ml_training.services.queries import Page, read_one, read_page
 from ml_training.services.resources import Resources
 
 
@@ -23,10 +23,9 @@ def create_project(database: Database, body: object) -> Project:
         return _existing(connection, project_id)
 
 
-def get_project(database: Database, project_id: int) -> Project:
+def get_project(resources: Resources, project_id: int) -> Project:
     """The project; raises NotFound."""
-    with database.read() as connection:
-        return _existing(connection, project_id)
+    return read_one(resources, projects.get_project, project_id, "project")
 
 
 def find_project(database: Database, name: str) -> Project:

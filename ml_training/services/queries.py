@@ -35,17 +35,17 @@ class Page(Generic[T]):
 
 def get_job(resources: Resources, job_id: int) -> Job:
     """The job, or NotFound."""
-    return _one(resources, jobs.get_job, job_id, "job")
+    return read_one(resources, jobs.get_job, job_id, "job")
 
 
 def get_dataset(resources: Resources, dataset_id: int) -> Dataset:
     """The data set, or NotFound."""
-    return _one(resources, datasets.get_dataset, dataset_id, "data set")
+    return read_one(resources, datasets.get_dataset, dataset_id, "data set")
 
 
 def get_model(resources: Resources, model_id: int) -> Model:
     """The model, or NotFound."""
-    return _one(resources, results.get_model, model_id, "model")
+    return read_one(resources, results.get_model, model_id, "model")
 
 
 def get_result(resources: Resources, record: type[ResultT], result_id: int) -> ResultT:
@@ -54,7 +54,7 @@ def get_result(resources: Resources, record: type[ResultT], result_id: int) -> R
     def fetch(connection: Connection, wanted: int) -> ResultT | None:
         return results.get_result(connection, record, wanted)
 
-    return _one(resources, fetch, result_id, results.RESULT_TABLES[record].noun)
+    return read_one(resources, fetch, result_id, results.RESULT_TABLES[record].noun)
 
 
 def list_jobs(
@@ -166,7 +166,8 @@ def _wait(waiter: Waiter, fetch: Callable[[], T], is_done: Callable[[T], bool], 
         step = min(1.2 * step, LONGEST_STEP_SECONDS)
 
 
-def _one(resources: Resources, fetch: Callable[[Connection, int], T | None], wanted: int, noun: str) -> T:
+def read_one(resources: Resources, fetch: Callable[[Connection, int], T | None], wanted: int, noun: str) -> T:
+    """What `fetch` finds under the id, which a user gave; raises NotFound. noun: what it is called in the message."""
     found = None
     if 0 < wanted <= LARGEST_ID:
         with resources.database.read() as connection:
