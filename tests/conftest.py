@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.services.resources import Resources
 from tests.property.run_summary import print_numbers
 from tests.support.postgres import PostgresServer, postgres_server
@@ -113,7 +114,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """The database behind `database_url`."""
-    database = open_database(database_url)
+    database = open_database(database_url).of(DEFAULT_PROJECT_ID)
     yield database
     database.dispose()
 

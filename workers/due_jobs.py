@@ -2,7 +2,7 @@
 
 import random
 
-from ml_training.db import jobs
+from ml_training.db import claims
 from ml_training.domain.errors import Unavailable
 from ml_training.execution.run_job import run_next
 from ml_training.logs import get_logger
@@ -38,7 +38,7 @@ def look_for_due_jobs() -> None:
     """
     try:
         with worker_context().database.read() as connection:
-            due = jobs.count_due(connection, at_most=1)
+            due = claims.count_due(connection, at_most=1)
         if due:
             log.info("due_without_permit")
             run_due_jobs()

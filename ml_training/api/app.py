@@ -24,6 +24,7 @@ from ml_training.api.model_types import model_types
 from ml_training.api.models import models
 from ml_training.api.predictions import predictions
 from ml_training.api.problems import install_problems
+from ml_training.api.projects import projects
 from ml_training.api.request_hooks import install_hooks, template_of
 from ml_training.api.response_schemas import Problem
 from ml_training.api.results import RESULT_BLUEPRINTS
@@ -36,7 +37,7 @@ from ml_training.services.key_cache import KeyCache
 from ml_training.services.resources import build_resources
 from ml_training.settings import Settings
 
-BLUEPRINTS = (datasets, model_types, jobs, models, *RESULT_BLUEPRINTS, predictions, keys, audit, health)
+BLUEPRINTS = (datasets, model_types, jobs, models, *RESULT_BLUEPRINTS, predictions, projects, keys, audit, health)
 INFO = Info(
     title="ML Training Service",
     version=__version__,

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from flask import Response, request
 
-from ml_training.api.context import context
+from ml_training.api.context import context, resources
 from ml_training.api.response_schemas import ResponseSchema, Time, rfc3339
 from ml_training.api.responses import json_text
 from ml_training.domain.records import JobEvent
@@ -68,7 +68,7 @@ def stream_job(job_id: int, *, after: int) -> Response:
     with ExitStack() as stack:
         stack.enter_context(parts.slow_requests.acquire_stream())
         messages = _messages(
-            follow_job(parts.resources, job_id, after=after), has_left=peer.has_left, is_draining=parts.is_draining
+            follow_job(resources(), job_id, after=after), has_left=peer.has_left, is_draining=parts.is_draining
         )
         response = Response(messages, mimetype=MIMETYPE, headers=HEADERS)
         kept = stack.pop_all()  # until the last byte was sent, or sending failed

@@ -12,6 +12,7 @@ from ml_training.cli.keys import keys
 from ml_training.cli.machine import doctor, down, migrate, up
 from ml_training.cli.make_jobs import compare, evaluate, predict
 from ml_training.cli.models import models
+from ml_training.cli.projects import projects
 from ml_training.cli.train import train
 
 Command = Callable[..., None]
@@ -51,6 +52,7 @@ for command in FOR_JOBS:
 app.add_typer(models, name="models")
 app.add_typer(datasets, name="datasets")
 app.add_typer(keys, name="keys")
+app.add_typer(projects, name="projects")
 for command in LAST:
     app.command()(command)
 

@@ -1,21 +1,18 @@
 """The commands for API keys. They work on the database itself, so that the first key needs no key."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ml_training.cli.result_printer import AsJson, Failed, result_printer
+from ml_training.cli.command_database import command_database
+from ml_training.cli.result_printer import AsJson, result_printer
 from ml_training.cli.service import Limit
 from ml_training.domain.caller import Role
 
 if TYPE_CHECKING:
-    from ml_training.db.engine import Database
     from ml_training.domain.api_keys import StoredKey
 
-SERVER_HINT = 'this command needs the server: pip install "ml-training-service[local]"'
 EXPIRES = "When it expires: a number of days such as 90d, or a time such as 2027-01-31T12:00:00+00:00."
 keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys, in the database of this machine.")
 
@@ -33,7 +30,7 @@ def create(
     Example: ml-training keys create --role submitter --name nightly --expires 90d
     """
     expires_at = None if expires is None else _time(expires)
-    with result_printer(as_json) as printer, _database() as database:
+    with result_printer(as_json) as printer, command_database() as database:
         from ml_training.domain.caller import SERVICE
         from ml_training.services.keys import create_key
 
@@ -48,7 +45,7 @@ def list_all(limit: Limit = 50, as_json: AsJson = False) -> None:
 
     Example: ml-training keys list
     """
-    with result_printer(as_json) as printer, _database() as database:
+    with result_printer(as_json) as printer, command_database() as database:
         from ml_training.db.keys import list_keys
 
         with database.read() as connection:
@@ -67,41 +64,13 @@ def revoke(
 
     Example: ml-training keys revoke 0123456789ab
     """
-    with result_printer(as_json) as printer, _database() as database:
+    with result_printer(as_json) as printer, command_database() as database:
         from ml_training.domain.caller import SERVICE
         from ml_training.services.keys import revoke_key
 
         revoke_key(database, SERVICE, key_id)
         printer.document({"revoked": key_id})
         printer.line(f"key {key_id} is revoked")
-
-
-@contextmanager
-def _database() -> Iterator["Database"]:
-    """The database of the settings, with the schema of this version; errors become one line."""
-    try:
-        from ml_training.cli.doctor_checks import driver_message
-        from ml_training.db.engine import open_database
-        from ml_training.db.migrate import SchemaError, check_schema
-        from ml_training.domain.errors import ServiceError, Unavailable
-        from ml_training.logs import configure_logs
-        from ml_training.settings import read_settings
-    except ModuleNotFoundError as error:
-        raise Failed(f"{SERVER_HINT} ({error})") from error
-    configure_logs("console", "WARNING")  # to stderr: what is printed is the answer, and may be a key for a variable
-    database = open_database(read_settings().database, pool_size=1)
-    try:
-        check_schema(database)
-        yield database
-    except Unavailable as error:
-        raise Failed(f"{error} ({driver_message(error)})") from error
-    except SchemaError as error:
-        raise Failed(str(error)) from error
-    except ServiceError as error:
-        reasons = [f"{item.pointer}: {item.detail}" for item in getattr(error, "errors", ())]
-        raise Failed("; ".join([error.detail, *reasons])) from error
-    finally:
-        database.dispose()
 
 
 def _time(text: str) -> float:

@@ -27,7 +27,7 @@ def up(
     """
     if detach and (sample or exit_after):
         raise typer.BadParameter("--detach goes with neither --sample nor --exit")
-    with result_printer(as_json) as printer, _server():
+    with result_printer(as_json) as printer, needs_server():
         from ml_training.local.detached import StartFailed, start_detached
         from ml_training.local.redis_server import RedisError
         from ml_training.local.run_file import AlreadyRunning
@@ -54,7 +54,7 @@ def down(as_json: AsJson = False) -> None:
 
     Example: ml-training down
     """
-    with result_printer(as_json) as printer, _server():
+    with result_printer(as_json) as printer, needs_server():
         from ml_training.local.detached import StopFailed, stop_stack
         from ml_training.settings import read_settings
 
@@ -72,7 +72,7 @@ def migrate(as_json: AsJson = False) -> None:
 
     Example: ML_TRAINING_DATABASE_URL=postgresql://... ml-training migrate
     """
-    with result_printer(as_json) as printer, _server():
+    with result_printer(as_json) as printer, needs_server():
         from ml_training.cli.doctor_checks import driver_message
         from ml_training.db.engine import open_database
         from ml_training.db.migrate import migrate as migrate_database
@@ -97,7 +97,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     Example: ml-training doctor
     """
-    with result_printer(as_json) as printer, _server():
+    with result_printer(as_json) as printer, needs_server():
         from ml_training.cli.doctor import run_checks, summary
 
         checks = run_checks()
@@ -109,7 +109,8 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @contextmanager
-def _server() -> Iterator[None]:
+def needs_server() -> Iterator[None]:
+    """A block that imports parts of the server; raises Failed with the remedy where only the client is installed."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from ml_training.db.access_tables import audit
 from ml_training.db.clock import db_now, read_clock
-from ml_training.db.newest import page_of, page_values
+from ml_training.db.newest import page_of_all, page_values
 from ml_training.domain.audit import AuditEntry, AuditRecord
 
 _INSERT = insert(audit).values(at=db_now())
-_PAGE: Select[Any] = page_of(audit, audit.c, (), ())
+_PAGE = page_of_all(audit)
 
 
 def add_entries(connection: Connection, entries: Sequence[AuditEntry]) -> None:

@@ -1,6 +1,8 @@
 """Columns as the tables need them: keys, texts, numbers and times, in the types of both databases."""
 
-from sqlalchemy import BigInteger, Column, Double, ForeignKey, Integer, Text
+from sqlalchemy import BigInteger, Column, Double, ForeignKey, Integer, Text, text
+
+from ml_training.db.project_scope import current_project
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -33,3 +35,19 @@ def integer(name: str, *, nullable: bool = False) -> Column[int]:
 def foreign_key(name: str, target: str, *, nullable: bool = False) -> Column[int]:
     """The key of a row of another table: "models.id"."""
     return Column(name, BigId, ForeignKey(target), nullable=nullable)
+
+
+def project_column(*, primary_key: bool = False) -> Column[int]:
+    """The project that a row belongs to: that of the transaction which inserts it.
+
+    No foreign key: projects are never deleted, and each insert would lock the one row that all of a project share.
+    """
+    return Column(
+        "project_id",
+        BigId,
+        primary_key=primary_key,
+        autoincrement=False,
+        nullable=False,
+        default=current_project,
+        server_default=text("1"),
+    )

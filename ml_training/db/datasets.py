@@ -8,22 +8,24 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, bindparam, insert, select, update
 
 from ml_training.db.clock import db_now
-from ml_training.db.newest import ABOVE, BELOW, LIMIT, page_values
+from ml_training.db.newest import LIMIT, in_order, own_range, page_values
+from ml_training.db.project_scope import own
 from ml_training.db.tables import datasets
 from ml_training.db.versions import next_version
 from ml_training.domain.records import Dataset
 from ml_training.domain.sample_datasets import SAMPLE_FORMAT
 from ml_training.domain.states import DatasetStatus
 
+_COLUMNS = [column for column in datasets.c if column.name != "project_id"]
 # Built once: building a statement costs more than executing it.
-_ANY = select(datasets).where(datasets.c.id == bindparam("dataset_id"))
+_ANY = select(*_COLUMNS).where(own(datasets), datasets.c.id == bindparam("dataset_id"))
 _KEPT = _ANY.where(datasets.c.deleted_at.is_(None))
 _EXISTING = select(datasets.c.id).where(
-    datasets.c.id.in_(bindparam("ids", expanding=True)), datasets.c.deleted_at.is_(None)
+    own(datasets), datasets.c.id.in_(bindparam("ids", expanding=True)), datasets.c.deleted_at.is_(None)
 )
 _UPLOADS = (
     select(datasets.c.raw_key, datasets.c.raw_sha256, datasets.c.raw_bytes, datasets.c.file_format)
-    .where(datasets.c.raw_sha256 == bindparam("sha256"), datasets.c.file_format != bindparam("sample"))
+    .where(own(datasets), datasets.c.raw_sha256 == bindparam("sha256"), datasets.c.file_format != bindparam("sample"))
     .where(datasets.c.deleted_at.is_(None))
     .order_by(datasets.c.id)
     .with_for_update(read=True)
@@ -59,7 +61,7 @@ def insert_dataset(connection: Connection, **values: Any) -> int:
 
 def attach_job(connection: Connection, dataset_id: int, job_id: int) -> None:
     """Set the INGEST job that decides about the data set."""
-    connection.execute(update(datasets).where(datasets.c.id == dataset_id).values(job_id=job_id))
+    connection.execute(update(datasets).where(own(datasets), datasets.c.id == dataset_id).values(job_id=job_id))
 
 
 def get_dataset(connection: Connection, dataset_id: int, *, deleted_too: bool = False) -> Dataset | None:
@@ -93,11 +95,11 @@ def list_datasets(
 
 @cache
 def _list(filters: frozenset[str], oldest: bool) -> Select[Any]:
-    query = select(*(column for column in datasets.c if column.name != "profile"))
-    query = query.where(datasets.c.deleted_at.is_(None), datasets.c.id > ABOVE, datasets.c.id < BELOW)
+    query = select(*(column for column in _COLUMNS if column.name != "profile"))
+    query = query.where(datasets.c.deleted_at.is_(None), *own_range(datasets))
     for name in sorted(filters):
         query = query.where(datasets.c[name] == bindparam(f"filter_{name}"))
-    return query.order_by(datasets.c.id.asc() if oldest else datasets.c.id.desc()).limit(LIMIT)
+    return query.order_by(*in_order(datasets, oldest=oldest)).limit(LIMIT)
 
 
 def find_upload(connection: Connection, sha256: str, *, file_format: str | None = None) -> Sequence[StoredUpload]:
@@ -123,7 +125,7 @@ def mark_rejected(connection: Connection, dataset_id: int, reasons: Sequence[dic
 
 def mark_deleted(connection: Connection, dataset_id: int) -> bool:
     """Soft delete; False when it was deleted before."""
-    gone = update(datasets).where(datasets.c.id == dataset_id, datasets.c.deleted_at.is_(None))
+    gone = update(datasets).where(own(datasets), datasets.c.id == dataset_id, datasets.c.deleted_at.is_(None))
     return connection.execute(gone.values(deleted_at=db_now())).rowcount == 1
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from ml_training.db.project_scope import in_project
 from ml_training.db.stored_json import read_json
 from ml_training.db.write_lock import WriteLock
 from ml_training.domain.errors import Unavailable
@@ -30,11 +31,22 @@ class Database:
     """
 
     def __init__(
-        self, writer: Engine, reader: Engine, turn: Callable[[], AbstractContextManager[None]] = nullcontext
+        self,
+        writer: Engine,
+        reader: Engine,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+        *,
+        project_id: int | None = None,
     ) -> None:
         self._writer = writer
         self._reader = reader
         self._turn = turn
+        self.project_id = project_id
+        """The project whose rows its transactions see and make; None for processes that serve all projects."""
+
+    def of(self, project_id: int) -> "Database":
+        """The same database and connections, for one project."""
+        return Database(self._writer, self._reader, self._turn, project_id=project_id)
 
     @property
     def dialect(self) -> str:
@@ -45,13 +57,38 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; on SQLite it takes the write lock at its start."""
         # The connection first: who waits for one must not hold the turn.
-        with outages(), self._writer.connect() as connection, self._turn(), connection.begin():
+        with (
+            outages(),
+            self._writer.connect() as connection,
+            self._turn(),
+            connection.begin(),
+            in_project(self.project_id),
+        ):
             yield connection
+
+    @contextmanager
+    def change_schema(self) -> Iterator[Connection]:
+        """A transaction that may copy tables which others name; raises RuntimeError if a name leads nowhere after it.
+
+        SQLite can switch its foreign keys off only outside of a transaction.
+        """
+        with outages(), self._writer.connect() as connection, self._turn():
+            driver: Any = connection.connection.dbapi_connection
+            if self.dialect == "sqlite":
+                driver.execute("PRAGMA foreign_keys = OFF")
+            try:
+                with connection.begin():
+                    yield connection
+                    if self.dialect == "sqlite" and (wrong := driver.execute("PRAGMA foreign_key_check").fetchall()):
+                        raise RuntimeError(f"rows name others that are not there: {wrong[:5]}")
+            finally:
+                if self.dialect == "sqlite":
+                    driver.execute("PRAGMA foreign_keys = ON")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads one consistent snapshot."""
-        with outages(), self._reader.begin() as connection:
+        with outages(), self._reader.begin() as connection, in_project(self.project_id):
             yield connection
 
     def ping(self) -> None:

@@ -7,12 +7,15 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from ml_training.db.clock import read_clock
+from ml_training.db.project_scope import own
 from ml_training.db.tables import idempotency_keys
 from ml_training.db.upsert import conflict_insert
 
-_TAKEN = select(idempotency_keys.c.key).where(idempotency_keys.c.key.in_(bindparam("wanted", expanding=True)))
+_TAKEN = select(idempotency_keys.c.key).where(
+    own(idempotency_keys), idempotency_keys.c.key.in_(bindparam("wanted", expanding=True))
+)
 _FIND = select(idempotency_keys.c.fingerprint, idempotency_keys.c.outcome).where(
-    idempotency_keys.c.key == bindparam("wanted")
+    own(idempotency_keys), idempotency_keys.c.key == bindparam("wanted")
 )
 
 

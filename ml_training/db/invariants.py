@@ -11,6 +11,32 @@ RESULTS = " UNION ALL ".join(
     f"SELECT '{result.job_type}' AS job_type, id, job_id, attempt FROM {result.table.name}"
     for result in RESULT_TABLES.values()
 )
+_OF_PROJECT = ("jobs", "datasets", "models", "test_results", "comparisons", "predictions")
+OWNED = " UNION ALL ".join(f"SELECT '{table}' AS kind, id, project_id FROM {table}" for table in _OF_PROJECT)
+# Every row that names another row: (kind, id) of the named one, and the project of the one that names it.
+NAMED = " UNION ALL ".join(
+    [
+        f"SELECT '{kind}' AS kind, id, {column} AS named_id, project_id FROM {table}"
+        for table, column, kind in (
+            ("jobs", "dataset_id", "datasets"),
+            ("datasets", "job_id", "jobs"),
+            *((result.table.name, "job_id", "jobs") for result in RESULT_TABLES.values()),
+            *((result.table.name, "dataset_id", "datasets") for result in RESULT_TABLES.values()),
+            ("test_results", "model_id", "models"),
+            ("comparisons", "winner_model_id", "models"),
+            ("predictions", "model_id", "models"),
+        )
+    ]
+    + [
+        "SELECT 'models', j.id, n.model_id, j.project_id FROM job_models n JOIN jobs j ON j.id = n.job_id",
+        "SELECT 'models', model_id, model_id, project_id FROM model_aliases",
+        "SELECT 'models', model_id, model_id, project_id FROM model_tags",
+    ]
+)
+STORED = """SELECT project_id, sum(bytes) AS bytes FROM (
+    SELECT project_id, raw_bytes + index_bytes AS bytes FROM datasets WHERE deleted_at IS NULL
+    UNION ALL SELECT project_id, artifact_bytes FROM models WHERE deleted_at IS NULL
+    UNION ALL SELECT project_id, bytes FROM predictions WHERE deleted_at IS NULL) AS stored GROUP BY project_id"""
 
 # Each query finds the rows that are wrong, so it should find none.
 QUERIES = {
@@ -35,9 +61,21 @@ QUERIES = {
         SELECT j.id FROM jobs j JOIN lost_attempts l ON l.job_id = j.id WHERE l.attempt > j.attempt""",
     "7: a job with a cancel request neither waits nor is COMPLETED": """
         SELECT id FROM jobs WHERE status IN ('PENDING', 'COMPLETED') AND cancel_requested""",
-    "8: the length of the queue is the number of PENDING jobs": """
-        SELECT min(id) FROM queue_lengths
-        HAVING coalesce(sum(n), 0) <> (SELECT count(*) FROM jobs WHERE status = 'PENDING')""",
+    "8: the counters of a project are what its rows say": f"""
+        SELECT p.id FROM projects p
+        LEFT JOIN (SELECT project_id, sum(pending) AS pending, sum(running) AS running, sum(stored_bytes) AS bytes
+                   FROM project_counters GROUP BY project_id) c ON c.project_id = p.id
+        LEFT JOIN (SELECT project_id, sum(CASE WHEN status = 'PENDING' THEN 1 ELSE 0 END) AS pending,
+                   sum(CASE WHEN status = 'RUNNING' THEN 1 ELSE 0 END) AS running
+                   FROM jobs GROUP BY project_id) j ON j.project_id = p.id
+        LEFT JOIN ({STORED}) s ON s.project_id = p.id
+        WHERE coalesce(c.pending, 0) <> coalesce(j.pending, 0) OR coalesce(c.running, 0) <> coalesce(j.running, 0)
+          OR coalesce(c.bytes, 0) <> coalesce(s.bytes, 0)""",
+    "15: every row belongs to a project that there is": f"""
+        SELECT r.id FROM ({OWNED}) r LEFT JOIN projects p ON p.id = r.project_id WHERE p.id IS NULL""",
+    "15: what one project stores, another does not name": f"""
+        SELECT r.id FROM ({NAMED}) r JOIN ({OWNED}) o ON o.kind = r.kind AND o.id = r.named_id
+        WHERE o.project_id <> r.project_id""",
     "12: a model that a job needs is not deleted": """
         SELECT j.id FROM jobs j JOIN job_models n ON n.job_id = j.id JOIN models m ON m.id = n.model_id
         WHERE j.status IN ('PENDING', 'RUNNING') AND m.deleted_at IS NOT NULL""",

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select
 
 from ml_training.db.clock import db_now
-from ml_training.db.tables import job_events
+from ml_training.db.project_scope import own
+from ml_training.db.tables import job_events, jobs
 from ml_training.domain.records import JobEvent
 
 EVENTS_CAP = 5_000  # per job
@@ -34,15 +35,20 @@ def append_events(
 
 def read_events(connection: Connection, job_id: int, *, after: int, limit: int) -> list[JobEvent]:
     """Events with seq > after, in order."""
-    query = select(job_events).where(job_events.c.job_id == job_id, job_events.c.seq > after)
+    query = select(job_events).where(_of_own_job(job_id), job_events.c.seq > after)
     rows = connection.execute(query.order_by(job_events.c.seq).limit(limit)).mappings()
     return [JobEvent(**row) for row in rows]
 
 
 def read_log(connection: Connection, job_id: int, *, after: int, limit: int) -> list[JobEvent]:
     """Log lines with seq > after, in order."""
-    query = select(job_events).where(
-        job_events.c.job_id == job_id, job_events.c.seq > after, job_events.c.kind == "log"
-    )
+    query = select(job_events).where(_of_own_job(job_id), job_events.c.seq > after, job_events.c.kind == "log")
     rows = connection.execute(query.order_by(job_events.c.seq).limit(limit)).mappings()
     return [JobEvent(**row) for row in rows]
+
+
+def _of_own_job(job_id: int) -> ColumnElement[bool]:
+    # The rows of events have no project: the one of their job decides.
+    of_job = select(jobs.c.id).where(jobs.c.id == job_id, own(jobs))
+    condition: ColumnElement[bool] = job_events.c.job_id == of_job.scalar_subquery()
+    return condition

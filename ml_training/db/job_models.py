@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, exists, insert, select
 
+from ml_training.db.project_scope import own
 from ml_training.db.tables import job_models, jobs
 from ml_training.domain.states import JobStatus
 
@@ -16,6 +17,6 @@ def record_models(connection: Connection, named: Collection[tuple[int, int]]) ->
 
 def uses_model(connection: Connection, model_id: int) -> bool:
     """Whether a job that has not ended needs the model."""
-    named = job_models.c.job_id == jobs.c.id, job_models.c.model_id == model_id
+    named = own(jobs), job_models.c.job_id == jobs.c.id, job_models.c.model_id == model_id
     live = jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
     return bool(connection.execute(select(exists().where(*named, live))).scalar())

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from ml_training.db.project_scope import current_project
 from ml_training.db.tables import jobs
 from ml_training.domain.records import Job, JobError
 from ml_training.domain.specs import JobType
@@ -46,6 +47,7 @@ def new_job(row: Mapping[str, Any], job_id: int, now: float) -> Job:
             "warnings": tuple(row.get("warnings", ())),
         },
         id=job_id,
+        project_id=current_project(),
         created_at=now,
         run_after=now,
         eta_seconds=None,

@@ -1,4 +1,4 @@
-"""Every statement about job rows: claim, lease and fence are one compare-and-set each.
+"""Every statement about job rows, except the claim (claims.py): lease and fence are one compare-and-set each.
 
 A fenced statement carries `AND attempt = ? AND status = 'RUNNING'`; when it matches no row the attempt has lost the
 job, which is normal: the caller stops and writes nothing more.
@@ -10,12 +10,8 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Double,
     Integer,
-    Select,
-    Text,
     Update,
-    and_,
     bindparam,
     case,
     exists,
@@ -24,12 +20,12 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
-    union_all,
     update,
 )
 
 from ml_training.db.clock import NOW, db_now, read_clock
 from ml_training.db.job_rows import COLUMNS, NEW, job_of, new_job
+from ml_training.db.project_scope import own
 from ml_training.db.tables import heartbeats, jobs
 from ml_training.domain.records import Job, JobError
 from ml_training.domain.specs import JobType
@@ -43,14 +39,7 @@ _STOP_SIGNALS = (
     _RUNTIME.label("runtime_seconds"),
 )
 # Spelled out, not bound: a database takes a partial index only for a condition that it can read.
-_PENDING, RUNNING = (jobs.c.status == literal_column(f"'{status}'") for status in ("PENDING", "RUNNING"))
-_DUE = and_(_PENDING, jobs.c.run_after <= NOW, ~jobs.c.cancel_requested)
-# Two kinds of due jobs, each with its own index: those that were never delayed, and those whose delay is over.
-UNDELAYED, DELAYED = (
-    and_(_DUE, jobs.c.run_after <= jobs.c.created_at),
-    and_(_DUE, jobs.c.run_after > jobs.c.created_at),
-)
-CANDIDATES = 100  # of each kind, when there are delayed ones: more than workers that claim at the same moment
+RUNNING = jobs.c.status == literal_column("'RUNNING'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,87 +95,24 @@ def get_job(connection: Connection, job_id: int) -> Job | None:
 
 def get_jobs(connection: Connection, job_ids: Collection[int]) -> dict[int, Job]:
     """Those of the jobs that there are, by id."""
-    found = select(*COLUMNS).where(jobs.c.id.in_(job_ids))
+    found = select(*COLUMNS).where(own(jobs), jobs.c.id.in_(job_ids))
     return {row["id"]: job_of(row) for row in connection.execute(found).mappings()}
 
 
-def count_due(connection: Connection, *, at_most: int) -> int:
-    """How many jobs could be claimed now; counting stops at `at_most`."""
-    kinds = (select(jobs.c.id).where(kind).limit(at_most).subquery() for kind in (UNDELAYED, DELAYED))
-    counts = [select(func.count()).select_from(kind).scalar_subquery() for kind in kinds]
-    return min(at_most, int(connection.execute(select(counts[0] + counts[1])).scalar_one()))
+def ended_since(connection: Connection, seconds: float, *, at_most: int, of_all: bool = False) -> int:
+    """How many jobs of the project ended in the last `seconds`, or of all projects.
 
-
-def ended_since(connection: Connection, seconds: float, *, at_most: int) -> int:
-    """How many jobs ended in the last `seconds`; counting stops at `at_most`."""
-    recent = select(jobs.c.id).where(jobs.c.finished_at > read_clock(connection) - seconds)
-    recent = recent.order_by(jobs.c.finished_at.desc()).limit(at_most)
-    return int(connection.execute(select(func.count()).select_from(recent.subquery())).scalar_one())
-
-
-def claim_next(connection: Connection, *, worker: str, lease_seconds: float) -> Job | None:
-    """Take the first due row by priority, then age: RUNNING under a new attempt; None when nothing is due.
-
-    A draining worker takes none.
+    Of the jobs of all projects the last `at_most` are looked at.
     """
-    for claim in (_CLAIM_UNDELAYED, _CLAIM_ANY):
-        row = connection.execute(claim, {"claimed_by": worker, "lease_seconds": lease_seconds}).mappings().first()
-        if row is not None:
-            return job_of(row)
-    return None
-
-
-def _claim(due: Select[tuple[int]]) -> Any:
-    # The row lock has no effect on SQLite, where the transaction holds the write lock.
-    drains = exists().where(heartbeats.c.process == bindparam("claimed_by", type_=Text), heartbeats.c.draining)
-    first = due.where(~drains).order_by(jobs.c.priority, jobs.c.id).limit(1).with_for_update(skip_locked=True)
-    return (
-        update(jobs)
-        .where(jobs.c.id == first.scalar_subquery(), jobs.c.status == JobStatus.PENDING)
-        .values(
-            status=JobStatus.RUNNING,
-            attempt=jobs.c.attempt + 1,
-            lease_until=NOW + bindparam("lease_seconds", type_=Double),
-            worker=bindparam("claimed_by", type_=Text),
-            attempt_started_at=NOW,
-            started_at=func.coalesce(jobs.c.started_at, NOW),
-            progress=0.0,
-            progress_message="starting",
-            eta_seconds=None,
-        )
-        .returning(*COLUMNS)
-    )
-
-
-def _candidates() -> Select[tuple[int]]:
-    # The first ones of both kinds, each from its own index: jobs that are not due yet are never looked at.
-    kinds = [
-        select(jobs.c.id).where(kind).order_by(jobs.c.priority, jobs.c.id).limit(CANDIDATES).subquery()
-        for kind in (UNDELAYED, DELAYED)
-    ]
-    either = union_all(*(select(kind.c.id) for kind in kinds))
-    return select(jobs.c.id).where(jobs.c.id.in_(either), _DUE)
+    recent = select(jobs.c.project_id).where(jobs.c.finished_at > read_clock(connection) - seconds)
+    ended = recent.order_by(jobs.c.finished_at.desc()).limit(at_most).subquery()
+    counted = select(func.count()).select_from(ended)
+    return int(connection.execute(counted if of_all else counted.where(own(ended))).scalar_one())
 
 
 # Built once: building a statement costs more than executing it.
 _INSERT = insert(jobs).returning(jobs.c.id, sort_by_parameter_order=True)
-_GET = select(*COLUMNS).where(jobs.c.id == bindparam("job_id", type_=Integer))
-_delayed = jobs.alias("delayed")
-# The first statement takes the head of the queue; it finds nothing while the delay of a job is over: then the second
-# one compares both kinds.
-_CLAIM_UNDELAYED = _claim(
-    select(jobs.c.id).where(
-        UNDELAYED,
-        ~exists(
-            select(_delayed.c.id).where(
-                _delayed.c.status == literal_column("'PENDING'"),
-                _delayed.c.run_after > _delayed.c.created_at,
-                _delayed.c.run_after <= NOW,
-            )
-        ),
-    )
-)
-_CLAIM_ANY = _claim(_candidates())
+_GET = select(*COLUMNS).where(own(jobs), jobs.c.id == bindparam("job_id", type_=Integer))
 
 
 def read_stop_signals(connection: Connection, *, job_id: int, attempt: int) -> StopSignals | None:
@@ -262,7 +188,7 @@ def request_cancel(connection: Connection, job_id: int) -> Job | None:
     # ONE statement: between two statements the job could go from RUNNING back to PENDING and be missed by both.
     asked = (
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING]))
+        .where(own(jobs), jobs.c.id == job_id, jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING]))
         .values(
             cancel_requested=True,
             status=case((waits, JobStatus.CANCELLED), else_=jobs.c.status),
@@ -292,7 +218,7 @@ def expired_leases(connection: Connection, *, limit: int) -> list[ExpiredLease]:
 def uses_dataset(connection: Connection, dataset_id: int) -> bool:
     """Whether a job that has not ended needs the data set."""
     live = jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
-    return bool(connection.execute(select(exists().where(live, jobs.c.dataset_id == dataset_id))).scalar())
+    return bool(connection.execute(select(exists().where(own(jobs), live, jobs.c.dataset_id == dataset_id))).scalar())
 
 
 def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]], *, now: float) -> list[int]:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from ml_training.db.access_tables import api_keys, key_changes
 from ml_training.db.clock import db_now
-from ml_training.db.newest import page_of, page_values
+from ml_training.db.newest import page_of_all, page_values
 from ml_training.db.upsert import conflict_insert
 from ml_training.domain.api_keys import StoredKey
 from ml_training.domain.caller import Role
@@ -16,7 +16,7 @@ ONLY_ROW = 1
 _CHANGES = select(key_changes.c.number, db_now())
 _VALID = select(api_keys).where(api_keys.c.revoked_at.is_(None)).order_by(api_keys.c.id)
 _BY_ID = select(api_keys).where(api_keys.c.key_id == bindparam("wanted"))
-_PAGE: Select[Any] = page_of(api_keys, api_keys.c, (), ())
+_PAGE = page_of_all(api_keys)
 _USED = (
     update(api_keys)
     .where(api_keys.c.key_id == bindparam("used_key"))

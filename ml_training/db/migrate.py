@@ -27,7 +27,7 @@ class SchemaError(Exception):
 def migrate(database: Database) -> str:
     """Apply every migration that is missing, in one transaction; returns the revision reached."""
     config = _config()
-    with database.write() as connection:
+    with database.change_schema() as connection:
         if database.dialect == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select
 
+from ml_training.db.project_scope import own
 from ml_training.db.tables import model_aliases, models
 
 
@@ -18,10 +19,15 @@ def find_version(connection: Connection, name: str, alias: str | None) -> int | 
 @cache
 def _newest() -> Select[Any]:
     of_name = models.c.name == bindparam("wanted_name")
-    return select(models.c.id).where(of_name, models.c.deleted_at.is_(None)).order_by(models.c.version.desc()).limit(1)
+    return (
+        select(models.c.id)
+        .where(own(models), of_name, models.c.deleted_at.is_(None))
+        .order_by(models.c.version.desc())
+        .limit(1)
+    )
 
 
 @cache
 def _aliased() -> Select[Any]:
     wanted = (model_aliases.c.name == bindparam("wanted_name"), model_aliases.c.alias == bindparam("wanted_alias"))
-    return select(model_aliases.c.model_id).where(*wanted)
+    return select(model_aliases.c.model_id).where(own(model_aliases), *wanted)

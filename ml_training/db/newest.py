@@ -3,7 +3,8 @@
 An index on (status, job_type, id) answers `status = ? AND job_type = ? ORDER BY id DESC` from a few entries. For
 `status = ?` alone the rows of all job types would have to be read and sorted. So a filter that leaves out a column is
 asked once for each value of the column, and the newest rows of all answers are merged. Two indexes answer every
-combination of three filters in this way, and each more index would cost every write of a row.
+combination of three filters in this way, and each more index would cost every write of a row. The indexes begin with
+the project, so the rows of other projects are never looked at.
 
 Each answer is a range of the index in the index's own order, not equal columns in the order of `id`: then no planner
 can choose to walk the whole table by `id` until enough rows fit.
@@ -28,10 +29,12 @@ from sqlalchemy import (
     union_all,
 )
 
+from ml_training.db.project_scope import OWN
+
 LARGEST_ID = 2**63 - 1
 ABOVE, BELOW = (bindparam(name, type_=BigInteger) for name in ("above_id", "below_id"))
 LIMIT = bindparam("page_size", type_=Integer)
-Choice = tuple[Column[Any], Iterable[str]]  # a column of an index, and all values that it can have
+Choice = tuple[Column[Any], Iterable[Any]]  # a column of an index, and all values that it can have
 
 
 def page_of(
@@ -42,12 +45,13 @@ def page_of(
     *where: Any,
     oldest: bool = False,
 ) -> Select[Any]:
-    """The newest or oldest rows that pass the filters; parameters: see `page_values`.
+    """The newest or oldest rows of the project that pass the filters; parameters: see `page_values`.
 
-    filters: names of columns; index: the columns of an index before `id`; where: the condition of a partial index, and
-    filters that the index does not answer.
+    filters: names of columns; index: the columns of an index between `project_id` and `id`; where: the condition of a
+    partial index, and filters that the index does not answer.
     """
     ordered = _ascending if oldest else _descending
+    index = [(table.c.project_id, (OWN,)), *index]
     parts = [
         select(table.c.id).where(*where, *_range(keys, values, ABOVE, BELOW)).order_by(*map(ordered, keys))
         for keys, values in _ranges(table, filters, index)
@@ -57,10 +61,26 @@ def page_of(
     return select(*columns).where(table.c.id.in_(ids)).order_by(ordered(table.c.id))
 
 
-def oldest_ids(table: Table, index: Sequence[Choice], limit: BindParameter[int]) -> Select[tuple[int]]:
-    """The lowest ids of the rows whose columns have one of the given values."""
+def page_of_all(table: Table) -> Select[Any]:
+    """The newest rows of a table that belongs to the whole service; parameters: see `page_values`."""
+    return select(table).where(table.c.id > ABOVE, table.c.id < BELOW).order_by(table.c.id.desc()).limit(LIMIT)
+
+
+def own_range(table: Table) -> tuple[ColumnElement[bool], ...]:
+    """The rows of the project between the bounds of `page_values`, as a range of an index on (project_id, id)."""
+    return _range([table.c.project_id, table.c.id], (OWN,), ABOVE, BELOW)
+
+
+def in_order(table: Table, *, oldest: bool) -> tuple[ColumnElement[Any], ...]:
+    """The order of a page in the index of `own_range`."""
+    ordered = _ascending if oldest else _descending
+    return ordered(table.c.project_id), ordered(table.c.id)
+
+
+def oldest_ids(table: Table, index: Sequence[Choice], limit: BindParameter[int], *where: Any) -> Select[tuple[int]]:
+    """The lowest ids of the rows of all projects whose columns have one of the given values."""
     parts = [
-        select(table.c.id).where(*_range(keys, values, 0, LARGEST_ID)).order_by(*keys).limit(limit)
+        select(table.c.id).where(*where, *_range(keys, values, 0, LARGEST_ID)).order_by(*keys).limit(limit)
         for keys, values in _ranges(table, (), index)
     ]
     merged = _merged(parts)
@@ -98,8 +118,6 @@ def _ranges(
 
 
 def _range(keys: Sequence[Column[Any]], values: tuple[Any, ...], above: Any, below: Any) -> tuple[Any, ...]:
-    if not values:
-        return keys[0] > above, keys[0] < below
     return tuple_(*keys) > tuple_(*values, above), tuple_(*keys) < tuple_(*values, below)
 
 

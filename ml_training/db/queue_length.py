@@ -1,25 +1,34 @@
 """The length of the queue as a maintained number: reading it costs the same for ten jobs and for a million.
 
-Triggers change it in the transaction that inserts, moves or deletes a PENDING job, so it is exact whatever is killed.
-On PostgreSQL it is the sum of several rows: a transaction changes the first one that no other transaction has locked,
-and adds a row when all are locked. So no writer waits for another one, and there are as many rows as there once were
-writers at the same moment.
+It is the sum of what triggers count for each project, see project_counters.py.
 """
 
-from sqlalchemy import Connection, func, select
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, exists, func, or_, select
 
 from ml_training.db.clock import NOW
-from ml_training.db.tables import queue_lengths
+from ml_training.db.project_tables import QUOTAS, project_counters, projects
 
-_LENGTH = select(func.coalesce(func.sum(queue_lengths.c.n), 0), NOW)
+_HAS_QUOTA = exists().where(or_(*(projects.c[name].is_not(None) for name in QUOTAS)))
+_LENGTH = select(func.coalesce(func.sum(project_counters.c.pending), 0), NOW, _HAS_QUOTA)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How many jobs are PENDING, the database's clock in Unix seconds, and whether any project has a quota."""
+
+    pending: int
+    now: float
+    has_quotas: bool
 
 
 def count_pending(connection: Connection) -> int:
     """How many jobs are PENDING."""
-    return read_queue(connection)[0]
+    return read_queue(connection).pending
 
 
-def read_queue(connection: Connection) -> tuple[int, float]:
-    """How many jobs are PENDING, and the database's clock, Unix seconds."""
-    length, now = connection.execute(_LENGTH).one()
-    return int(length), float(now)
+def read_queue(connection: Connection) -> Queue:
+    """The queue of the whole service."""
+    length, now, has_quotas = connection.execute(_LENGTH).one()
+    return Queue(int(length), float(now), bool(has_quotas))

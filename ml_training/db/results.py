@@ -9,7 +9,8 @@ from sqlalchemy import Column, Connection, RowMapping, Select, Table, bindparam,
 
 from ml_training.db.aliases import aliases_of
 from ml_training.db.clock import db_now
-from ml_training.db.newest import ABOVE, BELOW, LIMIT, page_of, page_values
+from ml_training.db.newest import ABOVE, BELOW, LIMIT, in_order, own_range, page_of, page_values
+from ml_training.db.project_scope import own
 from ml_training.db.tables import (
     comparisons,
     jobs,
@@ -46,11 +47,19 @@ RESULT_TABLES: Mapping[type, ResultTable] = {
 # Megabytes per row in the worst case, and no list shows them: lists read them as empty.
 NOT_IN_LISTS = ("details", "lineage")
 FILTERS_TOGETHER = (("name", "model_type", "alias"), ("dataset_id", "model_type"), ("tag",))  # others have no index
-_EXISTING = select(models.c.id).where(models.c.id.in_(bindparam("ids", expanding=True)), models.c.deleted_at.is_(None))
+_EXISTING = select(models.c.id).where(
+    own(models), models.c.id.in_(bindparam("ids", expanding=True)), models.c.deleted_at.is_(None)
+)
 _LOCK_SHARED, _LOCK_ALONE = (_EXISTING.order_by(models.c.id).with_for_update(read=shared) for shared in (True, False))
 
-_PREDICTION_OF_JOB = select(predictions).where(
-    predictions.c.job_id == bindparam("wanted_job"), predictions.c.deleted_at.is_(None)
+
+def columns_of(table: Table) -> list[Column[Any]]:
+    """The columns that a record has."""
+    return [column for column in table.c if column.name != "project_id"]
+
+
+_PREDICTION_OF_JOB = select(*columns_of(predictions)).where(
+    own(predictions), predictions.c.job_id == bindparam("wanted_job"), predictions.c.deleted_at.is_(None)
 )
 
 
@@ -62,7 +71,7 @@ def insert_result(connection: Connection, record: type[ResultT], **values: Any) 
 def get_result(connection: Connection, record: type[ResultT], result_id: int) -> ResultT | None:
     """The result unless it was deleted, or None."""
     table = RESULT_TABLES[record].table
-    query = _not_deleted(select(table).where(table.c.id == result_id), table)
+    query = _not_deleted(select(*columns_of(table)).where(own(table), table.c.id == result_id), table)
     row = connection.execute(query).mappings().first()
     return None if row is None else record(**_values(table, row))
 
@@ -72,7 +81,8 @@ def list_results(
 ) -> Sequence[ResultT]:
     """Newest first, without the deleted ones, each without NOT_IN_LISTS."""
     table = RESULT_TABLES[record].table
-    return [record(**_values(table, row)) for row in _page(connection, _listed(table), table, before_id, limit)]
+    values = page_values((), before_id=before_id, limit=limit)
+    return [record(**_values(table, row)) for row in connection.execute(_list_results(table), values).mappings()]
 
 
 def insert_model(connection: Connection, **values: Any) -> int:
@@ -83,7 +93,7 @@ def insert_model(connection: Connection, **values: Any) -> int:
 
 def get_model(connection: Connection, model_id: int) -> Model | None:
     """The model unless it was deleted, or None."""
-    query = select(models).where(models.c.id == model_id, models.c.deleted_at.is_(None))
+    query = select(*columns_of(models)).where(own(models), models.c.id == model_id, models.c.deleted_at.is_(None))
     row = connection.execute(query).mappings().first()
     return None if row is None else _models(connection, [row])[0]
 
@@ -102,7 +112,7 @@ def list_models(
 
 @cache
 def _list_models(filters: frozenset[str], oldest: bool) -> Select[Any]:
-    columns = [column for column in models.c if column.name not in NOT_IN_LISTS]
+    columns = _listed(models)
     if "alias" in filters or "tag" in filters:
         return _labelled(columns, filters, oldest)
     key = next((models.c[name] for name in ("name", "dataset_id") if name in filters), None)
@@ -114,7 +124,8 @@ def _labelled(columns: Sequence[Column[Any]], filters: frozenset[str], oldest: b
     # An alias never points to a deleted model, and one of a name points to one version at most.
     label, labels = ("alias", model_aliases) if "alias" in filters else ("tag", model_tags)
     page = select(*columns).join_from(labels, models, labels.c.model_id == models.c.id)
-    page = page.where(labels.c.model_id > ABOVE, labels.c.model_id < BELOW, models.c.deleted_at.is_(None))
+    page = page.where(own(labels), own(models), models.c.deleted_at.is_(None))
+    page = page.where(labels.c.model_id > ABOVE, labels.c.model_id < BELOW)
     page = page.where(labels.c[label] == bindparam(f"filter_{label}"))
     if "name" in filters:
         page = page.where(model_aliases.c.name == bindparam("filter_name"))
@@ -125,7 +136,7 @@ def _labelled(columns: Sequence[Column[Any]], filters: frozenset[str], oldest: b
 
 def lock_name(connection: Connection, name: str) -> None:
     """Lock a model's name until the end of the transaction: its aliases change in one transaction at a time."""
-    row = select(versions.c.last).where(versions.c.kind == "model", versions.c.name == name)
+    row = select(versions.c.last).where(own(versions), versions.c.kind == "model", versions.c.name == name)
     connection.execute(row.with_for_update())
 
 
@@ -145,12 +156,13 @@ def existing_models(connection: Connection, model_ids: Collection[int]) -> set[i
 def describe_model(connection: Connection, model_id: int, **values: Any) -> None:
     """Set what users say about a model: description, tags."""
     if values:
-        connection.execute(update(models).where(models.c.id == model_id).values(**values))
+        connection.execute(update(models).where(own(models), models.c.id == model_id).values(**values))
 
 
 def set_test_accuracy(connection: Connection, model_id: int, accuracy: float) -> None:
     """Set the accuracy on rows that the model has not seen."""
-    connection.execute(update(models).where(models.c.id == model_id).values(test_accuracy=accuracy))
+    of_model = own(models), models.c.id == model_id
+    connection.execute(update(models).where(*of_model).values(test_accuracy=accuracy))
 
 
 def prediction_of_job(connection: Connection, job_id: int) -> Prediction | None:
@@ -161,13 +173,14 @@ def prediction_of_job(connection: Connection, job_id: int) -> Prediction | None:
 
 def mark_prediction_deleted(connection: Connection, prediction_id: int) -> bool:
     """Soft delete; False when there is no such prediction or it was deleted before."""
-    gone = update(predictions).where(predictions.c.id == prediction_id, predictions.c.deleted_at.is_(None))
+    wanted = own(predictions), predictions.c.id == prediction_id, predictions.c.deleted_at.is_(None)
+    gone = update(predictions).where(*wanted)
     return connection.execute(gone.values(deleted_at=db_now())).rowcount == 1
 
 
 def mark_model_deleted(connection: Connection, model_id: int) -> bool:
     """Soft delete; False when there is no such model or it was deleted before."""
-    gone = update(models).where(models.c.id == model_id, models.c.deleted_at.is_(None))
+    gone = update(models).where(own(models), models.c.id == model_id, models.c.deleted_at.is_(None))
     return connection.execute(gone.values(deleted_at=db_now())).rowcount == 1
 
 
@@ -180,25 +193,23 @@ def _insert(connection: Connection, table: Table, values: dict[str, Any]) -> int
 def _insertion(table: Table) -> Any:
     statement = insert(table).values(created_at=db_now())
     if "created_by" in table.c:  # who submitted the job owns what it made
-        owner = select(jobs.c.created_by).where(jobs.c.id == bindparam("made_by_job"))
+        owner = select(jobs.c.created_by).where(jobs.c.id == bindparam("made_by_job"), own(jobs))
         statement = statement.values(created_by=owner.scalar_subquery())
     return statement.returning(table.c.id)
 
 
-def _listed(table: Table) -> Select[Any]:
-    return _not_deleted(select(*(column for column in table.c if column.name not in NOT_IN_LISTS)), table)
+def _listed(table: Table) -> list[Column[Any]]:
+    return [column for column in columns_of(table) if column.name not in NOT_IN_LISTS]
 
 
 def _not_deleted(query: Select[Any], table: Table) -> Select[Any]:
     return query.where(table.c.deleted_at.is_(None)) if "deleted_at" in table.c else query
 
 
-def _page(
-    connection: Connection, query: Select[Any], table: Table, before_id: int | None, limit: int
-) -> Sequence[RowMapping]:
-    if before_id is not None:
-        query = query.where(table.c.id < before_id)
-    return connection.execute(query.order_by(table.c.id.desc()).limit(limit)).mappings().all()
+@cache
+def _list_results(table: Table) -> Select[Any]:
+    query = _not_deleted(select(*_listed(table)).where(*own_range(table)), table)
+    return query.order_by(*in_order(table, oldest=False)).limit(LIMIT)
 
 
 def _values(table: Table, row: RowMapping) -> dict[str, Any]:

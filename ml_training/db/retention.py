@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, tuple_
 
 from ml_training.db.clock import read_clock
 from ml_training.db.tables import idempotency_keys, jobs
@@ -33,17 +33,21 @@ def forget_keys(connection: Connection, *, older_than_seconds: float, limit: int
     A key is kept as long as one of its jobs; keys younger than the retention time are not checked.
     """
     query = (
-        select(idempotency_keys.c.key, idempotency_keys.c.outcome)
+        select(idempotency_keys.c.project_id, idempotency_keys.c.key, idempotency_keys.c.outcome)
         .where(idempotency_keys.c.created_at < read_clock(connection) - older_than_seconds)
         .order_by(idempotency_keys.c.created_at)
         .limit(limit)
     )
-    kept = {row.key: [item["job_id"] for item in row.outcome if "job_id" in item] for row in connection.execute(query)}
+    kept = {
+        (row.project_id, row.key): [item["job_id"] for item in row.outcome if "job_id" in item]
+        for row in connection.execute(query)
+    }
     alive: set[int] = set()
     for wanted in _batches({job_id for ids in kept.values() for job_id in ids}, IDS_PER_QUERY):
         alive |= set(connection.execute(select(jobs.c.id).where(jobs.c.id.in_(wanted))).scalars())
     gone = [key for key, ids in kept.items() if alive.isdisjoint(ids)]
-    return connection.execute(delete(idempotency_keys).where(idempotency_keys.c.key.in_(gone))).rowcount if gone else 0
+    each = tuple_(idempotency_keys.c.project_id, idempotency_keys.c.key)
+    return connection.execute(delete(idempotency_keys).where(each.in_(gone))).rowcount if gone else 0
 
 
 def _batches(ids: Iterable[int], size: int) -> Iterator[list[int]]:

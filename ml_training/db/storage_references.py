@@ -1,12 +1,14 @@
-"""Which rows reference which stored objects."""
+"""Which rows reference which stored objects: those of all projects, since equal bytes are stored once."""
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from ml_training.db.tables import checkpoints, datasets, jobs, models, predictions
 
-_TRAINED = select(models.c.id).where(models.c.dataset_id == datasets.c.id, models.c.deleted_at.is_(None)).exists()
+# With the project, since the index on the data set of a model begins with it.
+_ON_DATASET = and_(models.c.project_id == datasets.c.project_id, models.c.dataset_id == datasets.c.id)
+_TRAINED = select(models.c.id).where(_ON_DATASET, models.c.deleted_at.is_(None)).exists()
 
 
 _CHECKPOINTS = (
@@ -26,7 +28,8 @@ def is_referenced(connection: Connection, key: str) -> bool:
     deleted = [row.id for row in found if row.deleted_at is not None]
     if len(deleted) < len(found):
         return True
-    by_trained = select(models.c.id).where(models.c.dataset_id.in_(deleted), models.c.deleted_at.is_(None)).limit(1)
+    trained = select(models.c.id).join(datasets, _ON_DATASET).where(datasets.c.id.in_(deleted))
+    by_trained = trained.where(models.c.deleted_at.is_(None)).limit(1)
     by_model = select(models.c.id).where(models.c.artifact_key == key, models.c.deleted_at.is_(None)).limit(1)
     by_prediction = select(predictions.c.id).where(predictions.c.object_key == key, predictions.c.deleted_at.is_(None))
     by_job = _CHECKPOINTS.where(checkpoints.c.key == key).limit(1)

@@ -1,7 +1,6 @@
 """The tables in SQLAlchemy Core; a test compares them with the migrated schema of both databases."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -13,18 +12,18 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
 
-from ml_training.db.columns import BigId, double, foreign_key, id_column, integer, string, time
+from ml_training.db import project_tables
+from ml_training.db.columns import BigId, double, foreign_key, id_column, integer, project_column, string, time
 from ml_training.domain.specs import JobType
 from ml_training.domain.states import DatasetStatus, JobStatus
 
-metadata = MetaData()
+metadata = project_tables.metadata
 
 
 def quoted(values: Iterable[str]) -> str:
@@ -57,11 +56,13 @@ datasets = Table(
     time("created_at"),
     time("deleted_at", nullable=True),
     string("created_by", nullable=True),  # the id of the key; here and below null on a service without keys
-    UniqueConstraint("name", "version", name="datasets_name_version"),
+    project_column(),
+    UniqueConstraint("project_id", "name", "version", name="datasets_name_version"),
     CheckConstraint(f"status IN ({quoted(DatasetStatus)})", name="datasets_status"),
     sqlite_autoincrement=True,
 )
-Index("datasets_raw", datasets.c.raw_sha256)
+Index("datasets_raw", datasets.c.project_id, datasets.c.raw_sha256)
+Index("datasets_by_project", datasets.c.project_id, datasets.c.id)
 
 jobs = Table(
     "jobs",
@@ -98,6 +99,7 @@ jobs = Table(
     Column("warnings", JSON, nullable=False, server_default=text("'[]'")),  # [{"code", "pointer", "detail"}, ...]
     string("object_missed_by", nullable=True),  # the worker that did not find a stored object of the job
     string("created_by", nullable=True),
+    project_column(),
     CheckConstraint(f"job_type IN ({quoted(JobType)})", name="jobs_job_type"),
     CheckConstraint(f"status IN ({quoted(JobStatus)})", name="jobs_status"),
     CheckConstraint("priority BETWEEN 1 AND 10 AND attempt >= 0", name="jobs_ranges"),
@@ -108,35 +110,30 @@ jobs = Table(
 )
 
 
-def _partial_index(name: str, condition: str, *columns: Column[Any]) -> None:
-    Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+def _partial_index(table: Table, name: str, condition: str, *columns: str) -> None:
+    keys = (table.c[column] for column in columns)
+    Index(name, *keys, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
 # Two indexes, so that a claim never reads the jobs that wait for their time (run_after).
-_partial_index("jobs_due", "status = 'PENDING' AND run_after <= created_at", jobs.c.priority, jobs.c.id)
-_partial_index(
-    "jobs_delayed", "status = 'PENDING' AND run_after > created_at", jobs.c.run_after, jobs.c.priority, jobs.c.id
-)
-_partial_index("jobs_leases", "status = 'RUNNING'", jobs.c.lease_until)
-_partial_index("jobs_finished", "finished_at IS NOT NULL", jobs.c.finished_at)
-# These four for the filters of lists, see job_lists.py.
-Index("jobs_dataset", jobs.c.dataset_id, jobs.c.status, jobs.c.job_type, jobs.c.id)
-_partial_index("jobs_by_name", "model_name IS NOT NULL", jobs.c.model_name, jobs.c.status, jobs.c.id)
-# This one ends with what the exporter counts of the jobs that wait.
-Index("jobs_by_status", jobs.c.status, jobs.c.job_type, jobs.c.id, jobs.c.run_after, jobs.c.cancel_requested)
-Index("jobs_by_model_type", jobs.c.model_type, jobs.c.status, jobs.c.job_type, jobs.c.id)
-
-queue_lengths = Table(  # triggers keep the sum of n equal to the number of PENDING jobs, see queue_length.py
-    "queue_lengths",
-    metadata,
-    id_column(),
-    integer("n"),
-    sqlite_autoincrement=True,
-)
+_partial_index(jobs, "jobs_due", "status = 'PENDING' AND run_after <= created_at", "priority", "project_id", "id")
+_partial_index(jobs, "jobs_delayed", "status = 'PENDING' AND run_after > created_at", "run_after", "priority", "id")
+_partial_index(jobs, "jobs_leases", "status = 'RUNNING'", "lease_until")
+_partial_index(jobs, "jobs_finished", "finished_at IS NOT NULL", "finished_at", "project_id")
+# What the exporter reads and counts, of all projects together.
+LIVE = "status IN ('PENDING', 'RUNNING')"
+_partial_index(jobs, "jobs_live", LIVE, "status", "job_type", "id", "run_after", "cancel_requested")
+# These for the filters of a project's lists, see job_lists.py.
+Index("jobs_by_project", jobs.c.project_id, jobs.c.id)
+Index("jobs_dataset", jobs.c.project_id, jobs.c.dataset_id, jobs.c.status, jobs.c.job_type, jobs.c.id)
+_partial_index(jobs, "jobs_by_name", "model_name IS NOT NULL", "project_id", "model_name", "status", "id")
+Index("jobs_by_status", jobs.c.project_id, jobs.c.status, jobs.c.job_type, jobs.c.id)
+Index("jobs_by_model_type", jobs.c.project_id, jobs.c.model_type, jobs.c.status, jobs.c.job_type, jobs.c.id)
 
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
+    project_column(primary_key=True),
     Column("key", Text, primary_key=True),
     string("fingerprint"),
     Column("outcome", JSON, nullable=False),  # [{"job_id": 7} | {"errors": [...]}, ...]: one item a spec
@@ -205,27 +202,31 @@ models = Table(
     Column("description", Text, nullable=False, server_default=text("''")),
     Column("tags", JSON, nullable=False, server_default=text("'[]'")),
     string("created_by", nullable=True),
-    UniqueConstraint("name", "version", name="models_name_version"),
+    project_column(),
+    UniqueConstraint("project_id", "name", "version", name="models_name_version"),
     sqlite_autoincrement=True,
 )
-_partial_index("models_by_type", "deleted_at IS NULL", models.c.model_type, models.c.id)
-_partial_index("models_by_dataset", "deleted_at IS NULL", models.c.dataset_id, models.c.model_type, models.c.id)
-_partial_index("models_by_name", "deleted_at IS NULL", models.c.name, models.c.model_type, models.c.id)
+NOT_DELETED = "deleted_at IS NULL"
+_partial_index(models, "models_by_type", NOT_DELETED, "project_id", "model_type", "id")
+_partial_index(models, "models_by_dataset", NOT_DELETED, "project_id", "dataset_id", "model_type", "id")
+_partial_index(models, "models_by_name", NOT_DELETED, "project_id", "name", "model_type", "id")
 Index("models_artifact", models.c.artifact_key)
 
 model_aliases = Table(  # the key makes an alias point to one version of a name
     "model_aliases",
     metadata,
+    project_column(primary_key=True),
     Column("name", Text, primary_key=True),
     Column("alias", Text, primary_key=True),
     Column("model_id", BigId, ForeignKey("models.id"), nullable=False, index=True),
     time("created_at"),
 )
-Index("model_aliases_alias", model_aliases.c.alias, model_aliases.c.model_id)
+Index("model_aliases_alias", model_aliases.c.project_id, model_aliases.c.alias, model_aliases.c.model_id)
 
 model_tags = Table(  # triggers keep it equal to models.tags, for the list of models
     "model_tags",
     metadata,
+    project_column(primary_key=True),
     Column("tag", Text, primary_key=True),
     Column("model_id", BigId, ForeignKey("models.id"), primary_key=True, index=True),
 )
@@ -253,8 +254,10 @@ test_results = Table(
     double("accuracy", nullable=True),
     Column("details", JSON, nullable=False),
     time("created_at"),
+    project_column(),
     sqlite_autoincrement=True,
 )
+Index("test_results_by_project", test_results.c.project_id, test_results.c.id)
 
 comparisons = Table(
     "comparisons",
@@ -269,8 +272,10 @@ comparisons = Table(
     Column("ranking", JSON, nullable=False),
     Column("significance", JSON, nullable=False),
     time("created_at"),
+    project_column(),
     sqlite_autoincrement=True,
 )
+Index("comparisons_by_project", comparisons.c.project_id, comparisons.c.id)
 
 predictions = Table(
     "predictions",
@@ -290,14 +295,16 @@ predictions = Table(
     time("created_at"),
     time("deleted_at", nullable=True),
     string("created_by", nullable=True),
+    project_column(),
     sqlite_autoincrement=True,
 )
-_partial_index("predictions_live", "deleted_at IS NULL", predictions.c.id)
+_partial_index(predictions, "predictions_live", NOT_DELETED, "project_id", "id")
 Index("predictions_object", predictions.c.object_key)
 
 versions = Table(  # the last version used under a name; it never falls, so no version is used twice
     "versions",
     metadata,
+    project_column(primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("last", Integer, nullable=False),

@@ -2,9 +2,10 @@
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from ml_training.db.claims import DELAYED, UNDELAYED, count_due
 from ml_training.db.clock import NOW
 from ml_training.db.heartbeats import taking_workers
-from ml_training.db.jobs import DELAYED, RUNNING, UNDELAYED, ended_since
+from ml_training.db.jobs import RUNNING, ended_since
 from ml_training.db.tables import jobs
 
 
@@ -15,6 +16,8 @@ def untaken_slots(connection: Connection, *, seconds: float, alive_seconds: floa
     `seconds`, the free slots are taken to be new.
     """
     if not any(_is_due_since(connection, kind, seconds) for kind in (UNDELAYED, DELAYED)):
+        return 0
+    if not count_due(connection, at_most=1):  # those that wait belong to projects that run as many as they may
         return 0
     workers = [
         worker for worker in taking_workers(connection, alive_seconds) if worker.seen_at - worker.started_at > seconds

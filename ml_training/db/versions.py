@@ -10,7 +10,7 @@ from ml_training.db.upsert import conflict_insert
 
 
 def next_version(connection: Connection, kind: str, name: str) -> int:
-    """1, 2, 3, ... for each (kind, name); two transactions at once wait for each other on the row."""
+    """1, 2, 3, ... for each (kind, name) of a project; two transactions at once wait for each other on the row."""
     values = {"kind": kind, "name": name, "last": 1}
     return int(connection.execute(_next(connection.dialect.name), values).scalar_one())
 
@@ -19,6 +19,8 @@ def next_version(connection: Connection, kind: str, name: str) -> int:
 def _next(dialect: str) -> Any:
     return (
         conflict_insert(dialect, versions)
-        .on_conflict_do_update(index_elements=[versions.c.kind, versions.c.name], set_={"last": versions.c.last + 1})
+        .on_conflict_do_update(
+            index_elements=[versions.c.project_id, versions.c.kind, versions.c.name], set_={"last": versions.c.last + 1}
+        )
         .returning(versions.c.last)
     )

@@ -18,6 +18,8 @@ class AuditAction(StrEnum):
     PREDICTION_DELETE = "prediction.delete"
     KEY_CREATE = "key.create"
     KEY_REVOKE = "key.revoke"
+    PROJECT_CREATE = "project.create"
+    PROJECT_CHANGE = "project.change"
     REQUEST = "request"  # one that was refused before it became one of the above
 
 

@@ -24,6 +24,7 @@ class Job:
     """One row of `jobs`."""
 
     id: int
+    project_id: int
     job_type: JobType
     model_type: str  # the metrics label: the model's type, "mixed" or "none"
     status: JobStatus

@@ -2,12 +2,12 @@
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy import Connection
 
-from ml_training.db import jobs
+from ml_training.db import claims, jobs
 from ml_training.db.job_events import append_events
 from ml_training.domain.errors import ErrorCode, Interrupted, JobFailed, ObjectMissing, StopReason, Unavailable
 from ml_training.domain.records import Job, JobError
@@ -45,12 +45,13 @@ def run_next(context: WorkerContext) -> bool:
     if context.storage_trouble() is not None:
         return False
     with context.database.write() as connection:
-        job = jobs.claim_next(connection, worker=context.worker, lease_seconds=context.times.lease)
+        job = claims.claim_next(connection, worker=context.worker, lease_seconds=context.times.lease)
     if job is None:
         return False
     with structlog.contextvars.bound_contextvars(job_id=job.id, attempt=job.attempt):
         log.info("job_claimed", job_type=job.job_type.value)
-        _run(context, job)
+        # From here on every statement sees the rows of the job's project only.
+        _run(replace(context, database=context.database.of(job.project_id)), job)
     return True
 
 

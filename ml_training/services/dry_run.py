@@ -32,6 +32,6 @@ def dry_run(resources: Resources, body: object) -> DryRun:
     checked = check_feasibility(resources, spec)
     require_indexes(resources, [checked])
     with resources.database.read() as connection:
-        check_queue_limit(connection, resources, 1)
+        check_queue_limit(connection, resources, 1, lock=False)
         expected = estimate(connection, resources, spec, checked)
     return DryRun(checked.warnings, checked.facts, expected)

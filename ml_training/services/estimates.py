@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ml_training.db import heartbeats
+from ml_training.db.project_counters import read_usage
+from ml_training.db.projects import read_quotas
 from ml_training.db.queue_place import count_before, count_running, recent_runs
 from ml_training.domain.specs import JobSpec, JobType
 from ml_training.services.check_cache import Feasibility
@@ -62,5 +64,9 @@ def _starts_in(connection: Connection, resources: Resources, priority: int) -> f
     before = count_before(connection, priority=priority, job_id=None, at_most=MOST_BEFORE)
     if before >= MOST_BEFORE:
         return None  # by then jobs may end at another rate
-    must_end = before + 1 - (slots - count_running(connection, at_most=slots))
+    free = slots - count_running(connection, at_most=slots)
+    limit = read_quotas(connection, lock=False).running_jobs
+    if limit is not None:
+        free = min(free, limit - read_usage(connection).running_jobs)
+    must_end = before + 1 - free
     return 0.0 if must_end <= 0 else seconds_to_end(connection, must_end)

@@ -65,7 +65,7 @@ def check_data(resources: Resources, spec: JobSpec) -> Feasibility:
     """
     if isinstance(spec, PredictSpec) and spec.rows is not None:
         return _check_given(resources, spec, rows=len(spec.rows))
-    key = check_key(spec)
+    key = check_key(spec, project_id=resources.project_id)
     cached = resources.check_cache.passed(key)
     if cached is not None:
         return cached
@@ -90,9 +90,12 @@ def require_indexes(resources: Resources, checks: Iterable[Feasibility]) -> None
             raise Conflict(DAMAGED.format("a data set")) from None
 
 
-def check_key(spec: JobSpec) -> str:
-    """Equal for specs that need the same check: names, parameters, seeds and run times do not matter."""
-    return spec.model_dump_json(exclude=set(IRRELEVANT_FIELDS))
+def check_key(spec: JobSpec, *, project_id: int) -> str:
+    """Equal for specs that need the same check: names, parameters, seeds and run times do not matter.
+
+    Never equal for two projects: one would learn from the answer or its time what the other has checked.
+    """
+    return f"{project_id} {spec.model_dump_json(exclude=set(IRRELEVANT_FIELDS))}"
 
 
 def forget_deleted(resources: Resources, specs: Sequence[JobSpec]) -> None:
@@ -104,7 +107,7 @@ def forget_deleted(resources: Resources, specs: Sequence[JobSpec]) -> None:
         models = results.existing_models(connection, model_ids) if model_ids else set()
     resources.check_cache.forget(
         [
-            check_key(spec)
+            check_key(spec, project_id=resources.project_id)
             for spec in specs
             if (spec.dataset_id is not None and spec.dataset_id not in existing)
             or not models.issuperset(spec.model_ids_by_pointer().values())

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ml_training.db import keys
+from sqlalchemy import Connection
+
+from ml_training.db import keys, projects
 from ml_training.db.clock import read_clock
 from ml_training.db.engine import Database
 from ml_training.domain.api_keys import FORM, ID_BYTES, NAME_CHARACTERS, SECRET_BYTES, ApiKey, StoredKey, parse_key
@@ -46,7 +48,7 @@ def create_key(
     """
     key = ApiKey(token_hex(ID_BYTES), token_hex(SECRET_BYTES))
     with audited_change(database, caller, AuditAction.KEY_CREATE, key.key_id) as change:
-        project_id = find_project(project)
+        project_id = _find_project(change.connection, project)
         errors = _errors(name, project, project_id, expires_at, now=read_clock(change.connection))
         if errors or project_id is None:
             raise Invalid("the key cannot be made", errors=tuple(errors))
@@ -100,9 +102,9 @@ def store_bootstrap_key(database: Database, caller: Caller, path: Path) -> bool:
     return is_new
 
 
-def find_project(name: str) -> int | None:
-    """The id of a project, or None."""
-    return DEFAULT_PROJECT_ID if name == DEFAULT_PROJECT else None
+def _find_project(connection: Connection, name: str) -> int | None:
+    found = projects.find_project(connection, name)
+    return None if found is None else found.id
 
 
 def _read_bootstrap_key(path: Path) -> ApiKey:
@@ -123,7 +125,12 @@ def _errors(
     if not (1 <= len(name) <= NAME_CHARACTERS and name.isprintable() and name == name.strip()):
         errors.append(FieldError("/name", f"must be 1 to {NAME_CHARACTERS} printable characters"))
     if project_id is None:
-        errors.append(FieldError("/project", f"there is no project {project!r}"))
+        errors.append(
+            FieldError(
+                "/project",
+                f"there is no project {project!r}: make it with POST /projects, or see GET /projects",
+            )
+        )
     if expires_at is not None and expires_at <= now:
         errors.append(FieldError("/expires_at", "must be in the future"))
     return errors

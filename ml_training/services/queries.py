@@ -37,17 +37,17 @@ class Page(Generic[T]):
 
 def get_job(resources: Resources, job_id: int) -> Job:
     """The job, or NotFound."""
-    return _one(resources, jobs.get_job, job_id, "job")
+    return read_one(resources, jobs.get_job, job_id, "job")
 
 
 def get_dataset(resources: Resources, dataset_id: int) -> Dataset:
     """The data set, or NotFound."""
-    return _one(resources, datasets.get_dataset, dataset_id, "data set")
+    return read_one(resources, datasets.get_dataset, dataset_id, "data set")
 
 
 def get_model(resources: Resources, model_id: int) -> Model:
     """The model, or NotFound."""
-    return _one(resources, results.get_model, model_id, "model")
+    return read_one(resources, results.get_model, model_id, "model")
 
 
 def get_result(resources: Resources, record: type[ResultT], result_id: int) -> ResultT:
@@ -56,7 +56,7 @@ def get_result(resources: Resources, record: type[ResultT], result_id: int) -> R
     def fetch(connection: Connection, wanted: int) -> ResultT | None:
         return results.get_result(connection, record, wanted)
 
-    return _one(resources, fetch, result_id, results.RESULT_TABLES[record].noun)
+    return read_one(resources, fetch, result_id, results.RESULT_TABLES[record].noun)
 
 
 def list_jobs(
@@ -119,17 +119,17 @@ def list_results(
     def fetch(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[ResultT]:
         return results.list_results(connection, record, before_id=before_id, limit=limit)
 
-    return _page(resources, fetch, cursor, limit)
+    return read_page(resources, fetch, cursor, limit)
 
 
 def list_keys(resources: Resources, *, cursor: str | None = None, limit: int | None = None) -> Page[StoredKey]:
     """API keys, newest first, the revoked ones too."""
-    return _page(resources, keys.list_keys, cursor, limit)
+    return read_page(resources, keys.list_keys, cursor, limit)
 
 
 def list_audit(resources: Resources, *, cursor: str | None = None, limit: int | None = None) -> Page[AuditRecord]:
     """Entries of the audit, newest first."""
-    return _page(resources, audit.list_audit, cursor, limit)
+    return read_page(resources, audit.list_audit, cursor, limit)
 
 
 def list_log(
@@ -178,7 +178,8 @@ def _wait(waiter: Waiter, fetch: Callable[[], T], is_done: Callable[[T], bool], 
         step = min(1.2 * step, LONGEST_STEP_SECONDS)
 
 
-def _one(resources: Resources, fetch: Callable[[Connection, int], T | None], wanted: int, noun: str) -> T:
+def read_one(resources: Resources, fetch: Callable[[Connection, int], T | None], wanted: int, noun: str) -> T:
+    """What `fetch` finds under the id, which a user gave; raises NotFound. noun: what it is called in the message."""
     found = None
     if 0 < wanted <= LARGEST_ID:
         with resources.database.read() as connection:
@@ -195,10 +196,11 @@ def _filtered_page(
         found: Sequence[Any] = read(connection, filters, before_id=before_id, limit=limit, oldest=sort == OLDEST)
         return found
 
-    return _page(resources, fetch, cursor, limit)
+    return read_page(resources, fetch, cursor, limit)
 
 
-def _page(resources: Resources, fetch: Any, cursor: str | None, limit: int | None) -> Page[Any]:
+def read_page(resources: Resources, fetch: Any, cursor: str | None, limit: int | None) -> Page[Any]:
+    """One page of a list; fetch: reads at most `limit` rows with ids below `before_id`."""
     size, before_id = _page_size(resources, limit), _row_before(cursor)
     with resources.database.read() as connection:
         items = fetch(connection, before_id=before_id, limit=size + 1)

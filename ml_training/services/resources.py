@@ -1,6 +1,6 @@
 """What every use case needs, opened once per process: database, storage, permits, limits."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ml_training.db.engine import Database, open_database
@@ -46,12 +46,24 @@ class Resources:
         object.__setattr__(self, "storage_check", StorageCheck(self.database, self.storage))
 
     def acting_for(self, caller: Caller) -> "Resources":
-        """The same parts, shared with this value, on behalf of `caller`."""
+        """The same parts on behalf of `caller`: its transactions see the rows of no other project."""
         acting = object.__new__(Resources)
         for name in self.__slots__:  # copy.copy takes eight times as long, and each request does this
             object.__setattr__(acting, name, getattr(self, name))
         object.__setattr__(acting, "caller", caller)
+        object.__setattr__(acting, "database", self.database.of(caller.project_id))
         return acting
+
+    def of(self, project_id: int) -> "Resources":
+        """The same parts on behalf of the service itself, for one project."""
+        return self.acting_for(replace(SERVICE, project_id=project_id))
+
+    @property
+    def project_id(self) -> int:
+        """The project that these resources are for; raises RuntimeError when they are for none."""
+        if self.database.project_id is None:
+            raise RuntimeError("these resources belong to no project: use Resources.of(project_id)")
+        return self.database.project_id
 
     def require_storage(self, *, may_begin: bool = False) -> None:
         """Raise Unavailable unless this process may use its storage; may_begin: see StorageCheck."""

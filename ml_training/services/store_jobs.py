@@ -10,6 +10,7 @@ from ml_training.db import datasets, idempotency, jobs, results
 from ml_training.db.audit import add_entries
 from ml_training.db.idempotency import KeptAnswer
 from ml_training.db.job_models import record_models
+from ml_training.db.project_scope import in_project
 from ml_training.domain.audit import AuditAction, AuditEntry
 from ml_training.domain.caller import Caller
 from ml_training.domain.errors import Conflict, FieldError, Invalid, ServiceError
@@ -18,7 +19,7 @@ from ml_training.domain.specs import JobSpec, JobType
 from ml_training.services.check_cache import Feasibility
 from ml_training.services.feasibility import spec_to_store
 from ml_training.services.model_references import current_models, moved
-from ml_training.services.queue_limit import QueueRoom
+from ml_training.services.queue_limit import ProjectRoom, QueueRoom
 from ml_training.services.resources import Resources
 
 
@@ -30,6 +31,7 @@ class CheckedSpec:
     feasibility: Feasibility
 
 
+STORES_FILE = frozenset({JobType.TRAIN, JobType.PREDICT})  # jobs whose result has bytes that count for a quota
 Item = CheckedSpec | tuple[FieldError, ...]  # a spec of a submission, or the errors why it is none
 
 
@@ -38,6 +40,7 @@ class Submission:
     """The specs of one request and who sent it; `digest`: its fingerprint, compared when its key is used again.
 
     is_batch: a spec that cannot be stored is answered with its errors; the others are stored. Else it is an error.
+    A group may hold submissions of several projects.
     """
 
     items: Sequence[Item]
@@ -45,6 +48,11 @@ class Submission:
     digest: str
     is_batch: bool
     caller: Caller
+
+    @property
+    def project_id(self) -> int:
+        """The project of the caller."""
+        return self.caller.project_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +81,30 @@ def store(connection: Connection, resources: Resources, submissions: Sequence[Su
     Raises KeyTaken when another process takes a key at this very moment: then nothing at all is stored.
     """
     room = QueueRoom(connection, resources.limits)
-    taken = _taken_keys(connection, submissions)
-    existing = _lock(connection, submissions)
-    answers: list[Answer | Exception] = []
+    answers: dict[int, Answer | Exception] = {}
+    # One order for all processes: else two could wait for each other's locks.
+    for project_id in sorted({submission.project_id for submission in submissions}):
+        of_project = {n: submission for n, submission in enumerate(submissions) if submission.project_id == project_id}
+        with in_project(project_id):
+            answers |= _store_of_project(connection, of_project, room)
+    return [answers[number] for number in range(len(submissions))]
+
+
+def _store_of_project(
+    connection: Connection, submissions: Mapping[int, Submission], queue: QueueRoom
+) -> dict[int, Answer | Exception]:
+    room = queue.of_project()
+    taken = _taken_keys(connection, submissions.values())
+    existing = _lock(connection, submissions.values())
+    answers: dict[int, Answer | Exception] = {}
     accepted: dict[int, list[Item]] = {}
-    for number, submission in enumerate(submissions):
+    for number, submission in submissions.items():
         try:
             accepted[number] = _accept(submission, taken, existing, room)
         except (KeyTaken, CheckOutdated, ServiceError) as error:
-            answers.append(error)
-        else:
-            answers.append([])
+            answers[number] = error
     makers = [(submissions[number].caller.key_id, item) for number, items in accepted.items() for item in items]
-    stored = _insert(connection, makers, now=room.now)
+    stored = _insert(connection, makers, now=queue.now)
     kept, entries = {}, []
     for number, items in accepted.items():
         answer = answers[number] = [_answer(item, stored) for item in items]
@@ -139,12 +158,13 @@ def _lock(connection: Connection, submissions: Iterable[Submission]) -> _Existin
     )
 
 
-def _accept(submission: Submission, taken: set[str], existing: _Existing, room: QueueRoom) -> list[Item]:
+def _accept(submission: Submission, taken: set[str], existing: _Existing, room: ProjectRoom) -> list[Item]:
     """The items to answer; raises the reason why nothing of the submission is stored, and takes nothing then."""
     if submission.key in taken:
         raise KeyTaken
     items = [_still_possible(item, existing, submission) for item in submission.items]
-    room.take(sum(isinstance(item, CheckedSpec) for item in items))
+    wanted = [item for item in items if isinstance(item, CheckedSpec)]
+    room.take(len(wanted), stores_file=any(item.spec.job_type in STORES_FILE for item in wanted))
     if submission.key is not None:
         taken.add(submission.key)  # a second one of this group reads the answer of the first
     return items

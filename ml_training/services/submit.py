@@ -107,7 +107,7 @@ def _store_when_checked(resources: Resources, spec: JobSpec, key: str | None, di
         try:
             return _check_and_store(resources, named, key, digest)
         except CheckOutdated:
-            resources.check_cache.forget([check_key(named)])
+            resources.check_cache.forget([check_key(named, project_id=resources.project_id)])
     raise Conflict("what the job names keeps changing: submit it again")
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from ml_training.db import heartbeats
+from ml_training.db.project_counters import read_usage
+from ml_training.db.projects import read_quotas
 from ml_training.db.queue_place import count_before, seconds_until
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
@@ -31,9 +33,17 @@ def _reason(connection: Connection, resources: Resources, job: Job) -> str:
         foreign = heartbeats.storage_troubles(connection, within_seconds=within, kinds=("worker",))
         why = "every worker sees another storage than the service" if foreign else "no worker is running"
         return f"waits for a worker: {why}"
+    if (limit := _running_limit(connection)) is not None:
+        return f"waits: the project runs {limit:,} jobs, as many as it may"
     before = count_before(connection, priority=job.priority, job_id=job.id, at_most=MOST_BEFORE)
     first = job.progress_message or "waits for a free worker"
     if not before:
         return f"{first}; it is the next one"
     count = f"{before:,} or more jobs" if before >= MOST_BEFORE else f"{before:,} job{'s' if before > 1 else ''}"
     return f"{first}; {count} before it"
+
+
+def _running_limit(connection: Connection) -> int | None:
+    """How many jobs the project may run, when it runs as many; else None."""
+    limit = read_quotas(connection, lock=False).running_jobs
+    return limit if limit is not None and read_usage(connection).running_jobs >= limit else None

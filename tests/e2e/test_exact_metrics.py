@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from ml_training.db.engine import Database, open_database
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.specs import JobType
 from ml_training.domain.states import JobStatus
 from tests.support.datasets import generated_csv
@@ -106,7 +107,7 @@ def scenario(tmp_path: Path, database_url: str) -> Iterator[Scenario]:
 @contextmanager
 def opened(url: str) -> Iterator[Database]:
     """A database, closed afterwards."""
-    database = open_database(url)
+    database = open_database(url).of(DEFAULT_PROJECT_ID)
     yield database
     database.dispose()
 

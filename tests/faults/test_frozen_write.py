@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ml_training.db import jobs
+from ml_training.db import claims, jobs
 from ml_training.db.engine import open_database
 from ml_training.db.jobs import JobProgress
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.states import JobStatus
 from ml_training.maintenance.reaper import reap_once
@@ -29,13 +30,13 @@ def test_a_worker_that_freezes_in_mid_write_keeps_its_job_no_longer_than_a_lease
     new_postgresql: Callable[[], str], tmp_path: Path
 ) -> None:
     url = new_postgresql()
-    database = open_database(url)
+    database = open_database(url).of(DEFAULT_PROJECT_ID)
     resources = build_resources(
         Settings.model_validate({"database_url": url, "broker_url": DEAD_BROKER, "data_dir": tmp_path})
-    )
+    ).of(DEFAULT_PROJECT_ID)
     job_id = store_job(database, dataset_id=store_dataset(database))
     with database.write() as connection:
-        assert jobs.claim_next(connection, worker="frozen", lease_seconds=0.1)
+        assert claims.claim_next(connection, worker="frozen", lease_seconds=0.1)
 
     def write_and_freeze() -> None:
         with database.write() as connection:

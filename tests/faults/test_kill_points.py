@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ml_training.db.checkpoints import list_checkpoints
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.errors import Conflict
 from ml_training.domain.records import Model
 from ml_training.domain.states import JobStatus
@@ -40,7 +41,7 @@ def resources_of(url: str, directory: Path) -> Resources:
     """A core without a broker."""
     return build_resources(
         Settings.model_validate({"database_url": url, "broker_url": DEAD_BROKER, "data_dir": directory})
-    )
+    ).of(DEFAULT_PROJECT_ID)
 
 
 @pytest.fixture(scope="module")

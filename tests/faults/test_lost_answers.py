@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from ml_training.db.engine import Database, open_database
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.records import Job
 from ml_training.domain.states import JobStatus
@@ -55,7 +56,7 @@ class Far:
 def far(new_postgresql: Any, postgres: PostgresServer, broker_url: str, tmp_path: Path) -> Iterator[Far]:
     """On PostgreSQL: SQLite has no wire that could be cut."""
     url = new_postgresql()
-    near = open_database(url)
+    near = open_database(url).of(DEFAULT_PROJECT_ID)
     with proxy_to(postgres.port) as proxy:
         through = make_url(url).set(port=proxy.port).render_as_string(hide_password=False)
         resources = make_resources(open_database(through), tmp_path / "storage", broker_url=broker_url)

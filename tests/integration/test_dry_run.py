@@ -136,7 +136,9 @@ def test_test_and_compare_are_described_too(service: InProcessService) -> None:
 
 def test_a_full_queue_answers_as_it_would(service: InProcessService) -> None:
     with service.resources.database.write() as connection:
-        connection.execute(text("INSERT INTO queue_lengths (n) VALUES (10000)"))
+        connection.execute(
+            text("INSERT INTO project_counters (project_id, pending, running, stored_bytes) VALUES (9, 10000, 0, 0)")
+        )
     assert post(service, SPEC, "?dry_run=true")[0] == post(service, SPEC)[0] == 429
 
 

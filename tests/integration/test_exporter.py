@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import delete, insert, text
 
 from exporter.collectors.jobs import FAMILIES, MAX_JOBS
+from ml_training.db import claims, ledger
 from ml_training.db import jobs as job_rows
-from ml_training.db import ledger
 from ml_training.db.engine import Database
 from ml_training.db.tables import jobs
 from ml_training.local.ports import free_port
@@ -60,7 +60,7 @@ def test_a_job_is_followed_from_its_submission_to_its_end(exporter: ExporterClie
     assert page["ml_queue_oldest_seconds"] >= 9
 
     with database.write() as connection:
-        claimed = job_rows.claim_next(connection, worker="worker@host-1", lease_seconds=30)
+        claimed = claims.claim_next(connection, worker="worker@host-1", lease_seconds=30)
         assert claimed is not None
         progress = job_rows.JobProgress(fraction=0.25, message="", eta_seconds=12.0, features_count=8)
         job_rows.renew(connection, job_id=claimed.id, attempt=1, lease_seconds=30, progress=progress)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, select, text
 
-from ml_training.db import checkpoints, jobs, ledger
+from ml_training.db import checkpoints, claims, jobs, ledger
 from ml_training.db.clock import db_now
 from ml_training.db.engine import Database
 from ml_training.db.invariants import broken_rows
@@ -73,7 +73,7 @@ def second_attempt(database: Database, dataset_id: int) -> int:
     job_id = store_job(database, dataset_id=dataset_id)
     for attempt in (1, 2):
         with database.write() as connection:
-            assert jobs.claim_next(connection, worker="w", lease_seconds=HOUR)
+            assert claims.claim_next(connection, worker="w", lease_seconds=HOUR)
             if attempt == 1:
                 assert jobs.hand_back(connection, job_id=job_id, attempt=1, delay=0.0, message="lost")
     return job_id
@@ -151,13 +151,13 @@ def test_a_late_write_is_counted_whatever_has_become_of_the_job(
 ) -> None:
     job_id = store_job(resources.database, dataset_id=dataset_id)
     with resources.database.write() as connection:
-        assert jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
+        assert claims.claim_next(connection, worker="w", lease_seconds=-1.0)
     assert reap_once(resources).handed_back == 1
     if fate == "cancelled":
         assert request_cancel(resources, job_id).status is JobStatus.CANCELLED
     if fate == "claimed again":
         with resources.database.write() as connection:
-            assert jobs.claim_next(connection, worker="w", lease_seconds=HOUR)
+            assert claims.claim_next(connection, worker="w", lease_seconds=HOUR)
     with resources.database.write() as connection:
         transitions.count_refusal(connection, AttemptFence(job_id, 1, JobType.TRAIN, dataset_id), "lease")
     assert refused(resources.database) == 1
@@ -167,7 +167,7 @@ def test_an_attempt_that_has_given_its_job_back_itself_is_not_late(resources: Re
     job_id = store_job(resources.database, dataset_id=dataset_id)
     fence = AttemptFence(job_id, 1, JobType.TRAIN, dataset_id)
     with resources.database.write() as connection:
-        assert jobs.claim_next(connection, worker="w", lease_seconds=HOUR)
+        assert claims.claim_next(connection, worker="w", lease_seconds=HOUR)
         assert transitions.hand_back(connection, fence, EndReason.DRAIN)
         transitions.count_refusal(connection, fence, "lease")
     assert refused(resources.database) == 0
@@ -200,7 +200,7 @@ def test_two_claims_at_once_never_take_the_same_row(database: Database, dataset_
 
     def claim() -> None:
         with database.write() as connection:
-            job = jobs.claim_next(connection, worker="w", lease_seconds=HOUR)
+            job = claims.claim_next(connection, worker="w", lease_seconds=HOUR)
         assert job is not None
         taken.append(job.id)
 
@@ -212,7 +212,7 @@ def test_two_reapers_at_once_charge_one_loss(resources: Resources, dataset_id: i
     database = resources.database
     job_id = store_job(database, dataset_id=dataset_id)
     with database.write() as connection:
-        assert jobs.claim_next(connection, worker="w", lease_seconds=-1.0) is not None
+        assert claims.claim_next(connection, worker="w", lease_seconds=-1.0) is not None
     twice_at_once(database, lambda: reap_once(resources), chosen="SELECT jobs.id, jobs.job_type")
     with database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM lost_attempts")).scalar_one() == 1
@@ -223,7 +223,7 @@ def claimed(database: Database, dataset_id: int) -> AttemptFence:
     """A RUNNING job."""
     store_job(database, dataset_id=dataset_id)
     with database.write() as connection:
-        job = jobs.claim_next(connection, worker="w", lease_seconds=HOUR)
+        job = claims.claim_next(connection, worker="w", lease_seconds=HOUR)
     assert job is not None
     return AttemptFence.of(job)
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from ml_training.db import heartbeats, jobs, ledger, results
+from ml_training.db import claims, heartbeats, jobs, ledger, results
 from ml_training.db.engine import Database
 from ml_training.db.job_events import read_events
 from ml_training.domain.errors import Interrupted
@@ -271,7 +271,7 @@ def test_the_third_lost_worker_ends_the_job(resources: Resources, dataset_id: in
     for _ in range(3):
         with database.write() as connection:
             connection.execute(text("UPDATE jobs SET run_after = 0"))
-            assert jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
+            assert claims.claim_next(connection, worker="w", lease_seconds=-1.0)
         reap_once(resources)
     job = read_job(database, job_id)
     assert job.status is JobStatus.FAILED
@@ -282,7 +282,7 @@ def test_the_third_lost_worker_ends_the_job(resources: Resources, dataset_id: in
 def test_a_lost_job_with_a_cancel_request_is_cancelled(resources: Resources, dataset_id: int) -> None:
     job_id = store_job(resources.database, dataset_id=dataset_id)
     with resources.database.write() as connection:
-        jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
+        claims.claim_next(connection, worker="w", lease_seconds=-1.0)
     request_cancel(resources, job_id)
     assert reap_once(resources).cancelled == 1
     assert read_job(resources.database, job_id).status is JobStatus.CANCELLED
@@ -291,7 +291,7 @@ def test_a_lost_job_with_a_cancel_request_is_cancelled(resources: Resources, dat
 def test_a_crash_between_claim_and_verdict_loses_nothing(resources: Resources, dataset_id: int, tmp_path: Path) -> None:
     job_id = store_job(resources.database, dataset_id=dataset_id)
     with resources.database.write() as connection:
-        jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
+        claims.claim_next(connection, worker="w", lease_seconds=-1.0)
     assert reap_once(resources).handed_back == 1
     assert run_next(make_worker_context(resources.database, tmp_path, train_at_once))
     job = read_job(resources.database, job_id)
@@ -320,7 +320,7 @@ def test_the_database_itself_refuses_what_no_code_may_do(
     run_next(make_worker_context(database, tmp_path, train_at_once))
     store_job(database, dataset_id=dataset_id)
     with database.write() as connection:
-        jobs.claim_next(connection, worker="w", lease_seconds=60)
+        claims.claim_next(connection, worker="w", lease_seconds=60)
     store_job(database, dataset_id=dataset_id)
     with pytest.raises(DBAPIError), database.write() as connection:
         connection.execute(text(statement))
@@ -329,7 +329,7 @@ def test_the_database_itself_refuses_what_no_code_may_do(
 def test_a_job_with_a_cancel_request_cannot_complete_even_by_hand(resources: Resources, dataset_id: int) -> None:
     job_id = store_job(resources.database, dataset_id=dataset_id)
     with resources.database.write() as connection:
-        jobs.claim_next(connection, worker="w", lease_seconds=60)
+        claims.claim_next(connection, worker="w", lease_seconds=60)
     request_cancel(resources, job_id)
     with resources.database.write() as connection:
         assert not jobs.complete(connection, job_id=job_id, attempt=1, result_id=1, rows_used=1, features_count=1)
@@ -410,12 +410,12 @@ def test_a_job_that_was_given_back_with_a_delay_is_not_due_before(
 ) -> None:
     store_job(resources.database, dataset_id=dataset_id)
     with resources.database.write() as connection:
-        job = jobs.claim_next(connection, worker="w", lease_seconds=60)
+        job = claims.claim_next(connection, worker="w", lease_seconds=60)
         assert job is not None
         assert jobs.hand_back(connection, job_id=job.id, attempt=1, delay=60.0, message="waiting")
     assert not run_next(make_worker_context(resources.database, tmp_path, train_at_once))
     with resources.database.write() as connection:
-        assert jobs.count_due(connection, at_most=10) == 0
+        assert claims.count_due(connection, at_most=10) == 0
         connection.execute(text("UPDATE jobs SET run_after = run_after - 61"))
     assert run_next(make_worker_context(resources.database, tmp_path, train_at_once))
 

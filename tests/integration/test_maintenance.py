@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from ml_training.db import heartbeats, jobs
+from ml_training.db import claims, heartbeats
 from ml_training.db.engine import Database
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.states import JobStatus
@@ -29,7 +29,7 @@ def test_every_loop_does_its_work_unasked(resources: Resources, copies: int) -> 
     database, dataset_id = resources.database, store_dataset(resources.database)
     lost, cancelled = (store_job(database, dataset_id=dataset_id) for _ in range(2))
     with database.write() as connection:
-        assert jobs.claim_next(connection, worker="w", lease_seconds=-1.0)
+        assert claims.claim_next(connection, worker="w", lease_seconds=-1.0)
     request_cancel(resources, cancelled)
     old = store_job(database, dataset_id=dataset_id)
     request_cancel(resources, old)

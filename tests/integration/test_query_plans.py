@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from tests.support.every_statement import READ_EVERYTHING, every_call, functions_with_statements, recorded
 from tests.support.postgres import PostgresServer
 from tools.bench.filling import add_live, fill
@@ -30,9 +31,11 @@ FEW_ROWS = 2_000  # of large tables that one statement may look at; a page shows
 FEW_STEPS = 120_000  # of SQLite's virtual machine: it needs three or more for each row that it looks at
 DELAYED = 800  # jobs before all others by priority, each waiting for its time
 WAITING = 1_000
+EMPTY_PROJECT = 2
 MORE = (
     """UPDATE jobs SET run_after = created_at + 1000000, priority = 1
     WHERE id IN (SELECT id FROM jobs WHERE status = 'PENDING' LIMIT :delayed)""",
+    "INSERT INTO projects (name, created_at) VALUES ('empty', 0.0)",
     """INSERT INTO model_aliases (name, alias, model_id, created_at)
     SELECT 'n' || id, 'champion', id, 0.0 FROM models WHERE id % 2 = 0""",
     """INSERT INTO model_tags (tag, model_id) SELECT 'eu', id FROM models WHERE id % 2 = 0""",
@@ -79,7 +82,7 @@ def large(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Data
         postgres: PostgresServer = request.getfixturevalue("postgres")
         postgres.execute("CREATE DATABASE large")
         url = postgres.url("large")
-    database = open_database(url)
+    database = open_database(url).of(DEFAULT_PROJECT_ID)
     migrate(database)
     yield database, fill_large(database, finished)
     database.dispose()
@@ -87,8 +90,9 @@ def large(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Data
         postgres.execute("DROP DATABASE large WITH (FORCE)")
 
 
-def test_no_statement_reads_a_large_table(large: tuple[Database, int]) -> None:
-    database, running = large
+@pytest.mark.parametrize("project_id", [DEFAULT_PROJECT_ID, EMPTY_PROJECT], ids=["the large project", "an empty one"])
+def test_no_statement_reads_a_large_table(large: tuple[Database, int], project_id: int) -> None:
+    database, running = large[0].of(project_id), large[1]
     calls = every_call(dataset_id=1, running=running, model_id=7)
     assert set(calls) == functions_with_statements() - READ_EVERYTHING, "every function with a statement is called"
     wrong = []

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Connection, text
 
-from ml_training.db import jobs
+from ml_training.db import claims, jobs
 from ml_training.db.engine import Database, open_database
 from ml_training.db.invariants import broken_rows
 from ml_training.db.queue_length import count_pending
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from tests.support.jobs import store_dataset, store_job
 
 
@@ -39,7 +40,7 @@ def test_the_length_of_the_queue_is_exact_through_every_move(database: Database,
     first, second = (store_job(database, dataset_id=dataset_id) for _ in range(2))
     assert length(database) == 2
     with database.write() as connection:
-        claimed = jobs.claim_next(connection, worker="w", lease_seconds=60)
+        claimed = claims.claim_next(connection, worker="w", lease_seconds=60)
     assert claimed is not None
     assert (claimed.id, length(database)) == (first, 1)
     with database.write() as connection:
@@ -58,7 +59,7 @@ def test_a_transaction_that_is_rolled_back_leaves_the_length(database: Database,
 
     def claim_and_fail() -> None:
         with database.write() as connection:
-            assert jobs.claim_next(connection, worker="w", lease_seconds=60)
+            assert claims.claim_next(connection, worker="w", lease_seconds=60)
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -73,7 +74,7 @@ def test_many_writers_at_once_keep_it_exact(database: Database, dataset_id: int)
                 count_pending(connection)  # SQLite refuses a reader that becomes a writer when another one was quicker
                 insert_one(connection, dataset_id)
         with database.write() as connection:
-            assert jobs.claim_next(connection, worker="w", lease_seconds=60)
+            assert claims.claim_next(connection, worker="w", lease_seconds=60)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(40)))
@@ -81,7 +82,7 @@ def test_many_writers_at_once_keep_it_exact(database: Database, dataset_id: int)
 
 
 def test_a_writer_does_not_wait_for_the_counter_of_another_one(new_postgresql: Callable[[], str]) -> None:
-    database = open_database(new_postgresql())
+    database = open_database(new_postgresql()).of(DEFAULT_PROJECT_ID)
     dataset_id, stored = store_dataset(database), threading.Event()
 
     def store() -> None:

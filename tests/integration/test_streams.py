@@ -13,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from ml_training.db import jobs
+from ml_training.db import claims, jobs
 from ml_training.db.job_events import append_events
 from ml_training.db.jobs import JobProgress
 from ml_training.execution.run_job import run_next
@@ -130,7 +130,7 @@ def test_a_stream_continues_after_a_lost_attempt_until_the_end(fresh_api: Api) -
         assert next(events).data["status"] == "PENDING"
         for attempt in (1, 2):
             with fresh_api.resources.database.write() as connection:
-                job = jobs.claim_next(connection, worker="w", lease_seconds=60)
+                job = claims.claim_next(connection, worker="w", lease_seconds=60)
                 assert job is not None
             assert next(events).data["attempt"] == attempt
             moved = JobProgress(fraction=0.5, message="half", eta_seconds=None, features_count=None)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from ml_training.db import datasets, heartbeats, jobs
+from ml_training.db import claims, datasets, heartbeats, jobs
 from ml_training.db.engine import Database
 from ml_training.db.retention import forget_jobs
 from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound, TooMany, Unavailable
@@ -51,7 +51,7 @@ def dataset_id(resources: Resources) -> int:
         ]
         index = resources.storage.put_directory(ObjectKind.INDEX, write_index(directory, columns, rows=100).directory)
     with resources.database.write() as connection:
-        job = jobs.claim_next(connection, worker="w", lease_seconds=60)
+        job = claims.claim_next(connection, worker="w", lease_seconds=60)
         assert job is not None
         datasets.mark_ready(
             connection,

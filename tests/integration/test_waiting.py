@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from ml_training.db import heartbeats, jobs
+from ml_training.db import claims, heartbeats, jobs
 from ml_training.domain.retry import EndReason
 from ml_training.execution import transitions
 from ml_training.execution.transitions import AttemptFence
@@ -71,7 +71,7 @@ def test_a_job_that_was_handed_back_says_why_and_until_when(resources: Resources
     beat(resources, slots=1)
     job_id = store()
     with resources.database.write() as connection:
-        job = jobs.claim_next(connection, worker="worker@a-1", lease_seconds=60.0)
+        job = claims.claim_next(connection, worker="worker@a-1", lease_seconds=60.0)
         assert job is not None
         assert transitions.hand_back(connection, AttemptFence.of(job), end)
         if end is EndReason.INFRASTRUCTURE:
@@ -87,7 +87,7 @@ def test_a_job_that_was_handed_back_says_why_and_until_when(resources: Resources
 def test_a_job_that_does_not_wait_is_shown_as_it_is(resources: Resources, store: Store) -> None:
     job_id = store()
     with resources.database.write() as connection:
-        assert jobs.claim_next(connection, worker="worker@a-1", lease_seconds=60.0)
+        assert claims.claim_next(connection, worker="worker@a-1", lease_seconds=60.0)
     job = read_job(resources.database, job_id)
     assert with_reason(resources, job) is job
     assert job.progress_message == "starting"

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import psutil
 
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.local.ports import free_port
 from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
@@ -59,7 +60,7 @@ def running_api(directory: Path, database_url: str, broker_url: str, **settings:
     fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()})
     resources = build_resources(
         Settings.model_validate({name: value for name, value in values.items() if "__" not in name})
-    )
+    ).of(DEFAULT_PROJECT_ID)
     with ExitStack() as stack:
         stack.callback(resources.close)
         stack.callback(fleet.end)

@@ -20,6 +20,7 @@ from exporter.__main__ import main as export
 from ml_training.db import jobs
 from ml_training.db.engine import Database, open_database
 from ml_training.db.stats import LedgerTotal, Stats
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.errors import ErrorCode, Interrupted, JobFailed, StopReason, Unavailable
 from ml_training.domain.histogram_buckets import DURATION_BUCKETS, WAIT_BUCKETS, bucket_of
 from ml_training.domain.records import Job
@@ -178,7 +179,7 @@ class Outcome:
 
 def run_stress(url: str, directory: Path, *, kills: int, seed: int) -> Outcome:
     """Kill `kills` processes at random while the reader compares; raises Wrong."""
-    database, chance = open_database(url), random.Random(seed)
+    database, chance = open_database(url).of(DEFAULT_PROJECT_ID), random.Random(seed)
     reader, pages = Reader(database), 0
     with _running_group(url, directory, database) as group:
         names = (*WRITERS, "folder", *EXPORTERS)
@@ -295,7 +296,11 @@ def _runs(database: Database) -> bool:
 def write_jobs(url: str, directory: str, seed: int) -> NoReturn:
     """Submit and run jobs of every fate until killed."""
     configure_logs("console", "ERROR")
-    database, chance, rest = open_database(url, pool_size=2), random.Random(seed), threading.Event()
+    database, chance, rest = (
+        open_database(url, pool_size=2).of(DEFAULT_PROJECT_ID),
+        random.Random(seed),
+        threading.Event(),
+    )
 
     def handle(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
         rest.wait(chance.choices((0.0, 0.01, 0.15, 0.6), (20, 6, 1, 1))[0])
@@ -321,7 +326,7 @@ def write_jobs(url: str, directory: str, seed: int) -> NoReturn:
 def fold_and_reap(url: str, directory: str) -> NoReturn:
     """Fold the ledger and take back the jobs of the dead until killed."""
     configure_logs("console", "ERROR")
-    database, rest = open_database(url, pool_size=2), threading.Event()
+    database, rest = open_database(url, pool_size=2).of(DEFAULT_PROJECT_ID), threading.Event()
     resources = make_resources(database, Path(directory) / "storage", broker_url=DEAD_BROKER, budget=0.1)
     while True:
         with contextlib.suppress(Unavailable):

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from ml_training.db import checkpoints, jobs, results
+from ml_training.db import checkpoints, claims, jobs, results
 from ml_training.db.engine import open_database
 from ml_training.execution import inputs, run_job
 from ml_training.execution.checkpoints import JobCheckpoints
@@ -58,8 +58,8 @@ class Point:
 
 
 POINTS: Mapping[str, Point] = {
-    "before the claim": Point(jobs, "claim_next", after=False),
-    "claimed, not committed": Point(jobs, "claim_next"),
+    "before the claim": Point(claims, "claim_next", after=False),
+    "claimed, not committed": Point(claims, "claim_next"),
     "claimed": Point(run_job, "_run", after=False),
     "data set read": Point(common, "load_dataset"),
     "index verified": Point(inputs, "verified_index_key"),

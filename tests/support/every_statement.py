@@ -17,6 +17,7 @@ from ml_training.db import (
     aliases,
     audit,
     checkpoints,
+    claims,
     clock,
     datasets,
     heartbeats,
@@ -29,6 +30,8 @@ from ml_training.db import (
     ledger,
     missing_objects,
     model_references,
+    project_counters,
+    projects,
     queue_length,
     queue_place,
     results,
@@ -76,12 +79,13 @@ def _public(module: ModuleType) -> Iterator[str]:
 
 
 @contextmanager
-def recorded() -> Iterator[dict[str, Any]]:
-    """Every statement that is executed in the block, with its last parameters; not those that insert many rows."""
+def recorded(*, many_too: bool = False) -> Iterator[dict[str, Any]]:
+    """Every statement that is executed in the block, with its last parameters; without those that insert many rows
+    unless `many_too`."""
     found: dict[str, Any] = {}
 
     def record(_connection: object, _cursor: object, statement: str, values: Any, _context: object, many: bool) -> None:
-        if not many:
+        if many_too or not many:
             found[statement] = values
 
     event.listen(Engine, "before_cursor_execute", record)
@@ -111,9 +115,12 @@ def every_call(*, dataset_id: int, running: int, model_id: int) -> Mapping[str, 
             *_lists(job_lists.list_jobs, status="PENDING", job_type="COMPARE", dataset_id=dataset_id),
             *_lists(job_lists.list_jobs, status="PENDING", model_name="bench"),
         ],
-        "jobs.count_due": [lambda c: jobs.count_due(c, at_most=20)],
-        "jobs.ended_since": [lambda c: jobs.ended_since(c, 600.0, at_most=100)],
-        "jobs.claim_next": [lambda c: jobs.claim_next(c, worker="w", lease_seconds=30.0), _claim_when_empty],
+        "jobs.ended_since": [
+            lambda c: jobs.ended_since(c, 600.0, at_most=100),
+            lambda c: jobs.ended_since(c, 600.0, at_most=100, of_all=True),
+        ],
+        "claims.count_due": [lambda c: claims.count_due(c, at_most=20)],
+        "claims.claim_next": [lambda c: claims.claim_next(c, worker="w", lease_seconds=30.0), _claim_when_empty],
         "jobs.read_stop_signals": [lambda c: jobs.read_stop_signals(c, **fence)],
         "jobs.lock_attempt": [lambda c: jobs.lock_attempt(c, **fence)],
         "jobs.renew": [lambda c: jobs.renew(c, **fence, lease_seconds=30.0, progress=progress)],
@@ -248,6 +255,14 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
         "queue_place.recent_runs": [
             lambda c: queue_place.recent_runs(c, job_type=JobType.TRAIN, model_type="mlp", limit=100)
         ],
+        "project_counters.read_usage": [project_counters.read_usage],
+        "projects.insert_project": [lambda c: projects.insert_project(c, "new", {"pending_jobs": 7})],
+        "projects.set_quotas": [lambda c: projects.set_quotas(c, 1, {"pending_jobs": 7})],
+        "projects.get_project": [lambda c: projects.get_project(c, 1)],
+        "projects.find_project": [lambda c: projects.find_project(c, "default")],
+        "projects.list_projects": list(_lists(lambda c, _, **page: projects.list_projects(c, **page))),
+        "projects.read_quotas": [lambda c: projects.read_quotas(c, lock=True)],
+        "projects.submitted_at": [lambda c: projects.submitted_at(c, number=600)],
         "storage_identity.read_identity": [storage_identity.read_identity],
         "storage_identity.record_identity": [lambda c: storage_identity.record_identity(c, "0" * 32)],
         "storage_identity.newest_uploads": [lambda c: storage_identity.newest_uploads(c, limit=20)],
@@ -299,4 +314,4 @@ def _lists(read: Callable[..., object], **filters: object) -> Iterator[Call]:
 
 def _claim_when_empty(connection: Connection) -> None:
     connection.exec_driver_sql("DELETE FROM jobs WHERE status = 'PENDING'")
-    assert jobs.claim_next(connection, worker="w", lease_seconds=30.0) is None
+    assert claims.claim_next(connection, worker="w", lease_seconds=30.0) is None

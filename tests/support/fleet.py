@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from ml_training.db import heartbeats
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.maintenance.verify import violations
 from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
@@ -167,7 +168,7 @@ def running_fleet(
     }
     fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()}, worker=worker)
     settings = Settings.model_validate(values)
-    resources = build_resources(settings)
+    resources = build_resources(settings).of(DEFAULT_PROJECT_ID)
     try:
         fleet.start("maintenance", "workers", "maintenance")
         fleet.start_worker()

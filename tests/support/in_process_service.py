@@ -3,11 +3,17 @@
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from flask import g, request
+from flask.testing import FlaskClient
+
 from ml_training.api.app import create_app
+from ml_training.api.caller import caller
 from ml_training.api.context import context_of
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.limits import Limits
 from ml_training.execution.handlers import HANDLERS
 from ml_training.execution.run_job import run_next
@@ -18,6 +24,7 @@ from tests.support.wiring import SLOW, make_worker_context
 
 NO_BROKER = "redis://127.0.0.1:1/0"  # permits are only permits: here the test itself asks for the next job
 PREFIX = "/api/v1"
+PROJECT = "tests.project"
 
 
 class InProcessService:
@@ -32,7 +39,8 @@ class InProcessService:
             limits=limits or Limits(),
         )
         self._app = create_app(settings)
-        self.resources = context_of(self._app).resources
+        self._app.before_request(_act_for_a_project)
+        self.resources = context_of(self._app).resources.of(DEFAULT_PROJECT_ID)
         self.client = self._app.test_client()
         self._worker_context = make_worker_context(
             self.resources.database, self.resources.storage, HANDLERS, times=SLOW, limits=settings.limits
@@ -43,6 +51,18 @@ class InProcessService:
 
     def __exit__(self, *_: object) -> None:
         self.resources.close()
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        found: dict[str, Any] = self._app.api_doc
+        return found
+
+    def client_of(self, project_id: int) -> FlaskClient:
+        """A client whose requests are those of a caller of this project."""
+        client = self._app.test_client()
+        client.environ_base[PROJECT] = str(project_id)
+        return client
 
     def work(self) -> int:
         """Run every due job; how many there were."""
@@ -84,6 +104,13 @@ class InProcessService:
     def violations(self) -> list[str]:
         """Every invariant that does not hold."""
         return list(violations(self.resources.database, self.resources.storage, sweep_age_seconds=0.0))
+
+
+def _act_for_a_project() -> None:
+    """The last hook: the caller that was found belongs to the project of the client."""
+    project_id = request.environ.get(PROJECT)
+    if project_id is not None:
+        g.caller = replace(caller(), project_id=int(project_id))
 
 
 def strict(data: bytes) -> Any:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from ml_training.db import datasets, jobs, results
 from ml_training.db.engine import Database
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobType
 from ml_training.execution.job_handler import JobOutcome, WorkerContext
@@ -13,9 +14,14 @@ from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.transitions import AttemptFence
 
 
+def in_project(database: Database) -> Database:
+    """The database for its project, by default the first one."""
+    return database.of(database.project_id or DEFAULT_PROJECT_ID)
+
+
 def store_dataset(database: Database, *, name: str = "data") -> int:
     """A PROCESSING data set without bytes."""
-    with database.write() as connection:
+    with in_project(database).write() as connection:
         return datasets.insert_dataset(
             connection,
             name=name,
@@ -41,13 +47,13 @@ def store_job(database: Database, *, dataset_id: int, **values: Any) -> int:
         "phases_count": 0,
         **values,
     }
-    with database.write() as connection:
+    with in_project(database).write() as connection:
         return jobs.insert_job(connection, **row)
 
 
 def read_job(database: Database, job_id: int) -> Job:
     """The job as it is now."""
-    with database.read() as connection:
+    with in_project(database).read() as connection:
         job = jobs.get_job(connection, job_id)
     assert job is not None
     return job

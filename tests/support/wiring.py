@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_training.db.engine import Database
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.limits import Limits
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobType
@@ -39,7 +40,7 @@ def make_resources(
 ) -> Resources:
     """The resources of a process over a database and a storage directory."""
     return Resources(
-        database=database,
+        database=database.of(database.project_id or DEFAULT_PROJECT_ID),
         storage=LocalStorage(root),
         permits=open_permits(broker_url, budget=budget),
         broker_check=BrokerCheck(broker_url, budget=budget),

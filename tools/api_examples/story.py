@@ -25,6 +25,7 @@ def tell(recorder: Recorder) -> None:
     _jobs(recorder, machines)
     _models(recorder)
     _results(recorder)
+    _projects(recorder)
     for path in ("/model-types", "/health/live", "/health/ready"):
         recorder.call("GET", path)
     _keys(recorder)
@@ -41,6 +42,15 @@ def _keys(recorder: Recorder) -> None:
     recorder.call("GET", "/keys", query={"limit": 2})
     recorder.call("DELETE", "/keys/{key_id}", status=204, key_id=made["id"])
     recorder.call("GET", "/audit", query={"limit": 3})
+
+
+def _projects(recorder: Recorder) -> None:
+    quotas = {"pending_jobs": 1_000, "running_jobs": 4, "stored_bytes": 50_000_000_000}
+    made = recorder.call("POST", "/projects", status=201, body={"name": "marketing", "quotas": quotas})
+    recorder.call("GET", "/projects", query={"limit": 2})
+    recorder.call("GET", "/projects/{project_id}", project_id=made["id"])
+    changes = {"quotas": {"running_jobs": 8, "pending_jobs": None}}
+    recorder.call("PATCH", "/projects/{project_id}", body=changes, project_id=made["id"])
 
 
 def _datasets(recorder: Recorder) -> int:

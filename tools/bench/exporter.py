@@ -21,9 +21,10 @@ from typing import Any
 
 import redis
 
-from ml_training.db import jobs
+from ml_training.db import claims, jobs
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.queue.celery_app import make_celery
 from tests.support.counter_stress import run_stress
 from tests.support.eventually import eventually
@@ -173,7 +174,7 @@ def _live_a_life(database: Database, visible: Callable[[int, str, str], None]) -
     job_id = store_job(database, dataset_id=1, priority=1)
     visible(job_id, "PENDING", "task-sent")
     with database.write() as connection:
-        claimed = jobs.claim_next(connection, worker="worker@host-1", lease_seconds=3600)
+        claimed = claims.claim_next(connection, worker="worker@host-1", lease_seconds=3600)
     assert claimed is not None
     visible(claimed.id, "RUNNING", "task-progress")
     with database.write() as connection:
@@ -287,7 +288,7 @@ def run(kind: str, options: argparse.Namespace, report: Report) -> None:
         url, postgres = stack.enter_context(database_of(kind, directory))
         broker = start_redis(directory / "redis")
         stack.callback(broker.stop)
-        database = open_database(url)
+        database = open_database(url).of(DEFAULT_PROJECT_ID)
         stack.callback(database.dispose)
         migrate(database)
         fill(database, finished=options.jobs)
@@ -299,7 +300,7 @@ def run(kind: str, options: argparse.Namespace, report: Report) -> None:
 def run_kills(kind: str, options: argparse.Namespace, report: Report) -> None:
     """Counters against rows while everything is killed, in a database of its own."""
     with tempfile.TemporaryDirectory() as directory, database_of(kind, Path(directory)) as (url, _):
-        database = open_database(url)
+        database = open_database(url).of(DEFAULT_PROJECT_ID)
         migrate(database)
         database.dispose()
         outcome = run_stress(url, Path(directory), kills=options.kills, seed=options.kills)

@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.errors import Conflict
 from ml_training.domain.states import JobStatus
 from ml_training.maintenance.verify import violations
@@ -84,7 +85,7 @@ def _has_begun(stack: RunningFleet, job_id: int) -> bool:
 def run(kind: str, url: str, directory: Path, jobs: int) -> bool:
     """One database; whether everything holds."""
     redis = start_redis(directory / "redis")
-    database = open_database(url)
+    database = open_database(url).of(DEFAULT_PROJECT_ID)
     migrate(database)
     with running_fleet(
         directory,

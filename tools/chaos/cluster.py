@@ -13,6 +13,7 @@ import psutil
 
 from ml_training.db.engine import open_database
 from ml_training.db.migrate import migrate
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.local.ports import free_port
 from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings
@@ -134,7 +135,7 @@ def running_cluster(directory: Path, *, database: str) -> Iterator[Cluster]:
         fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()})
         resources = build_resources(
             Settings.model_validate({**values, "database_url": direct, "broker_url": redis.url})
-        )
+        ).of(DEFAULT_PROJECT_ID)
         stack.callback(resources.close)
         stack.callback(fleet.end)
         cluster = Cluster(
@@ -154,7 +155,7 @@ def running_cluster(directory: Path, *, database: str) -> Iterator[Cluster]:
 
 
 def _migrate(url: str) -> None:
-    database = open_database(url)
+    database = open_database(url).of(DEFAULT_PROJECT_ID)
     migrate(database)
     database.dispose()
 

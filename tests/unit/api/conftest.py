@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from ml_training.api.app import create_app
 from ml_training.api.context import context_of
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.limits import Limits
 from ml_training.services.resources import Resources
 from ml_training.settings import Settings
@@ -46,7 +47,7 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def resources(app: Flask) -> Resources:
     """The core of the app."""
-    return context_of(app).resources
+    return context_of(app).resources.of(DEFAULT_PROJECT_ID)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from ml_training.api import event_stream
 from ml_training.api.context import EXTENSION, context_of
 from ml_training.api.event_stream import KEEP_ALIVE, Peer
+from ml_training.db.claims import claim_next
 from ml_training.db.job_events import EVENTS_CAP, append_events
-from ml_training.db.jobs import claim_next
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.execution.run_job import run_next
 from ml_training.services.cancel import request_cancel

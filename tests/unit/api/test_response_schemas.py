@@ -18,6 +18,7 @@ from ml_training.domain.states import DatasetStatus, JobStatus
 from ml_training.services.queries import Page
 
 JOB = Job(
+    project_id=1,
     id=7,
     job_type=JobType.TRAIN,
     model_type="lightgbm",

@@ -11,6 +11,7 @@ from ml_training.api.app import create_app
 from ml_training.api.context import context_of
 from ml_training.client import Client
 from ml_training.client.transport import API
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.services.resources import Resources
 from ml_training.settings import Settings
 from tests.support.json_server import JsonServer, json_server
@@ -33,7 +34,7 @@ def app(new_sqlite: Callable[[], str], tmp_path: Path) -> Iterator[Flask]:
 @pytest.fixture
 def resources(app: Flask) -> Resources:
     """The core of the app."""
-    return context_of(app).resources
+    return context_of(app).resources.of(DEFAULT_PROJECT_ID)
 
 
 @pytest.fixture

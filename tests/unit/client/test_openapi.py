@@ -29,7 +29,10 @@ from tests.support.api import (
 
 Json = dict[str, Any]
 PREFIX = "/api/v1"
-NOT_IN_THE_CLIENT: dict[str, str] = {}  # operation -> why the client does not call it
+ADMIN = "for admins, who use the command line"
+NOT_IN_THE_CLIENT: dict[str, str] = dict.fromkeys(
+    ("POST /projects", "GET /projects", "GET /projects/{project_id}", "PATCH /projects/{project_id}"), ADMIN
+)  # operation -> why the client does not call it
 RECORDS: dict[str, type[Record]] = {
     "/jobs/{job_id}": Job,
     "/datasets/{dataset_id}": Dataset,

@@ -29,14 +29,14 @@ TAKE_AT_ONCE = f"""UPDATE jobs SET status = 'RUNNING', attempt = attempt + 1, wo
 @contextmanager
 def service_claim(url: str) -> Iterator[Callable[[], Any]]:
     """The service's own claim, in the transaction that a worker uses."""
-    from ml_training.db import jobs
+    from ml_training.db import claims
     from ml_training.db.engine import open_database
 
     database = open_database(url, pool_size=1)
 
     def claim() -> Any:
         with database.write() as connection:
-            return jobs.claim_next(connection, worker="worker@host-1", lease_seconds=LEASE_SECONDS)
+            return claims.claim_next(connection, worker="worker@host-1", lease_seconds=LEASE_SECONDS)
 
     yield claim
     database.dispose()
