@@ -25,7 +25,7 @@ def untaken_slots(connection: Connection, *, seconds: float, alive_seconds: floa
     # Every running job has a lease: the condition makes SQLite take the small index of the leases.
     run = select(func.count(), func.max(jobs.c.attempt_started_at) > NOW - seconds)
     busy, is_claimed = connection.execute(run.where(RUNNING, jobs.c.lease_until > 0)).one()
-    if is_claimed or ended_since(connection, seconds, at_most=1):
+    if is_claimed or ended_since(connection, seconds, at_most=1, of_all=True):
         return 0
     return max(0, sum(int(worker.body["slots"]) for worker in workers) - int(busy))
 
