@@ -28,7 +28,6 @@ _UPLOADS = (
     .where(own(datasets), datasets.c.raw_sha256 == bindparam("sha256"), datasets.c.file_format != bindparam("sample"))
     .where(datasets.c.deleted_at.is_(None))
     .order_by(datasets.c.id)
-    .with_for_update(read=True)
 )
 _LOCK_SHARED, _LOCK_ALONE = (_EXISTING.order_by(datasets.c.id).with_for_update(read=shared) for shared in (True, False))
 
@@ -102,13 +101,16 @@ def _list(filters: frozenset[str], oldest: bool) -> Select[Any]:
     return query.order_by(*in_order(datasets, oldest=oldest)).limit(LIMIT)
 
 
-def find_upload(connection: Connection, sha256: str, *, file_format: str | None = None) -> Sequence[StoredUpload]:
+def find_upload(
+    connection: Connection, sha256: str, *, file_format: str | None = None, lock: bool = False
+) -> Sequence[StoredUpload]:
     """The uploaded files with this content that data sets name, one for each format; samples are none.
 
-    The data sets are locked, shared, until the end of the transaction: until then the bytes are not swept, and after
-    it a row that was stored in the transaction keeps them.
+    lock: the data sets are locked, shared, until the end of a transaction that writes: until then the bytes are not
+    swept, and after it a row that was stored in the transaction keeps them.
     """
     query = _UPLOADS if file_format is None else _UPLOADS.where(datasets.c.file_format == file_format)
+    query = query.with_for_update(read=True) if lock else query
     found = connection.execute(query, {"sha256": sha256, "sample": SAMPLE_FORMAT}).all()
     return list({row.file_format: StoredUpload(*row) for row in found}.values())
 

@@ -65,7 +65,7 @@ def accept_upload(
     with audited_change(resources.database, resources.caller, AuditAction.DATASET_CREATE) as change:
         connection = change.connection
         check_queue_limit(connection, resources, 1, new_bytes=stored.size)
-        if is_stored_before and not datasets.find_upload(connection, stored.sha256, file_format=file_format):
+        if is_stored_before and not datasets.find_upload(connection, stored.sha256, file_format=file_format, lock=True):
             raise _no_upload(stored.sha256)
         dataset_id = datasets.insert_dataset(
             connection,
