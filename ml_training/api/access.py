@@ -16,7 +16,8 @@ from ml_training.services.key_cache import NEW_KEY_SECONDS, KeyCache
 
 log = get_logger(__name__)
 BURST_SECONDS = 5.0  # of requests that may come at once
-# Of one address: so many wrong keys at once, then one every two seconds is looked at and told so, the others get 429.
+# Requests without a valid key, of one address: the first number may come at once, then one in two seconds is answered
+# with 401, and all others with 429.
 FAILURES_AT_ONCE, FAILURES_PER_SECOND = 30.0, 0.5
 REPORTS_AT_ONCE, REPORTS_PER_SECOND = 20.0, 0.1  # refusals of one key that the audit keeps
 SHOWN_A_KEY = (Refusal.UNKNOWN, Refusal.WRONG, Refusal.EXPIRED)

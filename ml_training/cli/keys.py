@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from ml_training.domain.api_keys import StoredKey
 
 EXPIRES = "When it expires: a number of days such as 90d, or a time such as 2027-01-31T12:00:00+00:00."
-keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys, in the database of this machine.")
+keys = typer.Typer(invoke_without_command=True)
+
+
+@keys.callback()
+def list_keys(context: typer.Context, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """List API keys, the newest first, or make and revoke them, in the database of this machine.
+
+    Example: ml-training keys --limit 10
+    """
+    if context.invoked_subcommand is None:
+        list_all(limit, as_json)
 
 
 @keys.command()

@@ -54,7 +54,7 @@ class StoredKey:
 
 
 class Refusal(StrEnum):
-    """Why a request is not authenticated. The caller is told none of them: each answer is the same."""
+    """Why a request is not authenticated. The answer is the same for all of them."""
 
     MISSING = "missing"  # no Authorization header
     MALFORMED = "malformed"  # it holds no key, or more than one

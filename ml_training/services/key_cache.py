@@ -19,7 +19,7 @@ from ml_training.logs import get_logger
 
 log = get_logger(__name__)
 FRESH_SECONDS = 1.0
-# Between these ages one request reads again and the others go on: above the second one, all wait for it.
+# Between these ages one request reads again and the others use the old ones: above the second one, all wait for it.
 STALE_SECONDS = 2.0
 NEW_KEY_SECONDS = 0.2  # a key that was made this long ago is known: before a refusal the keys are looked at again
 USE_WRITTEN_EVERY_SECONDS = 60.0

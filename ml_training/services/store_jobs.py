@@ -111,9 +111,9 @@ def _store_of_project(
         entries += submission_entries(submissions[number].caller, answer)
         if (key := submissions[number].key) is not None:
             kept[key] = KeptAnswer(submissions[number].digest, [_outcome(item) for item in answer])
-    add_entries(connection, entries)
     if kept and not idempotency.keep_answers(connection, kept):
         raise KeyTaken  # rolls the jobs back: those of the other request stay
+    add_entries(connection, entries)
     return answers
 
 

@@ -21,8 +21,8 @@ from ml_training.services.models import change_model, delete_model
 from ml_training.services.predictions import delete_prediction
 from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_batch, submit_job
-from tests.integration.test_group_commit import submitted_together
 from tests.support.api import ready_dataset, stored_model, stored_prediction, train_spec
+from tests.support.group_commit import submitted_together
 
 DAY = 86_400.0
 

@@ -1,7 +1,6 @@
 """Submissions that arrive together share a transaction; each gets its own answer, and a bad one fails alone."""
 
 import dataclasses
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -19,7 +18,7 @@ from ml_training.services.cancel import request_cancel
 from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_job
 from tests.support.api import ready_dataset, train_spec
-from tests.support.eventually import eventually
+from tests.support.group_commit import submitted_together
 
 TOGETHER = 8
 
@@ -28,33 +27,6 @@ TOGETHER = 8
 def dataset_id(resources: Resources) -> int:
     """A READY data set."""
     return ready_dataset(resources)
-
-
-def submitted_together(
-    resources: Resources, submissions: list[Callable[[], Job]], *, meanwhile: Callable[[Connection], object] = id
-) -> list[Future[Job]]:
-    """All of them, after they have come while a group was being led: so they are one group, in this order.
-
-    meanwhile: done in the transaction of the group before, when all have come.
-    """
-    entered, leave = threading.Event(), threading.Event()
-
-    def first_store(connection: Connection, requests: Any) -> list[Any]:
-        entered.set()
-        assert leave.wait(60)
-        meanwhile(connection)
-        return ["first"] * len(requests)
-
-    with ThreadPoolExecutor(len(submissions) + 1) as pool:
-        first = pool.submit(resources.group_commit.run, resources.database.write, first_store, None)
-        assert entered.wait(60)
-        found = []
-        for number, one in enumerate(submissions, start=1):
-            found.append(pool.submit(one))
-            eventually(lambda number=number: len(resources.group_commit._queue) == number, what="it waits")
-        leave.set()
-        assert first.result() == "first"
-    return found
 
 
 def commits(work: Callable[[], object]) -> int:
