@@ -3,7 +3,7 @@
 import sys
 
 from ml_training.db.engine import open_database
-from ml_training.db.migrate import SchemaError, check_schema
+from ml_training.db.schema_version import SchemaError, check_schema
 from ml_training.domain.errors import Unavailable
 from ml_training.process.private_files import keep_private
 from ml_training.settings import Settings, SettingsError, read_settings

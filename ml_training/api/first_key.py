@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from ml_training.db.engine import Database, open_database
-from ml_training.db.migrate import SchemaError, check_schema
+from ml_training.db.schema_version import SchemaError, check_schema
 from ml_training.domain.caller import SERVICE
 from ml_training.domain.errors import Unavailable
 from ml_training.domain.variables import is_loopback

@@ -17,7 +17,7 @@ def command_database() -> Iterator["Database"]:
     with needs_server():
         from ml_training.cli.doctor_checks import driver_message
         from ml_training.db.engine import open_database
-        from ml_training.db.migrate import SchemaError, check_schema
+        from ml_training.db.schema_version import SchemaError, check_schema
         from ml_training.domain.errors import ServiceError, Unavailable
         from ml_training.logs import configure_logs
         from ml_training.settings import read_settings

@@ -15,7 +15,7 @@ import redis
 
 from ml_training.db.engine import Database, open_database
 from ml_training.db.heartbeats import count_slots, list_heartbeats, storage_troubles
-from ml_training.db.migrate import SchemaError, check_schema
+from ml_training.db.schema_version import SchemaError, check_schema
 from ml_training.domain.errors import Unavailable
 from ml_training.local.openmp_runtime import INSTALL_HINT as INSTALL_OPENMP
 from ml_training.local.openmp_runtime import bundled_openmp, has_openmp

@@ -22,7 +22,17 @@ Pending = Annotated[int | None, typer.Option(min=-1, help="The most jobs that wa
 Running = Annotated[int | None, typer.Option(min=-1, help="The most jobs that run at once; -1: no quota.")]
 Stored = Annotated[int | None, typer.Option(min=-1, help="The most bytes that it stores; -1: no quota.")]
 PerMinute = Annotated[int | None, typer.Option(min=-1, help="The most jobs submitted in 60 seconds; -1: no quota.")]
-projects = typer.Typer(no_args_is_help=True, help="Projects that share the service, and how much each may use.")
+projects = typer.Typer(invoke_without_command=True)
+
+
+@projects.callback()
+def list_or_change(context: typer.Context, limit: Limit = 100, as_json: AsJson = False) -> None:
+    """List the projects that share the service, the newest first, or make them and set how much each may use.
+
+    Example: ml-training projects --limit 10
+    """
+    if context.invoked_subcommand is None:
+        list_projects(limit, as_json)
 
 
 @projects.command("create")

@@ -1,4 +1,4 @@
-"""Migrates a database to the schema of this code; a process that finds another schema does not start.
+"""Migrates a database to the schema of this code.
 
 `python -m ml_training.db.migrate` is the one-shot command of a deployment; `ml-training migrate` is the same.
 """
@@ -9,19 +9,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from ml_training.db.engine import Database, open_database
+from ml_training.db.schema_version import head_revision
 from ml_training.domain.errors import Unavailable
 from ml_training.settings import SettingsError, read_settings
 
 ADVISORY_LOCK = 0x6D6C5F74  # one migration at a time, although several processes may start together
-
-
-class SchemaError(Exception):
-    """The database has another schema than this code; the message says which one and what to do."""
 
 
 def migrate(database: Database) -> str:
@@ -34,21 +29,6 @@ def migrate(database: Database) -> str:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return head_revision()
-
-
-def head_revision() -> str:
-    """The revision that this code needs."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
-
-
-def check_schema(database: Database) -> None:
-    """Raise SchemaError unless the database has exactly the schema of this code."""
-    with database.read() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    if found != head_revision():
-        raise SchemaError(
-            f"the database has schema {found or 'none'}, this code needs {head_revision()}: run `ml-training migrate`"
-        )
 
 
 def _config() -> Config:

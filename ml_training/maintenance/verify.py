@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ml_training.db.engine import Database, open_database
 from ml_training.db.invariants import broken_rows, counter_gaps
-from ml_training.db.migrate import SchemaError, check_schema
+from ml_training.db.schema_version import SchemaError, check_schema
 from ml_training.db.storage_identity import read_identity
 from ml_training.db.storage_references import needed_objects
 from ml_training.domain.errors import Unavailable

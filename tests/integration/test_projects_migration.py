@@ -11,8 +11,9 @@ from sqlalchemy import text
 from ml_training.db import claims, idempotency, results
 from ml_training.db.engine import Database, open_database
 from ml_training.db.invariants import broken_rows
-from ml_training.db.migrate import _config, check_schema, migrate
+from ml_training.db.migrate import _config, migrate
 from ml_training.db.model_references import find_version
+from ml_training.db.schema_version import check_schema
 from ml_training.db.tables import metadata
 from ml_training.db.versions import next_version
 from ml_training.domain.caller import DEFAULT_PROJECT_ID

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from ml_training.db import claims, jobs, results
 from ml_training.db.engine import Database, open_database
 from ml_training.db.job_models import uses_model
-from ml_training.db.migrate import SchemaError, _config, check_schema, migrate
+from ml_training.db.migrate import _config, migrate
+from ml_training.db.schema_version import SchemaError, check_schema
 from ml_training.db.tables import metadata
 from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.histogram_buckets import DURATION_BUCKETS, WAIT_BUCKETS, bucket_of

@@ -15,7 +15,16 @@ from tests.support.access import Caller, Operation, bearer, make_key, operations
 
 OPEN = {"GET /api/v1/health/live", "GET /api/v1/health/ready"}
 # What PRODUCT says of each role; every other operation that reads is a viewer's, every other one a submitter's.
-ADMINS = {"POST /api/v1/keys", "GET /api/v1/keys", "DELETE /api/v1/keys/{key_id}", "GET /api/v1/audit"}
+ADMINS = {
+    "POST /api/v1/keys",
+    "GET /api/v1/keys",
+    "DELETE /api/v1/keys/{key_id}",
+    "GET /api/v1/audit",
+    "POST /api/v1/projects",
+    "GET /api/v1/projects",
+    "GET /api/v1/projects/{project_id}",
+    "PATCH /api/v1/projects/{project_id}",
+}
 
 
 @pytest.fixture
