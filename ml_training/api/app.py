@@ -16,6 +16,7 @@ from ml_training.api.context import EXTENSION, Context, Master
 from ml_training.api.counters import Counters
 from ml_training.api.datasets import datasets
 from ml_training.api.docs import docs_blueprint
+from ml_training.api.document_limits import add_limits
 from ml_training.api.examples import add_examples
 from ml_training.api.health import health
 from ml_training.api.jobs import jobs
@@ -87,6 +88,7 @@ def create_app(
         app.register_api(blueprint)
     document = app.api_doc
     add_examples(document)
+    add_limits(document, settings.limits)
     app.register_blueprint(docs_blueprint(document))
     rules = rules_of(app)
     add_rules(document, _by_operation(app, rules))

@@ -15,6 +15,17 @@ from ml_training.domain.states import JobStatus
 from ml_training.services.job_updates import END, JobUpdate, StateUpdate, follow_job
 
 MIMETYPE = "text/event-stream"
+# One event, as the later OpenAPI 3.2 describes such streams; the page about the API lists the fields of the data.
+EVENT_SCHEMA = {
+    "title": "JobEventMessage",
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["progress", "scores", "log", "end"]},
+        "id": {"type": "string", "pattern": "^[0-9]+$", "description": "the seq of a job event, for Last-Event-ID"},
+        "data": {"type": "string", "description": "one JSON object"},
+        "retry": {"type": "integer", "description": "milliseconds"},
+    },
+}
 RETRY = b"retry: 2000\n\n"  # milliseconds until a client reconnects after a broken connection
 KEEP_ALIVE = b": keep-alive\n\n"
 KEEP_ALIVE_SECONDS = 5.0

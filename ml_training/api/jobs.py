@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from ml_training.api import request_schemas, response_schemas
 from ml_training.api.context import PREFIX, context, resources
-from ml_training.api.event_stream import MIMETYPE, stream_job
+from ml_training.api.event_stream import EVENT_SCHEMA, MIMETYPE, stream_job
 from ml_training.api.long_poll import long_poll
 from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_parameters import (
@@ -32,7 +32,7 @@ from ml_training.services.waiting import with_reason
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LAST_EVENT_ID = "Last-Event-ID"
-STREAM = {"content": {MIMETYPE: {"schema": {"type": "string"}}}}
+STREAM = {"content": {MIMETYPE: {"schema": EVENT_SCHEMA}}}
 jobs = blueprint("jobs", "Train, test and compare models")
 
 

@@ -12,6 +12,7 @@ from ml_training.domain.specs import JobType
 from ml_training.domain.states import DatasetStatus, JobStatus
 
 LONGEST_WAIT_SECONDS = 60
+LARGEST = 999_999_999  # nine digits
 
 
 def _digits(value: object) -> object:
@@ -34,8 +35,11 @@ def _known_label(value: str) -> str:
     return value
 
 
-Count = Annotated[int, BeforeValidator(_digits)]
-DatasetId = Annotated[Count, Field(ge=1)]
+# The range comes first: behind a validator pydantic would check it, but leave it out of the document.
+Count = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_digits)]
+Positive = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(_digits)]
+Wait = Annotated[int, Field(ge=0, le=LONGEST_WAIT_SECONDS), BeforeValidator(_digits)]
+Rows = Annotated[int, Field(ge=1, le=200), BeforeValidator(_digits)]
 MODEL_LABELS = [*(kind.value for kind in ModelType), "mixed", "none"]
 ModelLabel = Annotated[str, AfterValidator(_known_label), WithJsonSchema({"type": "string", "enum": MODEL_LABELS})]
 
@@ -43,7 +47,7 @@ ModelLabel = Annotated[str, AfterValidator(_known_label), WithJsonSchema({"type"
 class PageParameters(QueryParameters):
     """Where to continue in a list, and how many items to read."""
 
-    limit: Annotated[Count, Field(ge=1)] | None = Field(None, description="how many items, at most the page limit")
+    limit: Positive | None = Field(None, description="how many items, at most the page limit")
     cursor: str | None = Field(None, description="next_cursor of the page before")
 
 
@@ -59,7 +63,7 @@ class JobListParameters(SortedPageParameters):
     """Filters of the job list."""
 
     name: Name | None = Field(None, description="the model_name of the spec")
-    dataset_id: DatasetId | None = None
+    dataset_id: Positive | None = None
     status: JobStatus | None = None
     job_type: JobType | None = None
     model_type: ModelLabel | None = None
@@ -78,7 +82,7 @@ class ModelListParameters(SortedPageParameters):
     alias: Alias | None = None
     tag: Name | None = None
     model_type: ModelType | None = None
-    dataset_id: DatasetId | None = Field(None, description="the data set that it was trained on")
+    dataset_id: Positive | None = Field(None, description="the data set that it was trained on")
 
 
 class DatasetListParameters(SortedPageParameters):
@@ -97,15 +101,13 @@ class EventsParameters(QueryParameters):
 class WaitParameters(QueryParameters):
     """How long to wait until the job or data set is finished."""
 
-    wait: Annotated[Count, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = Field(
-        0, description="answer when it has ended, or after this many seconds"
-    )
+    wait: Wait = Field(0, description="answer when it has ended, or after this many seconds")
 
 
 class PreviewParameters(QueryParameters):
     """How many rows to show."""
 
-    limit: Annotated[Count, Field(ge=1, le=200)] = Field(20, description="how many rows")
+    limit: Rows = Field(20, description="how many rows")
 
 
 class LastEventIdHeader(BaseModel):

@@ -26,7 +26,7 @@ def settings(new_sqlite: Callable[[], str], tmp_path: Path) -> Settings:
         data_dir=tmp_path / "data",
         publish_budget_seconds=0.2,
         api_threads=4,
-        limits=Limits(json_body_bytes=4_000, upload_bytes=100_000, batch_jobs=5, waits=1, pending_jobs=50),
+        limits=Limits(json_body_bytes=4_000, upload_bytes=100_000, batch_jobs=5, waits=1, pending_jobs=50, page=100),
     )
 
 

@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from ml_training.api.request_hooks import template_of
 from ml_training.api.request_parameters import MODEL_LABELS
 from ml_training.domain.errors import ErrorCode
+from ml_training.settings import Settings
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 NAMED_IN_BODIES = {("POST", "/api/v1/datasets")}  # a stored file that its body names can be unknown
@@ -84,6 +85,29 @@ def test_every_operation_has_a_summary_an_own_id_and_says_how_it_fails(document:
         failures = {code for code in operation["responses"] if int(code) >= 400}
         assert {"422", "500", "503"} <= failures
         assert all(list(operation["responses"][code]["content"]) == ["application/problem+json"] for code in failures)
+
+
+def test_the_ranges_of_numbers_are_documented(document: dict[str, Any], settings: Settings) -> None:
+    ranges: dict[str, set[tuple[int, int]]] = {}
+    for operation in operations_of(document).values():
+        for parameter in operation.get("parameters", []):
+            kinds = parameter["schema"].get("anyOf", [parameter["schema"]])
+            for kind in (kind for kind in kinds if kind.get("type") == "integer" and parameter["in"] != "path"):
+                ranges.setdefault(parameter["name"], set()).add((kind["minimum"], kind["maximum"]))
+    assert ranges == {
+        "limit": {(1, settings.limits.page), (1, 200)},
+        "wait": {(0, 60)},
+        "after": {(0, 999_999_999)},
+        "dataset_id": {(1, 999_999_999)},
+        "Last-Event-ID": {(0, 999_999_999)},
+    }
+
+
+def test_an_event_of_a_stream_is_documented(document: dict[str, Any]) -> None:
+    answer = operations_of(document)["GET", "/api/v1/jobs/{job_id}/events"]["responses"]["200"]["content"]
+    properties = answer["text/event-stream"]["schema"]["properties"]
+    assert properties["event"]["enum"] == ["progress", "scores", "log", "end"]
+    assert properties["data"]["type"] == "string"
 
 
 def test_every_id_in_a_path_is_documented_and_can_be_unknown(document: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from ml_training.settings import Settings
 from tests.support.json_server import JsonServer, json_server
 
 NO_BROKER = "redis://127.0.0.1:1/0"
-BASE = "http://service.test"
+BASE = "http://localhost"
 
 
 @pytest.fixture
