@@ -86,6 +86,12 @@ screenshots: $(VENV)/.dev ## Draw the dashboards with Grafana's scene engine; ne
 lock: $(VENV)/.dev ## Resolve the dependencies again and write requirements/
 	$(BIN)/python -m requirements.lock
 
+audit: $(VENV)/.dev ## Licences, known vulnerabilities and images; writes build/sbom.cdx.json; status 3: no source of advisories
+	@$(BIN)/python -m tools.audit
+
+wheel: $(VENV)/.dev ## Build the wheel into build/wheel: the same commit gives the same bytes
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) sh requirements/wheel.sh $(BIN) . build/wheel
+
 clean: ## Remove the environment and everything generated
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .import_linter_cache
 
@@ -101,4 +107,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench memory bench-peers bench-exporter timing dashboards examples exhaustive observe screenshots lock clean
+.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench memory bench-peers bench-exporter timing dashboards examples exhaustive observe screenshots lock audit wheel clean

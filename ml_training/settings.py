@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from pydantic import Field, NonNegativeInt, PositiveInt, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,8 +18,16 @@ from ml_training.domain.near_misses import near_miss
 from ml_training.domain.variables import DEFAULT_API_PORT, DEFAULT_DATA_DIR, DEFAULT_HOST, RUN_FILE
 from ml_training.domain.variables import PREFIX as PREFIX
 from ml_training.domain.variables import SettingsError as SettingsError
+from ml_training.secret_files import read_secrets
 
 API_KEY = f"{PREFIX}API_KEY"  # of clients; no process of the service reads it
+SECRETS = (
+    "database_url",
+    "broker_url",
+    "database_password",
+    "broker_password",
+    "metrics_token",
+)  # each also as NAME_FILE
 DEFAULT_BROKER_URL = "redis://127.0.0.1:6379/0"  # the default address of a Redis server
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -43,8 +51,10 @@ class Settings(BaseSettings):
         extra="forbid",
     )
 
-    database_url: str = ""  # empty: SQLite in the data directory
-    broker_url: str = ""  # empty: the embedded Redis of `ml-training up`
+    database_url: str = Field("", repr=False)  # empty: SQLite in the data directory
+    broker_url: str = Field("", repr=False)  # empty: the embedded Redis of `ml-training up`
+    database_password: str = Field("", repr=False)  # for a URL without one
+    broker_password: str = Field("", repr=False)
     data_dir: Path = Path(DEFAULT_DATA_DIR)
     allowed_hosts: str = ""  # names of API and exporter beside the local ones, with commas
     api_host: str = DEFAULT_HOST
@@ -116,6 +126,20 @@ class Settings(BaseSettings):
             _require(not number or number.isdecimal(), f"{BROKER_FORM}; DB is a number, such as 0")
         return url
 
+    @field_validator("database_password", "broker_password")
+    @classmethod
+    def _check_password(cls, password: str, info: ValidationInfo) -> str:
+        name = f"{str(info.field_name).partition('_')[0]}_url"
+        url = info.data.get(name)  # absent when it is invalid itself
+        if password and url is not None:
+            parts = urlsplit(url)
+            can_have_one = parts.scheme.partition("+")[0] in ("postgresql", "redis", "rediss") and parts.hostname
+            _require(
+                bool(can_have_one) and parts.password is None,
+                f"goes with a {variable_name((name,))} that names a server and no password",
+            )
+        return password
+
     @field_validator("api_url")
     @classmethod
     def _check_api_url(cls, url: str) -> str:
@@ -149,12 +173,13 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The database URL in use."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'ml_training.db'}"
+        url = self.database_url or f"sqlite:///{self.data_dir / 'ml_training.db'}"
+        return _with_password(url, self.database_password)
 
     @property
     def broker(self) -> str:
         """The broker URL in use."""
-        return self.broker_url or DEFAULT_BROKER_URL
+        return _with_password(self.broker_url or DEFAULT_BROKER_URL, self.broker_password)
 
     @property
     def run_file(self) -> Path:
@@ -164,20 +189,27 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """The settings of this process; raises SettingsError with all errors at once."""
+    names = {variable_name((name,)): name for name in SECRETS}
+    values, problems = read_secrets(names, os.environ)
+    settings = None
     try:
-        return Settings()
+        settings = Settings(**{names[variable]: value for variable, value in values.items()})  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [
-            f"  {variable_name(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+        problems += [
+            (variable_name(item["loc"]), item["msg"].removeprefix("Value error, "))
             for item in error.errors(include_url=False)
         ]
-        raise SettingsError("these settings cannot be used:\n" + "\n".join(lines)) from None
+    if problems or settings is None:
+        lines = [f"  {variable}: {remedy}" for variable, remedy in problems]
+        raise SettingsError("these settings cannot be used:\n" + "\n".join(lines))
+    return settings
 
 
 def unknown_settings() -> list[str]:
     """A line for each variable with PREFIX that nothing reads, with the nearest known name: a typing error, mostly."""
     limits = {variable_name(("limits", name)) for name in Limits.model_fields}
-    known = {variable_name((name,)) for name in Settings.model_fields if name != "limits"} | limits | {API_KEY}
+    files = {f"{variable_name((name,))}_FILE" for name in SECRETS}
+    known = {variable_name((name,)) for name in Settings.model_fields if name != "limits"} | limits | files | {API_KEY}
     unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
     return [f"{name} is no setting{_nearest(name, known)}" for name in unknown]
 
@@ -204,6 +236,15 @@ def _split_url(url: str, *, form: str, schemes: tuple[str, ...]) -> SplitResult:
     complete = url.count("@") == parts.netloc.count("@") <= 1 and not parts.fragment
     _require(parts.scheme in schemes and bool(has_host) and complete, form)
     return parts
+
+
+def _with_password(url: str, password: str) -> str:
+    """A checked URL with the password put into it."""
+    if not password:
+        return url
+    scheme, _, rest = url.partition("://")
+    user, at, address = rest.rpartition("@")
+    return f"{scheme}://{user if at else ''}:{quote(password, safe='')}@{address if at else rest}"
 
 
 def _require(valid: bool, remedy: str) -> None:

@@ -24,7 +24,7 @@ life=$!
 trap 'kill "$life" 2>/dev/null || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-if with_pip "uv>=0.9,<1" 2>/dev/null && with_uv --require-hashes -r "$lock"; then
+if with_pip --require-hashes -r "${0%/*}/uv.txt" 2>/dev/null && with_uv --require-hashes -r "$lock"; then
     with_uv --no-deps --no-build-isolation -e .
 else
     echo "uv cannot be used here: installing with pip, which takes about a minute longer"

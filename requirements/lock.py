@@ -47,12 +47,13 @@ def requirements_of(extra: str) -> str:
 
 
 def main() -> None:
-    """Resolve the whole, then each subset under its constraint."""
+    """Resolve the whole, then each subset under its constraint, and the installer by itself."""
     for name, extra in WHOLE.items():
         chosen = [] if extra is None else ["--extra", extra, str(HERE / "build.in")]
         compile_lock(name, *chosen, "setup.cfg")
     for name in IMAGES:
         compile_lock(name, "-", str(HERE / "build.in"), text=requirements_of(name))
+    compile_lock("uv", str(HERE / "uv.in"))
 
 
 if __name__ == "__main__":

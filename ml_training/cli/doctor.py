@@ -48,8 +48,8 @@ def summary(checks: Sequence[DoctorCheck]) -> list[str]:
 
 def _check_parts(settings: Settings, running: RunInfo | None) -> Iterator[DoctorCheck]:
     urls, start = find_stack_urls(settings), partial(_start_remedy, settings, running)
-    database_url = settings.database_url or (running.database_url if running else settings.database)
-    broker_url = settings.broker_url or (running.broker_url if running else "")
+    database_url = settings.database if settings.database_url or not running else running.database_url
+    broker_url = settings.broker if settings.broker_url else running.broker_url if running else ""
     correct_broker = f"start the broker, or correct {PREFIX}BROKER_URL"
     correct_api = f"start the service there, or correct {PREFIX}API_URL"
     yield check_disk(settings.data_dir)

@@ -5,12 +5,19 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ml_training.client.locate import read_running_stack
 from ml_training.local.orphan_guard import GRACE_SECONDS
 from ml_training.local.private_file import write_private_file
+from ml_training.local.stack_secrets import (
+    BROKER_FILE,
+    DATABASE_FILE,
+    read_secret_url,
+    without_password,
+    write_secrets,
+)
 
 LOCK_FILE = "up.lock"
 
@@ -25,21 +32,28 @@ class RunInfo:
 
     api_url: str
     exporter_url: str
-    broker_url: str
-    database_url: str
+    broker_url: str = field(repr=False)
+    database_url: str = field(repr=False)
     pid: int
 
     def write(self, path: Path) -> None:
-        """Write the file; only its owner can read it, because the URLs hold passwords."""
-        write_private_file(path, json.dumps(asdict(self), indent=2) + "\n")
+        """Write the file, without passwords; they are in files beside it. Only their owner can read them."""
+        write_secrets(path.parent, database_url=self.database_url, broker_url=self.broker_url)
+        shown = {"database_url": without_password(self.database_url), "broker_url": without_password(self.broker_url)}
+        write_private_file(path, json.dumps({**asdict(self), **shown}, indent=2) + "\n")
 
 
 def read_run_file(path: Path) -> RunInfo | None:
     """The stack that `path` describes; None when there is no valid file, or when its process no longer runs."""
     try:
-        return RunInfo(**(read_running_stack(path) or {}))
+        found = RunInfo(**(read_running_stack(path) or {}))
     except TypeError:  # other fields: the file of another version
         return None
+    return replace(
+        found,
+        database_url=read_secret_url(path.with_name(DATABASE_FILE), found.database_url),
+        broker_url=read_secret_url(path.with_name(BROKER_FILE), found.broker_url),
+    )
 
 
 @contextmanager

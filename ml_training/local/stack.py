@@ -23,6 +23,7 @@ from ml_training.local.stack_processes import (
     redis_process,
     stack_environment,
 )
+from ml_training.local.stack_secrets import remove_secrets
 from ml_training.local.stack_urls import configured_urls
 from ml_training.local.supervisor import Supervisor
 from ml_training.settings import PREFIX, Settings
@@ -85,6 +86,7 @@ def running_stack(
         finally:
             settings.run_file.unlink(missing_ok=True)
             supervisor.stop(STOP_ORDER, force=interrupts.forced)
+            remove_secrets(settings.data_dir)
             database.dispose()
             guard.close()
 
@@ -116,7 +118,8 @@ def _start(
     settings: Settings, *, stack: Stack, supervisor: Supervisor, guard: OrphanGuard, database: Database
 ) -> RunInfo:
     logs = settings.data_dir / "logs"
-    broker_url = settings.broker_url or _start_redis(settings.data_dir / "redis", logs, supervisor, stack)
+    own = settings.broker_url == ""
+    broker_url = _start_redis(settings.data_dir / "redis", logs, supervisor, stack) if own else settings.broker
     environment = stack_environment(settings, broker_url=broker_url)
     _migrate(environment, logs, guard=guard, stack=stack)
     for spec in python_processes(settings, database=database, environment=environment):

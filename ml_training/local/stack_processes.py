@@ -11,6 +11,7 @@ from ml_training.local.log_file import LogFile
 from ml_training.local.openmp_runtime import openmp_environment
 from ml_training.local.readiness import heartbeat_ready, http_ready
 from ml_training.local.redis_server import RedisConfig, redis_answers
+from ml_training.local.stack_secrets import write_secrets
 from ml_training.local.stack_urls import configured_urls
 from ml_training.process.usable_cores import usable_cores
 from ml_training.settings import PREFIX, Settings
@@ -69,12 +70,9 @@ def python_processes(settings: Settings, *, database: Database, environment: Map
 
 
 def stack_environment(settings: Settings, *, broker_url: str) -> dict[str, str]:
-    """The settings that every process of the stack shares, as environment variables."""
-    return {
-        f"{PREFIX}DATABASE_URL": settings.database,
-        f"{PREFIX}BROKER_URL": broker_url,
-        f"{PREFIX}DATA_DIR": str(settings.data_dir),
-    }
+    """The settings that every process of the stack shares, as environment variables; secrets are in files."""
+    secrets = write_secrets(settings.data_dir, database_url=settings.database, broker_url=broker_url)
+    return {**secrets, f"{PREFIX}DATA_DIR": str(settings.data_dir)}
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:

@@ -12,7 +12,9 @@ from pathlib import Path
 from ml_training.domain.variables import PREFIX, SettingsError
 
 OTHERS, GROUP = stat.S_IRWXO, stat.S_IRWXG
-OURS = re.compile(r"storage|logs|redis|cache|lib|run\.json.*|up\.lock|cores.*|ml_training\.db.*|lost\+found")
+OURS = re.compile(
+    r"storage|logs|redis|cache|lib|run\.json.*|(database|broker)\.url.*|up\.lock|cores.*|ml_training\.db.*|lost\+found"
+)
 
 
 def write_privately() -> None:
@@ -48,8 +50,6 @@ def _close(data_dir: Path, mode: int) -> None:
     names = sorted(os.listdir(data_dir))  # noqa: PTH208 - names only
     foreign = next((name for name in names if not OURS.fullmatch(name)), None)
     reason = f"it holds {foreign!r}, which is not of this service" if foreign else ""
-    if mode & stat.S_ISVTX:
-        reason = "it is one that all users share"
     if not reason:
         try:
             data_dir.chmod(stat.S_IMODE(mode))

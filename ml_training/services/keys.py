@@ -14,6 +14,7 @@ from ml_training.domain.api_keys import FORM, ID_BYTES, NAME_CHARACTERS, SECRET_
 from ml_training.domain.audit import AuditAction
 from ml_training.domain.caller import DEFAULT_PROJECT_ID, Caller, Role
 from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
+from ml_training.secret_files import read_secret
 from ml_training.services.audit import audited_change
 
 DEFAULT_PROJECT = "default"
@@ -109,9 +110,11 @@ def _find_project(connection: Connection, name: str) -> int | None:
 
 def _read_bootstrap_key(path: Path) -> ApiKey:
     try:
-        text = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_secret(path)
+    except OSError as error:
         raise BootstrapError(f"the file of the bootstrap key cannot be read ({error}): correct its name") from error
+    except ValueError as error:
+        raise BootstrapError(f"{path} {error}") from error
     key = parse_key(text)
     if key is None:
         raise BootstrapError(f"{path} holds no key of the form {FORM}: make one: {HOW_TO_MAKE} > {path}")

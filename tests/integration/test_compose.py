@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from ml_training.api.app import create_app
 from ml_training.domain.allowed_hosts import AllowedHosts
-from ml_training.settings import PREFIX, Settings
+from ml_training.settings import PREFIX, Settings, read_settings
 from tests.support.dockerfile import read_stages
 
 ROOT = Path(__file__).parents[2]
@@ -100,16 +100,21 @@ def test_the_worker_can_be_scaled() -> None:
 
 
 @pytest.mark.parametrize("service", BUILT_SERVICES)
-def test_every_setting_exists_and_accepts_its_value(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_setting_exists_and_accepts_its_value(
+    service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     known = {(PREFIX + name).upper() for name in Settings.model_fields}
     for name, value in SERVICES[service]["environment"].items():
-        assert name in known, f"{service}: no such setting: {name}"
-        monkeypatch.setenv(name, VARIABLE.sub(lambda found: found["text"] if found["rule"] == ":-" else "pw", value))
-    if "ML_TRAINING_METRICS_TOKEN" in SERVICES[service]["environment"]:
-        monkeypatch.setenv("ML_TRAINING_METRICS_TOKEN", "t" * 16)  # a shorter one is refused
-    settings = Settings()
-    assert settings.database.startswith("postgresql://ml_training:pw@postgres:5432/")
-    assert settings.broker_url == "redis://:pw@redis:6379/0"
+        assert name.removesuffix("_FILE") in known or name in known, f"{service}: no such setting: {name}"
+        mounted = tmp_path / Path(value).name
+        if name.endswith("_FILE"):
+            mounted.touch(mode=0o600)
+            mounted.write_text("t" * 16 if "token" in mounted.name else "p/w", encoding="utf-8")
+        shown = VARIABLE.sub(lambda found: found["text"], value)
+        monkeypatch.setenv(name, str(mounted) if name.endswith("_FILE") else shown)
+    settings = read_settings()
+    assert settings.database.startswith("postgresql://ml_training:p%2Fw@postgres:5432/")
+    assert settings.broker == "redis://:p%2Fw@redis:6379/0"
 
 
 def test_processes_inside_listen_on_all_addresses_and_share_one_directory() -> None:
@@ -233,22 +238,25 @@ def test_every_named_volume_is_declared_and_every_mounted_path_exists() -> None:
 
 def test_passwords_come_from_the_environment_and_are_documented() -> None:
     found = list(VARIABLE.finditer((ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
-    required = {variable["name"] for variable in found if variable["rule"] == ":?"}
+    required = {secret["environment"] for secret in COMPOSE["secrets"].values()}
     optional = {variable["name"] for variable in found if variable["rule"] == ":-"}
-    assert required == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "GRAFANA_PASSWORD", "METRICS_TOKEN"}
-    assert {variable["name"] for variable in found} == required | optional
+    assert required == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "GRAFANA_PASSWORD", "BOOTSTRAP_KEY", "METRICS_TOKEN"}
+    assert {variable["name"] for variable in found} == optional, "a password is a file, never a value in the text"
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     for name in required | optional:
         assert re.search(rf"^#? ?{name}=", example, flags=re.MULTILINE), f".env.example lacks {name}"
 
 
+def test_every_password_is_a_file_that_its_service_gets() -> None:
+    for name, service in SERVICES.items():
+        named = set(re.findall(r"/run/secrets/(\w+)", json.dumps(service)))
+        assert named <= set(service.get("secrets", [])) <= set(COMPOSE["secrets"]), name
+    assert all({"postgres_password", "redis_password"} <= set(each["secrets"]) for each in BUILT_SERVICES.values())
+
+
 def test_the_first_key_and_the_token_are_files_that_only_their_services_see() -> None:
-    assert COMPOSE["secrets"] == {
-        "bootstrap_key": {"environment": "BOOTSTRAP_KEY"},
-        "metrics_token": {"environment": "METRICS_TOKEN"},
-    }
-    given = {name: service["secrets"] for name, service in SERVICES.items() if "secrets" in service}
-    assert given == {"api": ["bootstrap_key"], "prometheus": ["metrics_token"]}
+    for secret, services in (("bootstrap_key", {"api"}), ("metrics_token", {"exporter", "prometheus"})):
+        assert {name for name, service in SERVICES.items() if secret in service.get("secrets", [])} == services
     assert SERVICES["api"]["environment"]["ML_TRAINING_BOOTSTRAP_KEY_FILE"] == "/run/secrets/bootstrap_key"
     (scrape,) = PROMETHEUS["scrape_configs"]
     assert scrape["authorization"] == {"credentials_file": "/run/secrets/metrics_token"}

@@ -196,3 +196,65 @@ def test_a_variable_that_nothing_reads_is_named_with_the_nearest_setting(set_var
         "WORKER_CONCURENCY is no setting: did you mean WORKER_CONCURRENCY?",
         "ZZ is no setting: .env.example lists all",
     ]
+
+
+def private(path: Path, text: str, *, mode: int = 0o600) -> str:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return str(path)
+
+
+def test_a_secret_can_be_in_a_file(set_variables: SetVariables, tmp_path: Path) -> None:
+    set_variables(
+        DATABASE_URL_FILE=private(tmp_path / "url", "postgresql://u@h:1/n\n"),
+        DATABASE_PASSWORD_FILE=private(tmp_path / "password", f"{SECRET}/@:%\n", mode=0o640),
+        BROKER_URL="rediss://h:6379/0",
+        BROKER_PASSWORD=SECRET,
+    )
+    settings = read_settings()
+    assert settings.database == f"postgresql://u:{SECRET}%2F%40%3A%25@h:1/n"
+    assert settings.broker == f"rediss://:{SECRET}@h:6379/0"
+    assert SECRET not in repr(settings)
+    assert unknown_settings() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "remedy"),
+    [
+        (None, 0, "cannot be read: No such file or directory"),
+        (SECRET, 0o604, "is open to other users of this machine: close it with `chmod 600"),
+        (SECRET, 0o602, "is open to other users"),
+        ("", 0o600, "must hold one line"),
+        (f"{SECRET}\nmore\n", 0o600, "must hold one line"),
+        (SECRET * 10_000, 0o600, "is larger than"),
+        (f"{SECRET}\x00", 0o600, "must hold one line"),
+    ],
+)
+def test_a_file_that_cannot_hold_a_secret_is_an_error(
+    set_variables: SetVariables, tmp_path: Path, content: str | None, mode: int, remedy: str
+) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        private(path, content, mode=mode)
+    set_variables(BROKER_URL_FILE=str(path), API_PORT="x")
+    found = errors_by_variable()
+    assert remedy in found["BROKER_URL_FILE"]
+    assert "API_PORT" in found, "every error at once"
+    assert SECRET not in str(found)
+
+
+def test_a_fifo_in_the_place_of_a_secret_does_not_hang(set_variables: SetVariables, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "secret", 0o600)
+    set_variables(BROKER_URL_FILE=str(tmp_path / "secret"))
+    assert "is no regular file" in errors_by_variable()["BROKER_URL_FILE"]
+
+
+def test_a_secret_has_one_place(set_variables: SetVariables, tmp_path: Path) -> None:
+    set_variables(BROKER_URL="redis://h:1/0", BROKER_URL_FILE=private(tmp_path / "url", "redis://h:1/0"))
+    assert errors_by_variable() == {"BROKER_URL_FILE": f"{PREFIX}BROKER_URL is set too: remove one of the two"}
+
+
+@pytest.mark.parametrize("url", ["", "redis://:one@h:1/0", "redis+socket:///path"])
+def test_a_password_goes_with_a_url_of_a_server_without_one(set_variables: SetVariables, url: str) -> None:
+    set_variables(BROKER_URL=url, BROKER_PASSWORD=SECRET)
+    assert "goes with a ML_TRAINING_BROKER_URL" in errors_by_variable()["BROKER_PASSWORD"]

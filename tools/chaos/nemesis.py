@@ -19,6 +19,7 @@ from sqlalchemy import text
 from ml_training.domain.errors import Unavailable
 from tests.support.proxy import Proxy
 from tools.chaos.cluster import WORKERS, Cluster
+from tools.chaos.redis_attacker import RedisAttacker
 
 RUNNING = "SELECT id, attempt, worker FROM jobs WHERE status = 'RUNNING' ORDER BY id"
 BALLAST = "ballast"
@@ -110,6 +111,7 @@ class Nemesis:
         return Fault("child frozen", 6, self._freeze_child), Fault("worker frozen", 1, self._freeze_worker)
 
     def _of_servers(self) -> tuple[Fault, ...]:
+        attacker = RedisAttacker(self._cluster.redis.url, wait=self._stop.wait)
         found = [
             Fault("API killed", 1, lambda chance: self._kill("api")),
             Fault("API process killed", 1, self._kill_api_process),
@@ -118,6 +120,9 @@ class Nemesis:
             Fault("Redis killed", 1, self._kill_redis),
             Fault("Redis flushed", 1, self._flush_redis),
             Fault("Redis frozen", 1, self._freeze_redis),
+            Fault("Redis attacked: garbage in the queue", 2, attacker.write_entries),
+            Fault("Redis attacked: keys of other types", 1, attacker.change_types),
+            Fault("Redis attacked: locked out", 1, attacker.lock_out),
             Fault("Redis cut", 1, lambda chance: self._cut(self._cluster.broker_proxy)),
             Fault("permits: answers lost", 1, self._lose_permits),
         ]

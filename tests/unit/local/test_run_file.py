@@ -22,8 +22,10 @@ def test_the_file_is_read_back_and_readable_by_its_owner_only(tmp_path: Path) ->
     info = RunInfo(**URLS, pid=os.getpid())
     info.write(tmp_path / "run.json")
     assert read_run_file(tmp_path / "run.json") == info
-    assert stat.S_IMODE((tmp_path / "run.json").stat().st_mode) == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+    files = {"run.json", "database.url", "broker.url"}
+    assert {path.name for path in tmp_path.iterdir()} == files
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in files} == {0o600}
+    assert "secret" not in (tmp_path / "run.json").read_text(encoding="utf-8")
 
 
 def test_the_file_of_a_killed_stack_is_ignored(tmp_path: Path) -> None:
