@@ -8,6 +8,7 @@ from ml_training.cli.doctor_checks import (
     check_broker,
     check_database,
     check_disk,
+    check_keys,
     check_maintenance,
     check_openmp,
     check_python,
@@ -67,6 +68,7 @@ def _check_parts(settings: Settings, running: RunInfo | None) -> Iterator[Doctor
         unknown = DoctorCheck(name, False, "not known without the database", database.remedy)
         yield _catch_errors(name, call) if database.ok else unknown
     if database.ok:
+        yield _catch_errors("keys", lambda: check_keys(database_url, host=settings.api_host))
         yield _catch_errors(
             "storage", lambda: check_storage(database_url, within_seconds=settings.heartbeat_dead_seconds)
         )

@@ -15,8 +15,11 @@ import redis
 
 from ml_training.db.engine import Database, open_database
 from ml_training.db.heartbeats import count_slots, list_heartbeats, storage_troubles
+from ml_training.db.keys import read_changes, valid_keys
 from ml_training.db.schema_version import SchemaError, check_schema
+from ml_training.domain.caller import Role
 from ml_training.domain.errors import Unavailable
+from ml_training.domain.variables import is_loopback
 from ml_training.local.openmp_runtime import INSTALL_HINT as INSTALL_OPENMP
 from ml_training.local.openmp_runtime import bundled_openmp, has_openmp
 from ml_training.local.readiness import NOTHING_LISTENS, describe_server, get_json
@@ -133,6 +136,20 @@ def check_maintenance(url: str, *, within_seconds: float, start: str) -> DoctorC
     with _open_database(url) as database, database.read() as connection:
         found = len(list_heartbeats(connection, kind="maintenance", within_seconds=within_seconds))
     return DoctorCheck("maintenance", found > 0, "runs" if found else f"no heartbeat for {within_seconds:g} s", start)
+
+
+def check_keys(url: str, *, host: str) -> DoctorCheck:
+    """A service without keys is open, which only its own machine may find."""
+    with _open_database(url) as database, database.read() as connection:
+        changes, now = read_changes(connection)
+        valid = [key for key in valid_keys(connection).values() if key.expires_at is None or key.expires_at > now]
+    remedy = "`ml-training keys create --role admin --name NAME`"
+    if not changes:
+        return DoctorCheck(
+            "keys", is_loopback(host), "there is none: whoever reaches the API may do everything", remedy
+        )
+    admins = sum(key.role is Role.ADMIN for key in valid)
+    return DoctorCheck("keys", admins > 0, f"{len(valid)} are valid, {admins} of them of admins", remedy)
 
 
 def check_openmp() -> DoctorCheck:

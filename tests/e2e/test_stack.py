@@ -12,10 +12,13 @@ import httpx
 import psutil
 import pytest
 
+from ml_training.db.engine import open_database
+from ml_training.db.migrate import migrate
 from ml_training.local.log_file import LogFile
 from ml_training.local.ports import free_port
 from ml_training.local.run_file import read_run_file
 from ml_training.process.usable_cores import usable_cores
+from tests.support.access import make_key
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.pseudo_terminal import CTRL_C, open_terminal
 from tests.support.stack_process import (
@@ -145,3 +148,20 @@ def test_the_log_of_a_part_that_cannot_start_is_printed_and_the_others_are_stopp
     assert "migrate did not start" in stack.output
     assert "Connection refused" in stack.output
     assert "redis        stopped" in stack.output
+
+
+def test_the_sample_run_of_a_closed_service_has_a_key_of_its_own(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(mode=0o700)
+    database = open_database(f"sqlite:///{data_dir / 'ml_training.db'}")
+    migrate(database)
+    admin = make_key(database)
+    with start_stack(data_dir, "--sample") as stack:
+        stack.wait_until_ready()
+        assert "COMPARE by accuracy" in stack.output
+        assert httpx.get(f"{stack.urls[0]}/jobs").status_code == httpx.codes.UNAUTHORIZED
+        headers = {"Authorization": f"Bearer {admin.key}"}
+        own, first = httpx.get(f"{stack.urls[0]}/keys", headers=headers).json()["items"]
+    assert (own["role"], own["revoked_at"] is not None, first["id"]) == ("submitter", True, admin.key_id)
+    assert admin.key not in stack.output
+    database.dispose()

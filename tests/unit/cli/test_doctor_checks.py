@@ -1,10 +1,15 @@
 """The single checks of `ml-training doctor`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from ml_training.cli.doctor_checks import check_broker, check_database, check_disk, check_server
+from ml_training.cli.doctor_checks import check_broker, check_database, check_disk, check_keys, check_server
+from ml_training.db.engine import open_database
+from ml_training.domain.caller import SERVICE, Role
 from ml_training.local.ports import free_port
 from ml_training.local.redis_server import redis_client
+from ml_training.services.keys import revoke_key
+from tests.support.access import make_key
 from tests.support.json_server import json_server
 from tests.support.redis_server import RedisServer
 
@@ -53,3 +58,18 @@ def test_another_server_on_the_port_is_not_the_api() -> None:
 
 def test_free_space_is_measured_on_the_disk_of_the_data_directory(tmp_path: Path) -> None:
     assert str(tmp_path) in check_disk(tmp_path / "not" / "yet").detail
+
+
+def test_a_service_without_keys_is_right_on_loopback_only(new_sqlite: Callable[[], str]) -> None:
+    url = new_sqlite()
+    assert check_keys(url, host="127.0.0.1").ok
+    elsewhere = check_keys(url, host="0.0.0.0")  # noqa: S104 - nothing listens
+    assert not elsewhere.ok
+    assert "keys create --role admin" in elsewhere.remedy
+    database = open_database(url)
+    viewer = make_key(database, Role.VIEWER)
+    assert check_keys(url, host="127.0.0.1").detail == "1 are valid, 0 of them of admins"
+    revoke_key(database, SERVICE, viewer.key_id)
+    make_key(database)
+    assert check_keys(url, host="0.0.0.0").ok  # noqa: S104 - nothing listens
+    database.dispose()
