@@ -16,9 +16,9 @@ from ml_training.services.key_cache import NEW_KEY_SECONDS, KeyCache
 
 log = get_logger(__name__)
 BURST_SECONDS = 5.0  # of requests that may come at once
-# Requests without a valid key, of one address: the first number may come at once, then one in two seconds is answered
-# with 401, and all others with 429.
-FAILURES_AT_ONCE, FAILURES_PER_SECOND = 30.0, 0.5
+# Requests without a valid key, of one address: the first number may come at once, as from clients behind one proxy;
+# then five a second are answered with 401, and all others with 429.
+FAILURES_AT_ONCE, FAILURES_PER_SECOND = 300.0, 5.0
 REPORTS_AT_ONCE, REPORTS_PER_SECOND = 20.0, 0.1  # refusals of one key that the audit keeps
 SHOWN_A_KEY = (Refusal.UNKNOWN, Refusal.WRONG, Refusal.EXPIRED)
 # One answer for a missing, malformed, unknown, revoked or expired key: it tells nothing about the keys that there are.
