@@ -53,6 +53,9 @@ faults: $(VENV)/.dev ## Every directed fault test, also those that take minutes;
 chaos: $(VENV)/.dev ## Random load and faults, then a check of every promise: SEED=1 MINUTES=5 DATABASE=postgresql (or sqlite)
 	@$(BIN)/python -m tools.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) --database $(or $(DATABASE),postgresql)
 
+fuzz: $(VENV)/.dev ## Send mutated requests to API and exporter: no 500, no traceback, no memory: SEED=1 REQUESTS=100000
+	@$(BIN)/python -m tools.fuzz --seed $(or $(SEED),1) --requests $(or $(REQUESTS),100000)
+
 mutants: $(VENV)/.dev ## Remove each guard in turn: its test must fail; part of them: ARGS="fence"
 	@$(BIN)/python -m tools.mutants $(ARGS)
 
@@ -107,4 +110,4 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test property lint lint-github types arch verify faults chaos mutants bench memory bench-peers bench-exporter timing dashboards examples exhaustive observe screenshots lock audit wheel clean
+.PHONY: help install run demo test property lint lint-github types arch verify faults chaos fuzz mutants bench memory bench-peers bench-exporter timing dashboards examples exhaustive observe screenshots lock audit wheel clean

@@ -5,6 +5,7 @@ What the kernel does not take at once is kept here, and the event loop sends it.
 answers never occupy all threads.
 """
 
+import contextlib
 import errno
 import socket
 import struct
@@ -32,7 +33,8 @@ class ClientSocket(socket.socket):
         self._pieces: deque[memoryview] = deque()
         self._unsent = 0
         if self.family != socket.AF_UNIX and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_BYTES)
+            with contextlib.suppress(OSError):  # the client has gone already
+                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_BYTES)
 
     @property
     def unsent(self) -> int:
@@ -74,7 +76,7 @@ class ClientSocket(socket.socket):
             self._pieces.clear()
             self._unsent = 0
             self._changed.notify_all()
-        if self.fileno() >= 0:
+        with contextlib.suppress(OSError):  # closed already
             self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     def close(self) -> None:

@@ -73,7 +73,10 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         conn = TConn(self.cfg, ClientSocket(accepted), address, listener.getsockname())
         conn.finished = None
         conn.sock.on_unsent = partial(self.method_queue.defer, self._unsent.add, conn)
-        self.enqueue_req(conn)
+        try:
+            self.enqueue_req(conn)
+        except OSError:  # the client has gone already
+            self._close(conn)
         if self.nr_conns >= self.worker_connections:
             self._drop_silent(conn)
 

@@ -97,6 +97,7 @@ def test_chunks_that_end_early_are_400(api: Api) -> None:
         (f"GET /{LIVE} HTTP/1.1\r\nHost: localhost\r\n", 404),
         (f"GET {LIVE.replace('health/', 'health%2f')} HTTP/1.1\r\nHost: localhost\r\n", 404),
     ],
+    ids=["foreign", "empty", "none", "foreign uri", "own uri", "empty part", "empty first part", "encoded slash"],
 )
 def test_a_foreign_name_or_another_spelling_of_a_path_is_refused(api: Api, head: str, status: int) -> None:
     with api.raw(f"{head}Connection: close\r\n\r\n".encode()) as connection:
