@@ -25,6 +25,7 @@ def count_before(connection: Connection, *, priority: int, job_id: int | None, a
     """
     same = jobs.c.priority == priority
     undelayed = select(jobs.c.id).where(UNDELAYED, own(jobs))
+    undelayed = undelayed.order_by(jobs.c.priority, jobs.c.project_id, jobs.c.id)  # of the index: it is the one to read
     ranges = [
         undelayed.where(jobs.c.priority.in_([first for first in PRIORITIES if first < priority])),
         undelayed.where(same if job_id is None else and_(same, jobs.c.id < job_id)),
