@@ -33,7 +33,7 @@ Work = Callable[[Progress], Any]
 
 
 class WorkFailed(Exception):
-    """The work cannot be done within its limits; the message says why, in words about the work."""
+    """The work cannot be done within its limits; the message says what the work does, such as `needs more memory`."""
 
 
 class RunWork(Protocol):
@@ -118,7 +118,7 @@ class ForkedWork:
         if -status == signal.SIGXCPU:
             raise WorkFailed(f"takes more than {self.cpu_seconds:,} seconds of a processor")
         if -status in CRASHES:
-            raise WorkFailed(f"ends the library that reads it with {signal.Signals(-status).name}")
+            raise WorkFailed(f"crashes the library that reads it, with {signal.Signals(-status).name}")
         # Killed from outside, such as by the kernel because the machine is out of memory: the attempt is lost.
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError(status)

@@ -157,6 +157,11 @@ class SelectionIndex:
         file = self.columns[name].categories_file
         return () if file is None else tuple(json.loads(self.arrays.text(file)))
 
+    def category_bytes(self, name: str) -> int:
+        """The size of the categories of a column as a text."""
+        file = self.columns[name].categories_file
+        return 0 if file is None else len(self.arrays.text(file))
+
     def history(self) -> History:
         """The histories of a data set that has a time column: computed once, at ingest, and stored."""
         return History(*(self.arrays.array(name) for name in (ORDER, STARTS, TIMES)))

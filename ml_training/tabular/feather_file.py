@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from ml_training.domain.limits import Limits
+from ml_training.tabular.feather_size import NotSound, unpacked_sizes
 from ml_training.tabular.ingest_result import Rejected, damage_is_a_reason, reason
 from ml_training.tabular.parquet_file import check_types, plain
 from ml_training.tabular.table import FileFacts
@@ -55,6 +56,7 @@ def open_feather(path: Path, *, limits: Limits, roles: Sequence[str | None]) -> 
         check_types(schema)
         if not schema.names:
             raise Rejected(reason("the file has no columns"))
+    _check_unpacked(path, limits)
     rows = 0
     with damage_is_a_reason("the file is not sound Feather"), _reader(path, 0) as file:
         for number in range(file.num_record_batches):
@@ -63,6 +65,17 @@ def open_feather(path: Path, *, limits: Limits, roles: Sequence[str | None]) -> 
     if not rows:
         raise Rejected(reason("the file has no rows"))
     yield FeatherTable(path, limits, rows, tuple(schema.names))
+
+
+def _check_unpacked(path: Path, limits: Limits) -> None:
+    """Before any batch is unpacked."""
+    packed, unpacked = path.stat().st_size, 0
+    try:
+        for size in unpacked_sizes(path):
+            unpacked += size
+            check_unpacked(unpacked, packed, limits=limits)
+    except NotSound as error:
+        raise Rejected(reason(f"the file is not sound Feather: {error}")) from None
 
 
 @contextmanager

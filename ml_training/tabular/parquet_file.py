@@ -17,6 +17,7 @@ from ml_training.tabular.table_limits import check_cells, check_columns, check_n
 PLAIN = (pt.is_null, pt.is_boolean, pt.is_integer, pt.is_floating, pt.is_decimal, pt.is_date, pt.is_timestamp)
 TEXT = (pt.is_string, pt.is_large_string, pt.is_string_view)
 FACTS = FileFacts("parquet")
+TEXT_NUMBER = 4  # bytes of the number of a text
 READABLE = "numbers, booleans, strings, dates and timestamps are read: convert or drop the column"
 
 
@@ -51,18 +52,32 @@ def open_parquet(path: Path, *, limits: Limits, roles: Sequence[str | None]) -> 
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
     check_columns(metadata.num_columns, limits=limits)
     check_cells(metadata.num_rows, metadata.num_columns, limits=limits)
-    check_unpacked(sum(group.total_byte_size for group in groups), path.stat().st_size, limits=limits)
+    packed, stored = path.stat().st_size, sum(group.total_byte_size for group in groups)
+    check_unpacked(stored, packed, limits=limits)
     with damage_is_a_reason("the file is not sound Parquet"):
         schema = metadata.schema.to_arrow_schema()
     check_names(schema.names, roles, limits=limits)
     check_types(schema)
     if not metadata.num_rows:
         raise Rejected(reason("the file has no rows"))
+    check_unpacked(unpacked_bytes(schema, metadata.num_rows, stored), packed, limits=limits)
     texts = [field.name for field in schema if any(is_text(field.type) for is_text in TEXT)]
     with damage_is_a_reason("the file is not sound Parquet"):
         file = pq.ParquetFile(path, read_dictionary=texts)
     with file:
         yield ParquetTable(file, metadata.num_rows, tuple(schema.names))
+
+
+def unpacked_bytes(schema: Any, rows: int, stored: int) -> int:
+    """Bytes of the values in memory. Run lengths and dictionaries shrink them in the file, often very far.
+
+    stored: bytes of the encoded values before compression; the texts in memory are at most that long, since a repeated
+    one is there once, and each value is the number of a text.
+    """
+    kinds = [field.type.value_type if pt.is_dictionary(field.type) else field.type for field in schema]
+    texts = sum(any(is_text(kind) for is_text in TEXT) for kind in kinds)
+    bits = sum(kind.bit_width for kind in kinds if not any(is_kind(kind) for is_kind in (pt.is_null, *TEXT)))
+    return int(rows * bits // 8 + texts * TEXT_NUMBER * rows + (stored if texts else 0))
 
 
 def check_types(schema: Any) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,10 @@ def ignore(fraction: float, message: str) -> None:
 
 def run(work: Callable[[Progress], Any], forked: ForkedWork | None = None, progress: Progress = ignore) -> Any:
     return (forked or ForkedWork())(work, progress=progress)
+
+
+def pause(seconds: float) -> None:
+    threading.Event().wait(seconds)
 
 
 def no_child_is_left() -> bool:
@@ -78,7 +82,7 @@ def test_more_memory_than_the_slot_has_is_an_answer() -> None:
         kept = []
         while True:
             kept.append(b"x" * MEGABYTE)
-            time.sleep(0.001)
+            pause(0.001)
 
     with pytest.raises(WorkFailed, match="needs more memory than the slot of a worker has"):
         run(grow, ForkedWork(most))
@@ -116,7 +120,7 @@ def test_a_request_to_stop_ends_the_work_though_it_reports_nothing() -> None:
             raise InterruptedError("asked to stop")
 
     with pytest.raises(InterruptedError):
-        run(lambda progress: time.sleep(300), progress=stop)
+        run(lambda progress: pause(300), progress=stop)
     assert no_child_is_left()
 
 
@@ -124,7 +128,7 @@ def test_there_is_no_network_where_the_system_lets_a_user_leave_it() -> None:
     libc = ctypes.CDLL(None)
     allowed = run(lambda progress: libc.unshare(0x10000000 | 0x40000000) == 0)
     if not allowed:
-        pytest.skip("this system does not let a user have a network of its own")
+        pytest.skip(reason="this system does not let a user have a network of its own")
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
 
@@ -140,11 +144,11 @@ def test_there_is_no_network_where_the_system_lets_a_user_leave_it() -> None:
 
 
 SCRIPT = """
-import os, sys, time
+import os, threading
 from ml_training.execution.forked_work import ForkedWork
 def work(progress):
     print(os.getpid(), flush=True)
-    time.sleep(300)
+    threading.Event().wait(300)
 ForkedWork()(work, progress=lambda fraction, message: None)
 """
 

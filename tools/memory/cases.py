@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml_training.domain.errors import Invalid
+from ml_training.domain.memory.batches import InputShape
 from ml_training.domain.memory.facts import MemoryEstimate
 from ml_training.domain.memory.jobs import ModelFacts, predicting, training
 from ml_training.domain.specs import TestSpec, TrainSpec
@@ -93,8 +94,13 @@ def _test(data: str, trained: TrainPlan, conditions: Conditions, place: Path) ->
     about = json.loads(place.with_suffix(".json").read_text())
     schema = ModelSchema.from_json(about["schema"], model_id=1)
     size = place.with_suffix(".zip").stat().st_size
+    texts = tuple(len(feature.categories) + 1 for feature in schema.features if feature.categories)
     model = ModelFacts(
-        memory=about["unpacked"], artifact=size, features=len(schema.features), outputs=len(schema.classes or "1")
+        model_type=trained.spec.model_type,
+        memory=about["unpacked"],
+        artifact=size,
+        shape=InputShape(trained.largest_fit, len(schema.features), texts, len(schema.classes or "1")),
+        hidden=tuple(trained.spec.params.get("hidden_layer_sizes", ())),
     )
     plan = plan_test(TestSpec(job_type="TEST", model_id=1, dataset_id=1), trained.index, [schema])
     estimate = predicting([model], rows=len(plan.labels.rows), keeps_all=True)

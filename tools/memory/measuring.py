@@ -1,8 +1,10 @@
 """Runs work in a forked child and measures how much memory it took at most."""
 
+import gc
 import json
 import os
 import resource
+import select
 import signal
 import sys
 import time
@@ -11,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml_training.process.malloc import give_back
+
 CLEAR_REFS, RESET_PEAK = Path("/proc/self/clear_refs"), "5"  # see the manual page proc_pid_clear_refs(5)
-POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ def peak_of(work: Callable[[], object], *, most_seconds: float, most_bytes: int)
 
     A child that takes longer than `most_seconds` is ended; its allocations fail above `most_bytes`.
     """
+    gc.collect()
+    give_back()  # else the child would use free memory that this process has, and its peak would be too low
     read_end, write_end = os.pipe()
     started = time.monotonic()
     child = os.fork()
@@ -36,7 +41,7 @@ def peak_of(work: Callable[[], object], *, most_seconds: float, most_bytes: int)
         os.close(read_end)
         _run(work, write_end, most_bytes)
     os.close(write_end)
-    timed_out = not _ended(child, until=started + most_seconds)
+    timed_out = not _ended(child, within=most_seconds)
     if timed_out:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -48,12 +53,13 @@ def peak_of(work: Callable[[], object], *, most_seconds: float, most_bytes: int)
     return Measured(**json.loads(text), seconds=took)
 
 
-def _ended(child: int, *, until: float) -> bool:
-    while time.monotonic() < until:
-        if os.waitpid(child, os.WNOHANG)[0] == child:
-            return True
-        time.sleep(POLL_SECONDS)
-    return False
+def _ended(child: int, *, within: float) -> bool:
+    handle = os.pidfd_open(child)  # readable as soon as the process has ended
+    ended = bool(select.select([handle], [], [], within)[0])
+    os.close(handle)
+    if ended:
+        os.waitpid(child, 0)
+    return ended
 
 
 def _run(work: Callable[[], object], write_end: int, most_bytes: int) -> None:

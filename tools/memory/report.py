@@ -94,7 +94,7 @@ the smallest slot of the living workers: an accepted job does not fail for its m
 estimate as `estimate.memory_bytes`. The rules are in `ml_training/domain/memory/`; how large the trees of a forest get
 is found from trees that are grown on 5,000 rows (`ml_training/selection/tree_growth.py`).
 
-Promised, and held against the real engine: no accepted job fails for its memory; nine of ten estimates are within a
+Promised, and measured with the real engine: no accepted job fails for its memory; nine of ten estimates are within a
 factor of 2 of the measured peak; none is more than 20 % below it. The figures are estimate divided by peak, for jobs
 that were drawn to need much memory for odd data sets. A small part of them is measured by `make test`.
 """

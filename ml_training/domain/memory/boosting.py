@@ -7,11 +7,12 @@ from ml_training.domain.memory.facts import NUMBER, FitMemory, TrainingFacts
 
 HISTOGRAM_BIN = 16  # bytes of LightGBM's two sums
 HISTOGRAM_OBJECT = 200  # bytes of LightGBM's FeatureHistogram, for each leaf and feature
-LEAF, LEAF_TEXT = 100, 150  # bytes of a leaf, and of the node above it, in memory and in LightGBM's text
-TEXT_COPIES = 4  # of the text, while it is stored: its bytes, its string, and the string with other names
+LEAF, LEAF_TEXT = 90, 130  # bytes of a leaf, and of the node above it, in memory and in LightGBM's text
+TEXT_COPIES = 3  # of the text, while it is stored: its bytes, its string, and the string with other names
 TREE, TREE_TEXT = 1_500, 1_000
 ROWS_OF_A_LEAF = 3  # leaves for each row of a class: the tree of a class tells its rows from the others
 SAMPLED_ROWS = 200_000  # that LightGBM finds the bins from
+FREQUENT = 0.6  # share of many texts that get a bin of their own
 BIN_SUMS = 20  # bytes of a bin of scikit-learn: sklearn.ensemble._hist_gradient_boosting.common.HISTOGRAM_DTYPE
 ROWS_OF_AN_OPEN_LEAF = 6  # in units of `min_samples_leaf`
 RECORD, PREDICTOR = 56, 12_000  # bytes of a node, and of a tree's Python objects and its description in the archive
@@ -21,11 +22,11 @@ def light_gbm(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> 
     """LightGBM makes room for all leaves that a tree may have: for its nodes, and for a histogram of each leaf."""
     rows, evaluated, leaves = facts.fit_rows, facts.stop_rows + facts.held_out, params["num_leaves"]
     trees = params["n_estimators"] * tree_count(facts)
-    bins = min(params["max_bin"], rows) + 1
+    bins = _bins(facts, params["max_bin"])
     used = min(leaves, max(1, rows // max(1, params["min_child_samples"])), 2 ** (params["max_depth"] or 64))
     used = min(used, max(2, ROWS_OF_A_LEAF * rows // tree_count(facts)))
-    binned = (rows + evaluated) * facts.features * (1 if bins <= 256 else 2)
-    histograms = leaves * facts.features * (bins * HISTOGRAM_BIN + HISTOGRAM_OBJECT)
+    binned = (rows + evaluated) * facts.features * (1 if params["max_bin"] <= 256 else 2)
+    histograms = leaves * (bins * HISTOGRAM_BIN + facts.features * HISTOGRAM_OBJECT)
     scores = (rows + evaluated) * tree_count(facts) * NUMBER + rows * tree_count(facts) * 2 * 4
     model, text = trees * (leaves * LEAF + TREE), trees * (used * LEAF_TEXT + TREE_TEXT)
     reads_parts = (facts.train_rows * facts.features) > CELLS_IN_MEMORY
@@ -34,10 +35,17 @@ def light_gbm(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> 
         model=model,
         fit=max(model + histograms + 2 * binned + 2 * scores + 40 * rows, binned + sample),
         pack=TEXT_COPIES * text,
-        predict=NUMBER * tree_count(facts),
         drivers=("num_leaves", "n_estimators", "max_bin"),
         has_matrix=not reads_parts,
     )
+
+
+def _bins(facts: TrainingFacts, most: int) -> int:
+    """Bins of all features: a number has at most `most`, a category feature as many as it has frequent texts."""
+    seen = facts.distinct or (facts.fit_rows,)
+    of_a_number = sum(min(most, count, facts.fit_rows) + 1 for count in seen) / len(seen)
+    of_texts = [min(facts.fit_rows, max(min(texts, most), int(FREQUENT * texts))) + 1 for texts in facts.categories]
+    return int(of_a_number * (facts.features - len(of_texts))) + sum(of_texts)
 
 
 def hist_gradient_boosting(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitMemory:
@@ -56,7 +64,6 @@ def hist_gradient_boosting(facts: TrainingFacts, params: dict[str, Any], *, thre
         model=model,
         fit=model + histograms + binned + losses + 60 * rows,
         pack=rounds * per_round * (PREDICTOR + leaves * 2 * 30),
-        predict=2 * NUMBER * per_round + (2 * NUMBER * facts.features if facts.categories else 0),
         drivers=("max_leaf_nodes", "max_iter", "max_bins"),
     )
 

@@ -14,7 +14,7 @@ class TreeGrowth:
     exponent: float
 
     def leaves_of(self, rows: float) -> float:
-        """Those of a tree that learns from so many different rows; at least 1, at most one for each row."""
+        """Those of a tree that learns from that number of different rows; at least 1, at most one for each row."""
         expected = self.leaves * float((max(rows, 1.0) / self.rows) ** self.exponent)
         return min(max(expected, 1.0), max(rows, 1.0))
 
@@ -25,7 +25,8 @@ class TrainingFacts:
 
     rows: with a target; fit_rows: that the largest fit learns from, those made by SMOTE included; stop_rows: set aside
     for early stopping; held_out: the most that a split holds out, pooled: that all of them hold out together; classes:
-    0 for regression; categories: for each category feature its distinct texts, missing included; growth: of trees, for
+    0 for regression; categories: for each category feature its distinct texts, missing included;
+    category_bytes: of those texts; distinct: values of some of the number features, in a sample; growth: of trees, for
     forests only.
     """
 
@@ -40,6 +41,7 @@ class TrainingFacts:
     classes: int
     categories: tuple[int, ...]
     category_bytes: int
+    distinct: tuple[int, ...] = ()
     has_smote: bool
     keeps_out_of_fold: bool
     growth: TreeGrowth | None = None
@@ -60,14 +62,12 @@ class FitMemory:
     """Bytes of one fit.
 
     model: the fitted model; fit: the most while it is fitted, the model included and the matrix of features not;
-    pack: what storing it adds to the model; predict: for each row of a batch, its features and its values not included;
-    drivers: the parameters that make it large, the largest first.
+    pack: what storing it adds to the model; drivers: the parameters that make it large, the largest first.
     """
 
     model: int
     fit: int
     pack: int
-    predict: int
     drivers: tuple[str, ...]
     has_matrix: bool = True  # whether the features are in memory as a matrix
 

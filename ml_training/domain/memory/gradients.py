@@ -3,30 +3,19 @@
 from itertools import pairwise
 from typing import Any
 
-from ml_training.domain.algorithms import ONE_HOT_CELLS, ONE_HOT_LIMIT
+from ml_training.domain.algorithms import ModelType
+from ml_training.domain.memory.batches import InputShape, encoded_width
 from ml_training.domain.memory.facts import NUMBER, FitMemory, TrainingFacts
 
 LBFGS_COPIES = 27  # of the coefficients: ten pairs of corrections, gradients and directions
 ADAM_COPIES = 7  # of the weights: gradients, two moments, updates and what they are made from
 CURVE_ROWS = 10_000  # held-out rows whose loss each epoch shows
 COMPRESSED_COPIES = 3
-PREDICTED_COPIES = 2  # rows are predicted in small parts, which are put together
-
-
-def encoded_width(facts: TrainingFacts) -> int:
-    """Columns of the encoded matrix: see `preprocessing.for_gradients`."""
-    left, width = ONE_HOT_CELLS // max(1, facts.fit_rows), facts.features
-    for categories in sorted(facts.categories):
-        left -= min(categories, ONE_HOT_LIMIT)
-        if left < 0:
-            break
-        width += min(categories, ONE_HOT_LIMIT, facts.fit_rows + 1) - 1
-    return width
 
 
 def logistic_regression(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitMemory:
     """The encoded matrix, the scores of all rows, and the coefficients, of which L-BFGS keeps ten corrections."""
-    width, rows = encoded_width(facts), facts.fit_rows
+    width, rows = _width(facts), facts.fit_rows
     outputs = facts.classes if facts.classes > 2 else 1
     coefficients = NUMBER * (width + 1) * outputs
     scores = rows * outputs * NUMBER
@@ -36,7 +25,7 @@ def logistic_regression(facts: TrainingFacts, params: dict[str, Any], *, threads
 
 def ridge(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitMemory:
     """The encoded matrix, a checked and a centred copy, and the products of columns, or of rows if there are fewer."""
-    width, rows = encoded_width(facts), facts.fit_rows
+    width, rows = _width(facts), facts.fit_rows
     outputs = facts.outputs
     coefficients = NUMBER * (width + 1) * outputs
     products = 2 * NUMBER * min(width, rows) ** 2
@@ -47,14 +36,14 @@ def ridge(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitM
 
 def mlp(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitMemory:
     """The encoded matrix, the weights with what Adam keeps for each, and the activations of a batch."""
-    width, rows = encoded_width(facts), facts.fit_rows
+    width, rows = _width(facts), facts.fit_rows
     outputs = facts.classes if facts.classes > 2 else 1
     sizes = [width, *params["hidden_layer_sizes"], outputs]
     weights = NUMBER * sum((before + 1) * after for before, after in pairwise(sizes))
     batch = min(params["batch_size"], rows)
-    evaluated = min(facts.held_out, CURVE_ROWS) + facts.stop_rows
-    pass_through = NUMBER * 2 * max(before + after for before, after in pairwise(sizes[1:] or sizes))
-    activations = 2 * NUMBER * batch * sum(sizes)
+    evaluated = max(min(facts.held_out, CURVE_ROWS), facts.stop_rows)
+    pass_through = NUMBER * max(before + after for before, after in pairwise(sizes[1:] or sizes))
+    activations = 3 * NUMBER * batch * sum(sizes)  # of both directions, and of a step in between
     targets = NUMBER * rows * outputs
     kept = weights if facts.stop_rows else 0
     losses = evaluated * (NUMBER * 2 * width + pass_through + 4 * NUMBER * outputs)
@@ -63,7 +52,6 @@ def mlp(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitMem
         model=weights,
         fit=max(_encoding(facts, width) + weights, learning),
         pack=COMPRESSED_COPIES * weights,
-        predict=2 * NUMBER * width + PREDICTED_COPIES * NUMBER * facts.outputs,
         drivers=("hidden_layer_sizes",),
     )
 
@@ -77,12 +65,14 @@ def _encoding(facts: TrainingFacts, width: int) -> int:
     return 2 * _encoded(facts, width) + facts.fit_rows * (25 * len(facts.categories) + NUMBER * facts.features)
 
 
+def _width(facts: TrainingFacts) -> int:
+    return encoded_width(ModelType.MLP, InputShape.of(facts))
+
+
 def _linear(facts: TrainingFacts, coefficients: int, fit: int) -> FitMemory:
-    width = encoded_width(facts)
     return FitMemory(
         model=coefficients,
         fit=fit + coefficients,
         pack=COMPRESSED_COPIES * coefficients,
-        predict=2 * NUMBER * width + PREDICTED_COPIES * NUMBER * facts.outputs,
         drivers=(),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.memory import boosting, forests, gradients
+from ml_training.domain.memory.batches import InputShape, batch_bytes
 from ml_training.domain.memory.facts import NUMBER, FitMemory, MemoryEstimate, TrainingFacts
 
 BEGIN = 16 << 20  # bytes that every job takes: code and objects that it is the first to use
@@ -15,6 +16,7 @@ SCORED_ROWS = 100_000  # of a training part, at most
 WINDOW_ROW = 9 * NUMBER  # bytes for each row while the windows of a column are computed
 LABELS = 60  # bytes for each row of the job: its label, its number, its part
 CONFUSION = 4 * NUMBER  # bytes for each pair of a true and a predicted class
+CATEGORY_COPIES = 5  # of the texts: in the schemas, and in what describes the model
 MARGIN = 1.1  # above what the rules say: allocators keep some of what was freed
 
 Rule = Callable[..., FitMemory]
@@ -42,10 +44,12 @@ def training(facts: TrainingFacts, model_type: ModelType, params: dict[str, Any]
     # The predictions for the held-out rows of every split stay until the end; at the end they are put together.
     held = values * facts.pooled * (2 if facts.splits > 1 else 1)
     most = max(scored, facts.held_out)
-    result = values if most > BATCH_ROWS else 0  # of a batch, beside that of all rows
-    batch = min(most, BATCH_ROWS) * (fit.predict + NUMBER * facts.features + result)
+    at_a_time = min(most, BATCH_ROWS)
+    hidden = params.get("hidden_layer_sizes", ())
+    batch = batch_bytes(model_type, InputShape.of(facts), at_a_time, hidden=hidden)
+    batch += values * at_a_time if most > BATCH_ROWS else 0  # the values of a batch, beside those of all rows
     kept = values * (facts.pooled if facts.splits > 1 else 0)
-    base = BEGIN + LABELS * facts.rows + facts.category_bytes + CONFUSION * facts.classes**2
+    base = BEGIN + LABELS * facts.rows + CATEGORY_COPIES * facts.category_bytes + CONFUSION * facts.classes**2
     predicted = int(1.3 * values * most)  # and what the scores are computed with
     stages = {
         "reading the features": whole * fit.has_matrix + windows + kept,
@@ -61,13 +65,14 @@ def training(facts: TrainingFacts, model_type: ModelType, params: dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """A stored model that a job loads: the bytes that it takes in memory, those of its artifact, its features and the
-    values that it predicts for a row."""
+    """A stored model that a job loads: the bytes that it takes in memory, those of its artifact, and what it learnt
+    from; hidden: the layers of a network."""
 
+    model_type: ModelType
     memory: int
     artifact: int
-    features: int
-    outputs: int
+    shape: InputShape
+    hidden: tuple[int, ...] = ()
 
 
 def predicting(models: Sequence[ModelFacts], *, rows: int, keeps_all: bool, output_columns: int = 0) -> MemoryEstimate:
@@ -79,9 +84,11 @@ def predicting(models: Sequence[ModelFacts], *, rows: int, keeps_all: bool, outp
     # What is read from an archive stays until the model is whole, beside the model that is made from it.
     loading = loaded + max(model.memory + 3 * model.artifact for model in models)
     at_a_time = min(rows, BATCH_ROWS)
-    batch = max(at_a_time * NUMBER * (2 * model.features + 4 * model.outputs + output_columns) for model in models)
-    kept = int(sum(1.3 * NUMBER * model.outputs * rows for model in models)) if keeps_all else 0
+    batch = max(batch_bytes(model.model_type, model.shape, at_a_time, hidden=model.hidden) for model in models)
+    values = [NUMBER * model.shape.outputs for model in models]
+    batch += at_a_time * (max(values) + 2 * NUMBER * output_columns)
+    kept = int(1.3 * sum(values) * rows) if keeps_all else 0
     stages = {"loading the model": loading, "predicting": loaded + batch + kept}
     stage = max(stages, key=lambda name: stages[name])
-    confusion = CONFUSION * max(model.outputs for model in models) ** 2 if keeps_all else 0
+    confusion = CONFUSION * max(model.shape.outputs for model in models) ** 2 if keeps_all else 0
     return MemoryEstimate(int(MARGIN * (BEGIN + LABELS * rows + confusion + stages[stage])), stage)

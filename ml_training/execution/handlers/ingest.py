@@ -63,7 +63,7 @@ def _ingest(context: WorkerContext, dataset: Dataset, options: FileOptions, repo
                 lambda progress: _read(context, dataset, file, directory, progress), progress=_progress(reporter)
             )
         except WorkFailed as error:
-            verdict = {"reasons": [reason(f"to read the file {error}: split it, or leave columns out")]}
+            verdict = {"reasons": [reason(f"the file {error}: split it, or leave columns out")]}
         _check_upload(storage, dataset)  # again: the bytes that were parsed are the bytes that were uploaded
         if verdict["reasons"]:
             return _rejection(dataset, tuple(verdict["reasons"]))

@@ -1,4 +1,4 @@
-"""The rules of how much memory a job takes; `tests/conformance/test_memory.py` holds them against the real engine."""
+"""The rules of how much memory a job takes; `tests/conformance/test_memory.py` compares them with the real engine."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ml_training.domain.algorithms import PARAMS, ModelType
+from ml_training.domain.memory.batches import InputShape
 from ml_training.domain.memory.facts import TrainingFacts, TreeGrowth
 from ml_training.domain.memory.jobs import ModelFacts, predicting, training
 
@@ -100,11 +101,12 @@ def test_large_data_of_lightgbm_are_never_a_matrix() -> None:
 
 
 def test_a_job_that_loads_models_needs_them_all_and_its_predictions() -> None:
-    model = ModelFacts(memory=100_000_000, artifact=10_000_000, features=10, outputs=2)
+    shape = InputShape(rows=1_000, features=10, categories=(), outputs=2)
+    model = ModelFacts(model_type=ModelType.LIGHTGBM, memory=100_000_000, artifact=10_000_000, shape=shape)
     one = predicting([model], rows=1_000, keeps_all=True)
     assert 200_000_000 < one.bytes < 300_000_000, "while it is loaded, it is there twice"
     assert predicting([model] * 5, rows=1_000, keeps_all=True).bytes > 500_000_000
-    wide = replace(model, outputs=1_000)
+    wide = replace(model, shape=replace(shape, outputs=1_000))
     kept, batches = (predicting([wide], rows=1_000_000, keeps_all=keeps).bytes for keeps in (True, False))
     assert kept > 8 * GIGABYTE
     assert batches < 3 * GIGABYTE, "PREDICT has a batch in memory, whatever the number of rows"

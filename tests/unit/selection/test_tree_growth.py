@@ -32,7 +32,7 @@ def test_the_leaves_are_about_those_of_the_library(name: str, best: bool) -> Non
     if name == "quantity":
         classifier = RandomForestRegressor
         if not best:
-            pytest.skip("every row has a value of its own: one leaf each")
+            pytest.skip(reason="every row has a value of its own: one leaf each")
     forest = classifier(n_estimators=3, max_features="sqrt", random_state=0).fit(x, y)
     real = float(np.mean([tree.tree_.n_leaves for tree in forest.estimators_]))
     at = RANDOM.permutation(len(y))[:5_000]

@@ -1,17 +1,22 @@
-"""Parquet files: types are taken from the file, sizes from its metadata, and damage is a reason."""
+"""Parquet and Feather files: types are taken from the file, sizes from its metadata, and damage is a reason."""
 
 import io
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.feather import write_feather
 
+from ml_training.tabular.feather_file import FeatherTable
+from ml_training.tabular.feather_size import NotSound, unpacked_sizes
 from ml_training.tabular.ingest_result import IngestResult
 
 Refused = Callable[..., list[tuple[Any, Any, str]]]
@@ -182,3 +187,55 @@ def test_damaged_files_get_a_result_and_never_a_crash(ingest: Callable[..., Inge
             data[dice.randrange(len(data))] = dice.randrange(256)
         outcomes.add(ingest(bytes(data), "parquet").index is None)
     assert outcomes == {True, False}
+
+
+def feather(table: pa.Table) -> bytes:
+    file = io.BytesIO()
+    write_feather(table, file, compression="zstd", chunksize=3_000_000)
+    return file.getvalue()
+
+
+def test_a_file_that_unpacks_very_far_is_refused_before_a_value_is_read(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpack(*_: Any, **__: Any) -> None:
+        raise AssertionError("a value was read")
+
+    zeros = pa.table({"x": np.zeros(5_000_000, dtype=np.int64)})  # 40 MB
+    codes = pa.table({"x": pa.array(["a"]).dictionary_encode().take(pa.array(np.zeros(5_000_000, dtype=np.int32)))})
+    files = [("parquet", parquet(zeros)), ("feather", feather(zeros)), ("parquet", parquet(codes))]
+    monkeypatch.setattr(pq.ParquetFile, "read", unpack)
+    monkeypatch.setattr(FeatherTable, "column", unpack)
+    for kind, data in files:
+        assert len(data) < 200_000
+        ((_, _, detail),) = refused(data, kind)
+        assert detail == "the file unpacks to more than 100 times its size, the limit"
+
+
+def test_the_size_of_a_feather_file_is_known_from_its_metadata(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "x": np.arange(100_000.0),
+            "t": ["some text"] * 100_000,
+            "c": pa.array(["a", "b"] * 50_000).dictionary_encode(),
+        }
+    )
+    for compression in ("zstd", "lz4", "uncompressed"):
+        path = tmp_path / compression
+        write_feather(table, str(path), compression=compression, chunksize=30_000)
+        assert sum(unpacked_sizes(path)) == pytest.approx(table.nbytes, rel=0.01)
+
+
+def test_a_feather_file_with_forged_metadata_is_refused(tmp_path: Path, refused: Refused) -> None:
+    sound = feather(pa.table({"x": np.arange(1_000.0)}))
+    draw = random.Random(1)
+    path = tmp_path / "forged"
+    for _ in range(300):
+        forged = bytearray(sound)
+        for _ in range(3):
+            forged[draw.randrange(len(forged))] = draw.randrange(256)
+        path.write_bytes(forged)
+        with suppress(NotSound):
+            assert all(isinstance(size, int) for size in unpacked_sizes(path))
+    ((_, _, detail),) = refused(sound[:-6] + b"ARROWX", "feather")
+    assert "not sound Feather" in detail
