@@ -2,8 +2,8 @@
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Table, UniqueConstraint, text
 
-from ml_training.db.columns import BigId, id_column, integer, string, time
-from ml_training.db.tables import metadata, quoted
+from ml_training.db.columns import BigId, id_column, integer, quoted, string, time
+from ml_training.db.tables import metadata
 from ml_training.domain.caller import Role
 
 

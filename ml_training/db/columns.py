@@ -1,8 +1,16 @@
 """Columns as the tables need them: keys, texts, numbers and times, in the types of both databases."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import BigInteger, Column, Double, ForeignKey, Integer, Text, text
 
 from ml_training.db.project_scope import current_project
+
+
+def quoted(values: Iterable[str]) -> str:
+    """The values as SQL texts, for a check constraint."""
+    return ", ".join(f"'{value}'" for value in values)
+
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 

@@ -1,7 +1,5 @@
 """The tables in SQLAlchemy Core; a test compares them with the migrated schema of both databases."""
 
-from collections.abc import Iterable
-
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -19,16 +17,11 @@ from sqlalchemy import (
 )
 
 from ml_training.db import project_tables
-from ml_training.db.columns import BigId, double, foreign_key, id_column, integer, project_column, string, time
+from ml_training.db.columns import BigId, double, foreign_key, id_column, integer, project_column, quoted, string, time
 from ml_training.domain.specs import JobType
 from ml_training.domain.states import DatasetStatus, JobStatus
 
 metadata = project_tables.metadata
-
-
-def quoted(values: Iterable[str]) -> str:
-    """The values as SQL texts, for a check constraint."""
-    return ", ".join(f"'{value}'" for value in values)
 
 
 datasets = Table(
