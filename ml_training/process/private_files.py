@@ -13,7 +13,7 @@ from ml_training.domain.variables import PREFIX, SettingsError
 
 OTHERS, GROUP = stat.S_IRWXO, stat.S_IRWXG
 OURS = re.compile(
-    r"storage|logs|redis|cache|lib|run\.json.*|(database|broker)\.url.*|up\.lock|cores.*|ml_training\.db.*|lost\+found"
+    r"storage|logs|redis|cache|lib|run\.json.*|(database|broker)\.url.*|up\.lock|cores.*|[\w.-]+\.db(-\w+)?|lost\+found"
 )
 
 

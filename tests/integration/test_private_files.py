@@ -30,7 +30,9 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.parametrize("found", [0o777, 0o755, 0o750, 0o701])
-@pytest.mark.parametrize("names", [(), ("storage", "ml_training.db", "ml_training.db-wal", "logs", "up.lock")])
+@pytest.mark.parametrize(
+    "names", [(), ("storage", "ml_training.db", "jobs.db-wal", "jobs.db-writers", "logs", "up.lock")]
+)
 def test_a_directory_of_the_service_is_closed(tmp_path: Path, found: int, names: tuple[str, ...]) -> None:
     data = tmp_path / "data"
     data.mkdir()
