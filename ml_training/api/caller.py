@@ -15,6 +15,7 @@ from ml_training.logs import get_logger
 from ml_training.services.audit import audit_refusal
 
 log = get_logger(__name__)
+LONGEST_ROUTE = 200  # characters of it in the audit
 NO_ROUTE = Role.VIEWER  # a path without a route tells a stranger nothing, not even that there is no route
 
 
@@ -34,16 +35,26 @@ def is_stranger() -> bool:
     return context().access.is_stranger(_authorization())
 
 
+def report_refusal() -> None:
+    """Report in the audit that the caller of this request was not allowed what it asked for."""
+    found = g.get("caller")
+    if found is None or not context().access.may_report(found):
+        return
+    try:
+        audit_refusal(context().resources.database, found, f"{request.method} {request.path}"[:LONGEST_ROUTE])
+    except Unavailable as error:
+        log.warning("refusal_not_reported", error=str(error))
+
+
 def _guard(rules: Mapping[str, Role | None]) -> Callable[[], None]:
     def guard() -> None:
         needed = NO_ROUTE if request.endpoint is None else rules[request.endpoint]
         if needed is EVERYONE:
             return
         found = context().access.identify(_authorization(), address=request.remote_addr or "", request_id=g.request_id)
-        if not found.role.includes(needed):
-            _report(found)
-            raise Forbidden(f"this needs the role {needed.value}: this key has the role {found.role.value}")
         g.caller = found
+        if not found.role.includes(needed):
+            raise Forbidden(f"this needs the role {needed.value}: this key has the role {found.role.value}")
 
     return guard
 
@@ -51,13 +62,3 @@ def _guard(rules: Mapping[str, Role | None]) -> Callable[[], None]:
 def _authorization() -> str | None:
     found: str | None = request.environ.get("HTTP_AUTHORIZATION")  # request.authorization would parse it for nothing
     return found
-
-
-def _report(found: Caller) -> None:
-    if not context().access.may_report(found):
-        return
-    try:
-        route = f"{request.method} {request.url_rule.rule if request.url_rule else ''}"
-        audit_refusal(context().resources.database, found, route)
-    except Unavailable as error:
-        log.warning("refusal_not_reported", error=str(error))

@@ -3,9 +3,18 @@
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
+from ml_training.api.caller import report_refusal
 from ml_training.api.request_body import too_large
 from ml_training.api.responses import problem
-from ml_training.domain.errors import FieldError, Invalid, ServiceError, TooMany, Unauthenticated, Unavailable
+from ml_training.domain.errors import (
+    FieldError,
+    Forbidden,
+    Invalid,
+    ServiceError,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from ml_training.logs import get_logger
 
 log = get_logger(__name__)
@@ -29,6 +38,8 @@ def _service_error(error: ServiceError) -> Response:
     response = problem(
         error.status, error.title, error.detail, errors=errors, retry_after=retry_after, request_id=g.request_id
     )
+    if isinstance(error, Forbidden):
+        report_refusal()
     if isinstance(error, Unauthenticated):
         response.headers["WWW-Authenticate"] = CHALLENGE
     return response

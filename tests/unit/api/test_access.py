@@ -20,11 +20,13 @@ from ml_training.db.engine import Database
 from ml_training.db.keys import list_keys
 from ml_training.domain.caller import SERVICE, Role
 from ml_training.domain.errors import TooMany, Unauthenticated, Unavailable
+from ml_training.services import queries
 from ml_training.services.key_cache import FRESH_SECONDS, NEW_KEY_SECONDS, KeyCache
 from ml_training.services.keys import NewKey, revoke_key
 from ml_training.services.resources import Resources
 from ml_training.settings import Settings
 from tests.support.access import bearer, make_key
+from tests.support.api import ready_dataset
 
 JOBS = "/api/v1/jobs"
 NO_LIMITS = RateLimits(per_key=0, per_address=0)
@@ -219,6 +221,17 @@ def test_a_route_without_a_rule_stops_the_start(app: Flask, settings: Settings) 
         patch.setattr("ml_training.api.app.docs_blueprint", with_a_forgotten_route)
         with pytest.raises(MissingRule, match=r"docs\.forgotten"):
             create_app(settings)
+
+
+def test_who_may_not_delete_what_another_key_made_is_in_the_audit(
+    client: FlaskClient, resources: Resources, database: Database
+) -> None:
+    dataset_id = ready_dataset(resources)
+    key = make_key(database, Role.SUBMITTER)
+    assert client.delete(f"/api/v1/datasets/{dataset_id}", headers=bearer(key)).status_code == 403
+    newest = queries.list_audit(resources).items[0]
+    assert (newest.outcome, newest.key_id) == ("forbidden", key.key_id)
+    assert newest.subject_ids == (f"DELETE /api/v1/datasets/{dataset_id}",)
 
 
 def test_a_stranger_is_told_less_about_the_parts(client: FlaskClient, database: Database) -> None:
