@@ -154,9 +154,9 @@ def _tell(write_end: int, message: dict[str, Any]) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Let the kernel end this process with its parent, and leave the signals of a worker to it."""
+    """Let the kernel end this process with its parent, which alone hears the signals to a group of processes."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, signal.SIG_IGN)
     _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)

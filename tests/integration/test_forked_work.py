@@ -124,6 +124,15 @@ def test_a_request_to_stop_ends_the_work_though_it_reports_nothing() -> None:
     assert no_child_is_left()
 
 
+def test_a_signal_to_the_whole_group_is_left_to_the_parent() -> None:
+    def asked(progress: Progress) -> str:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+        return "goes its way"
+
+    assert run(asked) == "goes its way", "the parent decides whether the work is ended, and a drain is not charged"
+
+
 def test_there_is_no_network_where_the_system_lets_a_user_leave_it() -> None:
     libc = ctypes.CDLL(None)
     allowed = run(lambda progress: libc.unshare(0x10000000 | 0x40000000) == 0)

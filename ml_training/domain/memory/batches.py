@@ -58,7 +58,7 @@ def batch_bytes(model_type: ModelType, shape: InputShape, rows: int, *, hidden: 
     if model_type in TREES:
         return rows * (features + encoded + 4 * width + values)
     parts = part_rows(width) * NUMBER * (width + max(map(sum, pairwise([*hidden, shape.outputs])), default=0))
-    return rows * (features + 2 * NUMBER * width + 2 * values) + parts
+    return rows * (features + 3 * NUMBER * width + 2 * values) + parts
 
 
 def part_rows(width: int) -> int:
