@@ -142,6 +142,8 @@ def test_the_oldest_silent_connection_makes_room_and_one_that_is_answered_does_n
         started.wait(60)
         silent = [stack.enter_context(connect(server)) for _ in range(MAX_CONNECTIONS + 10)]
         assert silent[0].recv(10) == b""
+        silent[-1].sendall(b"GET /page HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        assert silent[-1].recv(4096).startswith(b"HTTP/1.1 200 ")  # the newest one was not refused
         go_on.set()
         answer = b"".join(iter(lambda: answered.recv(4096), b""))
     assert answer.endswith(b"at last\n")
