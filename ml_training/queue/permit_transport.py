@@ -92,7 +92,9 @@ class PermitChannel(kombu_redis.Channel):
         return 0  # asked when the worker declares its queue; nobody uses the answer
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
-        """Nothing to remember: permits are sent to the list by name."""
+        """Remember which queues read events; permits are sent to the list by name."""
+        if self.typeof(exchange).type == "fanout":  # type: ignore[no-untyped-call]
+            self._fanout_queues[queue] = (exchange, routing_key.replace("#", "*"))
 
 
 class PermitTransport(kombu_redis.Transport):

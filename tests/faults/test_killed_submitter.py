@@ -25,8 +25,8 @@ GROUPS_BEFORE = 5
 
 def submit_and_die(url: str, root: str, dataset_id: int, moment: str, answered: str) -> None:
     """Eight clients submit one job after another, and note each answer; the process is killed in a later group."""
-    database = open_database(url)
-    resources = make_resources(database, Path(root), broker_url=DEAD_BROKER, budget=0.01)
+    resources = make_resources(open_database(url), Path(root), broker_url=DEAD_BROKER, budget=0.01)
+    database = resources.database
     submit_job(resources, train_spec(dataset_id))
     groups = 0
     write = database.write
