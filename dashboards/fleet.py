@@ -221,7 +221,7 @@ def _add_errors_row(builder: DashboardBuilder) -> None:
         ),
         time_series_panel(
             PanelOptions(
-                title="Late writes and foreign entries refused",
+                title="Refused: late writes, foreign entries, requests without a key",
                 description=refused,
                 no_value=NO_DATA,
                 width=8,
@@ -231,6 +231,7 @@ def _add_errors_row(builder: DashboardBuilder) -> None:
             ),
             PanelQuery(f"sum({increase_per_step('ml_stale_writes_refused_total')})", "writes"),
             PanelQuery(f"sum({increase_per_step('ml_queue_entries_dropped_total')})", "entries of the queue"),
+            PanelQuery(f"sum({increase_per_step('ml_api_unauthenticated_total')})", "requests without a valid key"),
         ),
         _increase_panel("Jobs refused at the door", "By reason; of a batch, each.", "ml_jobs_rejected_total", "reason"),
         time_series_panel(
