@@ -8,7 +8,7 @@ from ml_training.domain.specs import parse_spec
 from ml_training.domain.warnings import JobWarning
 from ml_training.services.check_cache import JobFacts
 from ml_training.services.estimates import Estimate, estimate
-from ml_training.services.feasibility import check_feasibility, forget_deleted, require_indexes
+from ml_training.services.feasibility import check_feasibility, find_slot, forget_deleted, require_indexes
 from ml_training.services.queue_limit import check_queue_limit
 from ml_training.services.resources import Resources
 
@@ -31,7 +31,8 @@ def dry_run(resources: Resources, body: object) -> DryRun:
     forget_deleted(resources, [spec])
     checked = check_feasibility(resources, spec)
     require_indexes(resources, [checked])
+    slot = find_slot(resources)
     with resources.database.read() as connection:
         check_queue_limit(connection, resources, 1, lock=False)
-        expected = estimate(connection, resources, spec, checked)
+        expected = estimate(connection, resources, spec, checked, slot)
     return DryRun(checked.warnings, checked.facts, expected)

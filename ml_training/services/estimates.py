@@ -17,6 +17,7 @@ from ml_training.services.feasibility import spec_to_store
 from ml_training.services.job_memory import job_memory
 from ml_training.services.queue_limit import seconds_to_end
 from ml_training.services.resources import Resources
+from ml_training.services.slots import Slot
 
 RECENT_RUNS = 100  # to look for equal jobs in
 MOST_BEFORE = 1_000
@@ -34,9 +35,10 @@ class Estimate:
     starts_in_seconds: float | None
 
 
-def estimate(connection: Connection, resources: Resources, spec: JobSpec, feasibility: Feasibility) -> Estimate:
-    """The estimate for a job that has passed its check."""
-    slot = resources.slots.smallest(connection, within_seconds=resources.heartbeat_dead_seconds)
+def estimate(
+    connection: Connection, resources: Resources, spec: JobSpec, feasibility: Feasibility, slot: Slot | None
+) -> Estimate:
+    """The estimate for a job that has passed its check; slot: see `find_slot`."""
     return Estimate(
         memory_bytes=job_memory(spec, feasibility, slot).bytes,
         seconds=_seconds(connection, spec, feasibility),

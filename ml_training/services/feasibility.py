@@ -53,8 +53,7 @@ def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
 
 def find_slot(resources: Resources) -> Slot | None:
     """The slot that every job must fit into; None when nothing is known of it."""
-    with resources.database.read() as connection:
-        return resources.slots.smallest(connection, within_seconds=resources.heartbeat_dead_seconds)
+    return resources.slots.smallest(resources.database, within_seconds=resources.heartbeat_dead_seconds)
 
 
 def check_data(resources: Resources, spec: JobSpec) -> Feasibility:

@@ -19,7 +19,7 @@ from ml_training.services.audit import audited_change
 
 DEFAULT_PROJECT = "default"
 BOOTSTRAP_NAME = "bootstrap"
-HOW_TO_MAKE = "printf 'mlt_%s_%s' $(openssl rand -hex 6) $(openssl rand -hex 32)"
+HOW_TO_MAKE = "umask 077; printf 'mlt_%s_%s' $(openssl rand -hex 6) $(openssl rand -hex 32)"
 
 
 class BootstrapError(Exception):

@@ -4,9 +4,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
-
 from ml_training.db import heartbeats
+from ml_training.db.engine import Database
 
 KEPT_SECONDS = 2.0  # workers write their heartbeats less often
 
@@ -31,12 +30,16 @@ class Slots:
     _until: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def smallest(self, connection: Connection, *, within_seconds: float) -> Slot | None:
-        """The slot; workers of an older version of the service, which do not say how large theirs are, do not count."""
+    def smallest(self, database: Database, *, within_seconds: float) -> Slot | None:
+        """The slot; workers of an older version of the service, which do not say how large theirs are, do not count.
+
+        Raises Unavailable. The database is read at most every KEPT_SECONDS: each submission asks.
+        """
         with self._lock:
             if time.monotonic() < self._until:
                 return self._found
-        bodies = heartbeats.taking_bodies(connection, within_seconds=within_seconds)
+        with database.read() as connection:
+            bodies = heartbeats.taking_bodies(connection, within_seconds=within_seconds)
         sizes = [
             Slot(int(body["job_memory_bytes"]), int(body.get("threads", 1)))
             for body in bodies

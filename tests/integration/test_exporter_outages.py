@@ -17,6 +17,7 @@ from exporter.snapshot import DatabaseSnapshot
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
 from ml_training.db.stats import Stats
+from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.queue.celery_app import make_celery
 from tests.support.collectors import StubCollector
 from tests.support.eventually import eventually
@@ -37,7 +38,7 @@ def own_postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:
         database = open_database(server.url())
         migrate(database)
-        write_scenario(open_scenario(database))
+        write_scenario(open_scenario(database.of(DEFAULT_PROJECT_ID)))
         database.dispose()
         yield server
 

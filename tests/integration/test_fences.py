@@ -178,7 +178,7 @@ def twice_at_once(database: Database, work: Callable[[], object], *, chosen: str
     both = threading.Barrier(2)
 
     def wait_for_the_other(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith(chosen):
+        if chosen in statement:
             with contextlib.suppress(threading.BrokenBarrierError):
                 both.wait(1)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ml_training.db import heartbeats
-from ml_training.services.slots import Slot, Slots
+from ml_training.services.slots import Slot
 from tests.support.in_process_service import InProcessService
 
 MEGABYTE = 1_000_000
@@ -85,10 +85,11 @@ def test_a_worker_that_does_not_say_how_large_its_slots_are_does_not_count(servi
 
 
 def test_without_a_worker_the_settings_say_how_large_a_slot_is(service: InProcessService) -> None:
-    object.__setattr__(service.resources, "slots", Slots(configured=Slot(400 * MEGABYTE, 2)))
+    slots = service.resources.slots  # those of every request too
+    slots.configured, slots._until = Slot(400 * MEGABYTE, 2), 0.0
     status, refused = submit(service, FOREST)
     assert (status, refused["errors"][0]["pointer"]) == (422, "/params")
-    object.__setattr__(service.resources, "slots", Slots(configured=None))
+    slots.configured, slots._until = None, 0.0
     assert submit(service, FOREST, "?dry_run=true")[0] == 200
 
 

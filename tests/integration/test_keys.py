@@ -112,6 +112,7 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 def with_file(settings: Settings, tmp_path: Path, text: str) -> Settings:
     """The same settings, with a file for the first key."""
     path = tmp_path / "first_key"
+    path.touch(mode=0o600)
     path.write_text(text, encoding="utf-8")
     return settings.model_copy(update={"bootstrap_key_file": path})
 

@@ -29,7 +29,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 def test_one_url_serves_redis_clients_and_celery(server: RedisServer) -> None:
     with redis_client(server.url) as client:
         assert client.ping()
-    with Connection(server.url) as connection:
+    with Connection(server.url, transport="kombu.transport.redis:Transport") as connection:  # not the one for permits
         queue = connection.SimpleQueue("letters")
         queue.put({"hello": 1})
         assert queue.get(timeout=5).payload == {"hello": 1}
