@@ -237,6 +237,7 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
         "heartbeats.delete_heartbeat": [lambda c: heartbeats.delete_heartbeat(c, "p")],
         "heartbeats.delete_old_heartbeats": [lambda c: heartbeats.delete_old_heartbeats(c, older_than_seconds=DAY)],
         "heartbeats.count_slots": [lambda c: heartbeats.count_slots(c, within_seconds=30.0)],
+        "heartbeats.taking_bodies": [lambda c: heartbeats.taking_bodies(c, within_seconds=60)],
         "heartbeats.has_other_worker": [lambda c: heartbeats.has_other_worker(c, "p", within_seconds=30.0)],
         "heartbeats.taking_workers": [lambda c: heartbeats.taking_workers(c, 30.0)],
         "heartbeats.storage_troubles": [lambda c: heartbeats.storage_troubles(c, within_seconds=30.0)],
