@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from ml_training.db import heartbeats, jobs
+from ml_training.db import claims, heartbeats
 from ml_training.db.untaken_jobs import untaken_slots
 from ml_training.execution import transitions
 from ml_training.execution.transitions import AttemptFence
@@ -77,7 +77,7 @@ def test_a_claim_or_an_end_says_that_workers_work(resources: Resources, beat: Be
     first, _ = old_job(resources), store_job(resources.database, dataset_id=1)
     with resources.database.write() as connection:
         connection.exec_driver_sql("UPDATE jobs SET run_after = run_after - 100, created_at = created_at - 100")
-        claimed = jobs.claim_next(connection, worker="worker@a-1", lease_seconds=500.0)
+        claimed = claims.claim_next(connection, worker="worker@a-1", lease_seconds=500.0)
         assert claimed is not None
         assert claimed.id == first
     assert untaken(resources) == 0, "it was claimed just now"
