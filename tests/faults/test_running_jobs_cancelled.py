@@ -39,7 +39,7 @@ def test_training_code_that_never_comes_back_is_cancelled_with_its_process(
     ("model_type", "params", "limit"),
     [
         ("lightgbm", {"n_estimators": 10_000}, 2.0),
-        ("random_forest", {"n_estimators": 10_000}, 10.0),
+        ("random_forest", {"n_estimators": 10_000, "max_depth": 8}, 10.0),  # deeper ones fit into no slot
         ("mlp", {"hidden_layer_sizes": [512, 512], "max_iter": 10_000, "batch_size": 64}, 10.0),
     ],
 )
