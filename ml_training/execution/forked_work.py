@@ -70,7 +70,7 @@ class ForkedWork:
         os.close(write_end)
         try:
             answer = self._follow(child, read_end, progress)
-        except BaseException:
+        except BaseException:  # passed on: the child only must not outlive its work
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             raise
