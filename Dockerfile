@@ -21,6 +21,10 @@ FROM builder AS worker-packages
 COPY requirements/worker.txt requirements/
 RUN /usr/local/bin/python -m pip --python /opt/venv/bin/python install --require-hashes -r requirements/worker.txt
 
+FROM builder AS dask-packages
+COPY requirements/dask.txt requirements/
+RUN /usr/local/bin/python -m pip --python /opt/venv/bin/python install --require-hashes -r requirements/dask.txt
+
 FROM builder AS exporter-packages
 COPY requirements/exporter.txt requirements/
 RUN /usr/local/bin/python -m pip --python /opt/venv/bin/python install --require-hashes -r requirements/exporter.txt
@@ -44,6 +48,10 @@ ARG REVISION=unknown
 RUN echo "$REVISION" > ml_training/REVISION
 USER app
 CMD ["python", "-m", "workers"]
+
+# `--target dask`: a worker that also submits to a Dask cluster, and the cluster's scheduler and workers themselves.
+FROM worker AS dask
+COPY --from=dask-packages /opt/venv /opt/venv
 
 FROM base AS exporter
 COPY --from=exporter-packages /opt/venv /opt/venv

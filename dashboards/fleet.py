@@ -12,6 +12,7 @@ from dashboards.panels import (
     PanelOptions,
     PanelQuery,
     Thresholds,
+    bar_gauge_panel,
     gauge_panel,
     stat_panel,
     time_series_panel,
@@ -33,7 +34,14 @@ def build() -> dashboard.Dashboard:
     description = "How busy the workers are, what waits for them and for how long, what was lost or refused."
     builder = new_dashboard(FLEET, "ML Training: Fleet and queues", description)
     add_multi_choice_variable(builder, "job_type", "Job type", "ml_jobs_total")
-    for add in (_add_utilisation_row, _add_queue_row, _add_waits_row, _add_errors_row):
+    for add in (
+        _add_utilisation_row,
+        _add_queue_row,
+        _add_waits_row,
+        _add_estimates_row,
+        _add_errors_row,
+        _add_projects_row,
+    ):
         add(builder)
     return builder.build()
 
@@ -173,6 +181,29 @@ def _add_queue_row(builder: DashboardBuilder) -> None:
     )
 
 
+def _add_projects_row(builder: DashboardBuilder) -> None:
+    named = "Only of the projects that ML_TRAINING_METRICS_PROJECTS names."
+    none = "no project is named"
+    add_row(
+        builder,
+        "Projects",
+        time_series_panel(
+            PanelOptions(title="Jobs by project", description=f"PENDING and RUNNING. {named}", no_value=none, width=12),
+            PanelQuery("max by (project, status) (ml_project_jobs)", "{{project}} {{status}}"),
+        ),
+        time_series_panel(
+            PanelOptions(
+                title="Stored bytes by project",
+                description=f"Data sets, models and predictions that are not deleted. {named}",
+                no_value=none,
+                unit="bytes",
+                width=12,
+            ),
+            PanelQuery("max by (project) (ml_project_stored_bytes)", "{{project}}"),
+        ),
+    )
+
+
 def _add_waits_row(builder: DashboardBuilder) -> None:
     wait = f"ml_queue_wait_seconds{{{OF_JOB_TYPE}}}"
     thresholds: Thresholds = ((None, "green"), (WAIT_SECONDS, "red"))
@@ -206,6 +237,41 @@ def _add_waits_row(builder: DashboardBuilder) -> None:
             ),
             PanelQuery(quantile(0.95, wait, by="job_type, le"), "{{job_type}}"),
             threshold_lines=True,
+        ),
+    )
+
+
+def _add_estimates_row(builder: DashboardBuilder) -> None:
+    held = 'ml_job_estimates_total{result="held"}'
+    told = "Of dry runs whose job was submitted next: the share that was between half and twice as long."
+    shares = ratio(
+        f"sum by (estimate) (increase({held}[{VISIBLE_RANGE}]))",
+        f"sum by (estimate) (increase(ml_job_estimates_total[{VISIBLE_RANGE}]))",
+    )
+    reused = f"ml_jobs_reused_total{{{OF_JOB_TYPE}}}"
+    add_row(
+        builder,
+        "Estimates and reuse",
+        bar_gauge_panel(
+            PanelOptions(
+                title="Estimates that held",
+                description=told,
+                no_value="no dry run was submitted",
+                unit="percentunit",
+                width=12,
+                height=8,
+                thresholds=BLUE,
+            ),
+            PanelQuery(shares, "{{estimate}}"),
+        ),
+        time_series_panel(
+            PanelOptions(
+                title="Jobs with the result of an equal job",
+                description="In each step, by type: they did no work.",
+                no_value=NO_DATA,
+                width=12,
+            ),
+            PanelQuery(f"sum by (job_type) ({increase_per_step(reused)})", "{{job_type}}"),
         ),
     )
 

@@ -1,6 +1,6 @@
 """The dashboard of the models: training and test accuracy, overfitting, drift, scores, cost of the training."""
 
-from dashboards.grafana_sdk import DashboardBuilder, dashboard, table, timeseries
+from dashboards.grafana_sdk import DashboardBuilder, bargauge, dashboard, table, timeseries
 from dashboards.links import CLICKED_MODEL, CLICKED_SERIES_MODEL, MODELS, api_link
 from dashboards.operator_dashboard import (
     NO_DATA,
@@ -10,16 +10,19 @@ from dashboards.operator_dashboard import (
     new_dashboard,
 )
 from dashboards.panels import BLUE, PanelOptions, PanelQuery, Thresholds, bar_gauge_panel, stat_panel, time_series_panel
-from dashboards.promql import MAX_BARS, MAX_SERIES, limit_series, rate_per_second
+from dashboards.promql import MAX_BARS, MAX_SERIES, limit_series, rate_per_second, with_model_name
 from dashboards.table_panel import TableColumn, table_panel
 
 ACCURACY_GAP = "ml_training_accuracy - on(job, instance, model_id) ml_test_accuracy"
 ACCURACY_FALL = "max_over_time(ml_test_accuracy[$__range]) - ml_test_accuracy"
-TRAINING_ACCURACY, TEST_ACCURACY = "max by (model_id) (ml_training_accuracy)", "max by (model_id) (ml_test_accuracy)"
+MODEL = "{{model_name}} v{{model_version}} (#{{model_id}})"
+ROW_LABELS = {"model_id": "Model", "model_name": "Name", "model_version": "Version"}
 SCORE = 'ml_model_score{score=~"$score", split=~"$split"}'
+HELD_OUT = 'ml_model_score{{score="{}", split="held_out"}} and on(job, instance, model_id) ({})'
+REGRESSION = 'ml_model_score{score="rmse"}'  # a regression model has this score, and no other one has
 OVERFITTING_GAP, ACCURACY_DROP = 0.2, 0.05
 """Differences of accuracy above which the alerts Overfitting and AccuracyDrop fire."""
-NO_MODEL = "no classification model"
+NO_MODEL, NO_REGRESSION = "no classification model", "no regression model"
 ORANGE_FROM_ONE: Thresholds = ((None, "green"), (1, "orange"))
 ACCURACY_THRESHOLDS: Thresholds = ((None, "red"), (0.7, "yellow"), (0.9, "green"))
 MODEL_IN_API = api_link("This model in the API", f"models/{CLICKED_SERIES_MODEL}")
@@ -33,7 +36,8 @@ def build() -> dashboard.Dashboard:
     add_multi_choice_variable(builder, "split", "Split", "ml_model_score", chosen="held_out")
     add_multi_choice_variable(builder, "model_type", "Model type (costs)", "ml_training_rows_total")
     add_api_url_variable(builder)
-    for add in (_add_summary_row, _add_accuracy_row, _add_drift_row, _add_scores_row, _add_cost_row):
+    rows = (_add_summary_row, _add_accuracy_row, _add_drift_row, _add_regression_row, _add_scores_row, _add_cost_row)
+    for add in rows:
         add(builder)
     return builder.build()
 
@@ -95,7 +99,7 @@ def _accuracy_panel(title: str, metric: str, rows: str) -> timeseries.Panel:
         links=(MODEL_IN_API,),
         soft_minimum=0.5,
     )
-    return time_series_panel(options, PanelQuery(limit_series(metric, "model_id"), "Model {{model_id}}"))
+    return time_series_panel(options, PanelQuery(with_model_name(limit_series(metric, "model_id")), MODEL))
 
 
 def _add_accuracy_row(builder: DashboardBuilder) -> None:
@@ -121,7 +125,7 @@ def _add_accuracy_row(builder: DashboardBuilder) -> None:
                 decimals=1,
                 links=(MODEL_IN_API,),
             ),
-            PanelQuery(f"topk({MAX_BARS}, {ACCURACY_GAP})", "#{{model_id}}"),
+            PanelQuery(with_model_name(f"topk({MAX_BARS}, {ACCURACY_GAP})"), MODEL),
         ),
         _accuracy_table(),
     )
@@ -138,13 +142,78 @@ def _accuracy_table() -> table.Panel:
     )
     return table_panel(
         options,
-        TableColumn(PanelQuery(TRAINING_ACCURACY, "Training"), "percentunit"),
-        TableColumn(PanelQuery(TEST_ACCURACY, "Test"), "percentunit"),
-        TableColumn(PanelQuery(f"{TRAINING_ACCURACY} - {TEST_ACCURACY}", "Gap"), "percentunit"),
-        labels={"model_id": "Model"},
+        TableColumn(PanelQuery(_by_model("ml_training_accuracy"), "Training"), "percentunit"),
+        TableColumn(PanelQuery(_by_model("ml_test_accuracy"), "Test"), "percentunit"),
+        TableColumn(PanelQuery(_by_model(ACCURACY_GAP), "Gap"), "percentunit"),
+        labels=ROW_LABELS,
         descending="Gap",
         links={"Model": (api_link("This model in the API", f"models/{CLICKED_MODEL}"),)},
     )
+
+
+def _by_model(expression: str) -> str:
+    return f"max by ({', '.join(ROW_LABELS)}) ({with_model_name(expression)})"
+
+
+def _held_out(score: str) -> str:
+    return HELD_OUT.format(score, REGRESSION)
+
+
+def _add_regression_row(builder: DashboardBuilder) -> None:
+    explained = "R² on held-out rows, the 10 best: the share of the spread of the target that the model explains."
+    errors = "On held-out rows, in the unit of the target; MAPE is a share of it. Compare models of one target only."
+    add_row(
+        builder,
+        "Regression models",
+        bar_gauge_panel(
+            PanelOptions(
+                title="Explained variance (R²)",
+                description=explained,
+                no_value=NO_REGRESSION,
+                width=12,
+                height=9,
+                thresholds=ACCURACY_THRESHOLDS,
+                minimum=None,
+                maximum=1,
+                decimals=3,
+                links=(MODEL_IN_API,),
+            ),
+            PanelQuery(with_model_name(f"topk({MAX_BARS}, {_held_out('r2')})"), MODEL),
+        ),
+        table_panel(
+            PanelOptions(
+                title="Errors of prediction",
+                description=errors,
+                no_value=NO_REGRESSION,
+                width=12,
+                height=9,
+                minimum=None,
+            ),
+            TableColumn(PanelQuery(_by_model(_held_out("r2")), "R²")),
+            TableColumn(PanelQuery(_by_model(_held_out("rmse")), "RMSE")),
+            TableColumn(PanelQuery(_by_model(_held_out("mae")), "MAE")),
+            TableColumn(PanelQuery(_by_model(_held_out("mape")), "MAPE"), "percentunit"),
+            labels=ROW_LABELS,
+            descending="R²",
+            links={"Model": (api_link("This model in the API", f"models/{CLICKED_MODEL}"),)},
+        ),
+    )
+
+
+def _distance_panel() -> bargauge.Panel:
+    """How far the rows of the newest DRIFT jobs are from the training rows."""
+    thresholds: Thresholds = ((None, "green"), (0.1, "yellow"), (0.25, "red"))
+    options = PanelOptions(
+        title="Distance from the training rows",
+        description="Weighted PSI of the newest DRIFT job of each model, the 10 largest; above 0.25 ModelDrift fires.",
+        no_value="No DRIFT job has ended.",
+        width=24,
+        height=7,
+        thresholds=thresholds,
+        decimals=2,
+        links=(MODEL_IN_API,),
+    )
+    return bar_gauge_panel(options, PanelQuery(with_model_name(f"topk({MAX_BARS}, ml_model_drift)"), MODEL))
 
 
 def _add_drift_row(builder: DashboardBuilder) -> None:
@@ -177,16 +246,18 @@ def _add_drift_row(builder: DashboardBuilder) -> None:
                 thresholds=((None, "green"), (ACCURACY_DROP, "red")),
                 decimals=1,
             ),
-            PanelQuery(f"topk({MAX_BARS}, {ACCURACY_FALL})", "#{{model_id}}"),
+            PanelQuery(with_model_name(f"topk({MAX_BARS}, {ACCURACY_FALL})"), MODEL),
         ),
         time_series_panel(
-            moving, PanelQuery(f"ml_test_accuracy and on(model_id) topk({MAX_SERIES}, {spread})", "Model {{model_id}}")
+            moving,
+            PanelQuery(with_model_name(f"ml_test_accuracy and on(model_id) topk({MAX_SERIES}, {spread})"), MODEL),
         ),
+        _distance_panel(),
     )
 
 
 def _add_scores_row(builder: DashboardBuilder) -> None:
-    legend = "#{{model_id}} {{score}} {{split}}"
+    legend, key = f"{MODEL} {{{{score}}}} {{{{split}}}}", "model_id, score, split"
     best = "Of the chosen scores and splits, the 10 highest values. Choose one score: different ones do not compare."
     lines = "Of the chosen scores and splits, at most 20 lines, the highest in this range."
     no_value = "no score of this choice"
@@ -204,7 +275,7 @@ def _add_scores_row(builder: DashboardBuilder) -> None:
                 minimum=None,
                 decimals=3,
             ),
-            PanelQuery(f"topk({MAX_BARS}, {SCORE})", legend),
+            PanelQuery(with_model_name(f"topk({MAX_BARS}, {SCORE})", key), legend),
         ),
         time_series_panel(
             PanelOptions(
@@ -216,7 +287,7 @@ def _add_scores_row(builder: DashboardBuilder) -> None:
                 minimum=None,
                 links=(MODEL_IN_API,),
             ),
-            PanelQuery(limit_series(SCORE, "model_id, score, split"), legend),
+            PanelQuery(with_model_name(limit_series(SCORE, key), key), legend),
         ),
     )
 

@@ -25,6 +25,15 @@ def top_series(metric: str) -> str:
     return f"topk({MAX_SERIES}, max_over_time({metric}[$__range] @ end()))"
 
 
+def with_model_name(expression: str, key: str = "model_id") -> str:
+    """`expression` with the labels `model_name` and `model_version`; a model that the page does not name stays without.
+
+    `key` is the label that identifies a series among those of one exporter, or several labels with commas between them.
+    """
+    named = f"({expression}) * on(job, instance, model_id) group_left(model_name, model_version) ml_model_info"
+    return f"{named} or on(job, instance, {key}) ({expression})"
+
+
 def of_exporter_process(expression: str) -> str:
     """`expression` for the exporter's own process only: every other scraped process exposes `process_*` too."""
     return f"{expression} and on(job, instance) ml_db_connected"

@@ -20,6 +20,7 @@ from exporter.collectors.ledger import LedgerCollector
 from exporter.collectors.models import ModelsCollector
 from exporter.collectors.own_process import OwnProcessCollector
 from exporter.collectors.processes import ProcessesCollector
+from exporter.collectors.projects import ProjectsCollector
 from exporter.collectors.queue import QueueCollector
 from exporter.collectors.storage import StorageCollector
 from exporter.event_listener import EventListener
@@ -31,8 +32,10 @@ from exporter.snapshot import DatabaseSnapshot
 from exporter.throttle import Throttle
 from ml_training.db.engine import open_database
 from ml_training.domain.allowed_hosts import AllowedHosts
+from ml_training.domain.names import project_names
 from ml_training.domain.variables import PREFIX, is_loopback
 from ml_training.logs import configure_logs, get_logger, warn_of_settings
+from ml_training.process.certificate import server_certificate
 from ml_training.process.malloc import limit_arenas
 from ml_training.process.private_files import write_privately
 from ml_training.revision import code_revision
@@ -112,6 +115,7 @@ def build_exporter(settings: Settings, *, revision: str) -> Exporter:
         ModelsCollector(),
         StorageCollector(),
         ApiCollector(),
+        ProjectsCollector(project_names(settings.metrics_projects)),
     )
     local_collectors = (
         BuildCollector(ml_training.__version__, revision),
@@ -130,7 +134,7 @@ def build_exporter(settings: Settings, *, revision: str) -> Exporter:
         page_builder=page_builder,
         probe=probe,
         event_consumer=event_consumer,
-        server=HttpServer(settings.exporter_host, settings.exporter_port, routes, hosts),
+        server=HttpServer(settings.exporter_host, settings.exporter_port, routes, hosts, server_certificate(settings)),
         loops=(
             throttled_loop("reads", reads, snapshot.read),
             throttled_loop("probes", probes, probe.check),

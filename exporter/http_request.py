@@ -4,6 +4,7 @@ import re
 import socket
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -34,10 +35,11 @@ class HttpRequest:
 
 
 class HttpRequestReader:
-    """Reads the requests of one blocking connection, one after the other."""
+    """Reads the requests of one blocking connection, one after the other. opened: what of arrived bytes is complete."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, opened: Callable[[bytes], bytes] = bytes) -> None:
         self._connection = connection
+        self._opened = opened
         self._buffer = b""
 
     def next(self, *, wait: float, deadline: float) -> HttpRequest | None:
@@ -49,9 +51,12 @@ class HttpRequestReader:
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             if len(self._buffer) > MAX_HEAD_BYTES:
                 raise HttpRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            fresh = self._receive(until - time.monotonic())
-            if not fresh:
+            arrived = self._receive(until - time.monotonic())
+            if not arrived:
                 return None
+            fresh = self._opened(arrived)
+            if not fresh:
+                continue
             if not self._buffer:
                 until = time.monotonic() + deadline
             self._buffer += fresh

@@ -13,6 +13,8 @@ from exporter.connections import Connections
 from exporter.http_request import HttpRequest, HttpRequestError, HttpRequestReader
 from ml_training.domain.allowed_hosts import AllowedHosts
 from ml_training.logs import get_logger
+from ml_training.process.certificate import ServerCertificate
+from ml_training.process.tls import TlsConnection
 
 log = get_logger(__name__)
 MAX_CONNECTIONS = 32
@@ -39,7 +41,7 @@ _Socket = socket.socket | tuple[bytes, socket.socket]  # socketserver's own type
 class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     """Serves `routes` by exact path for GET and HEAD, under the names of `hosts`.
 
-    Bound when constructed; raises OSError if it cannot be.
+    Bound when constructed; raises OSError if it cannot be. certificate: None speaks plain HTTP.
     """
 
     allow_reuse_address = True
@@ -47,9 +49,17 @@ class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, host: str, port: int, routes: Mapping[str, RouteHandler], hosts: AllowedHosts) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        routes: Mapping[str, RouteHandler],
+        hosts: AllowedHosts,
+        certificate: ServerCertificate | None = None,
+    ) -> None:
         self.routes = dict(routes)
         self.hosts = hosts
+        self.certificate = certificate
         self.connections = Connections(MAX_CONNECTIONS)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _ConnectionHandler)
@@ -62,7 +72,8 @@ class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def process_request(self, request: _Socket, client_address: object) -> None:
         """Give the connection a thread, or reject it at once when all are busy with answers."""
         if not self.connections.add(cast(socket.socket, request)):
-            _reject(request)
+            if self.certificate is None:
+                _reject(request)
             self.shutdown_request(request)
             return
         try:
@@ -95,7 +106,7 @@ class _ConnectionHandler(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        reader = HttpRequestReader(self.request)
+        reader = HttpRequestReader(self.request, self._start_tls())
         wait = HEAD_SECONDS
         while True:
             try:
@@ -113,6 +124,17 @@ class _ConnectionHandler(socketserver.BaseRequestHandler):
                 return
             wait = IDLE_SECONDS
 
+    def _start_tls(self) -> Callable[[bytes], bytes]:
+        self._tls: TlsConnection | None = None
+        if self.server.certificate is None:
+            return bytes
+        self._tls = TlsConnection(self.server.certificate.context(), self._send_at_once)
+        return self._tls.opened
+
+    def _send_at_once(self, data: bytes) -> None:
+        if self.request.send(data, socket.MSG_DONTWAIT) < len(data):
+            raise BrokenPipeError("the client does not read")
+
     def _respond(self, request: HttpRequest) -> HttpResponse:
         if not all(map(self.server.hosts.allows, request.hosts)):
             return _plain(HTTPStatus.MISDIRECTED_REQUEST)
@@ -129,6 +151,8 @@ class _ConnectionHandler(socketserver.BaseRequestHandler):
 
     def _send(self, response: HttpResponse, *, keep_alive: bool, with_body: bool) -> None:
         answer = _encode(response, keep_alive=keep_alive, with_body=with_body)
+        if self._tls is not None:
+            answer = self._tls.sealed(answer) + (b"" if keep_alive else self._tls.end())
         try:
             sent = self.request.send(answer, socket.MSG_DONTWAIT)  # usually all of it, in one call
         except BlockingIOError:

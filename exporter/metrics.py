@@ -89,6 +89,15 @@ JOBS = _counter(
 JOBS_DURATION = _histogram(
     "ml_jobs_duration_seconds", "First start to end, of ended jobs that had started, as a histogram.", "job_type"
 )
+JOBS_REUSED = _counter(
+    "ml_jobs_reused_total", "COMPLETED jobs that have the result of an equal job; ml_jobs_total holds them.", "job_type"
+)
+ESTIMATES = _counter(
+    "ml_job_estimates_total",
+    "Estimates of dry runs whose job was submitted next, by whether they held.",
+    "estimate",
+    "result",
+)
 JOBS_CURRENT = _gauge("ml_jobs_current", "Jobs PENDING or RUNNING now.", "job_type", "status")
 QUEUE_DEPTH = _gauge(
     "ml_queue_depth", "What waits: due jobs in the database, permits to run one job in the broker.", "queue"
@@ -111,6 +120,12 @@ TRAINING_ROWS = _counter(
 )
 TRAINING_SECONDS = _counter(
     "ml_training_seconds_total", "Seconds from first start to end of TRAIN jobs.", "model_type", unit="seconds"
+)
+
+# The projects that a setting names, at most 100
+PROJECT_JOBS = _gauge("ml_project_jobs", "Jobs of the project PENDING or RUNNING now.", "project", "status")
+PROJECT_BYTES = _gauge(
+    "ml_project_stored_bytes", "Bytes of what the project has stored and not deleted.", "project", unit="bytes"
 )
 
 # One job: RUNNING, then PENDING by age, then those that ended within 15 minutes; at most 2,000 jobs
@@ -148,6 +163,13 @@ TRAINING_ACCURACY = _gauge(
 )
 TEST_ACCURACY = _gauge(
     "ml_test_accuracy", "Accuracy on unseen rows: the newest TEST without overlap, else held out.", "model_id"
+)
+
+MODEL_INFO = _gauge(
+    "ml_model_info", "Always 1; the labels say what a model is called.", "model_id", "model_name", "model_version"
+)
+MODEL_DRIFT = _gauge(
+    "ml_model_drift", "PSI of the newest DRIFT job, weighted by importance; 0 when it can be chance.", "model_id"
 )
 
 MODEL_SCORE = _gauge(
@@ -219,6 +241,7 @@ CATALOGUE: tuple[Metric, ...] = tuple(value for value in tuple(globals().values(
 # are fixed by contract come last.
 DROPPED_FIRST: tuple[Metric, ...] = (
     MODEL_SCORE,
+    MODEL_INFO,
     PROCESS_MEMORY,
     PROCESS_STORAGE_OK,
     PROCESS_BROKER_OK,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 MOUNTED = Path("/run/secrets")  # Docker mounts here, in a file system of the container's own, readable by all in it
-MOST_BYTES = 16_384
+MOST_BYTES = 64 << 10
 
 
 def read_secrets(names: Iterable[str], environment: Mapping[str, str]) -> tuple[dict[str, str], list[tuple[str, str]]]:
@@ -34,20 +34,25 @@ def read_secrets(names: Iterable[str], environment: Mapping[str, str]) -> tuple[
 
 def read_secret(path: Path) -> str:
     """The text of a file without the line break at its end; raises OSError, or ValueError with the remedy."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise ValueError("is no regular file")
-        if mode & stat.S_IRWXO and MOUNTED not in path.resolve().parents:
-            raise ValueError(f"is open to other users of this machine: close it with `chmod 600 {path}`")
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"is larger than {MOST_BYTES:,} bytes: it holds something else")
     try:
-        text = content.decode().removesuffix("\n").removesuffix("\r")
+        text = read_private(path).decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise ValueError("is not in UTF-8") from None
     if not text or not text.isprintable():
         raise ValueError("must hold one line, the secret, and nothing else")
     return text
+
+
+def read_private(path: Path, *, is_open: bool = False) -> bytes:
+    """The content of a small file that other users cannot read, unless `is_open`; raises OSError, ValueError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise ValueError("is no regular file")
+        if not is_open and mode & stat.S_IRWXO and MOUNTED not in path.resolve().parents:
+            raise ValueError(f"is open to other users of this machine: close it with `chmod 600 {path}`")
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"is larger than {MOST_BYTES:,} bytes: it holds something else")
+    return content

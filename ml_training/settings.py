@@ -14,11 +14,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ml_training.domain.allowed_hosts import host_names
 from ml_training.domain.limits import Limits
+from ml_training.domain.names import project_names
 from ml_training.domain.near_misses import near_miss
+from ml_training.domain.trusted_proxies import TrustedProxies
 from ml_training.domain.variables import DEFAULT_API_PORT, DEFAULT_DATA_DIR, DEFAULT_HOST, RUN_FILE
 from ml_training.domain.variables import PREFIX as PREFIX
 from ml_training.domain.variables import SettingsError as SettingsError
 from ml_training.secret_files import read_secrets
+from ml_training.source_settings import SourceSettings, is_source_variable, read_source_settings
 
 API_KEY = f"{PREFIX}API_KEY"  # of clients; no process of the service reads it
 SECRETS = (
@@ -27,6 +30,8 @@ SECRETS = (
     "database_password",
     "broker_password",
     "metrics_token",
+    "s3_access_key_id",
+    "s3_secret_access_key",
 )  # each also as NAME_FILE
 DEFAULT_BROKER_URL = "redis://127.0.0.1:6379/0"  # the default address of a Redis server
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -36,6 +41,9 @@ ESCAPED = "with special characters of the password as %XX"
 TOKEN_CHARACTERS = "must be 16 to 512 of the characters A-Z a-z 0-9 - . _ ~ + /; make one with `openssl rand -hex 32`"  # noqa: S105 - no password
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
 DATABASE_FORM = f"must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME, {ESCAPED}"
+STORAGE_FORM = "must be s3://BUCKET or s3://BUCKET/PREFIX; empty: a directory in the data directory"
+_STORAGE_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_.-]+)*/?")
+ENDPOINT_FORM = "must be http://HOST:PORT or https://HOST, without the bucket and without a key"
 BROKER_FORM = f"must be redis://:PASSWORD@HOST:PORT/DB, rediss://... or redis+socket:///PATH, {ESCAPED}"
 
 
@@ -56,7 +64,18 @@ class Settings(BaseSettings):
     database_password: str = Field("", repr=False)  # for a URL without one
     broker_password: str = Field("", repr=False)
     data_dir: Path = Path(DEFAULT_DATA_DIR)
+    storage_url: str = ""  # empty: a directory in the data directory
+    s3_endpoint: str = ""  # empty: AWS
+    s3_region: str = ""
+    s3_path_style: bool | None = None  # None: with an endpoint
+    s3_access_key_id: str = Field("", repr=False)  # empty: the role of the machine
+    s3_secret_access_key: str = Field("", repr=False, validate_default=True)
+    cache_dir: Path | None = None  # None: in the data directory
+    cache_bytes: NonNegativeInt = 10 << 30
+    tls_cert_file: Path | None = None  # of API and exporter; None: they speak plain HTTP
+    tls_key_file: Path | None = Field(None, validate_default=True)
     allowed_hosts: str = ""  # names of API and exporter beside the local ones, with commas
+    trusted_proxies: str = ""  # networks whose header X-Forwarded-For is believed, with commas
     api_host: str = DEFAULT_HOST
     api_port: Port = DEFAULT_API_PORT
     api_workers: PositiveInt = 2
@@ -68,6 +87,7 @@ class Settings(BaseSettings):
     exporter_host: str = DEFAULT_HOST
     exporter_port: Port = 8012
     metrics_token: SecretStr = SecretStr("")  # empty: everyone may read the metrics
+    metrics_projects: str = ""  # the projects with metrics of their own, with commas
     worker_concurrency: NonNegativeInt = 0  # 0: as many as cores
     worker_threads: NonNegativeInt = 0  # at most, of each job; 0: all cores
     worker_memory_bytes: NonNegativeInt = 0
@@ -83,6 +103,11 @@ class Settings(BaseSettings):
     drain_grace_seconds: Seconds = 5.0
     checkpoint_seconds: Seconds = 60.0
     stall_seconds: Seconds = 180.0
+    dask_scheduler: str = ""  # empty: no job asks for engine dask
+    dask_tls_ca_file: Path | None = None
+    dask_tls_cert_file: Path | None = None
+    dask_tls_key_file: Path | None = None
+    dask_ports: str = "12400-12999"
     heartbeat_seconds: Seconds = 5.0
     heartbeat_dead_seconds: Seconds = 30.0
     relay_seconds: Seconds = 0.5
@@ -96,12 +121,13 @@ class Settings(BaseSettings):
     publish_budget_seconds: Seconds = 1.0
     snapshot_seconds: Seconds = 1.0
     limits: Limits = Limits()
+    data_sources: SourceSettings = SourceSettings()  # see source_settings.py
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "cache_dir")
     @classmethod
-    def _make_absolute(cls, path: Path) -> Path:
+    def _make_absolute(cls, path: Path | None) -> Path | None:
         try:
-            return path.expanduser().absolute()
+            return None if path is None else path.expanduser().absolute()
         except RuntimeError:
             raise ValueError("names the home directory of a user that this machine does not know") from None
 
@@ -140,6 +166,35 @@ class Settings(BaseSettings):
             )
         return password
 
+    @field_validator("storage_url")
+    @classmethod
+    def _check_storage_url(cls, url: str) -> str:
+        _require(not url or _STORAGE_URL.fullmatch(url) is not None, STORAGE_FORM)
+        return url
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _check_s3_endpoint(cls, url: str) -> str:
+        if url:
+            parts = _split_url(url, form=ENDPOINT_FORM, schemes=("http", "https"))
+            _require(not parts.path.strip("/") and not parts.query and "@" not in url, ENDPOINT_FORM)
+        return url.rstrip("/")
+
+    @field_validator("s3_secret_access_key")
+    @classmethod
+    def _check_s3_secret(cls, secret: str, info: ValidationInfo) -> str:
+        _require(
+            bool(secret) == bool(info.data.get("s3_access_key_id")),
+            f"goes with {PREFIX}S3_ACCESS_KEY_ID: set both, or none where the machine has a role",
+        )
+        return secret
+
+    @field_validator("tls_key_file")
+    @classmethod
+    def _check_tls_key_file(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        _require((path is None) == (info.data.get("tls_cert_file") is None), f"goes with {PREFIX}TLS_CERT_FILE")
+        return path
+
     @field_validator("api_url")
     @classmethod
     def _check_api_url(cls, url: str) -> str:
@@ -152,6 +207,33 @@ class Settings(BaseSettings):
     def _check_allowed_hosts(cls, names: str) -> str:
         host_names(names)
         return names
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_trusted_proxies(cls, networks: str) -> str:
+        TrustedProxies(networks)
+        return networks
+
+    @field_validator("metrics_projects")
+    @classmethod
+    def _check_metrics_projects(cls, names: str) -> str:
+        project_names(names)
+        return names
+
+    @field_validator("dask_scheduler")
+    @classmethod
+    def _check_dask_scheduler(cls, url: str) -> str:
+        if url:
+            _split_url(url, form="must be tcp://HOST:PORT or tls://HOST:PORT", schemes=("tcp", "tls"))
+        return url
+
+    @field_validator("dask_ports")
+    @classmethod
+    def _check_dask_ports(cls, ports: str) -> str:
+        first, _, last = ports.partition("-")
+        valid = first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 65_535
+        _require(valid, "must be FIRST-LAST, such as 12400-12999")
+        return ports
 
     @field_validator("metrics_token")
     @classmethod
@@ -182,6 +264,11 @@ class Settings(BaseSettings):
         return _with_password(self.broker_url or DEFAULT_BROKER_URL, self.broker_password)
 
     @property
+    def cache_directory(self) -> Path:
+        """Where this machine keeps what it can fetch or make again."""
+        return self.cache_dir or self.data_dir / "cache"
+
+    @property
     def run_file(self) -> Path:
         """The file in which a running single-machine stack publishes its URLs."""
         return self.data_dir / RUN_FILE
@@ -191,9 +278,12 @@ def read_settings() -> Settings:
     """The settings of this process; raises SettingsError with all errors at once."""
     names = {variable_name((name,)): name for name in SECRETS}
     values, problems = read_secrets(names, os.environ)
+    sources, source_problems = read_source_settings({name.upper(): value for name, value in os.environ.items()})
+    problems += source_problems
     settings = None
     try:
-        settings = Settings(**{names[variable]: value for variable, value in values.items()})  # type: ignore[arg-type]
+        secrets = {names[variable]: value for variable, value in values.items()}
+        settings = Settings(data_sources=sources, **secrets)  # type: ignore[arg-type]
     except ValidationError as error:
         problems += [
             (variable_name(item["loc"]), item["msg"].removeprefix("Value error, "))
@@ -209,8 +299,12 @@ def unknown_settings() -> list[str]:
     """A line for each variable with PREFIX that nothing reads, with the nearest known name: a typing error, mostly."""
     limits = {variable_name(("limits", name)) for name in Limits.model_fields}
     files = {f"{variable_name((name,))}_FILE" for name in SECRETS}
-    known = {variable_name((name,)) for name in Settings.model_fields if name != "limits"} | limits | files | {API_KEY}
-    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    grouped = {"limits", "data_sources"}
+    known = {variable_name((name,)) for name in Settings.model_fields if name not in grouped} | limits | files
+    known.add(API_KEY)
+    given = {name: name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
+    unknown = sorted(name for name, capitals in given.items() if capitals not in known)
+    unknown = [name for name in unknown if not is_source_variable(given[name])]
     return [f"{name} is no setting{_nearest(name, known)}" for name in unknown]
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 WHOLE = {"dev": "dev", "runtime": "local", "client": None}  # lock file -> extra; the client and the command line are in
-IMAGES = ("api", "worker", "exporter")  # these extras alone: an image copies the code and installs no client
+TOOLS = ("charts", "schemathesis")  # extras for one command of the Makefile, too large for everybody's environment
+IMAGES = ("api", "worker", "exporter", "dask")  # these extras alone: an image copies the code and installs no client
 
 
 def compile_lock(name: str, *sources: str, text: str | None = None) -> None:
@@ -51,7 +52,7 @@ def main() -> None:
     for name, extra in WHOLE.items():
         chosen = [] if extra is None else ["--extra", extra, str(HERE / "build.in")]
         compile_lock(name, *chosen, "setup.cfg")
-    for name in IMAGES:
+    for name in (*IMAGES, *TOOLS):
         compile_lock(name, "-", str(HERE / "build.in"), text=requirements_of(name))
     compile_lock("uv", str(HERE / "uv.in"))
 

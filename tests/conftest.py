@@ -3,21 +3,25 @@
 import itertools
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from ml_training.db.engine import Database, open_database
 from ml_training.db.migrate import migrate
 from ml_training.domain.caller import DEFAULT_PROJECT_ID
+from ml_training.process.usable_cores import usable_cores
 from ml_training.services.resources import Resources
 from tests.property.run_summary import print_numbers
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.promtool import warn_if_promtool_is_missing
 from tests.support.redis_server import RedisServer, start_redis
+from tests.support.s3_server import S3Server, moto_server, rclone_server
 from tests.support.wiring import make_resources
 
 _numbers = itertools.count(1)
@@ -27,9 +31,21 @@ settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C even in the background of a script, where it is ignored, here and in every child."""
+    """Hear Ctrl-C even in the background of a script, where it is ignored, here and in every child.
+
+    Logs go to stderr, as those of the service do: what a command prints may be read by a program.
+    """
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: one more than there are cores, since much of the suite waits for processes that start.
+
+    Not more than 8: each has a PostgreSQL server of its own.
+    """
+    return min(usable_cores() + 1, 8)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -65,6 +81,20 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server = start_redis(tmp_path_factory.mktemp("redis"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server for the session that does what S3 does, but checks no signature."""
+    with moto_server(tmp_path_factory.mktemp("moto")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server for the session that checks signatures, but ignores conditions and ranges."""
+    with rclone_server(tmp_path_factory.mktemp("rclone")) as server:
+        yield server
 
 
 @pytest.fixture

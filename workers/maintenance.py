@@ -13,12 +13,13 @@ from ml_training.logs import configure_logs, get_logger, warn_of_settings
 from ml_training.maintenance.cleanup import (
     fold_ledger_once,
     forget_audit_once,
+    forget_changes_once,
     forget_heartbeats_once,
     forget_jobs_once,
-    sweep_storage_once,
 )
 from ml_training.maintenance.reaper import reap_once
 from ml_training.maintenance.relay import relay_once
+from ml_training.maintenance.sweep import sweep_storage_once
 from ml_training.process.heartbeat import Heartbeat
 from ml_training.process.storage_check import storage_report
 from ml_training.queue.broker_check import broker_report
@@ -54,6 +55,12 @@ def maintenance_loops(resources: Resources, settings: Settings) -> tuple[Mainten
             "forget_jobs",
             sweep,
             lambda: forget_jobs_once(resources, age_seconds=settings.retention_seconds),
+            busy_every=settings.retention_pause_seconds,
+        ),
+        MaintenanceLoop(
+            "forget_changes",
+            sweep,
+            lambda: forget_changes_once(resources),
             busy_every=settings.retention_pause_seconds,
         ),
         MaintenanceLoop(

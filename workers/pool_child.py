@@ -5,6 +5,7 @@ import os
 import sys
 from functools import cache
 
+from ml_training.cluster.open_cluster import open_cluster
 from ml_training.db.engine import open_database
 from ml_training.domain.queue_names import EVENT_PROGRESS
 from ml_training.domain.records import Job
@@ -22,6 +23,7 @@ from ml_training.queue.celery_app import make_celery
 from ml_training.queue.ended_jobs import dataset_key, job_key, open_end_sender
 from ml_training.queue.event_sender import EventSender
 from ml_training.queue.permits import open_permits
+from ml_training.sources.sources import Sources
 from ml_training.storage.open_storage import open_file_cache, open_storage
 from workers.app import cores, settings, shape
 
@@ -31,6 +33,9 @@ log = get_logger(__name__)
 def load_engine() -> None:
     """Load and warm the engine in the fork server: with one thread, since no other would survive a fork."""
     gc.disable()  # nothing of what is loaded is garbage
+    from ml_training.training.skops_import import import_skops
+
+    import_skops()
     from ml_training.execution import handlers  # noqa: F401 - the children find it loaded
 
     if sys.platform == "linux":  # macOS does not allow its matrix library after a fork when it was used before
@@ -81,7 +86,9 @@ def worker_context() -> WorkerContext:
         memory=memory,
         run_work=run_work(memory),
         binned_rows=open_file_cache(settings),
+        sources=Sources(settings.data_sources),
         watchdog=ProcessWatchdog(),
+        dask=open_cluster(settings),
     )
     log.info("child_ready", threads=shape.threads, pid=os.getpid())
     return context

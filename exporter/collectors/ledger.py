@@ -15,6 +15,9 @@ from ml_training.domain.specs import JobType
 from ml_training.domain.states import JobStatus
 
 OTHER = "other"
+ESTIMATES = ("seconds", "starts_in_seconds")  # as a dry run names them
+ESTIMATE_RESULTS = {"estimate_held": "held", "estimate_missed": "missed"}
+REUSING = (JobType.TRAIN, JobType.PREDICT, JobType.TRIAL)  # the types whose specs have `reuse`
 SUM_DIGITS = (
     6  # microseconds: below that, the sum depends on the order of the addition, which differs between exporters
 )
@@ -26,6 +29,21 @@ def _jobs(ended: Iterable[LedgerTotal]) -> bytes:
         counts[row.job_type, row.label] += row.n
     terminal = [status for status in JobStatus if status.is_terminal]
     return samples(metrics.JOBS, [((a, b), counts[a, b]) for a in JobType for b in terminal])
+
+
+def _reused(rows: Iterable[LedgerTotal]) -> bytes:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row.job_type] += row.n
+    return samples(metrics.JOBS_REUSED, [((job_type,), counts[job_type]) for job_type in REUSING])
+
+
+def _estimates(rows: Iterable[LedgerTotal]) -> bytes:
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        counts[row.label, ESTIMATE_RESULTS[row.kind]] += row.n
+    keys = [(estimate, result) for estimate in ESTIMATES for result in ESTIMATE_RESULTS.values()]
+    return samples(metrics.ESTIMATES, [(key, counts[key]) for key in keys])
 
 
 def _lost(rows: Iterable[LedgerTotal]) -> bytes:
@@ -68,6 +86,8 @@ class LedgerCollector(Collector):
         return {
             metrics.JOBS: _jobs(ended),
             metrics.JOBS_DURATION: self._histograms(metrics.JOBS_DURATION, ended, DURATION_BUCKETS),
+            metrics.JOBS_REUSED: _reused(row for row in rows if row.kind == "reused"),
+            metrics.ESTIMATES: _estimates(row for row in rows if row.kind in ESTIMATE_RESULTS),
             metrics.QUEUE_WAIT: self._histograms(metrics.QUEUE_WAIT, waits, WAIT_BUCKETS),
             metrics.ATTEMPTS_LOST: _lost(row for row in rows if row.kind == "lost"),
             metrics.WRITES_REFUSED: samples(

@@ -1,5 +1,6 @@
-"""How good the models are: accuracies of the newest 200 and of 200 older ones with an alias, all scores of 100."""
+"""How good the models are, and their names: the newest 200 and 200 older ones with an alias; the scores of 100."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,12 +8,14 @@ from exporter import metrics
 from exporter.collectors.base import Collector, Render, always
 from exporter.exposition import Families, finite, sample, samples
 from ml_training.db.stats import ModelRow, Stats
+from ml_training.domain.names import NAME_PATTERN
 from ml_training.domain.score_names import SCORES
 
 MAX_NEWEST = 200
 MAX_ALIASED = 200
 MAX_SCORED = 100
 SPLITS = ("train", "held_out")
+NAME = re.compile(NAME_PATTERN)
 
 
 def _scored(shown: tuple[ModelRow, ...]) -> list[int]:
@@ -24,9 +27,15 @@ def _scored(shown: tuple[ModelRow, ...]) -> list[int]:
 def _families(shown: tuple[ModelRow, ...], scores: bytes) -> Families:
     training = [((str(row.id),), row.train_accuracy) for row in shown]
     test = [((str(row.id),), row.test_accuracy) for row in shown]
+    # A name that the API would have refused was written by a hand in the database: it is no label.
+    named = [row for row in shown if NAME.fullmatch(row.name)]
+    called = [((str(row.id), row.name, str(row.version)), 1.0) for row in named]
+    drift = [((str(row.id),), row.drift) for row in shown]
     return {
         metrics.TRAINING_ACCURACY: samples(metrics.TRAINING_ACCURACY, training),
         metrics.TEST_ACCURACY: samples(metrics.TEST_ACCURACY, test),
+        metrics.MODEL_INFO: samples(metrics.MODEL_INFO, called),
+        metrics.MODEL_DRIFT: samples(metrics.MODEL_DRIFT, drift),
         metrics.MODEL_SCORE: scores,
     }
 

@@ -5,6 +5,7 @@ import sys
 from ml_training.api.first_key import StartRefused, prepare_keys
 from ml_training.api.server import ApiServer
 from ml_training.logs import configure_logs, warn_of_settings
+from ml_training.process.certificate import server_certificate
 from ml_training.process.private_files import keep_private
 from ml_training.settings import SettingsError, read_settings, unknown_settings
 
@@ -14,6 +15,7 @@ def main() -> None:
     try:
         settings = read_settings()
         keep_private(settings.data_dir)
+        certificate = server_certificate(settings)
     except SettingsError as error:
         sys.exit(str(error))
     configure_logs(settings.log_format, settings.log_level)
@@ -22,7 +24,7 @@ def main() -> None:
         prepare_keys(settings)
     except StartRefused as refused:
         sys.exit(str(refused))
-    ApiServer(settings).run()
+    ApiServer(settings, certificate).run()
 
 
 if __name__ == "__main__":

@@ -11,18 +11,24 @@ from werkzeug.routing import BaseConverter
 from ml_training import __version__
 from ml_training.api.access import Access, RateLimits
 from ml_training.api.audit import audit
+from ml_training.api.bulk_jobs import jobs  # with the routes that concern many jobs
 from ml_training.api.caller import install_caller
+from ml_training.api.changes import changes
+from ml_training.api.connections import connections
+from ml_training.api.console import console
 from ml_training.api.context import EXTENSION, Context, Master
 from ml_training.api.counters import Counters
 from ml_training.api.datasets import datasets
 from ml_training.api.docs import docs_blueprint
 from ml_training.api.document_limits import add_limits
+from ml_training.api.drift_reports import drift_reports
 from ml_training.api.examples import add_examples
+from ml_training.api.explanations import explanations
 from ml_training.api.health import health
-from ml_training.api.jobs import jobs
 from ml_training.api.keys import keys
+from ml_training.api.model_cards import models
 from ml_training.api.model_types import model_types
-from ml_training.api.models import models
+from ml_training.api.overview import overview
 from ml_training.api.predictions import predictions
 from ml_training.api.problems import install_problems
 from ml_training.api.projects import projects
@@ -31,14 +37,36 @@ from ml_training.api.response_schemas import Problem
 from ml_training.api.results import RESULT_BLUEPRINTS
 from ml_training.api.route_rules import add_rules, rules_of
 from ml_training.api.slow_requests import SlowRequestLimiter
+from ml_training.api.studies import studies
+from ml_training.api.workers import workers
 from ml_training.domain.allowed_hosts import AllowedHosts
 from ml_training.domain.caller import Role
+from ml_training.domain.trusted_proxies import TrustedProxies
 from ml_training.domain.variables import is_loopback
+from ml_training.services.change_watch import ChangeWatch
 from ml_training.services.key_cache import KeyCache
 from ml_training.services.resources import build_resources
 from ml_training.settings import Settings
 
-BLUEPRINTS = (datasets, model_types, jobs, models, *RESULT_BLUEPRINTS, predictions, projects, keys, audit, health)
+BLUEPRINTS = (
+    datasets,
+    connections,
+    model_types,
+    jobs,
+    models,
+    *RESULT_BLUEPRINTS,
+    predictions,
+    studies,
+    explanations,
+    changes,
+    overview,
+    workers,
+    drift_reports,
+    projects,
+    keys,
+    audit,
+    health,
+)
 INFO = Info(
     title="ML Training Service",
     version=__version__,
@@ -82,7 +110,9 @@ def create_app(
             KeyCache(resources.database), counters, is_local=is_local, limits=_rate_limits(settings, is_local)
         ),
         master=master or Master(os.getpid(), time.time()),
+        change_watch=ChangeWatch(resources.database, is_draining=is_draining),
         is_draining=is_draining,
+        proxies=TrustedProxies(settings.trusted_proxies),
     )
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
@@ -90,6 +120,7 @@ def create_app(
     add_examples(document)
     add_limits(document, settings.limits)
     app.register_blueprint(docs_blueprint(document))
+    app.register_blueprint(console)
     rules = rules_of(app)
     add_rules(document, _by_operation(app, rules))
     install_problems(app)

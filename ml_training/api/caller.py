@@ -51,12 +51,17 @@ def _guard(rules: Mapping[str, Role | None]) -> Callable[[], None]:
         needed = NO_ROUTE if request.endpoint is None else rules[request.endpoint]
         if needed is EVERYONE:
             return
-        found = context().access.identify(_authorization(), address=request.remote_addr or "", request_id=g.request_id)
+        found = context().access.identify(_authorization(), address=_address(), request_id=g.request_id)
         g.caller = found
         if not found.role.includes(needed):
             raise Forbidden(f"this needs the role {needed.value}: this key has the role {found.role.value}")
 
     return guard
+
+
+def _address() -> str:
+    forwarded_for = request.environ.get("HTTP_X_FORWARDED_FOR", "")
+    return context().proxies.client_address(request.remote_addr or "", forwarded_for)
 
 
 def _authorization() -> str | None:

@@ -13,7 +13,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from ml_training.process.certificate import ServerCertificate
+from ml_training.process.tls import TlsConnection
+
+READ_BYTES = 16 << 10
 BUFFER_BYTES = 64 << 10
 SEND_SECONDS = 10.0  # a client that takes nothing of its answer for this long is disconnected
 # Without it the kernel holds megabytes of an answer, and a slow client looks as if it took nothing for minutes.
@@ -21,14 +26,26 @@ NOT_SENT_BYTES = 128 << 10
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, and forget what was not sent
 
 
+@dataclass(slots=True)
+class Parking:
+    """Whether the request that a connection serves may wait without a thread, or has; see parked_requests.py."""
+
+    is_allowed: bool = False
+    has_waited: bool = False
+    watch: Callable[[Callable[[], object]], Callable[[], object]] | None = None  # set by a view that wants to wait
+
+
 class ClientSocket(socket.socket):
     """A connection with a buffer for what is still to be sent; threads write to it, the event loop empties it."""
+
+    scheme = "http"
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
         self.on_unsent: Callable[[], object] = lambda: None  # called by a thread when the event loop has to send
         self.progress_at = time.monotonic()  # when the client last took something
         self.is_broken = False
+        self.parking = Parking()
         self._changed = threading.Condition()
         self._pieces: deque[memoryview] = deque()
         self._unsent = 0
@@ -59,6 +76,14 @@ class ClientSocket(socket.socket):
         """Like `sendall`."""
         self.sendall(data, flags)
         return len(data)
+
+    def receive_ready(self) -> bytes:
+        """What has arrived, without waiting; empty at the end of the connection. Only the event loop calls it."""
+        return self.recv(READ_BYTES)
+
+    def take_received(self) -> bytes:
+        """What has arrived and does not make the socket readable any more; only TLS has such bytes."""
+        return b""
 
     def send_unsent(self) -> bool:
         """Send what the client takes now; whether nothing is left. Only the event loop calls it; raises OSError."""
@@ -100,3 +125,50 @@ class ClientSocket(socket.socket):
             self._pieces.appendleft(piece[sent:])
         self._unsent -= sent
         self._changed.notify_all()
+
+
+class TlsClientSocket(ClientSocket):
+    """The same with TLS. The keys are made while the event loop waits for a request: a slow client holds no thread."""
+
+    scheme = "https"
+
+    def __init__(self, accepted: socket.socket, certificate: ServerCertificate) -> None:
+        super().__init__(accepted)
+        self._tls = TlsConnection(certificate.context(), self._send_at_once)
+        self._received = b""
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """At most `size` bytes of what the client sent, empty at the end; raises BlockingIOError, OSError."""
+        while not self._received and not self._tls.has_ended:
+            data = super().recv(READ_BYTES, flags)
+            if not data:
+                return b""
+            self._received = self._tls.opened(data)
+        taken, self._received = self._received[:size], self._received[size:]
+        return taken
+
+    def receive_ready(self) -> bytes:
+        """All that has arrived: what is left here would wake nobody."""
+        return self.recv(READ_BYTES) + self.take_received()
+
+    def take_received(self) -> bytes:
+        """What was read beyond the request."""
+        taken, self._received = self._received, b""
+        return taken
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]  # gunicorn sends bytes only
+        """Like that of ClientSocket."""
+        if data:
+            super().sendall(self._tls.sealed(data), flags)
+
+    def shutdown(self, how: int) -> None:
+        """Tell the client that the answer is complete, then half-close the connection."""
+        with contextlib.suppress(OSError):  # the client has gone
+            self._send_at_once(self._tls.end())
+        super().shutdown(how)
+
+    def _send_at_once(self, data: bytes) -> None:
+        # Small and rare beside answers: a client that does not take it is not worth waiting for.
+        with self._changed:
+            if self._pieces or self._send_now(data, 0) < len(data):
+                raise BrokenPipeError(errno.EPIPE, "the client does not read")

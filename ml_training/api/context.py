@@ -10,6 +10,8 @@ from ml_training.api.access import Access
 from ml_training.api.counters import Counters
 from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.domain.allowed_hosts import AllowedHosts
+from ml_training.domain.trusted_proxies import TrustedProxies
+from ml_training.services.change_watch import ChangeWatch
 from ml_training.services.resources import Resources
 
 PREFIX = "/api/v1"
@@ -33,7 +35,9 @@ class Context:
     counters: Counters
     hosts: AllowedHosts
     access: Access
+    proxies: TrustedProxies
     master: Master
+    change_watch: ChangeWatch
     is_draining: Callable[[], bool]  # a draining process ends long polls and streams early
 
 

@@ -1,7 +1,7 @@
 """Data sets: upload or sample, list, profile, preview, delete."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,11 +20,12 @@ from ml_training.domain.caller import Role
 from ml_training.domain.errors import FieldError, Invalid, WrongKind
 from ml_training.domain.file_formats import FORMATS
 from ml_training.domain.json_pointers import field_errors
-from ml_training.domain.records import Dataset
+from ml_training.domain.records import Dataset, Job
 from ml_training.domain.sample_datasets import SAMPLES
 from ml_training.domain.states import DatasetStatus
 from ml_training.services import datasets as service
 from ml_training.services import queries
+from ml_training.services import sourced_datasets as sourced
 from ml_training.storage.base import StoredObject
 
 datasets = blueprint("datasets", "Immutable tables to train on and test with")
@@ -35,13 +36,28 @@ def _schema(model: type[BaseModel], **members: Any) -> dict[str, Any]:
     return schema | {"properties": schema["properties"] | members, "required": [*schema["required"], *members]}
 
 
+_KINDS: Mapping[
+    str, type[request_schemas.StoredFileRequest | request_schemas.QueryRequest | request_schemas.SourceRequest]
+] = {
+    "sha256": request_schemas.StoredFileRequest,
+    "query": request_schemas.QueryRequest,
+    "connection": request_schemas.QueryRequest,
+    "source": request_schemas.SourceRequest,
+}
 FILE = {"type": "string", "format": "binary", "description": f"its name ends in {', '.join(FORMATS)}"}
 TWO_KINDS = {
     "required": True,
     "content": {
         FORM: {"schema": _schema(request_schemas.UploadForm, file=FILE)},
         JSON: {
-            "schema": {"anyOf": [_schema(request_schemas.SampleRequest), _schema(request_schemas.StoredFileRequest)]}
+            "schema": {
+                "anyOf": [
+                    _schema(request_schemas.SampleRequest),
+                    _schema(request_schemas.StoredFileRequest),
+                    _schema(request_schemas.QueryRequest),
+                    _schema(request_schemas.SourceRequest),
+                ]
+            }
         },
     },
 }
@@ -49,18 +65,23 @@ TWO_KINDS = {
 
 @datasets.post(
     "",
-    responses={201: response_schemas.Dataset, **problems(400, 404, 413, 415, 429)},
+    responses={201: response_schemas.Dataset, **problems(400, 404, 409, 413, 415, 429)},
     openapi_extensions={"requestBody": TWO_KINDS},
 )
 @documented(Role.SUBMITTER, query=WaitParameters)
 def create(query: WaitParameters) -> Response:
-    """Take in a file or a sample; an INGEST job parses and profiles it, READY or REJECTED is its verdict."""
+    """Take in a file, a sample, the rows of a query or a file in a bucket.
+
+    An INGEST job gets, parses and profiles the rows; READY or REJECTED is its verdict.
+    """
     if request.mimetype == FORM:
         dataset = _uploaded()
     elif request.mimetype == JSON:
         dataset = _from_json()
     else:
-        raise WrongKind(f"send {FORM} with a file, or {JSON} with a sample or the sha256 of a stored file")
+        raise WrongKind(
+            f"send {FORM} with a file, or {JSON} with a sample, the sha256 of a stored file, a query or a source"
+        )
     return long_poll(
         query.wait,
         lambda seconds: queries.wait_for_dataset(resources(), dataset.id, seconds=seconds),
@@ -112,6 +133,22 @@ def preview(dataset_id: int, query: PreviewParameters) -> Response:
     return json_response(response_schemas.Preview(items=queries.preview_dataset(resources(), dataset_id, query.limit)))
 
 
+@datasets.post("/<id:dataset_id>/refresh", responses={202: response_schemas.Job, **problems(404, 409, 429)})
+@documented(Role.SUBMITTER, path="dataset_id", query=WaitParameters)
+def refresh(dataset_id: int, query: WaitParameters) -> Response:
+    """Ask where the data set came from again, in a job: its result is a new version, or the same data set as before.
+
+    While such a job runs, it is the answer to every request. With ?wait=, the job when it has ended.
+    """
+    job = sourced.refresh_dataset(resources(), dataset_id)
+    return long_poll(
+        query.wait,
+        lambda seconds: queries.wait_for_job(resources(), job.id, seconds=seconds),
+        has_ended=lambda found: found.status.is_terminal,
+        respond=_show_job,
+    )
+
+
 @datasets.delete("/<id:dataset_id>", responses={204: None, **problems(404, 409)})
 @documented(Role.SUBMITTER, path="dataset_id")
 def delete(dataset_id: int) -> Response:
@@ -138,17 +175,23 @@ def _uploaded() -> Dataset:
 
 
 def _from_json() -> Dataset:
-    """A sample, or a file that was uploaded before: the field `sha256` tells the two apart."""
+    """What the body asks for: the first of its fields that belongs to one kind alone tells the kinds apart."""
     body = read_json(resources().limits)
-    is_stored = isinstance(body, dict) and "sha256" in body
+    kind = next((kind for name, kind in _KINDS.items() if isinstance(body, dict) and name in body), None)
     try:
-        if is_stored:
-            # Not strict: its fields are those of the form, where every value is text.
-            return _stored_file(request_schemas.StoredFileRequest.model_validate(body))
-        wanted = request_schemas.SampleRequest.model_validate(body, strict=True)
+        if kind is None:
+            wanted = request_schemas.SampleRequest.model_validate(body, strict=True)
+            return service.accept_sample(resources(), name=wanted.name, sample=wanted.sample)
+        # Not strict: its fields are those of the form, where every value is text.
+        found = kind.model_validate(body)
     except ValidationError as error:
         raise Invalid("the request is wrong", errors=field_errors(error, body)) from None
-    return service.accept_sample(resources(), name=wanted.name, sample=wanted.sample)
+    return _stored_file(found) if isinstance(found, request_schemas.StoredFileRequest) else _from_origin(found)
+
+
+def _from_origin(wanted: request_schemas.QueryRequest | request_schemas.SourceRequest) -> Dataset:
+    about = {name: getattr(wanted, name) for name in ("name", "time_column", "phase_column", "group_column")}
+    return sourced.accept_origin(resources(), wanted.origin(), **about)
 
 
 def _stored_file(wanted: request_schemas.StoredFileRequest) -> Dataset:
@@ -163,6 +206,11 @@ def _stored_file(wanted: request_schemas.StoredFileRequest) -> Dataset:
 
 def _is_decided(dataset: Dataset) -> bool:
     return dataset.status is not DatasetStatus.PROCESSING
+
+
+def _show_job(job: Job) -> Response:
+    headers = {"Location": f"{PREFIX}/jobs/{job.id}"}
+    return json_response(response_schemas.Job.from_record(job), 202, headers=headers)
 
 
 def _show(dataset: Dataset, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

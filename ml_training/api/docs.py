@@ -2,18 +2,14 @@
 
 from collections.abc import Callable
 from functools import cache
-from hashlib import sha256
 from importlib.resources import files
-from mimetypes import guess_type
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, request
-from werkzeug.exceptions import NotFound
-from werkzeug.security import safe_join
+from flask import Blueprint, Response
 
-from ml_training.api.responses import json_response
+from ml_training.api.responses import JSON, json_text
 from ml_training.api.route_rules import EVERYONE, allow
+from ml_training.api.static_files import file_answer
 
 ASSETS = str(files("flask_openapi3_swagger") / "templates" / "swagger")
 MAX_AGE_SECONDS = 3_600
@@ -43,8 +39,10 @@ START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinki
 def docs_blueprint(document: dict[str, Any]) -> Blueprint:
     """The routes that show `document`."""
     docs = Blueprint("docs", __name__)
+    # Once, at the first request: then the document is complete. Many readers at once would each need a megabyte for it.
+    text = cache(lambda: json_text(document).encode())
     views: tuple[tuple[str, str, Callable[..., Response]], ...] = (
-        ("/openapi.json", "openapi", lambda: json_response(document)),
+        ("/openapi.json", "openapi", lambda: Response(text(), mimetype=JSON)),
         ("/docs", "page", _page),
         ("/docs/start.js", "start", lambda: Response(START, mimetype="text/javascript")),
         ("/docs/assets/<path:name>", "asset", _asset),
@@ -55,22 +53,7 @@ def docs_blueprint(document: dict[str, Any]) -> Blueprint:
 
 
 def _asset(name: str) -> Response:
-    # Bytes, not a file: an answer in one piece occupies no thread until its client has read it.
-    path = safe_join(ASSETS, name)
-    if path is None or not Path(path).is_file():
-        raise NotFound
-    content, digest = _content(path)
-    response = Response(content, mimetype=guess_type(path)[0] or "application/octet-stream")
-    response.cache_control.public, response.cache_control.max_age = True, MAX_AGE_SECONDS
-    response.set_etag(digest)
-    response.make_conditional(request)
-    return response
-
-
-@cache  # a dozen files, 2 MB
-def _content(path: str) -> tuple[bytes, str]:
-    content = Path(path).read_bytes()
-    return content, sha256(content).hexdigest()
+    return file_answer(ASSETS, name, max_age_seconds=MAX_AGE_SECONDS)
 
 
 def _page() -> Response:

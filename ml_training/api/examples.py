@@ -28,8 +28,9 @@ def _add_to_operation(operation: dict[str, Any], examples: dict[str, Any]) -> No
     if form is not None and examples["form"]:
         form["example"] = examples["form"]
     for status, answers in examples["responses"].items():
-        for content in operation["responses"].get(status, {}).get("content", {}).values():
-            content["examples"] = _named(answers)
+        for kind, content in operation["responses"].get(status, {}).get("content", {}).items():
+            if kind != "text/html":  # the examples are JSON
+                content["examples"] = _named(answers)
     for parameter in operation.get("parameters", []):
         if parameter["name"] in examples["parameters"]:
             parameter["example"] = examples["parameters"][parameter["name"]]

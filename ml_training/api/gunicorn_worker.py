@@ -15,6 +15,7 @@ import struct
 import time
 import uuid
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from http import HTTPStatus
@@ -24,16 +25,17 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from werkzeug.exceptions import HTTPException
 
-from ml_training.api.client_socket import ClientSocket
+from ml_training.api.client_socket import ClientSocket, Parking, TlsClientSocket
+from ml_training.api.parked_requests import MOST_PARKED, Parked, parking_app
 from ml_training.api.request_buffer import BODY_BYTES, RequestBuffer, RequestState
 from ml_training.api.request_stream import RequestStream
 from ml_training.api.responses import PROBLEM, problem_body
 from ml_training.api.unsent_answers import UnsentAnswers
 from ml_training.domain.errors import ServiceError
+from ml_training.process.certificate import ServerCertificate
 
 SOCKET_TIMEOUT_SECONDS = 30  # a thread waits this long for the next bytes of a body
 LINGER_SECONDS = 2.0
-READ_BYTES = 16 << 10
 SOCKET_TIMEOUT = struct.pack("ll", SOCKET_TIMEOUT_SECONDS, 0)
 CODES: dict[type[Exception], HTTPStatus] = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -50,12 +52,16 @@ NO_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     """A gthread worker that gives a thread only to requests that have arrived."""
 
+    certificate: ServerCertificate | None = None  # of TLS; set by the server for all its workers
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lingering: deque[Any] = deque()
+        self._parked: dict[Any, Callable[[], object]] = {}  # each with what ends its watch
 
     def run(self) -> None:
         """The event loop."""
+        self.wsgi: Any = parking_app(self.wsgi)
         self._unsent = UnsentAnswers(self.poller, self._answer_ended)
         super().run()
 
@@ -70,7 +76,7 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
                 raise
             return
         self.nr_conns += 1
-        conn = TConn(self.cfg, ClientSocket(accepted), address, listener.getsockname())
+        conn = TConn(self.cfg, self._client_socket(accepted), address, listener.getsockname())
         conn.finished = None
         conn.sock.on_unsent = partial(self.method_queue.defer, self._unsent.add, conn)
         try:
@@ -80,12 +86,16 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         if self.nr_conns >= self.worker_connections:
             self._drop_silent(conn)
 
+    def _client_socket(self, accepted: socket.socket) -> ClientSocket:
+        return ClientSocket(accepted) if self.certificate is None else TlsClientSocket(accepted, self.certificate)
+
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection a thread when its next request has arrived; only the event loop calls it."""
         if not conn.initialized:
             conn.init()
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, SOCKET_TIMEOUT)
         conn.request_buffer = RequestBuffer()
+        conn.sock.parking = Parking(is_allowed=len(self._parked) < MOST_PARKED)
         state = conn.request_buffer.add(conn.parser.unreader.take_buffered())
         if state is not RequestState.PARTIAL:
             self._dispatch(conn, state)
@@ -97,10 +107,15 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
         """Once the answer is sent, keep the connection open, or close it so that the client can still read it."""
+        if beyond := conn.sock.take_received():
+            unreader = conn.parser.unreader
+            unreader.unread(unreader.take_buffered() + beyond)
         if conn.sock.is_broken:
             self._close(conn)
         elif conn.sock.unsent:
             conn.finished = fs
+        elif not fs.cancelled() and fs.exception() is None and fs.result() is Parked:
+            self._park(conn)
         elif fs.cancelled() or fs.exception() is not None or fs.result():
             super().finish_request(conn, fs)
         else:
@@ -109,7 +124,12 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Run the app; it reads the body through a stream that knows whose errors its errors are."""
         req.body = RequestStream(req)
-        return super().handle_request(req, conn)
+        if conn.sock.scheme == "https":  # else a proxy on this machine may have said so
+            req.scheme = "https"
+        try:
+            return super().handle_request(req, conn)
+        except Parked:
+            return Parked
 
     def murder_pending(self) -> None:
         """Close connections that did not send their request, take no answer, or did not close after it, in time."""
@@ -136,6 +156,8 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def _receive(self, conn: Any, client: Any) -> None:
         data = _received(client)
+        if data is None:
+            return
         state = conn.request_buffer.add(data) if data else conn.request_buffer.end()
         if state is not RequestState.PARTIAL:
             self.poller.unregister(client)
@@ -151,10 +173,37 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             self._send_problem(conn.sock, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._linger(conn)
 
-    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+    def _park(self, conn: Any) -> None:
+        """Keep a request without a thread until its watch wakes it, or its client sends more or nothing any more."""
+        watch, conn.sock.parking.watch = conn.sock.parking.watch, None
+        conn.sock.setblocking(False)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._interrupt, conn))
+        self._parked[conn] = watch(partial(self.method_queue.defer, self._serve_again, conn))
+        if conn.parser.unreader.buf.getvalue():  # the next request is here already
+            self._serve_again(conn)
+
+    def _interrupt(self, conn: Any, client: Any) -> None:
+        data = _received(client)
+        if data is not None:
+            conn.request_buffer.add(data)
+            self._serve_again(conn)
+
+    def _serve_again(self, conn: Any) -> None:
+        end_watch = self._parked.pop(conn, None)
+        if end_watch is None:
+            return
+        end_watch()
+        self.poller.unregister(conn.sock)
+        conn.sock.parking = Parking(has_waited=True)
+        conn.parser.mesg = None  # as if the request had just arrived
+        conn.parser.unreader.take_buffered()
+        conn.parser.unreader.unread(conn.request_buffer.take())
+        super().enqueue_req(conn)
+
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> Any:
         # Do not wait for the part of a body that the app did not read: if it is not all here, close the connection.
-        if not keepalive:
-            return False
+        if not keepalive or keepalive is Parked:
+            return keepalive
         conn.sock.setblocking(False)
         try:
             return bool(conn.parser.finish_body(max_bytes=BODY_BYTES))
@@ -195,7 +244,7 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         self._lingering.append(conn)
 
     def _discard(self, conn: Any, client: Any) -> None:
-        if not _received(client):
+        if _received(client) == b"":
             self._lingering.remove(conn)
             self._drop(conn)
 
@@ -217,13 +266,14 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             self.log.debug("Failed to send error message.")
 
 
-def _received(client: Any) -> bytes:
-    """The bytes that a readable socket has; empty when the client has gone."""
+def _received(client: ClientSocket) -> bytes | None:
+    """The bytes that a readable socket has; empty when the client has gone, None when TLS needs more of them."""
     try:
-        data: bytes = client.recv(READ_BYTES)
+        return client.receive_ready()
+    except BlockingIOError:
+        return None
     except OSError:
         return b""
-    return data
 
 
 def raw_problem(status: HTTPStatus) -> bytes:

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from ml_training.api import request_schemas, response_schemas
 from ml_training.api.context import PREFIX, context, resources
+from ml_training.api.dry_run_schemas import DryRun
 from ml_training.api.event_stream import EVENT_SCHEMA, MIMETYPE, stream_job
 from ml_training.api.long_poll import long_poll
 from ml_training.api.openapi_routes import blueprint, documented, problems
@@ -36,7 +37,7 @@ STREAM = {"content": {MIMETYPE: {"schema": EVENT_SCHEMA}}}
 jobs = blueprint("jobs", "Train, test and compare models")
 
 
-@jobs.post("", responses={200: response_schemas.DryRun, 202: response_schemas.Job, **problems(400, 409, 413, 415, 429)})
+@jobs.post("", responses={200: DryRun, 202: response_schemas.Job, **problems(400, 409, 413, 415, 429)})
 @documented(Role.SUBMITTER, query=SubmitParameters, body=request_schemas.JobRequest, header=IdempotencyKeyHeader)
 def submit(query: SubmitParameters, body: object) -> Response:
     """Submit one job. A job that is accepted can run: it has been checked against the data.
@@ -44,7 +45,7 @@ def submit(query: SubmitParameters, body: object) -> Response:
     With ?dry_run=true it is only checked: 200 with warnings and estimates, and nothing is stored.
     """
     if query.dry_run:
-        return json_response(response_schemas.DryRun.from_record(dry_run(resources(), body)))
+        return json_response(DryRun.from_record(dry_run(resources(), body)))
     job = submit_job(resources(), body, idempotency_key=request.headers.get(IDEMPOTENCY_KEY))
     return json_response(response_schemas.Job.from_record(job), 202, headers={"Location": f"{PREFIX}/jobs/{job.id}"})
 

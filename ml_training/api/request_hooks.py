@@ -12,6 +12,7 @@ from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.routing import Rule
 
 from ml_training.api.context import context
+from ml_training.api.parked_requests import is_parked
 from ml_training.api.request_body import limit_body
 from ml_training.domain.allowed_hosts import split_target
 from ml_training.domain.errors import WrongHost
@@ -31,6 +32,7 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+ONE_YEAR = "max-age=31536000"
 SUBMITTING = frozenset({"jobs.submit", "jobs.submit_many"})
 
 
@@ -102,7 +104,11 @@ def _finish(response: Response) -> Response:
     for name, value in HEADERS.items():
         if name.lower() not in given:
             response.headers.add(name, value)
+    if _is_tls_of_its_own():
+        response.headers["Strict-Transport-Security"] = ONE_YEAR
     response.headers["X-Request-Id"] = g.request_id
+    if is_parked(request.environ):
+        return response  # nobody gets it
     seconds = time.monotonic() - g.started
     route, status = template_of(request.url_rule), response.status_code
     counters = context().counters
@@ -111,6 +117,12 @@ def _finish(response: Response) -> Response:
         counters.count_rejected(reason)
     log.debug("request_served", method=request.method, route=route, status=status, seconds=round(seconds, 4))
     return response
+
+
+def _is_tls_of_its_own() -> bool:
+    # A proxy in front sends the header itself; the local names are those of every other program of the machine too.
+    client = request.environ.get("gunicorn.socket")
+    return getattr(client, "scheme", "http") == "https" and not context().hosts.is_local(request.host)
 
 
 def _forget(_error: BaseException | None) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from ml_training.api.openapi_routes import QueryParameters
 from ml_training.domain.algorithms import ModelType
@@ -35,6 +35,12 @@ def _known_label(value: str) -> str:
     return value
 
 
+def _without_control_characters(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must have no control characters")
+    return value
+
+
 # The range comes first: behind a validator pydantic would check it, but leave it out of the document.
 Count = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_digits)]
 Positive = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(_digits)]
@@ -42,6 +48,13 @@ Wait = Annotated[int, Field(ge=0, le=LONGEST_WAIT_SECONDS), BeforeValidator(_dig
 Rows = Annotated[int, Field(ge=1, le=200), BeforeValidator(_digits)]
 MODEL_LABELS = [*(kind.value for kind in ModelType), "mixed", "none"]
 ModelLabel = Annotated[str, AfterValidator(_known_label), WithJsonSchema({"type": "string", "enum": MODEL_LABELS})]
+
+Beginning = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    AfterValidator(_without_control_characters),
+]
+SEARCH = "the beginning of {}, in any case; the answer is in the order of the names, of one name the newest first"
 
 
 class PageParameters(QueryParameters):
@@ -62,7 +75,9 @@ class SortedPageParameters(PageParameters):
 class JobListParameters(SortedPageParameters):
     """Filters of the job list."""
 
+    q: Beginning | None = Field(None, description=SEARCH.format("the model_name of the spec"))
     name: Name | None = Field(None, description="the model_name of the spec")
+    parent_id: Positive | None = Field(None, description="the jobs of this TUNE job, which no other list shows")
     dataset_id: Positive | None = None
     status: JobStatus | None = None
     job_type: JobType | None = None
@@ -78,6 +93,7 @@ class SubmitParameters(QueryParameters):
 class ModelListParameters(SortedPageParameters):
     """Filters of the model list."""
 
+    q: Beginning | None = Field(None, description=SEARCH.format("the name"))
     name: Name | None = None
     alias: Alias | None = None
     tag: Name | None = None
@@ -88,8 +104,15 @@ class ModelListParameters(SortedPageParameters):
 class DatasetListParameters(SortedPageParameters):
     """Filters of the list of data sets."""
 
+    q: Beginning | None = Field(None, description=SEARCH.format("the name"))
     name: Name | None = None
     status: DatasetStatus | None = None
+
+
+class StudyListParameters(PageParameters):
+    """Filters of the list of studies."""
+
+    q: Beginning | None = Field(None, description=SEARCH.format("the name of its model"))
 
 
 class EventsParameters(QueryParameters):

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from ml_training.domain.file_options import FileOptions
+from ml_training.domain.origins import FileAddress, FileOrigin, Query, QueryOrigin, SourceName
 from ml_training.domain.spec_fields import ColumnName, Name
 from ml_training.domain.specs import JobSpec
 
@@ -49,6 +50,27 @@ class UploadForm(FileOptions):
     def about_the_data(self) -> dict[str, Any]:
         """The fields that say what the data set is."""
         return self.model_dump(exclude=set(FileOptions.model_fields))
+
+
+class QueryRequest(UploadForm):
+    """A data set from the rows of a query on a configured connection."""
+
+    connection: SourceName = Field(description="one of GET /connections")
+    query: Query = Field(description="one SELECT; its rows are sorted by all columns, from left to right")
+
+    def origin(self) -> QueryOrigin:
+        """Where the rows come from."""
+        return QueryOrigin(connection=self.connection, query=self.query, options=self.options())
+
+
+class SourceRequest(UploadForm):
+    """A data set from a file below a configured root."""
+
+    source: FileAddress = Field(description="s3://ROOT/KEY; the suffix of the key says the format")
+
+    def origin(self) -> FileOrigin:
+        """Where the file is."""
+        return FileOrigin(source=self.source, options=self.options())
 
 
 class Sha256Path(RequestSchema):

@@ -94,6 +94,7 @@ class Job(ResponseSchema):
     max_runtime_seconds: float
     features_count: int | None
     phases_count: int
+    memory_bytes: int | None = Field(description="the estimate at submission: the most that the job will take")
     queue_wait_seconds: float | None
     created_at: Time
     started_at: Time | None = Field(description="start of the first attempt")
@@ -103,26 +104,8 @@ class Job(ResponseSchema):
     error: JobFailure | None
     spec: dict[str, Any] = Field(description="the request with every default filled in")
     warnings: list[JobWarning] = Field(description="what the data say against the job, though it can run")
-
-
-class Estimate(ResponseSchema):
-    """What a job will cost; null where nothing is known."""
-
-    memory_bytes: int | None = Field(description="the most that it will take, above what its process begins with")
-    seconds: float | None = Field(description="the median run time of equal jobs")
-    starts_in_seconds: float | None = Field(description="at the rate at which jobs end now; 0 when a slot is free")
-
-
-class DryRun(ResponseSchema):
-    """A job that would be accepted."""
-
-    accepted: Literal[True]
-    warnings: list[JobWarning]
-    rows: int = Field(validation_alias=AliasPath("facts", "rows"), description="that have a target")
-    folds: int | None = Field(validation_alias=AliasPath("facts", "folds"), description="splits of a TRAIN, else null")
-    features: int = Field(validation_alias=AliasPath("facts", "features"))
-    classes: int | None = Field(validation_alias=AliasPath("facts", "classes"), description="null for regression")
-    estimate: Estimate
+    parent_id: int | None = Field(description="the TUNE job that made this one")
+    reused_from: int | None = Field(description="the equal job whose result this one has; it may be deleted by now")
 
 
 class JobPage(ResponseSchema):
@@ -199,8 +182,20 @@ class DatasetWarning(ResponseSchema):
     detail: str
 
 
+class DatasetOrigin(ResponseSchema):
+    """Where the rows of a data set come from: a query on a connection, or a file below a root."""
+
+    connection: str | None
+    query: str | None
+    source: str | None
+
+
 class Dataset(DatasetSummary):
     """A data set with its profile, which is null until it is READY."""
+
+    origin: DatasetOrigin | None = Field(
+        validation_alias="came_from", description="null if somebody sent the bytes, else what a refresh asks again"
+    )
 
     profile: dict[str, Any] | None = Field(description="rows, columns, and in parsing how the file was read")
     warnings: list[DatasetWarning] = Field(description="what is odd about the data; none before it is READY")
@@ -246,6 +241,19 @@ class Samples(ResponseSchema):
     items: list[Sample]
 
 
+class Connection(ResponseSchema):
+    """A database that a query may run on; its address is known to the service alone."""
+
+    name: str
+    kind: Literal["postgresql", "mariadb"] = Field(description="mariadb: also MySQL")
+
+
+class Connections(ResponseSchema):
+    """All connections that the project of the caller may use."""
+
+    items: list[Connection]
+
+
 class ModelTypeInfo(ResponseSchema):
     """A model type and its parameters as JSON Schema."""
 
@@ -288,7 +296,7 @@ class Model(ModelSummary):
     """A trained model with what is known about it and where it came from."""
 
     details: dict[str, Any] = Field(
-        description="rows, train_rows_scored, features, classes, importance, confusion matrix, curves"
+        description="rows, train_rows_scored, features, classes, importance, confusion matrix, curves, score_intervals"
     )
     lineage: dict[str, Any] = Field(description="spec, seed, library versions, code revision")
 

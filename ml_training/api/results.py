@@ -1,5 +1,7 @@
 """The results of TEST and COMPARE jobs: for each kind its schemas, and the routes that list and show any kind."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Response
@@ -38,7 +40,7 @@ class TestResultSummary(ResponseSchema):
 class TestResult(TestResultSummary):
     """A model evaluated on a data set."""
 
-    details: dict[str, Any] = Field(description="rows, confusion matrix, curves")
+    details: dict[str, Any] = Field(description="rows, confusion matrix, curves, score_intervals")
 
 
 class TestResultPage(ResponseSchema):
@@ -79,23 +81,28 @@ def result_blueprint(
     schema: type[ResponseSchema],
     page: type[ResponseSchema],
     show_summary: str,
+    singular: str | None = None,
+    parameters: type[PageParameters] = PageParameters,
+    read: Callable[..., Any] | None = None,
 ) -> APIBlueprint:
     """The routes of one kind of result: `GET /<name>` and `GET /<name>/<id>`.
 
     schema and page: the bodies of one result and of a page of results; show_summary: what OpenAPI says of the second
-    route.
+    route; singular: the name of one, unless it is the name without the last letter; parameters and read: of a list that
+    has filters, what it is asked with and what reads a page of it.
     """
     routes = blueprint(name, description)
-    id_name = f"{name.removesuffix('s').replace('-', '_')}_id"
+    id_name = f"{(singular or name.removesuffix('s')).replace('-', '_')}_id"
 
     def list_all(query: PageParameters) -> Response:
-        return json_response(page.from_record(queries.list_results(resources(), record, **query.model_dump())))
+        ask = read or partial(queries.list_results, record=record)
+        return json_response(page.from_record(ask(resources(), **query.model_dump())))
 
     def show(**path: int) -> Response:
         return json_response(schema.from_record(queries.get_result(resources(), record, path[id_name])))
 
     list_all.__doc__, show.__doc__ = page.__doc__, show_summary
-    routes.get("", responses={200: page})(documented(Role.VIEWER, query=PageParameters)(list_all))
+    routes.get("", responses={200: page})(documented(Role.VIEWER, query=parameters)(list_all))
     routes.get(f"/<id:{id_name}>", responses={200: schema, **problems(404)})(
         documented(Role.VIEWER, path=id_name)(show)
     )

@@ -14,6 +14,7 @@ from ml_training.api.app import create_app
 from ml_training.api.context import Master
 from ml_training.api.gunicorn_worker import ApiWorker
 from ml_training.api.heartbeat import make_heartbeat
+from ml_training.process.certificate import ServerCertificate
 from ml_training.process.malloc import limit_arenas
 from ml_training.settings import Settings
 
@@ -36,7 +37,8 @@ class RootLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
 class ApiServer(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
     """The API as a gunicorn application; each process builds its own app after the fork."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, certificate: ServerCertificate | None) -> None:
+        ApiWorker.certificate = certificate
         self._settings = settings
         self._master = Master(os.getpid(), time.time())
         self._worker: ApiWorker | None = None

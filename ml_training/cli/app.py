@@ -6,14 +6,21 @@ from typing import Annotated
 import typer
 
 from ml_training import __version__
+from ml_training.cli.back_up import backup, restore
+from ml_training.cli.bulk_jobs import cancel, retry
+from ml_training.cli.connections import connections
 from ml_training.cli.datasets import datasets
-from ml_training.cli.jobs import cancel, jobs, logs, results, show, submit, watch
+from ml_training.cli.explain import drift, explain
+from ml_training.cli.fleet import overview, workers
+from ml_training.cli.jobs import jobs, logs, results, show, submit, watch
 from ml_training.cli.keys import keys
 from ml_training.cli.machine import doctor, down, migrate, up
 from ml_training.cli.make_jobs import compare, evaluate, predict
 from ml_training.cli.models import models
 from ml_training.cli.projects import projects
+from ml_training.cli.storage import storage
 from ml_training.cli.train import train
+from ml_training.cli.tune import tune
 
 Command = Callable[..., None]
 app = typer.Typer(
@@ -41,9 +48,22 @@ def options(
     """
 
 
-FIRST: tuple[Command, ...] = (up, down, train)
-FOR_JOBS: tuple[Command, ...] = (compare, predict, submit, jobs, show, logs, watch, cancel, results)
-LAST: tuple[Command, ...] = (migrate, doctor)
+FIRST: tuple[Command, ...] = (up, down, train, tune)
+FOR_JOBS: tuple[Command, ...] = (
+    compare,
+    predict,
+    explain,
+    drift,
+    submit,
+    jobs,
+    show,
+    logs,
+    watch,
+    cancel,
+    retry,
+    results,
+)
+LAST: tuple[Command, ...] = (overview, connections, migrate, backup, restore, doctor)
 for command in FIRST:
     app.command()(command)
 app.command("test")(evaluate)
@@ -51,8 +71,10 @@ for command in FOR_JOBS:
     app.command()(command)
 app.add_typer(models, name="models")
 app.add_typer(datasets, name="datasets")
+app.add_typer(workers, name="workers")
 app.add_typer(keys, name="keys")
 app.add_typer(projects, name="projects")
+app.add_typer(storage, name="storage")
 for command in LAST:
     app.command()(command)
 

@@ -1,13 +1,17 @@
-"""The commands for data sets: list, add, show, preview, rm."""
+"""The commands for data sets: list, add, refresh, show, preview, rm."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ml_training.cli import dataset_options as options
 from ml_training.cli.jobs import Order
-from ml_training.cli.result_printer import AsJson, Failed, Json, result_printer
-from ml_training.cli.service import Limit, connect
+from ml_training.cli.result_printer import AsJson, Failed, Json, ResultPrinter, result_printer
+from ml_training.cli.service import Beginning, Limit, connect, wait_for
+
+if TYPE_CHECKING:
+    from ml_training.client.client import Client
+    from ml_training.client.datasets import Dataset
 
 COLUMNS = {
     "id": "id",
@@ -27,7 +31,6 @@ PROFILE_COLUMNS = {
     "max": "max",
 }
 DatasetId = Annotated[str, typer.Argument(metavar="DATASET", help="Its id, or a name for its newest READY version.")]
-HOW = "How the file is written"
 datasets = typer.Typer(invoke_without_command=True)
 
 
@@ -35,6 +38,7 @@ datasets = typer.Typer(invoke_without_command=True)
 def list_datasets(
     context: typer.Context,
     name: Annotated[str | None, typer.Option(help="Only versions of this name.")] = None,
+    q: Beginning = None,
     status: Annotated[str | None, typer.Option(help="Only READY, PROCESSING or REJECTED ones.")] = None,
     sort: Annotated[Order, typer.Option(case_sensitive=False, help="What comes first.")] = Order.NEWEST,
     limit: Limit = 20,
@@ -48,65 +52,88 @@ def list_datasets(
         with result_printer(as_json) as printer, connect() as client:
             order = sort.value if sort is Order.OLDEST else None
             status = status and status.upper()
-            found = client.transport.list_items("/datasets", limit=limit, name=name, status=status, sort=order)
+            filters = {"q": q, "name": name, "status": status, "sort": order}
+            found = client.transport.list_items("/datasets", limit=limit, **filters)
             printer.items(list(found), COLUMNS)
 
 
 @datasets.command("add")
 def add_dataset(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The file to upload.", exists=True, dir_okay=False, readable=True)
-    ],
-    name: Annotated[str | None, typer.Option(help="Default: made of the file name.")] = None,
-    time_column: Annotated[str | None, typer.Option(help="The column with the time of a row.")] = None,
-    phase_column: Annotated[str | None, typer.Option(help="The column with the stage of life of a row.")] = None,
-    group_column: Annotated[str | None, typer.Option(help="The column that says what the row belongs to.")] = None,
-    separator: Annotated[str | None, typer.Option(help="Between the columns, such as ;", rich_help_panel=HOW)] = None,
-    decimal: Annotated[str | None, typer.Option(help="The decimal mark: . or ,", rich_help_panel=HOW)] = None,
-    encoding: Annotated[str | None, typer.Option(help="Such as utf-8 or windows-1252.", rich_help_panel=HOW)] = None,
-    date_format: Annotated[str | None, typer.Option(help="Of dates, see docs/api.md.", rich_help_panel=HOW)] = None,
-    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook.", rich_help_panel=HOW)] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="FIELD=VALUE: any other field of the form.", rich_help_panel=HOW)
-    ] = None,
+    file: options.File = None,
+    name: options.Name = None,
+    connection: options.Connection = None,
+    query: options.Query = None,
+    query_file: options.QueryFile = None,
+    source: options.Source = None,
+    time_column: options.TimeColumn = None,
+    phase_column: options.PhaseColumn = None,
+    group_column: options.GroupColumn = None,
+    separator: options.Separator = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
+    date_format: options.DateFormat = None,
+    sheet: options.Sheet = None,
+    option: options.Other = None,
     as_json: AsJson = False,
 ) -> None:
-    """Upload a file and wait until it is READY; exit status 1 if it is REJECTED.
+    """Upload a file, or take rows from a database or a bucket, and wait until they are READY; else exit status 1.
 
     Example: ml-training datasets add sales.csv --time-column day --decimal ,
     """
-    from ml_training.client.errors import DatasetRejected, reason_lines
-    from ml_training.client.waiting import wait_for_jobs
-
-    options = {
+    about: Json = {
+        "time_column": time_column,
+        "phase_column": phase_column,
+        "group_column": group_column,
         "separator": separator,
         "decimal": decimal,
         "encoding": encoding,
         "date_format": date_format,
         "sheet": sheet,
-        **_fields(option or []),
+        **options.fields(option or []),
     }
+    rows_of = options.query_of(connection, query, query_file)
+    options.require_one_place(file, source, rows_of)
     with result_printer(as_json) as printer, connect(waits=True) as client:
-        dataset = client.datasets.upload(
-            file,
-            name=name,
-            time_column=time_column,
-            phase_column=phase_column,
-            group_column=group_column,
-            wait=False,
-            **options,
-        )
-        with printer.command_output().progress_bars() as bars:
-            wait_for_jobs(client.transport, [client.transport.get(f"/jobs/{dataset.job_id}")], bars=bars)
-        dataset = dataset.refresh()
-        printer.document(dict(dataset.data))
-        printer.line(f"{dataset.label} is {dataset.status}")
-        for warning in dataset.warnings:
-            printer.line(f"  warning: {warning.get('pointer')}: {warning.get('detail')}")
-        if dataset.status == "REJECTED":
-            raise Failed("\n".join(f"  {line}" for line in reason_lines(dataset.reasons or [{}])))
-        if dataset.status != "READY":  # cannot be: its job has ended
-            raise DatasetRejected(dataset, label=dataset.label, reasons=dataset.reasons)
+        if file is not None:
+            dataset = client.datasets.upload(file, name=name, wait=False, **about)
+        elif source is not None:
+            dataset = client.datasets.from_source(source, name=name, wait=False, **about)
+        elif rows_of is not None:
+            dataset = client.datasets.from_query(*rows_of, name=name or rows_of[0], wait=False, **about)
+        _follow(client, dataset, printer)
+
+
+def _follow(client: "Client", dataset: "Dataset", printer: ResultPrinter) -> None:
+    """Wait for the verdict about a data set and print it; raises Failed when it is REJECTED."""
+    from ml_training.client.errors import DatasetRejected, reason_lines
+
+    wait_for(client, client.transport.get(f"/jobs/{dataset.job_id}"), printer)
+    dataset = dataset.refresh()
+    printer.document(dict(dataset.data))
+    printer.line(f"{dataset.label} is {dataset.status}")
+    for warning in dataset.warnings:
+        printer.line(f"  warning: {warning.get('pointer')}: {warning.get('detail')}")
+    if dataset.status == "REJECTED":
+        raise Failed("\n".join(f"  {line}" for line in reason_lines(dataset.reasons or [{}])))
+    if dataset.status != "READY":  # cannot be: its job has ended
+        raise DatasetRejected(dataset, label=dataset.label, reasons=dataset.reasons)
+
+
+@datasets.command("refresh")
+def refresh_dataset(dataset: DatasetId, as_json: AsJson = False) -> None:
+    """Ask the database or bucket again: a new version if the rows have changed, else the newest one as it is.
+
+    Example: ml-training datasets refresh churn
+    """
+    with result_printer(as_json) as printer, connect(waits=True) as client:
+        found = client.datasets.get(int(dataset) if dataset.isdecimal() else dataset)
+        ended = wait_for(client, dict(client.datasets.start_refresh(found).data), printer)
+        job = client.jobs.get(int(ended["id"]))
+        job.raise_unless_completed()
+        refreshed = job.dataset
+        printer.document(dict(refreshed.data))
+        is_new = refreshed.version > found.version
+        printer.line(f"{refreshed.label} is {'new' if is_new else 'unchanged'}")
 
 
 @datasets.command("show")
@@ -159,13 +186,3 @@ def remove_datasets(
             client.datasets.delete(dataset_id)
             printer.line(f"data set {dataset_id} is deleted")
         printer.document({"deleted": ids})
-
-
-def _fields(options: list[str]) -> Json:
-    fields: Json = {}
-    for text in options:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
-            raise typer.BadParameter(f"--option {text!r}: give FIELD=VALUE")
-        fields[name] = value
-    return fields

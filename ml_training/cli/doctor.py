@@ -6,6 +6,7 @@ from functools import partial
 from ml_training.cli.doctor_checks import (
     DoctorCheck,
     check_broker,
+    check_bucket,
     check_database,
     check_disk,
     check_keys,
@@ -13,9 +14,11 @@ from ml_training.cli.doctor_checks import (
     check_openmp,
     check_python,
     check_server,
+    check_sources,
     check_storage,
     check_workers,
 )
+from ml_training.cli.doctor_tls import check_tls
 from ml_training.local.run_file import RunInfo, read_run_file
 from ml_training.local.stack_urls import find_stack_urls
 from ml_training.settings import PREFIX, Settings, SettingsError, read_settings, unknown_settings
@@ -54,6 +57,10 @@ def _check_parts(settings: Settings, running: RunInfo | None) -> Iterator[Doctor
     correct_broker = f"start the broker, or correct {PREFIX}BROKER_URL"
     correct_api = f"start the service there, or correct {PREFIX}API_URL"
     yield check_disk(settings.data_dir)
+    if settings.tls_cert_file is not None and settings.tls_key_file is not None:
+        yield check_tls(settings.tls_cert_file, settings.tls_key_file)
+    if settings.storage_url:
+        yield check_bucket(settings)
     yield (database := _catch_errors("database", lambda: check_database(database_url, start=start("migrate"))))
     if broker_url:
         yield check_broker(broker_url, start=correct_broker if settings.broker_url else start("redis"))
@@ -72,6 +79,7 @@ def _check_parts(settings: Settings, running: RunInfo | None) -> Iterator[Doctor
         yield _catch_errors(
             "storage", lambda: check_storage(database_url, within_seconds=settings.heartbeat_dead_seconds)
         )
+    yield from check_sources(settings.data_sources)
     yield check_openmp()
 
 

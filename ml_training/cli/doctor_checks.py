@@ -24,7 +24,11 @@ from ml_training.local.openmp_runtime import INSTALL_HINT as INSTALL_OPENMP
 from ml_training.local.openmp_runtime import bundled_openmp, has_openmp
 from ml_training.local.readiness import NOTHING_LISTENS, describe_server, get_json
 from ml_training.local.redis_server import redis_client
-from ml_training.settings import PREFIX
+from ml_training.settings import PREFIX, Settings
+from ml_training.source_settings import CONNECTIONS, SOURCES, SourceSettings
+from ml_training.sources.refused import SourceRefused
+from ml_training.sources.sources import Sources
+from ml_training.storage.open_storage import open_storage
 
 OLDEST_PYTHON = (3, 11)
 LEAST_FREE_BYTES = 1 << 30
@@ -131,6 +135,16 @@ def check_storage(url: str, *, within_seconds: float) -> DoctorCheck:
     return DoctorCheck("storage", not foreign, detail or "every process sees the same one", remedy)
 
 
+def check_bucket(settings: Settings) -> DoctorCheck:
+    """The bucket answers to this machine and its key."""
+    storage = open_storage(settings)
+    try:
+        storage.identity()
+    except OSError as error:
+        return DoctorCheck("bucket", False, error.strerror or str(error), "as that line says")
+    return DoctorCheck("bucket", True, f"{storage.place} answers")
+
+
 def check_maintenance(url: str, *, within_seconds: float, start: str) -> DoctorCheck:
     """The maintenance process, which announces waiting jobs and requeues those of lost workers."""
     with _open_database(url) as database, database.read() as connection:
@@ -150,6 +164,23 @@ def check_keys(url: str, *, host: str) -> DoctorCheck:
         )
     admins = sum(key.role is Role.ADMIN for key in valid)
     return DoctorCheck("keys", admins > 0, f"{len(valid)} are valid, {admins} of them of admins", remedy)
+
+
+def check_sources(found: SourceSettings) -> Iterator[DoctorCheck]:
+    """Each connection and each root answers to the account that it is configured with; nobody sees the address."""
+    sources = Sources(found)
+    checks = [(f"connection {name}", CONNECTIONS, name, sources.check_connection) for name in found.connections]
+    checks += [(f"root {name}", SOURCES, name, sources.check_root) for name in found.roots]
+    for label, family, name, check in checks:
+        remedy = f"correct {family}{name.upper()}, or start that server"
+        try:
+            check(name)
+        except SourceRefused as refusal:
+            yield DoctorCheck("source", False, f"{label}: {refusal.reasons[0][1]}", remedy)
+        except Unavailable as error:
+            yield DoctorCheck("source", False, f"{label}: {error.detail}", remedy)
+        else:
+            yield DoctorCheck("source", True, f"{label} answers")
 
 
 def check_openmp() -> DoctorCheck:

@@ -1,4 +1,4 @@
-"""The commands for jobs: submit, jobs, show, logs, watch, cancel, results."""
+"""The commands for jobs: submit, jobs, show, logs, watch, results."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ml_training.cli.result_printer import AsJson, Failed, Json, ResultPrinter, result_printer
-from ml_training.cli.service import DryRun, Limit, connect, print_dry_run, run_job, wait_for
+from ml_training.cli.service import Beginning, DryRun, Limit, connect, print_dry_run, run_job, wait_for
 from ml_training.domain.states import JobStatus
 
 COLUMNS = {
@@ -55,6 +55,7 @@ def jobs(
     job_type: Annotated[str | None, typer.Option("--type", help="Only jobs of this type, such as TRAIN.")] = None,
     model_type: Annotated[str | None, typer.Option(help="Only jobs of this model type.")] = None,
     name: Annotated[str | None, typer.Option(help="Only trainings of the model with this name.")] = None,
+    q: Beginning = None,
     dataset: Annotated[int | None, typer.Option(min=1, help="Only jobs on the data set with this id.")] = None,
     sort: Annotated[Order, typer.Option(case_sensitive=False, help="What comes first.")] = Order.NEWEST,
     limit: Limit = 20,
@@ -71,6 +72,7 @@ def jobs(
             status=status and status.value,
             job_type=job_type and job_type.upper(),
             model_type=model_type,
+            q=q,
             name=name,
             dataset_id=dataset,
             sort=sort.value if sort is Order.OLDEST else None,
@@ -121,26 +123,15 @@ def watch(job_id: JobId, as_json: AsJson = False) -> None:
         print_outcome(client, ended, printer)
 
 
-def cancel(job_id: JobId, as_json: AsJson = False) -> None:
-    """Ask a job to stop; it is CANCELLED within seconds.
-
-    Example: ml-training cancel 7
-    """
-    from ml_training.client.progress import job_label
-
-    with result_printer(as_json) as printer, connect() as client:
-        job = client.transport.post(f"/jobs/{job_id}/cancel")
-        printer.document(job)
-        asked = "" if JobStatus(job["status"]).is_terminal else ", and was asked to stop"
-        printer.line(f"{job_label(job)} is {job['status']}{asked}")
-
-
 class ResultKind(StrEnum):
     """What `results` lists."""
 
     TESTS = "tests"
     COMPARISONS = "comparisons"
     PREDICTIONS = "predictions"
+    STUDIES = "studies"
+    EXPLANATIONS = "explanations"
+    DRIFT = "drift"
 
 
 def results(
@@ -148,7 +139,7 @@ def results(
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List the results of TEST, COMPARE or PREDICT jobs, the newest first.
+    """List the results of TEST, COMPARE, PREDICT, EXPLAIN, DRIFT or TUNE jobs, the newest first.
 
     Example: ml-training results comparisons
     """
@@ -157,6 +148,9 @@ def results(
             ResultKind.TESTS: client.test_results,
             ResultKind.COMPARISONS: client.comparisons,
             ResultKind.PREDICTIONS: client.predictions,
+            ResultKind.STUDIES: client.studies,
+            ResultKind.EXPLANATIONS: client.explanations,
+            ResultKind.DRIFT: client.drift_reports,
         }
         found = lists[kind].list(limit=limit)  # type: ignore[attr-defined]
         if as_json:
@@ -189,6 +183,7 @@ def job_lines(job: Json) -> list[str]:
     facts = {
         "status": f"{job['status']} {job.get('progress') or 0:.0%} {job.get('progress_message') or ''}".rstrip(),
         "attempt": job.get("attempt"),
+        "memory": f"about {job['memory_bytes'] / 1e6:,.0f} MB" if job.get("memory_bytes") else None,
         "created": job.get("created_at"),
         "started": job.get("started_at"),
         "finished": job.get("finished_at"),

@@ -76,6 +76,7 @@ def migrate(as_json: AsJson = False) -> None:
         from ml_training.cli.doctor_checks import driver_message
         from ml_training.db.engine import open_database
         from ml_training.db.migrate import migrate as migrate_database
+        from ml_training.db.schema_version import SchemaError
         from ml_training.domain.errors import Unavailable
         from ml_training.process.private_files import write_privately
         from ml_training.settings import read_settings
@@ -86,6 +87,8 @@ def migrate(as_json: AsJson = False) -> None:
             revision = migrate_database(database)
         except Unavailable as error:
             raise Failed(f"{error} ({driver_message(error)})") from error
+        except SchemaError as error:
+            raise Failed(str(error)) from error
         finally:
             database.dispose()
         printer.document({"revision": revision})

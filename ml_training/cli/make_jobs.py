@@ -71,7 +71,7 @@ def evaluate(
     with result_printer(as_json) as printer, connect(waits=not no_wait) as client:
         dataset = find_dataset(client, data, printer, upload=not print_spec)
         spec = evaluation_spec(client.models.get(model_reference(model)).id, dataset.id, **more)
-        _submit_or_print(client, spec, printer, wait=not no_wait, print_spec=print_spec, key=key)
+        submit_or_print(client, spec, printer, wait=not no_wait, print_spec=print_spec, key=key)
 
 
 def compare(
@@ -107,7 +107,7 @@ def compare(
         ids = [client.models.get(model_reference(model)).id for model in models]
         dataset = find_dataset(client, data, printer, upload=not print_spec)
         spec = compare_spec(ids, dataset.id, metric=metric, **more)
-        _submit_or_print(client, spec, printer, wait=not no_wait, print_spec=print_spec, key=key)
+        submit_or_print(client, spec, printer, wait=not no_wait, print_spec=print_spec, key=key)
 
 
 def predict(
@@ -119,6 +119,10 @@ def predict(
         FileFormat | None, typer.Option("--format", case_sensitive=False, help="Default: that of --output, or parquet.")
     ] = None,
     contributions: Annotated[bool, typer.Option("--contributions", help="Also write what each feature adds.")] = False,
+    interval: Annotated[
+        float | None, typer.Option(help="Also write low and high, or the set of classes, with this confidence.")
+    ] = None,
+    reuse: Annotated[bool, typer.Option("--reuse", help="Take the file of an equal job, if there is one.")] = False,
     start: Start = None,
     end: End = None,
     phase: Phases = None,
@@ -143,6 +147,8 @@ def predict(
         phases=plain_phases(phase),
         keep=keep or None,
         contributions=contributions or None,
+        interval=interval,
+        reuse=reuse or None,
         format=_format_of(file_format, output),
         priority=priority,
         max_runtime_seconds=max_runtime_seconds,
@@ -151,7 +157,7 @@ def predict(
         dataset = find_dataset(client, data, printer, upload=not print_spec)
         spec = predict_spec(model_reference(model), dataset_id=dataset.id, **more)
         if output is None or print_spec:
-            _submit_or_print(client, spec, printer, wait=not no_wait, print_spec=print_spec, key=key)
+            submit_or_print(client, spec, printer, wait=not no_wait, print_spec=print_spec, key=key)
         else:
             _predict_to_file(client, spec, printer, output, key=key)
 
@@ -171,9 +177,10 @@ def _predict_to_file(client: "Client", spec: Json, printer: ResultPrinter, outpu
     printer.line(f"written to {path}")
 
 
-def _submit_or_print(
+def submit_or_print(
     client: "Client", spec: Json, printer: ResultPrinter, *, wait: bool, print_spec: bool, key: str | None
 ) -> None:
+    """Run a job of the spec, or only print the spec."""
     if print_spec:
         typer.echo(json.dumps(spec, indent=2, ensure_ascii=False))
     else:

@@ -1,4 +1,4 @@
-"""The commands for models: list, show, download, rm."""
+"""The commands for models: list, show, download, card, rm."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from ml_training.cli.make_jobs import MODEL_HELP
 from ml_training.cli.result_printer import AsJson, result_printer
-from ml_training.cli.service import Limit, connect, model_reference
+from ml_training.cli.service import Beginning, Limit, connect, model_reference
 
 SHOWN_FEATURES = 10
 MAIN_SCORES = {"regression": ("r2", "rmse")}  # else the accuracy
@@ -20,6 +20,7 @@ models = typer.Typer(invoke_without_command=True)
 def list_models(
     context: typer.Context,
     name: Annotated[str | None, typer.Option(help="Only versions of this name.")] = None,
+    q: Beginning = None,
     alias: Annotated[str | None, typer.Option(help="Only versions with this alias.")] = None,
     tag: Annotated[str | None, typer.Option(help="Only models with this tag.")] = None,
     model_type: Annotated[str | None, typer.Option(help="Only models of this type.")] = None,
@@ -35,6 +36,7 @@ def list_models(
     if context.invoked_subcommand is None:
         with result_printer(as_json) as printer, connect() as client:
             found = client.models.list(
+                q=q,
                 name=name,
                 alias=alias,
                 tag=tag,
@@ -84,6 +86,23 @@ def download_model(
         path = found.download(output)
         printer.document({"path": str(path), "sha256": found.artifact_sha256, "bytes": found.artifact_bytes})
         printer.line(f"{found.label} is in {path}")
+
+
+@models.command("card")
+def write_card(
+    model: Model,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A file or a directory.")] = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Write the card of a model: one HTML page with what is known about it; with --json print it instead.
+
+    Example: ml-training models card churn@champion -o churn.html
+    """
+    with result_printer(as_json) as printer, connect() as client:
+        card = client.models.get(model_reference(model)).card()
+        printer.document(dict(card.data))
+        if not as_json:
+            printer.line(f"the card is in {card.save(output)}")
 
 
 @models.command("rm")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SHORT_PATIENCE_SECONDS = 3.0  # a command that answers at once; those that wait for jobs have the client's patience
 
 Limit = Annotated[int, typer.Option(min=1, help="The largest number of items to list.")]
+Beginning = Annotated[str | None, typer.Option("--q", help="Only names that begin so, in any case; in their order.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only submit the job; do not wait for its result.")]
 PrintSpec = Annotated[bool, typer.Option("--print-spec", help="Print the job spec as JSON and submit nothing.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only check the job and say what it would be.")]

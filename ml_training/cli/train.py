@@ -30,11 +30,13 @@ AS_THEY_ARE = (
     "train_start",
     "train_end",
     "class_balance",
+    "calibration",
     "early_stopping_rounds",
     "random_state",
     "priority",
     "max_runtime_seconds",
 )
+OF_VALIDATION = ("test_size", "splits", "purge", "embargo", "group_column")
 TARGET, DATA, ROWS, MORE = "Target", "Features", "Rows", "Training"
 
 
@@ -51,6 +53,8 @@ class Method(StrEnum):
     HOLDOUT = "holdout"
     TIME_SERIES = "time_series"
     CROSS_VALIDATION = "cross_validation"
+    GROUP_HOLDOUT = "group_holdout"
+    GROUP_K_FOLD = "group_k_fold"
 
 
 class Balance(StrEnum):
@@ -59,6 +63,14 @@ class Balance(StrEnum):
     NONE = "none"
     WEIGHTS = "weights"
     SMOTE = "smote"
+
+
+class Calibration(StrEnum):
+    """How the probabilities of classes are calibrated."""
+
+    NONE = "none"
+    SIGMOID = "sigmoid"
+    ISOTONIC = "isotonic"
 
 
 class Direction(StrEnum):
@@ -93,11 +105,16 @@ def train(
     validation: Annotated[Method | None, _option("Default holdout.", ROWS, case_sensitive=False)] = None,
     test_size: Annotated[float | None, _option("The share of rows to hold out; default 0.2.", ROWS)] = None,
     splits: Annotated[int | None, _option("Into how many parts.", ROWS)] = None,
+    purge: Annotated[str | None, _option("How long after its time a label is known, such as 7d.", ROWS)] = None,
+    embargo: Annotated[str | None, _option("A further gap before the rows to hold out.", ROWS)] = None,
+    group_column: Annotated[str | None, _option("Keep rows of one value of it together.", ROWS)] = None,
     class_balance: Annotated[Balance | None, _option("Weigh classes.", MORE, case_sensitive=False)] = None,
+    calibration: Annotated[Calibration | None, _option("Calibrate probabilities.", MORE, case_sensitive=False)] = None,
     early_stopping_rounds: Annotated[
         int | None, _option("Stop after this number of rounds without gain.", MORE)
     ] = None,
     random_state: Annotated[int | None, _option("The seed; default 42.", MORE)] = None,
+    reuse: Annotated[bool, _option("Take the model of an equal job, if there is one.", MORE, "--reuse")] = False,
     priority: Priority = None,
     max_runtime_seconds: MaxRuntime = None,
     no_wait: NoWait = False,
@@ -126,7 +143,8 @@ def _train(options: Json) -> None:
         exclude_features=options["exclude"] or None,
         feature_engineering={"windows": options["window"]} if options["window"] else None,
         phases=plain_phases(options["phase"]),
-        validation=validation_of(options["validation"], options["test_size"], options["splits"]),
+        validation=validation_of(options["validation"], **{name: options[name] for name in OF_VALIDATION}),
+        reuse=options["reuse"] or None,
         **{name: options[name] for name in AS_THEY_ARE},
     )
     wait = not options["no_wait"]
@@ -160,13 +178,21 @@ def target_of(column: str, rule: Json, horizon: Json) -> Json:
     return {"column": column, **rule, **horizon}
 
 
-def validation_of(method: Method | None, test_size: float | None, splits: int | None) -> Json | None:
-    """The validation of a spec; None is the service's default."""
-    if method is None and splits is not None:
-        method = Method.CROSS_VALIDATION
-    if method is None and test_size is None:
+def validation_of(method: Method | None, **options: Any) -> Json | None:
+    """The validation of a spec; without a method the other options choose it; None is the service's default."""
+    fields = given(**options)
+    if method is None and not fields:
         return None
-    return given(method=(method or Method.HOLDOUT).value, test_size=test_size, splits=splits)
+    return {"method": (method or _meant(fields)).value, **fields}
+
+
+def _meant(fields: Json) -> Method:
+    """The method that has these fields."""
+    if "group_column" in fields:
+        return Method.GROUP_K_FOLD if "splits" in fields else Method.GROUP_HOLDOUT
+    if "purge" in fields or "embargo" in fields:
+        return Method.TIME_SERIES
+    return Method.CROSS_VALIDATION if "splits" in fields else Method.HOLDOUT
 
 
 def params_of(texts: list[str]) -> Json:

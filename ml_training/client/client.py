@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from ml_training.client import specs
+from ml_training.client.changes import Changes
 from ml_training.client.datasets import Dataset, Datasets
 from ml_training.client.errors import ApiError, Json
 from ml_training.client.jobs import Job, Jobs
@@ -14,14 +15,21 @@ from ml_training.client.locate import find_service
 from ml_training.client.models import Model, Models
 from ml_training.client.results import (
     COMPARISON_COLUMNS,
+    DRIFT_REPORT_COLUMNS,
+    EXPLANATION_COLUMNS,
     PREDICTION_COLUMNS,
+    STUDY_COLUMNS,
     TEST_RESULT_COLUMNS,
     Comparison,
+    DriftReport,
+    Explanation,
     Prediction,
     Results,
+    Study,
     TestResult,
 )
 from ml_training.client.transport import RETRY_SECONDS, Transport
+from ml_training.client.workers import Workers
 
 DataRef = Dataset | int | str
 ModelRef = Model | int | str
@@ -48,6 +56,7 @@ class Client:
         address = find_service(url, api_key or key, environment=os.environ)
         self.url = address.url
         self.transport = Transport(address.url, key=address.key, retry_seconds=retry_seconds, pause=pause)
+        self.changes = Changes(self)
         self.datasets = Datasets(self)
         self.jobs = Jobs(self)
         self.keys = Keys(self)
@@ -55,6 +64,10 @@ class Client:
         self.test_results = Results(self, "/test-results", TestResult, TEST_RESULT_COLUMNS)
         self.comparisons = Results(self, "/comparisons", Comparison, COMPARISON_COLUMNS)
         self.predictions = Results(self, "/predictions", Prediction, PREDICTION_COLUMNS)
+        self.drift_reports = Results(self, "/drift-reports", DriftReport, DRIFT_REPORT_COLUMNS)
+        self.studies = Results(self, "/studies", Study, STUDY_COLUMNS)
+        self.workers = Workers(self)
+        self.explanations = Results(self, "/explanations", Explanation, EXPLANATION_COLUMNS)
 
     def __enter__(self) -> Self:
         return self
@@ -124,17 +137,69 @@ class Client:
         """Submit a PREDICT job on a data set, or on 1 to 1,000 rows.
 
         model: a model, its id, `name@alias`, or a name for its newest version. rows: one mapping of feature to value
-        for each row; a missing key is a missing value. more: start, end, phases, keep, contributions, format.
+        for each row; a missing key is a missing value. more: start, end, phases, keep, contributions, interval, format.
         """
         named = model.id if isinstance(model, Model) else model
         dataset_id = None if data is None else self._dataset_id(data)
         spec = specs.predict_spec(named, dataset_id=dataset_id, rows=rows, **more)
         return self.jobs.submit(spec, idempotency_key=idempotency_key)
 
+    def tune(
+        self,
+        data: DataRef,
+        *,
+        target: str | Mapping[str, Any],
+        search: Mapping[str, Any],
+        metric: str,
+        name: str,
+        model_type: str | None = None,
+        idempotency_key: str | None = None,
+        train: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Job:
+        """Submit a TUNE job: search the best parameters, and train a model with them.
+
+        search: by JSON pointer into the training, {"low", "high", "log", "step"} or {"choices"}; a plain name is a
+        parameter of the model type: "num_leaves" is "/params/num_leaves". train: every other field of the training,
+        such as validation. more: sampler, trials, generation, stop, random_state, priority (docs/tune.md).
+        """
+        dataset_id = self._dataset_id(data)
+        spec = specs.tune_spec(
+            dataset_id,
+            target=target,
+            search=search,
+            metric=metric,
+            name=name,
+            model_type=model_type,
+            train=train,
+            **more,
+        )
+        return self.jobs.submit(spec, idempotency_key=idempotency_key)
+
+    def explain(self, model: ModelRef, data: DataRef, *, idempotency_key: str | None = None, **more: Any) -> Job:
+        """Submit an EXPLAIN job on rows that have a target.
+
+        more: start, end, phases, sample_rows, metric, costs, random_state, priority, max_runtime_seconds.
+        """
+        spec = specs.explain_spec(self._model_id(model), self._dataset_id(data), **more)
+        return self.jobs.submit(spec, idempotency_key=idempotency_key)
+
+    def drift(self, model: ModelRef, data: DataRef, *, idempotency_key: str | None = None, **more: Any) -> Job:
+        """Submit a DRIFT job: compare rows with those that the model was trained on.
+
+        more: start, end, phases, sample_rows, threshold, random_state, priority, max_runtime_seconds.
+        """
+        spec = specs.drift_spec(self._model_id(model), self._dataset_id(data), **more)
+        return self.jobs.submit(spec, idempotency_key=idempotency_key)
+
     def model_types(self) -> list[Json]:
         """The model types, with the parameters of each as JSON Schema."""
         items: list[Json] = self.transport.get("/model-types")["items"]
         return items
+
+    def overview(self) -> Json:
+        """What waits, runs and has ended, how many slots are busy, and how much is stored (docs/api.md)."""
+        return self.transport.get("/overview")
 
     def live(self) -> Json:
         """Which process answers, and its version."""

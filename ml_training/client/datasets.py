@@ -17,6 +17,7 @@ from ml_training.domain.names import name_of_file
 
 if TYPE_CHECKING:
     from ml_training.client.client import Client
+    from ml_training.client.jobs import Job
 
 COLUMNS = {
     "id": "id",
@@ -48,6 +49,7 @@ class Dataset(Record):
     reasons: list[dict[str, Any]]
     job_id: int | None
     created_at: datetime
+    origin: dict[str, str | None] | None
     profile: dict[str, Any] | None
 
     @property
@@ -132,6 +134,61 @@ class Datasets:
             dataset = Dataset.read(self._client, self._create(file, fields))
         return dataset.wait(progress=progress) if wait else dataset
 
+    def from_query(
+        self,
+        connection: str,
+        query: str,
+        *,
+        name: str,
+        wait: bool = True,
+        progress: bool | None = None,
+        **about: str | None,
+    ) -> Dataset:
+        """A data set from the rows of one SELECT, READY; raises DatasetRejected, ApiError.
+
+        connection: one of `connections()`. about: time_column, phase_column, group_column, date_format. The rows are
+        sorted by all columns, so that equal rows give equal bytes. wait: False returns it PROCESSING.
+        """
+        return self._from({"connection": connection, "query": query, "name": name}, about, wait, progress)
+
+    def from_source(
+        self,
+        source: str,
+        *,
+        name: str | None = None,
+        wait: bool = True,
+        progress: bool | None = None,
+        **about: str | None,
+    ) -> Dataset:
+        """A data set from a file in a bucket, READY; raises DatasetRejected, ApiError.
+
+        source: s3://ROOT/KEY. name: by default it is made of the key. about: the roles and reading options of `upload`.
+        """
+        fields = {"source": source, "name": name or name_of_file(source.rpartition("/")[2])}
+        return self._from(fields, about, wait, progress)
+
+    def refresh(
+        self, dataset: "Dataset | int | str", *, timeout: float | None = None, progress: bool | None = None
+    ) -> Dataset:
+        """Ask where a data set came from again: a new version if its rows have changed, else the newest one there is.
+
+        dataset: it, its id, or a name for its newest READY version. Raises JobFailed, JobCancelled, and ApiError (409)
+        for an upload. See `Job.wait` for the others.
+        """
+        return self.start_refresh(dataset).wait(timeout=timeout, progress=progress).dataset
+
+    def start_refresh(self, dataset: "Dataset | int | str") -> "Job":
+        """The job of `refresh`, which runs; its `dataset` is the result once it has ended."""
+        from ml_training.client.jobs import Job  # not above: it imports this module for its types
+
+        found = dataset if isinstance(dataset, Dataset) else self.get(dataset)
+        return Job.read(self._client, self._client.transport.post(f"/datasets/{found.id}/refresh"))
+
+    def connections(self) -> Rows:
+        """The databases that `from_query` may use: {"name", "kind"} each."""
+        items: Rows = self._client.transport.get("/connections")["items"]
+        return items
+
     def sample(self, sample: str, *, name: str | None = None, progress: bool | None = None) -> Dataset:
         """A data set that ships with the service, READY; `samples()` lists them."""
         body = {"name": name or sample, "sample": sample}
@@ -153,10 +210,20 @@ class Datasets:
         return self.get(int(found[0].id))
 
     def list(
-        self, *, name: str | None = None, status: str | None = None, sort: str | None = None, limit: int = 100
+        self,
+        *,
+        q: str | None = None,
+        name: str | None = None,
+        status: str | None = None,
+        sort: str | None = None,
+        limit: int = 100,
     ) -> Listing:
-        """At most `limit` data sets, the newest first (`sort="oldest"`: the oldest). Filters are exact values."""
-        found = self._client.transport.list_items("/datasets", limit=limit, name=name, status=status, sort=sort)
+        """At most `limit` data sets, the newest first (`sort="oldest"`: the oldest). Filters are exact values.
+
+        In place of name: q, the beginning of the name, in any case; the data sets come in the order of the names.
+        """
+        filters = {"q": q, "name": name, "status": status, "sort": sort}
+        found = self._client.transport.list_items("/datasets", limit=limit, **filters)
         return Listing((Dataset.read(self._client, item) for item in found), COLUMNS)
 
     def preview(self, dataset: int | str, rows: int = 20) -> Rows:
@@ -166,6 +233,14 @@ class Datasets:
     def delete(self, dataset_id: int) -> None:
         """See `Dataset.delete`."""
         self._client.transport.delete(f"/datasets/{dataset_id}")
+
+    def _from(
+        self, fields: Mapping[str, str], about: Mapping[str, str | None], wait: bool, progress: bool | None
+    ) -> Dataset:
+        given = {key: value for key, value in about.items() if value is not None}
+        answer = self._client.transport.post("/datasets", {**fields, **given}, repeatable=False)
+        dataset = Dataset.read(self._client, answer)
+        return dataset.wait(progress=progress) if wait else dataset
 
     def _create(self, file: Path, fields: Mapping[str, str]) -> Json:
         transport = self._client.transport

@@ -28,6 +28,13 @@ def scores_text(scores: Mapping[str, Any], task: str | None = None) -> str:
     return ", ".join(shown) or "-"
 
 
+def intervals_text(intervals: Mapping[str, Any], task: str | None = None) -> str:
+    """The intervals of the scores that `scores_text` shows, such as `r2 0.85 to 0.89`; "-" when there is none."""
+    names = SHOWN_SCORES.get(task or "") or ("r2" in intervals and SHOWN_SCORES["regression"]) or SHOWN_SCORES["binary"]
+    known = [(name, intervals[name]) for name in names if intervals.get(name)]
+    return ", ".join(f"{name} {cell_text(low)} to {cell_text(high)}" for name, (low, high) in known) or "-"
+
+
 def html_table(rows: Iterable[Sequence[object]], header: Sequence[str] = ()) -> str:
     """An HTML table; every text is escaped."""
     head = "".join(f"<th>{escape(name)}</th>" for name in header)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ml_training.client.client import Client
     from ml_training.client.datasets import Dataset
     from ml_training.client.models import Model
-    from ml_training.client.results import Comparison, Prediction, TestResult
+    from ml_training.client.results import Comparison, DriftReport, Explanation, Prediction, Study, TestResult
 
 COLUMNS = {"job": "label", "status": "status", "progress": "progress", "created": "created_at"}
 
@@ -52,6 +52,8 @@ class Job(Record):
     result: dict[str, int | None] | None
     error: dict[str, str] | None
     spec: dict[str, Any]
+    parent_id: int | None
+    reused_from: int | None
 
     @property
     def label(self) -> str:
@@ -118,9 +120,25 @@ class Job(Record):
         return self.client.predictions.get(self._result_id("prediction_id"))
 
     @property
+    def study(self) -> "Study":
+        """What a COMPLETED TUNE job made."""
+        return self.client.studies.get(self._result_id("study_id"))
+
+    @property
+    def explanation(self) -> "Explanation":
+        """What a COMPLETED EXPLAIN job made."""
+        return self.client.explanations.get(self._result_id("explanation_id"))
+
+    @property
+    def drift_report(self) -> "DriftReport":
+        """What a COMPLETED DRIFT job made."""
+        return self.client.drift_reports.get(self._result_id("drift_report_id"))
+
+    @property
     def dataset(self) -> "Dataset":
-        """The data set that the job reads, or that it makes."""
-        return self.client.datasets.get(self.dataset_id or self._result_id("dataset_id"))
+        """The data set that the job has made, or that it reads; a refresh reads one and may make another."""
+        made = (self.result or {}).get("dataset_id")
+        return self.client.datasets.get(made or self.dataset_id or self._result_id("dataset_id"))
 
     def raise_unless_completed(self) -> None:
         """Raise JobFailed or JobCancelled if it ended so."""
@@ -174,6 +192,24 @@ class Jobs:
         answer = self._client.transport.post("/jobs/batch", {"jobs": list(specs)}, headers=headers)
         return [Job.read(self._client, item["job"]) if item["job"] else item for item in answer["items"]]
 
+    def cancel_many(self, ids: Sequence[int] | None = None, **filters: Any) -> Json:
+        """Ask up to 1,000 jobs to stop: those named, or those that pass the filters (status, job_type, model_type; or
+        parent_id alone). The answer has `items` (id, status, job_status, errors) and how many `remaining`."""
+        return self._client.transport.post("/jobs/cancel", _which(ids, filters))
+
+    def retry_many(
+        self, ids: Sequence[int] | None = None, *, idempotency_key: str | None = None, **filters: Any
+    ) -> Json:
+        """Submit the specs of up to 1,000 FAILED or CANCELLED jobs again, as new jobs: see `cancel_many`.
+
+        The answer names the new job of each as `job_id`. With filters it is not repeated when the service is away:
+        the second call could mean other jobs.
+        """
+        if ids is None:
+            return self._client.transport.post_once("/jobs/retry", _which(ids, filters))
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        return self._client.transport.post("/jobs/retry", _which(ids, filters), headers=headers)
+
     def get(self, job_id: int) -> Job:
         """The job."""
         return Job.read(self._client, self._client.transport.get(f"/jobs/{job_id}"))
@@ -181,7 +217,9 @@ class Jobs:
     def list(
         self,
         *,
+        q: str | None = None,
         name: str | None = None,
+        parent_id: int | None = None,
         dataset_id: int | None = None,
         status: str | None = None,
         job_type: str | None = None,
@@ -191,12 +229,16 @@ class Jobs:
     ) -> Listing:
         """At most `limit` jobs, the newest first (`sort="oldest"`: the oldest). Filters are exact values.
 
-        Together: status, job_type, model_type; or name (of the model), status; or dataset_id, status, job_type.
+        Together: status, job_type, model_type; or name (of the model), status; or dataset_id, status, job_type; or
+        parent_id alone: the jobs of a study, which are in no other list; or q, status: q is the beginning of the name,
+        in any case, and the jobs come in the order of the names.
         """
         found = self._client.transport.list_items(
             "/jobs",
             limit=limit,
+            q=q,
             name=name,
+            parent_id=parent_id,
             dataset_id=dataset_id,
             status=status,
             job_type=job_type,
@@ -214,3 +256,7 @@ class Jobs:
         for job in found:
             job.raise_unless_completed()
         return found
+
+
+def _which(ids: Sequence[int] | None, filters: Json) -> Json:
+    return {"filter": filters} if ids is None else {"ids": [*ids]}

@@ -63,7 +63,8 @@ def _stack_url(variables: Mapping[str, str]) -> str:
     running = read_running_stack(data_dir / RUN_FILE)
     if running is not None and isinstance(running.get("api_url"), str):
         return str(running["api_url"])
-    return http_url(variables.get("API_HOST") or DEFAULT_HOST, variables.get("API_PORT") or DEFAULT_API_PORT)
+    host, port = variables.get("API_HOST") or DEFAULT_HOST, variables.get("API_PORT") or DEFAULT_API_PORT
+    return http_url(host, port, tls=bool(variables.get("TLS_CERT_FILE")))
 
 
 def _is_url(text: str) -> bool:

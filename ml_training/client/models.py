@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ml_training.client.display import Listing, html_table, scores_text
+from ml_training.client.cards import ModelCard
+from ml_training.client.display import Listing, html_table, intervals_text, scores_text
 from ml_training.client.download import download
 from ml_training.client.errors import Json, UsageError
 from ml_training.client.records import Record
@@ -61,6 +62,19 @@ class Model(Record):
         """The scores on held-out rows that fit the task."""
         return scores_text(self.scores.get("held_out") or {}, self.task)
 
+    @property
+    def score_intervals(self) -> dict[str, Any]:
+        """By part (held_out, train) the 95 % interval of each score; empty in lists and of older models."""
+        return (self.details or {}).get("score_intervals") or {}
+
+    @property
+    def prediction_sets(self) -> list[dict[str, Any]]:
+        """By confidence how often the sets of a PREDICT with `interval` hold the right class of held-out rows.
+
+        Empty for a quantity, in lists and of older models; docs/jobs.md describes the keys.
+        """
+        return (self.details or {}).get("prediction_sets") or []
+
     def refresh(self) -> "Model":
         """The model as it is now."""
         return self.client.models.get(self.id)
@@ -80,6 +94,12 @@ class Model(Record):
         given = {"description": description, "tags": tags, "aliases": aliases}
         body = {name: value for name, value in given.items() if value is not None}
         return Model.read(self.client, self.client.transport.patch(f"/models/{self.id}", body))
+
+    def card(self) -> ModelCard:
+        """What is known about it, in short and as one HTML page."""
+        path = f"/models/{self.id}/card"
+        transport = self.client.transport
+        return ModelCard(transport.get(path), transport.get_text(path, accept="text/html"))
 
     def out_of_fold(self) -> Prediction:
         """What its training said about the rows that it held out; needs `keep_out_of_fold=True` in the training."""
@@ -113,6 +133,7 @@ class Model(Record):
             ("model", f"{self.id}: {self.name} version {self.version}"),
             ("type", f"{self.model_type}, {self.task}"),
             ("held out", self.held_out_text),
+            ("95 % intervals", intervals_text(self.score_intervals.get("held_out") or {}, self.task)),
             ("training", scores_text(self.scores.get("train") or {}, self.task)),
             ("aliases", ", ".join(self.aliases) or None),
             ("data set", self.dataset_id),
@@ -140,6 +161,7 @@ class Models:
     def list(
         self,
         *,
+        q: str | None = None,
         name: str | None = None,
         alias: str | None = None,
         tag: str | None = None,
@@ -150,13 +172,15 @@ class Models:
     ) -> Listing:
         """At most `limit` models, the newest first. Filters are exact values.
 
-        These go together: name, alias, model_type; or dataset_id, model_type; or tag. sort: `oldest`, or the name of a
-        score on held-out rows, such as `roc_auc` or `rmse`: then the `limit` newest ones are sorted, the best first.
+        These go together: name, alias, model_type; or dataset_id, model_type; or tag; or q, model_type: q is the
+        beginning of the name, in any case, and the models come in the order of the names. sort: `oldest`, or the name
+        of a score on held-out rows, such as `roc_auc` or `rmse`: then the `limit` newest ones are sorted, best first.
         """
         order = sort if sort in (None, "newest", "oldest") else None
         found = self._client.transport.list_items(
             "/models",
             limit=limit,
+            q=q,
             name=name,
             alias=alias,
             tag=tag,

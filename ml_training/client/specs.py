@@ -34,6 +34,35 @@ def predict_spec(
     return _spec("PREDICT", **named, dataset_id=dataset_id, rows=listed, **more)
 
 
+def tune_spec(
+    dataset_id: int,
+    *,
+    target: str | Mapping[str, Any],
+    search: Mapping[str, Any],
+    metric: str,
+    name: str,
+    model_type: str | None = None,
+    train: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Json:
+    """A TUNE spec; search: by JSON pointer into the training, or by the plain name of a parameter."""
+    column = {"column": target} if isinstance(target, str) else dict(target)
+    given = {"model_type": model_type, "dataset_id": dataset_id, "target": column, **(train or {})}
+    common = {field: value for field, value in given.items() if value is not None}
+    pointers = {key if key.startswith("/") else f"/params/{key}": value for key, value in search.items()}
+    return _spec("TUNE", model_name=name, train=common, search=pointers, metric=metric, **more)
+
+
+def explain_spec(model_id: int, dataset_id: int, **more: Any) -> Json:
+    """An EXPLAIN spec."""
+    return _spec("EXPLAIN", model_id=model_id, dataset_id=dataset_id, **more)
+
+
+def drift_spec(model_id: int, dataset_id: int, **more: Any) -> Json:
+    """A DRIFT spec."""
+    return _spec("DRIFT", model_id=model_id, dataset_id=dataset_id, **more)
+
+
 def _spec(job_type: str, **fields: Any) -> Json:
     return {"job_type": job_type, **{name: _plain(value) for name, value in fields.items() if value is not None}}
 

@@ -1,5 +1,7 @@
 """HTTP: paths in, JSON out, errors as exceptions; calls that are safe to repeat survive a restart of the service."""
 
+import os
+import ssl
 import time
 import uuid
 import weakref
@@ -11,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ml_training.client.errors import ApiError, Json, Unreachable
+from ml_training.client.errors import ApiError, Json, Unreachable, UsageError
 from ml_training.domain.variables import is_loopback
 
 API = "/api/v1"
@@ -21,6 +23,7 @@ RETRY_SECONDS = 60.0  # for a service that restarts
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 TRANSIENT_STATUSES = frozenset({429, 502, 503, 504})
 START_HINT = 'start one with "ml-training up", or set ML_TRAINING_API_URL; "ml-training doctor" checks it'
+CA_FILE = "SSL_CERT_FILE"  # also read by curl, OpenSSL and httpx
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -73,7 +76,11 @@ class Transport:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         # Proxies in the environment are for remote hosts, not for this machine.
         self._http = httpx.Client(
-            base_url=self.url + API, timeout=TIMEOUT, headers=headers, trust_env=not is_local(self.url)
+            base_url=self.url + API,
+            timeout=TIMEOUT,
+            headers=headers,
+            trust_env=not is_local(self.url),
+            verify=trusted_certificates(self.url),
         )
         # A notebook never closes its client: the connections end with it, without a warning of open sockets.
         weakref.finalize(self, self._http.close)
@@ -95,6 +102,13 @@ class Transport:
     def get(self, path: str, **params: object) -> Json:
         """GET `path`; query parameters that are None are left out."""
         return self._json("GET", path, params=_given(params))
+
+    def get_text(self, path: str, *, accept: str) -> str:
+        """GET `path` as a text of this media type."""
+        response = self._send("GET", path, headers={"Accept": accept})
+        if not response.is_success:
+            self._document(response)
+        return response.text
 
     def get_once(self, path: str) -> Json:
         """GET `path` without repeating it: what the service answers now."""
@@ -118,6 +132,10 @@ class Transport:
     def patch(self, path: str, body: object) -> Json:
         """PATCH with JSON."""
         return self._json("PATCH", path, json=body)
+
+    def post_once(self, path: str, body: object) -> Json:
+        """POST `body` as JSON without an Idempotency-Key, and without repeating it."""
+        return self._json("POST", path, repeatable=False, json=body)
 
     def delete(self, path: str) -> None:
         """DELETE; a repeated one that finds nothing more is fine."""
@@ -186,6 +204,9 @@ class Transport:
 
     def _unreachable(self, error: Exception) -> Unreachable:
         cause = str(error) or type(error).__name__
+        if "CERTIFICATE_VERIFY_FAILED" in cause:
+            hint = f"name the certificate of its authority in {CA_FILE}, and the service as its certificate names it"
+            return Unreachable(f"the certificate of {self.url} is not trusted ({cause}): {hint}")
         return Unreachable(f"no ML Training Service answers at {self.url} ({cause}): {START_HINT}")
 
 
@@ -193,6 +214,18 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds of a Retry-After header; None without one."""
     value = headers.get("Retry-After", "")
     return float(value) if value.isascii() and value.isdigit() else None
+
+
+def trusted_certificates(url: str) -> ssl.SSLContext | bool:
+    """Those of SSL_CERT_FILE, also for this machine; else the public ones. Raises UsageError."""
+    file = os.environ.get(CA_FILE)
+    if not file or not url.startswith("https:"):
+        return True
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError as error:
+        why = "holds no certificate in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
+        raise UsageError(f"{CA_FILE}: {file}: {why}") from None
 
 
 def is_local(url: str) -> bool:

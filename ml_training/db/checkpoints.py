@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, insert, select
 
 from ml_training.db.clock import db_now
+from ml_training.db.removals import keep_objects
 from ml_training.db.tables import checkpoints
 
 KEPT = 2  # the newest, and one more in case its bytes are damaged
@@ -18,11 +19,12 @@ class CheckpointRow(NamedTuple):
     sha256: str
 
 
-def insert_checkpoint(connection: Connection, *, job_id: int, **values: Any) -> None:
+def insert_checkpoint(connection: Connection, *, job_id: int, put_after: int | None = None, **values: Any) -> None:
     """Store a checkpoint of the current attempt, and delete all but the KEPT newest of the job.
 
-    values: attempt, done, key, sha256, bytes.
+    values: attempt, done, key, sha256, bytes. put_after: of its bytes; raises BytesRemoved.
     """
+    keep_objects(connection, [values["key"]], put_after=put_after)
     connection.execute(insert(checkpoints).values(job_id=job_id, created_at=db_now(), **values))
     newest = select(checkpoints.c.id).where(checkpoints.c.job_id == job_id).order_by(checkpoints.c.id.desc())
     kept = list(connection.execute(newest.limit(KEPT)).scalars())

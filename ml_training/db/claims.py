@@ -182,8 +182,9 @@ def _claim(due: Select[tuple[int]]) -> Update:
         worker=bindparam("claimed_by", type_=Text),
         attempt_started_at=NOW,
         started_at=func.coalesce(jobs.c.started_at, NOW),
-        progress=0.0,
-        progress_message="starting",
+        # A study keeps the share of its trials that have ended.
+        progress=case((jobs.c.open_children.is_(None), 0.0), else_=jobs.c.progress),
+        progress_message=case((jobs.c.open_children.is_(None), "starting"), else_=jobs.c.progress_message),
         eta_seconds=None,
     )
 

@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, bindparam, insert, select, update
 
 from ml_training.db.clock import db_now
+from ml_training.db.name_search import page_by_name, search_values
 from ml_training.db.newest import LIMIT, in_order, own_range, page_values
 from ml_training.db.project_scope import own
+from ml_training.db.removals import keep_objects
 from ml_training.db.tables import datasets
 from ml_training.db.versions import next_version
 from ml_training.domain.records import Dataset
@@ -17,9 +19,13 @@ from ml_training.domain.sample_datasets import SAMPLE_FORMAT
 from ml_training.domain.states import DatasetStatus
 
 _COLUMNS = [column for column in datasets.c if column.name != "project_id"]
+_LISTED = [column for column in _COLUMNS if column.name not in ("profile", "origin")]
 # Built once: building a statement costs more than executing it.
 _ANY = select(*_COLUMNS).where(own(datasets), datasets.c.id == bindparam("dataset_id"))
 _KEPT = _ANY.where(datasets.c.deleted_at.is_(None))
+_KEPT_READY = select(*_COLUMNS).where(
+    own(datasets), datasets.c.status == DatasetStatus.READY, datasets.c.deleted_at.is_(None)
+)
 _EXISTING = select(datasets.c.id).where(
     own(datasets), datasets.c.id.in_(bindparam("ids", expanding=True)), datasets.c.deleted_at.is_(None)
 )
@@ -28,6 +34,12 @@ _UPLOADS = (
     .where(own(datasets), datasets.c.raw_sha256 == bindparam("sha256"), datasets.c.file_format != bindparam("sample"))
     .where(datasets.c.deleted_at.is_(None))
     .order_by(datasets.c.id)
+)
+_FROM_ORIGIN = (
+    _KEPT_READY.where(datasets.c.name == bindparam("name"), datasets.c.origin_sha256 == bindparam("origin_sha256"))
+    .where(datasets.c.origin_sha256.is_not(None))  # the condition of the index
+    .order_by(datasets.c.version.desc())
+    .limit(1)
 )
 _LOCK_SHARED, _LOCK_ALONE = (_EXISTING.order_by(datasets.c.id).with_for_update(read=shared) for shared in (True, False))
 
@@ -42,11 +54,13 @@ class StoredUpload:
     file_format: str
 
 
-def insert_dataset(connection: Connection, **values: Any) -> int:
+def insert_dataset(connection: Connection, *, put_after: int | None = None, **values: Any) -> int:
     """Store a PROCESSING data set under the next version of its name; returns its id.
 
-    values: name, file_format, raw_key, raw_sha256, raw_bytes, time_column, phase_column, group_column.
+    values: name, file_format, raw_key, raw_sha256, raw_bytes, time_column, phase_column, group_column; of one that
+    nobody uploaded also origin, origin_sha256. put_after: of the stored upload; raises BytesRemoved.
     """
+    keep_objects(connection, [values["raw_key"]], put_after=put_after)
     row = {
         "version": next_version(connection, "dataset", values["name"]),
         "status": DatasetStatus.PROCESSING,
@@ -86,15 +100,31 @@ def list_datasets(
     connection: Connection, filters: Mapping[str, Any], *, before_id: int | None, limit: int, oldest: bool = False
 ) -> Sequence[Dataset]:
     """Newest or oldest first, without the deleted ones, each without its profile, which may be long and which no list
-    shows; filters: exact values of name, status. before_id: where the page before ended.
+    shows, as its origin; filters: exact values of name, status. before_id: where the page before ended.
     """
     values = page_values(filters.items(), before_id=before_id, limit=limit, oldest=oldest)
     return [_dataset(row) for row in connection.execute(_list(frozenset(filters), oldest), values).mappings()]
 
 
+def search_datasets(
+    connection: Connection, beginning: str, *, status: str | None, after: str | None, limit: int
+) -> Sequence[Dataset]:
+    """Those whose name begins so, in the order of `name_search`, without what `list_datasets` leaves out; after: where
+    the page before ended."""
+    values = search_values(beginning, after=after, limit=limit)
+    found = connection.execute(_search(None if status is None else DatasetStatus(status)), values)
+    return [_dataset(row) for row in found.mappings()]
+
+
+@cache
+def _search(status: DatasetStatus | None) -> Select[Any]:
+    choice = datasets.c.status, tuple(DatasetStatus) if status is None else (status,)
+    return page_by_name(datasets, _LISTED, datasets.c.name, choice, datasets.c.deleted_at.is_(None))
+
+
 @cache
 def _list(filters: frozenset[str], oldest: bool) -> Select[Any]:
-    query = select(*(column for column in _COLUMNS if column.name != "profile"))
+    query = select(*_LISTED)
     query = query.where(datasets.c.deleted_at.is_(None), *own_range(datasets))
     for name in sorted(filters):
         query = query.where(datasets.c[name] == bindparam(f"filter_{name}"))
@@ -115,8 +145,20 @@ def find_upload(
     return list({row.file_format: StoredUpload(*row) for row in found}.values())
 
 
-def mark_ready(connection: Connection, dataset_id: int, **values: Any) -> None:
-    """PROCESSING -> READY with index_key, index_sha256, index_bytes, rows, columns, profile (and raw_* of a sample)."""
+def newest_from(connection: Connection, name: str, origin_sha256: str) -> Dataset | None:
+    """The newest READY version of a name that came from this origin; None if there is none."""
+    found = connection.execute(_FROM_ORIGIN, {"name": name, "origin_sha256": origin_sha256}).mappings().first()
+    return None if found is None else _dataset(found)
+
+
+def mark_ready(connection: Connection, dataset_id: int, *, put_after: int | None = None, **values: Any) -> None:
+    """PROCESSING -> READY with index_key, index_sha256, index_bytes, rows, columns, profile (and raw_* of one that
+    nobody uploaded, with origin_version).
+
+    put_after: of the object that was stored first; raises BytesRemoved.
+    """
+    keys = [values[name] for name in ("index_key", "raw_key") if name in values]
+    keep_objects(connection, keys, put_after=put_after)
     _decide(connection, dataset_id, {"status": DatasetStatus.READY, **values})
 
 
@@ -137,7 +179,7 @@ def _decide(connection: Connection, dataset_id: int, values: dict[str, Any]) -> 
 
 
 def _dataset(row: RowMapping) -> Dataset:
-    values = {"profile": None, **row}
+    values = {"profile": None, "origin": None, **row}
     values["status"] = DatasetStatus(row["status"])
     values["reasons"] = tuple(row["reasons"])
     return Dataset(**values)

@@ -21,6 +21,14 @@ TURN_SECONDS = 5  # a transaction takes milliseconds: a turn that takes longer b
 # A worker that freezes in the middle of a write keeps the lock on its job's row, and the reaper skips locked rows: the
 # lock must be gone before the lease of 30 s is, or the job is not claimed again in time.
 IDLE_WRITE_SECONDS = 15
+# How long the server keeps the connections of a host that is gone without a word. Its own default is two hours, in
+# which a fleet whose hosts come and go uses up all connections.
+OF_VANISHED_HOSTS = {
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
 
 
 class Database:
@@ -140,7 +148,12 @@ def _open_postgresql(url: str, pool_size: int, timeout: float) -> Database:
     address = make_url(url).set(drivername="postgresql+psycopg2")
 
     def engine(**options: str) -> Engine:
-        settings = {"statement_timeout": "30000", "idle_in_transaction_session_timeout": "60000", **options}
+        settings = {
+            "statement_timeout": "30000",
+            "idle_in_transaction_session_timeout": "60000",
+            **OF_VANISHED_HOSTS,
+            **options,
+        }
         created = create_engine(
             address,
             pool_size=pool_size,

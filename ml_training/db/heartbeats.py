@@ -32,9 +32,10 @@ def write_heartbeat(
     connection.execute(statement)
 
 
-def mark_draining(connection: Connection, process: str) -> None:
-    """Ask every job that `process` runs to be handed back."""
-    connection.execute(update(heartbeats).where(heartbeats.c.process == process).values(draining=True))
+def mark_draining(connection: Connection, process: str) -> bool:
+    """Ask every job that `process` runs to be handed back, and let it take no other; False: there is no such row."""
+    asked = update(heartbeats).where(heartbeats.c.process == process).values(draining=True)
+    return connection.execute(asked).rowcount == 1
 
 
 def list_heartbeats(connection: Connection, *, kind: str, within_seconds: float) -> list[Heartbeat]:
@@ -52,6 +53,16 @@ def delete_old_heartbeats(connection: Connection, *, older_than_seconds: float) 
     """Remove the rows of processes that ended long ago; returns how many."""
     old = delete(heartbeats).where(heartbeats.c.seen_at < NOW - older_than_seconds)
     return connection.execute(old).rowcount
+
+
+def older_processes(connection: Connection, *, schema: str, within_seconds: float) -> list[str]:
+    """The living processes whose code is older than this schema."""
+    return [
+        row.process
+        for kind in KINDS
+        for row in list_heartbeats(connection, kind=kind, within_seconds=within_seconds)
+        if str(row.body.get("schema", "")) < schema
+    ]
 
 
 def has_other_worker(connection: Connection, process: str, *, within_seconds: float) -> bool:

@@ -11,7 +11,19 @@ RESULTS = " UNION ALL ".join(
     f"SELECT '{result.job_type}' AS job_type, id, job_id, attempt FROM {result.table.name}"
     for result in RESULT_TABLES.values()
 )
-_OF_PROJECT = ("jobs", "datasets", "models", "test_results", "comparisons", "predictions")
+RESULTS += " UNION ALL SELECT 'TRIAL', id, job_id, attempt FROM trials WHERE attempt IS NOT NULL"
+_OF_PROJECT = (
+    "jobs",
+    "datasets",
+    "models",
+    "test_results",
+    "comparisons",
+    "predictions",
+    "explanations",
+    "drift_reports",
+    "studies",
+    "trials",
+)
 OWNED = " UNION ALL ".join(f"SELECT '{table}' AS kind, id, project_id FROM {table}" for table in _OF_PROJECT)
 # Every row that names another row: (kind, id) of the named one, and the project of the one that names it.
 NAMED = " UNION ALL ".join(
@@ -25,6 +37,13 @@ NAMED = " UNION ALL ".join(
             ("test_results", "model_id", "models"),
             ("comparisons", "winner_model_id", "models"),
             ("predictions", "model_id", "models"),
+            ("explanations", "model_id", "models"),
+            ("drift_reports", "model_id", "models"),
+            ("studies", "best_model_id", "models"),
+            ("jobs", "parent_id", "jobs"),
+            ("jobs", "reused_from", "jobs"),
+            ("trials", "job_id", "jobs"),
+            ("trials", "study_job_id", "jobs"),
         )
     ]
     + [
@@ -59,6 +78,16 @@ QUERIES = {
           OR (status = 'RUNNING' AND (worker IS NULL OR attempt < 1))""",
     "6: an attempt is lost once, and only one that there was": """
         SELECT j.id FROM jobs j JOIN lost_attempts l ON l.job_id = j.id WHERE l.attempt > j.attempt""",
+    "6: a study waits for as many jobs as have not ended": """
+        SELECT p.id FROM jobs p WHERE p.open_children IS NOT NULL AND p.status IN ('PENDING', 'RUNNING')
+          AND p.open_children <> (SELECT count(*) FROM jobs c
+                                  WHERE c.parent_id = p.id AND c.status IN ('PENDING', 'RUNNING'))""",
+    "7: no job of a study outlives it": f"""
+        SELECT c.id FROM jobs c JOIN jobs p ON p.id = c.parent_id
+        WHERE p.status IN {TERMINAL} AND c.status IN ('PENDING', 'RUNNING') AND NOT c.cancel_requested""",
+    "1: the row of a trial says how its job has ended": f"""
+        SELECT t.id FROM trials t JOIN jobs j ON j.id = t.job_id
+        WHERE coalesce(t.status, '') <> CASE WHEN j.status IN {TERMINAL} THEN j.status ELSE '' END""",
     "7: a job with a cancel request neither waits nor is COMPLETED": """
         SELECT id FROM jobs WHERE status IN ('PENDING', 'COMPLETED') AND cancel_requested""",
     "8: the counters of a project are what its rows say": f"""
@@ -82,6 +111,21 @@ QUERIES = {
     "13: an alias points to a model of its name that is not deleted": """
         SELECT m.id FROM model_aliases a JOIN models m ON m.id = a.model_id
         WHERE m.deleted_at IS NOT NULL OR m.name <> a.name""",
+    "3: only a COMPLETED job has the result of an equal one": """
+        SELECT id FROM jobs WHERE reused_from IS NOT NULL AND (status <> 'COMPLETED' OR reused_from = id)""",
+    "10: a model that was reused is that of an equal job": """
+        SELECT m.id FROM models m JOIN jobs j ON j.id = m.job_id LEFT JOIN models s ON s.job_id = j.reused_from
+        WHERE j.reused_from IS NOT NULL AND (s.id IS NULL OR s.reuse_key <> m.reuse_key
+          OR s.project_id <> m.project_id OR s.artifact_sha256 <> m.artifact_sha256)""",
+    "10: a prediction that was reused is that of an equal job": """
+        SELECT p.id FROM predictions p JOIN jobs j ON j.id = p.job_id
+        LEFT JOIN predictions s ON s.job_id = j.reused_from
+        WHERE j.reused_from IS NOT NULL AND (s.id IS NULL OR s.sha256 <> p.sha256 OR s.project_id <> p.project_id
+          OR coalesce(s.reuse_key, '') <> coalesce(p.reuse_key, ''))""",
+    "10: a trial with reused scores is like the one that it has them from": """
+        SELECT t.id FROM trials t JOIN jobs j ON j.id = t.job_id LEFT JOIN trials s ON s.job_id = j.reused_from
+        WHERE j.reused_from IS NOT NULL AND s.id IS NOT NULL
+          AND (s.reuse_key <> t.reuse_key OR s.project_id <> t.project_id)""",
     "1: the times of a job are in order": """
         SELECT id FROM jobs WHERE started_at < created_at - 0.001 OR finished_at < started_at - 0.001""",
 }
@@ -89,12 +133,13 @@ QUERIES = {
 # Counters above the rows are right: retention removes rows, never counts.
 COUNTERS = f"""
     SELECT r.job_type, r.status, coalesce(c.n, 0), r.n
-    FROM (SELECT job_type, status, count(*) AS n FROM jobs WHERE status IN {TERMINAL} GROUP BY job_type, status) AS r
+    FROM (SELECT job_type, status, count(*) AS n FROM jobs WHERE status IN {TERMINAL} GROUP BY job_type, status
+          UNION ALL SELECT job_type, 'reused', count(*) FROM jobs WHERE reused_from IS NOT NULL GROUP BY job_type) AS r
     LEFT JOIN (
-      SELECT job_type, label AS status, sum(n) AS n FROM (
-        SELECT job_type, label, n FROM ledger_totals WHERE kind = 'terminal'
-        UNION ALL SELECT job_type, label, 1 FROM ledger WHERE kind = 'terminal') AS both_parts
-      GROUP BY job_type, label) AS c ON c.job_type = r.job_type AND c.status = r.status
+      SELECT job_type, CASE kind WHEN 'reused' THEN kind ELSE label END AS status, sum(n) AS n FROM (
+        SELECT kind, job_type, label, n FROM ledger_totals WHERE kind IN ('terminal', 'reused')
+        UNION ALL SELECT kind, job_type, label, 1 FROM ledger WHERE kind IN ('terminal', 'reused')) AS both_parts
+      GROUP BY 1, 2) AS c ON c.job_type = r.job_type AND c.status = r.status
     WHERE coalesce(c.n, 0) < r.n"""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, and_, case, literal_column
 
 from ml_training.db.project_scope import current_project
 from ml_training.db.tables import jobs
@@ -12,8 +12,12 @@ from ml_training.domain.specs import JobType
 from ml_training.domain.states import JobStatus
 
 _ERROR = ("error_code", "error_message", "error_hint")
-NOT_READ = {"lease_until", "rows_used", "model_name", "object_missed_by"}
-COLUMNS = [column for column in jobs.c if column.name not in NOT_READ]
+NOT_READ = {"lease_until", "rows_used", "model_name", "object_missed_by", "open_children"}
+NOT_READ |= {"estimated_seconds", "estimated_wait"}
+# What users see: a study whose trials run is RUNNING, though its own row is PENDING and holds no slot.
+WAITING_STUDY = and_(jobs.c.status == literal_column("'PENDING'"), jobs.c.open_children.is_not(None))
+SHOWN_STATUS = case((WAITING_STUDY, literal_column("'RUNNING'")), else_=jobs.c.status).label("status")
+COLUMNS = [SHOWN_STATUS if column.name == "status" else column for column in jobs.c if column.name not in NOT_READ]
 NEW: Mapping[str, Any] = {
     "status": JobStatus.PENDING.value,
     "attempt": 0,
@@ -41,7 +45,7 @@ def new_job(row: Mapping[str, Any], job_id: int, now: float) -> Job:
     return Job(
         **{
             **NEW,
-            **row,
+            **{name: value for name, value in row.items() if name not in NOT_READ},
             "status": JobStatus.PENDING,
             "job_type": JobType(row["job_type"]),
             "warnings": tuple(row.get("warnings", ())),

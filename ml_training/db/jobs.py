@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     Update,
+    and_,
     bindparam,
     case,
     exists,
@@ -143,11 +144,22 @@ def renew(
 
 
 def complete(
-    connection: Connection, *, job_id: int, attempt: int, result_id: int, rows_used: int, features_count: int | None
+    connection: Connection,
+    *,
+    job_id: int,
+    attempt: int,
+    result_id: int,
+    rows_used: int,
+    features_count: int | None,
+    reused_from: int | None = None,
 ) -> bool:
-    """RUNNING -> COMPLETED with its result, unless a cancel was asked for; False when fenced or cancelled."""
+    """RUNNING -> COMPLETED with its result, unless a cancel was asked for; False when fenced or cancelled.
+
+    reused_from: the job whose result it has too.
+    """
     values = {"fenced_job": job_id, "fenced_attempt": attempt, "result": result_id, "used": rows_used}
-    return connection.execute(_COMPLETE, {**values, "features": features_count}).rowcount == 1
+    more = {"features": features_count, "source": reused_from}
+    return connection.execute(_COMPLETE, {**values, **more}).rowcount == 1
 
 
 def fail(connection: Connection, *, job_id: int, attempt: int, error: JobError) -> bool:
@@ -171,7 +183,30 @@ def hand_back(connection: Connection, *, job_id: int, attempt: int, delay: float
         run_after=db_now() + delay,
         lease_until=None,
         worker=None,
-        progress=0.0,
+        progress=case((jobs.c.open_children.is_(None), 0.0), else_=jobs.c.progress),  # that of a study stays
+        progress_message=message,
+        eta_seconds=None,
+        runtime_seconds=_RUNTIME,
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def wait_for_children(
+    connection: Connection, *, job_id: int, attempt: int, new_children: int, progress: float, message: str
+) -> bool:
+    """RUNNING -> PENDING until the jobs that a study has made have ended, or its time is over; False when fenced.
+
+    A trigger makes the study due when the last one ends.
+    """
+    limit = jobs.c.started_at + jobs.c.max_runtime_seconds
+    still_open = func.coalesce(jobs.c.open_children, 0) + new_children
+    statement = _fenced(job_id, attempt).values(
+        status=JobStatus.PENDING,
+        run_after=case((still_open > 0, limit), else_=db_now()),
+        open_children=still_open,
+        lease_until=None,
+        worker=None,
+        progress=progress,
         progress_message=message,
         eta_seconds=None,
         runtime_seconds=_RUNTIME,
@@ -217,8 +252,18 @@ def expired_leases(connection: Connection, *, limit: int) -> list[ExpiredLease]:
 
 def uses_dataset(connection: Connection, dataset_id: int) -> bool:
     """Whether a job that has not ended needs the data set."""
-    live = jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
+    # A study lives as long as its trials.
+    live = and_(jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING]), jobs.c.parent_id.is_(None))
     return bool(connection.execute(select(exists().where(own(jobs), live, jobs.c.dataset_id == dataset_id))).scalar())
+
+
+def live_ingest(connection: Connection, dataset_id: int) -> int | None:
+    """The id of the INGEST job on the data set that has not ended; None if there is none."""
+    live = jobs.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
+    ingest = and_(jobs.c.job_type == JobType.INGEST, jobs.c.parent_id.is_(None))  # as the index of data sets says it
+    query = select(jobs.c.id).where(own(jobs), live, jobs.c.dataset_id == dataset_id, ingest)
+    found = connection.execute(query.limit(1)).scalar()
+    return None if found is None else int(found)
 
 
 def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]], *, now: float) -> list[int]:
@@ -250,6 +295,7 @@ _COMPLETE = (
     .values(
         result_id=bindparam("result", type_=Integer),
         rows_used=bindparam("used", type_=Integer),
+        reused_from=bindparam("source", type_=Integer),
         progress=1.0,
         progress_message="done",
         features_count=func.coalesce(bindparam("features", type_=Integer), jobs.c.features_count),

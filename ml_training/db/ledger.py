@@ -57,6 +57,13 @@ def count_dropped_entries(connection: Connection, count: int) -> None:
     )
 
 
+def count_reuse(connection: Connection, job_type: str) -> None:
+    """Count a job that has got the result of an equal one, in the transaction that completes it."""
+    connection.execute(
+        insert(ledger).values(kind="reused", job_type=job_type, label="", model_type="", bucket=-1, seconds=0.0, rows=0)
+    )
+
+
 def charge_lost_attempt(connection: Connection, *, job_id: int, attempt: int, reason: str) -> int:
     """Record a lost attempt; returns the number of lost attempts of the job in the last 72 h, with this one."""
     connection.execute(insert(lost_attempts).values(job_id=job_id, attempt=attempt, reason=reason, lost_at=db_now()))
@@ -64,6 +71,11 @@ def charge_lost_attempt(connection: Connection, *, job_id: int, attempt: int, re
         lost_attempts.c.job_id == job_id, lost_attempts.c.lost_at > NOW - LOST_ATTEMPTS_WINDOW_SECONDS
     )
     return int(connection.execute(recent).scalar_one())
+
+
+def forgive_losses(connection: Connection, job_id: int) -> None:
+    """Forget the lost attempts of a study whose step has succeeded: only losses of the same step end it."""
+    connection.execute(delete(lost_attempts).where(lost_attempts.c.job_id == job_id))
 
 
 def was_lost(connection: Connection, *, job_id: int, attempt: int) -> bool:

@@ -39,16 +39,18 @@ Choice = tuple[Column[Any], Iterable[Any]]  # a column of an index, and all valu
 
 def page_of(
     table: Table,
-    columns: Iterable[Column[Any]],
+    columns: Iterable[ColumnElement[Any]],
     filters: Iterable[str],
     index: Sequence[Choice],
     *where: Any,
     oldest: bool = False,
+    also: Sequence[ColumnElement[bool]] = (),
 ) -> Select[Any]:
     """The newest or oldest rows of the project that pass the filters; parameters: see `page_values`.
 
     filters: names of columns; index: the columns of an index between `project_id` and `id`; where: the condition of a
-    partial index, and filters that the index does not answer.
+    partial index, and filters that the index does not answer; also: the condition of further rows, which an index on
+    (project_id, id) answers.
     """
     ordered = _ascending if oldest else _descending
     index = [(table.c.project_id, (OWN,)), *index]
@@ -56,6 +58,8 @@ def page_of(
         select(table.c.id).where(*where, *_range(keys, values, ABOVE, BELOW)).order_by(*map(ordered, keys))
         for keys, values in _ranges(table, filters, index)
     ]
+    if also:
+        parts.append(select(table.c.id).where(*also, *own_range(table)).order_by(*in_order(table, oldest=oldest)))
     merged = _merged(part.limit(LIMIT) for part in parts)
     ids = select(merged.c.id).order_by(ordered(merged.c.id)).limit(LIMIT)
     return select(*columns).where(table.c.id.in_(ids)).order_by(ordered(table.c.id))

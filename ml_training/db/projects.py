@@ -14,10 +14,13 @@ from ml_training.domain.quotas import Project, Quotas, Usage
 
 COUNTED = ("pending", "running", "stored_bytes")
 _OWN_QUOTAS = select(*(projects.c[name] for name in QUOTAS)).where(projects.c.id == OWN)
+_OWN_NAME = select(projects.c.name).where(projects.c.id == OWN)
 # Other transactions that check a quota of the project wait; those that only name it do not.
 _LOCK_OWN = _OWN_QUOTAS.with_for_update(key_share=True)
 _OWN_TIMES = (
-    select(jobs.c.created_at).where(jobs.c.project_id == OWN).order_by(jobs.c.project_id.desc(), jobs.c.id.desc())
+    select(jobs.c.created_at)
+    .where(jobs.c.project_id == OWN, jobs.c.parent_id.is_(None))
+    .order_by(jobs.c.project_id.desc(), jobs.c.id.desc())
 )
 
 
@@ -44,6 +47,11 @@ def find_project(connection: Connection, name: str) -> Project | None:
     """The project of this name, or None."""
     row = connection.execute(_described().where(projects.c.name == name)).mappings().first()
     return None if row is None else _project(row)
+
+
+def own_name(connection: Connection) -> str:
+    """The name of the transaction's project."""
+    return str(connection.execute(_OWN_NAME).scalar_one())
 
 
 def list_projects(connection: Connection, *, before_id: int | None, limit: int) -> Sequence[Project]:

@@ -50,11 +50,19 @@ def seconds_until(connection: Connection, moment: float) -> float:
 
 
 def recent_runs(connection: Connection, *, job_type: JobType, model_type: str, limit: int) -> list[tuple[Json, float]]:
-    """Spec and seconds of run time of the newest COMPLETED jobs of the project of these types."""
+    """Spec and seconds of run time of the newest COMPLETED jobs of the project of these types.
+
+    Jobs with the result of an equal one are left out: how long they took says nothing about the work.
+    """
     newest = (
         select(jobs.c.spec, jobs.c.runtime_seconds)
         .where(
-            own(jobs), jobs.c.model_type == model_type, jobs.c.status == "COMPLETED", jobs.c.job_type == job_type.value
+            own(jobs),
+            jobs.c.model_type == model_type,
+            jobs.c.status == "COMPLETED",
+            jobs.c.job_type == job_type.value,
+            jobs.c.parent_id.is_(None),
+            jobs.c.reused_from.is_(None),
         )
         .order_by(jobs.c.id.desc())
         .limit(limit)

@@ -1,4 +1,4 @@
-"""Every statement about the results of jobs: models, test results, comparisons and predictions."""
+"""Every statement about the results of jobs: models, test results, comparisons, predictions and studies."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,12 @@ from sqlalchemy import Column, Connection, RowMapping, Select, Table, bindparam,
 
 from ml_training.db.aliases import aliases_of
 from ml_training.db.clock import db_now
+from ml_training.db.explanation_tables import drift_reports, explanations
+from ml_training.db.name_search import page_by_name, search_values
 from ml_training.db.newest import ABOVE, BELOW, LIMIT, in_order, own_range, page_of, page_values
 from ml_training.db.project_scope import own
+from ml_training.db.removals import keep_objects
+from ml_training.db.study_tables import studies
 from ml_training.db.tables import (
     comparisons,
     jobs,
@@ -23,10 +27,10 @@ from ml_training.db.tables import (
 )
 from ml_training.db.versions import next_version
 from ml_training.domain.algorithms import ModelType
-from ml_training.domain.records import Comparison, Model, Prediction, TestResult
+from ml_training.domain.records import Comparison, DriftReport, Explanation, Model, Prediction, Study, TestResult
 from ml_training.domain.specs import JobType
 
-ResultT = TypeVar("ResultT", TestResult, Comparison, Prediction)
+ResultT = TypeVar("ResultT", TestResult, Comparison, Prediction, Explanation, DriftReport, Study)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,13 @@ RESULT_TABLES: Mapping[type, ResultTable] = {
     TestResult: ResultTable(JobType.TEST, test_results, "test result"),
     Comparison: ResultTable(JobType.COMPARE, comparisons, "comparison"),
     Prediction: ResultTable(JobType.PREDICT, predictions, "prediction"),
+    Study: ResultTable(JobType.TUNE, studies, "study"),
+    Explanation: ResultTable(JobType.EXPLAIN, explanations, "explanation"),
+    DriftReport: ResultTable(JobType.DRIFT, drift_reports, "drift report"),
 }
 # Megabytes per row in the worst case, and no list shows them: lists read them as empty.
 NOT_IN_LISTS = ("details", "lineage")
+NOT_IN_RECORDS = ("project_id", "reuse_key", "warm_key")
 FILTERS_TOGETHER = (("name", "model_type", "alias"), ("dataset_id", "model_type"), ("tag",))  # others have no index
 _EXISTING = select(models.c.id).where(
     own(models), models.c.id.in_(bindparam("ids", expanding=True)), models.c.deleted_at.is_(None)
@@ -55,7 +63,7 @@ _LOCK_SHARED, _LOCK_ALONE = (_EXISTING.order_by(models.c.id).with_for_update(rea
 
 def columns_of(table: Table) -> list[Column[Any]]:
     """The columns that a record has."""
-    return [column for column in table.c if column.name != "project_id"]
+    return [column for column in table.c if column.name not in NOT_IN_RECORDS]
 
 
 _PREDICTION_OF_JOB = select(*columns_of(predictions)).where(
@@ -63,8 +71,13 @@ _PREDICTION_OF_JOB = select(*columns_of(predictions)).where(
 )
 
 
-def insert_result(connection: Connection, record: type[ResultT], **values: Any) -> int:
-    """Store a result; values: every field of the record but id and created_at."""
+def insert_result(connection: Connection, record: type[ResultT], *, put_after: int | None = None, **values: Any) -> int:
+    """Store a result; values: every field of the record but id and created_at, and the `reuse_key` if it has one.
+
+    put_after: of the file of a prediction; raises BytesRemoved.
+    """
+    if "object_key" in values:
+        keep_objects(connection, [values["object_key"]], put_after=put_after)
     return _insert(connection, RESULT_TABLES[record].table, values)
 
 
@@ -85,8 +98,12 @@ def list_results(
     return [record(**_values(table, row)) for row in connection.execute(_list_results(table), values).mappings()]
 
 
-def insert_model(connection: Connection, **values: Any) -> int:
-    """Store a model under the next version of its name; values: every field of Model but id, version, times."""
+def insert_model(connection: Connection, *, put_after: int | None = None, **values: Any) -> int:
+    """Store a model under the next version of its name; values: every field of Model but id, version, times; reuse_key.
+
+    put_after: of the artifact; raises BytesRemoved.
+    """
+    keep_objects(connection, [values["artifact_key"]], put_after=put_after)
     version = next_version(connection, "model", values["name"])
     return _insert(connection, models, {**values, "version": version})
 
@@ -134,6 +151,35 @@ def _labelled(columns: Sequence[Column[Any]], filters: frozenset[str], oldest: b
     return page.order_by(labels.c.model_id.asc() if oldest else labels.c.model_id.desc()).limit(LIMIT)
 
 
+def search_models(
+    connection: Connection, beginning: str, *, model_type: str | None, after: str | None, limit: int
+) -> Sequence[Model]:
+    """Those whose name begins so, in the order of `name_search`, each without NOT_IN_LISTS.
+
+    after: where the page before ended.
+    """
+    page = _search_models(None if model_type is None else ModelType(model_type))
+    values = search_values(beginning, after=after, limit=limit)
+    return _models(connection, connection.execute(page, values).mappings().all())
+
+
+@cache
+def _search_models(model_type: ModelType | None) -> Select[Any]:
+    choice = models.c.model_type, tuple(ModelType) if model_type is None else (model_type,)
+    return page_by_name(models, _listed(models), models.c.name, choice, models.c.deleted_at.is_(None))
+
+
+def search_studies(connection: Connection, beginning: str, *, after: str | None, limit: int) -> Sequence[Study]:
+    """Those whose model's name begins so, in the order of `name_search`; after: where the page before ended."""
+    values = search_values(beginning, after=after, limit=limit)
+    return [Study(**_values(studies, row)) for row in connection.execute(_search_studies(), values).mappings()]
+
+
+@cache
+def _search_studies() -> Select[Any]:
+    return page_by_name(studies, _listed(studies), studies.c.model_name, None, studies.c.model_name.is_not(None))
+
+
 def lock_name(connection: Connection, name: str) -> None:
     """Lock a model's name until the end of the transaction: its aliases change in one transaction at a time."""
     row = select(versions.c.last).where(own(versions), versions.c.kind == "model", versions.c.name == name)
@@ -165,16 +211,29 @@ def set_test_accuracy(connection: Connection, model_id: int, accuracy: float) ->
     connection.execute(update(models).where(*of_model).values(test_accuracy=accuracy))
 
 
+def set_drift(connection: Connection, model_id: int, drift: float) -> None:
+    """Set how far the newest compared rows are from the training rows."""
+    connection.execute(update(models).where(own(models), models.c.id == model_id).values(drift=drift))
+
+
 def prediction_of_job(connection: Connection, job_id: int) -> Prediction | None:
     """The prediction that the job made, a PREDICT or a TRAIN job, unless it was deleted; None if there is none."""
     row = connection.execute(_PREDICTION_OF_JOB, {"wanted_job": job_id}).mappings().first()
     return None if row is None else Prediction(**_values(predictions, row))
 
 
-def mark_prediction_deleted(connection: Connection, prediction_id: int) -> bool:
-    """Soft delete; False when there is no such prediction or it was deleted before."""
-    wanted = own(predictions), predictions.c.id == prediction_id, predictions.c.deleted_at.is_(None)
-    gone = update(predictions).where(*wanted)
+def newest_explanation(connection: Connection, model_id: int) -> Explanation | None:
+    """The newest explanation of the model that was not deleted, or None."""
+    of_model = own(explanations), explanations.c.model_id == model_id, explanations.c.deleted_at.is_(None)
+    query = select(*columns_of(explanations)).where(*of_model).order_by(explanations.c.id.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else Explanation(**_values(explanations, row))
+
+
+def mark_result_deleted(connection: Connection, record: type[ResultT], result_id: int) -> bool:
+    """Soft delete of a kind of result that can be deleted; False when there is none or it was deleted before."""
+    table = RESULT_TABLES[record].table
+    gone = update(table).where(own(table), table.c.id == result_id, table.c.deleted_at.is_(None))
     return connection.execute(gone.values(deleted_at=db_now())).rowcount == 1
 
 

@@ -31,7 +31,9 @@ from sqlalchemy import (
 from ml_training.db import tables
 from ml_training.db.clock import db_now
 from ml_training.db.engine import Database, outages
+from ml_training.db.job_rows import SHOWN_STATUS, WAITING_STUDY
 from ml_training.db.newest import oldest_ids
+from ml_training.db.project_tables import project_counters, projects
 from ml_training.db.tables import datasets, heartbeats, jobs, ledger, ledger_totals, model_aliases, models
 from ml_training.domain.specs import JobType
 
@@ -90,6 +92,9 @@ class ModelRow(NamedTuple):
     id: int
     train_accuracy: float | None
     test_accuracy: float | None
+    name: str = ""
+    version: int = 0
+    drift: float | None = None
 
 
 class Stored(NamedTuple):
@@ -97,6 +102,15 @@ class Stored(NamedTuple):
 
     things: int
     size: int
+
+
+class ProjectUse(NamedTuple):
+    """What one project uses now: its jobs that wait and run, and the bytes of what it has stored."""
+
+    name: str
+    pending: int
+    running: int
+    stored_bytes: int
 
 
 class HeartbeatRow(NamedTuple):
@@ -120,7 +134,7 @@ _IS_LIVE = text(tables.LIVE)  # as it is in the index of live jobs, which is sma
 
 
 def _columns(table: Table, row: type[NamedTuple]) -> Select[Any]:
-    return select(*(table.c[name] for name in row._fields))
+    return select(*(SHOWN_STATUS if table is jobs and name == "status" else table.c[name] for name in row._fields))
 
 
 def _status(status: str) -> ColumnElement[bool]:
@@ -160,7 +174,7 @@ def _live_jobs() -> CompoundSelect[Any]:
     waiting = select(*keys, func.count(), func.sum(case((due, 1), else_=0)), func.min(case((due, jobs.c.run_after))))
     running = select(*keys, func.count(), literal(0), null())
     return union_all(
-        waiting.where(_IS_LIVE, _status("PENDING")).group_by(*keys),
+        waiting.where(_IS_LIVE, _status("PENDING"), not_(WAITING_STUDY)).group_by(*keys),
         running.where(_IS_LIVE, _status("RUNNING")).group_by(*keys),
     )
 
@@ -168,6 +182,14 @@ def _live_jobs() -> CompoundSelect[Any]:
 def _stored(table: Table, size: ColumnElement[int]) -> Executable:
     total = cast(func.coalesce(func.sum(size), 0), BigInteger)
     return select(func.count(), total).where(table.c.deleted_at.is_(None))
+
+
+def _projects() -> Select[Any]:
+    counts = [func.coalesce(func.sum(project_counters.c[name]), 0) for name in ProjectUse._fields[1:]]
+    same = project_counters.c.project_id == projects.c.id
+    named = projects.c.name.in_(bindparam("names", expanding=True))
+    query = select(projects.c.name, *(cast(count, BigInteger) for count in counts))
+    return query.join_from(projects, project_counters, same, isouter=True).where(named).group_by(projects.c.name)
 
 
 def _shown_models() -> CompoundSelect[Any]:
@@ -193,6 +215,7 @@ _BUSY_SLOTS = (
 _STORED_MODELS = _stored(models, models.c.artifact_bytes)
 _STORED_DATASETS = _stored(datasets, datasets.c.raw_bytes + datasets.c.index_bytes)
 _SHOWN_MODELS = _shown_models()
+_PROJECTS = _projects()
 _HEARTBEATS = (
     _columns(heartbeats, HeartbeatRow)
     .where(heartbeats.c.seen_at >= _SINCE)
@@ -240,6 +263,10 @@ class Stats:
         """Data sets that are not deleted, and their uploads and indexes. Reads every one: not for every second."""
         return Stored._make(map(int, self._ask(_STORED_DATASETS)[0]))
 
+    def projects(self, names: Sequence[str]) -> tuple[ProjectUse, ...]:
+        """What the projects of these names use; names of no project are left out."""
+        return tuple(map(ProjectUse._make, self._ask(_PROJECTS, names=names)))
+
     def shown_models(self, *, newest: int, aliased: int) -> tuple[ModelRow, ...]:
         """The newest models, and the newest of the older ones that have an alias; without the deleted, newest first."""
         return tuple(map(ModelRow._make, self._ask(_SHOWN_MODELS, limit=newest, aliased=aliased)))
@@ -258,7 +285,7 @@ class Stats:
             self._heartbeats[within, limit] = tuple(map(HeartbeatRow._make, rows))
         return self._heartbeats[within, limit]
 
-    def _ask(self, statement: Executable, **values: float) -> Sequence[Any]:
+    def _ask(self, statement: Executable, **values: object) -> Sequence[Any]:
         with outages():
             return self._connection.execute(statement, values).all()
 

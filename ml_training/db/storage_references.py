@@ -1,6 +1,6 @@
 """Which rows reference which stored objects: those of all projects, since equal bytes are stored once."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sqlalchemy import Connection, and_, or_, select
 
@@ -9,7 +9,7 @@ from ml_training.db.tables import checkpoints, datasets, jobs, models, predictio
 # With the project, since the index on the data set of a model begins with it.
 _ON_DATASET = and_(models.c.project_id == datasets.c.project_id, models.c.dataset_id == datasets.c.id)
 _TRAINED = select(models.c.id).where(_ON_DATASET, models.c.deleted_at.is_(None)).exists()
-
+_NEEDED = or_(datasets.c.deleted_at.is_(None), _TRAINED)
 
 _CHECKPOINTS = (
     select(checkpoints.c.job_id, checkpoints.c.key, checkpoints.c.sha256)
@@ -18,27 +18,28 @@ _CHECKPOINTS = (
 )
 
 
-def is_referenced(connection: Connection, key: str) -> bool:
-    """Whether a row needs the object.
+def named_keys(connection: Connection, keys: Collection[str]) -> set[str]:
+    """Those of the keys whose objects a row needs.
 
     A deleted data set needs its bytes as long as a model was trained on it; a job needs its checkpoints until it ends.
     """
-    of_dataset = or_(datasets.c.raw_key == key, datasets.c.index_key == key)
-    found = connection.execute(select(datasets.c.id, datasets.c.deleted_at).where(of_dataset)).all()
-    deleted = [row.id for row in found if row.deleted_at is not None]
-    if len(deleted) < len(found):
-        return True
-    trained = select(models.c.id).join(datasets, _ON_DATASET).where(datasets.c.id.in_(deleted))
-    by_trained = trained.where(models.c.deleted_at.is_(None)).limit(1)
-    by_model = select(models.c.id).where(models.c.artifact_key == key, models.c.deleted_at.is_(None)).limit(1)
-    by_prediction = select(predictions.c.id).where(predictions.c.object_key == key, predictions.c.deleted_at.is_(None))
-    by_job = _CHECKPOINTS.where(checkpoints.c.key == key).limit(1)
-    return any(connection.execute(query).first() for query in (by_trained, by_model, by_prediction.limit(1), by_job))
+    if not keys:
+        return set()
+    of_datasets = select(datasets.c.raw_key, datasets.c.index_key).where(_NEEDED)
+    of_datasets = of_datasets.where(or_(datasets.c.raw_key.in_(keys), datasets.c.index_key.in_(keys)))
+    found = {key for row in connection.execute(of_datasets) for key in row}
+    for column, needed in (
+        (models.c.artifact_key, models.c.deleted_at.is_(None)),
+        (predictions.c.object_key, predictions.c.deleted_at.is_(None)),
+    ):
+        found.update(connection.execute(select(column).where(column.in_(keys), needed)).scalars())
+    found.update(row.key for row in connection.execute(_CHECKPOINTS.where(checkpoints.c.key.in_(keys))))
+    return found & set(keys)
 
 
 def needed_objects(connection: Connection) -> Iterator[tuple[str, str, str]]:
     """(what, key, sha256) of every object that rows need; a deleted data set as long as a model was trained on it."""
-    for row in connection.execute(select(datasets).where(or_(datasets.c.deleted_at.is_(None), _TRAINED))):
+    for row in connection.execute(select(datasets).where(_NEEDED)):
         yield f"data set {row.id} upload", row.raw_key, row.raw_sha256
         if row.index_key is not None:
             yield f"data set {row.id} index", row.index_key, row.index_sha256

@@ -18,44 +18,13 @@ from sqlalchemy import (
 
 from ml_training.db import project_tables
 from ml_training.db.columns import BigId, double, foreign_key, id_column, integer, project_column, quoted, string, time
+from ml_training.db.dataset_tables import datasets as datasets
+from ml_training.db.name_search import search_index
 from ml_training.domain.specs import JobType
-from ml_training.domain.states import DatasetStatus, JobStatus
+from ml_training.domain.states import JobStatus
 
 metadata = project_tables.metadata
 
-
-datasets = Table(
-    "datasets",
-    metadata,
-    id_column(),
-    string("name"),
-    Column("version", Integer, nullable=False),
-    string("status"),
-    string("file_format"),
-    string("time_column", nullable=True),
-    string("phase_column", nullable=True),
-    string("group_column", nullable=True),
-    string("raw_key"),
-    string("raw_sha256"),
-    integer("raw_bytes"),
-    string("index_key", nullable=True),
-    string("index_sha256", nullable=True),
-    integer("index_bytes"),
-    integer("rows", nullable=True),
-    Column("columns", Integer, nullable=True),
-    Column("profile", JSON, nullable=True),
-    Column("reasons", JSON, nullable=False),
-    Column("job_id", BigId, nullable=True),  # no foreign key: the ingest job goes with retention, the data set stays
-    time("created_at"),
-    time("deleted_at", nullable=True),
-    string("created_by", nullable=True),  # the id of the key; here and below null on a service without keys
-    project_column(),
-    UniqueConstraint("project_id", "name", "version", name="datasets_name_version"),
-    CheckConstraint(f"status IN ({quoted(DatasetStatus)})", name="datasets_status"),
-    sqlite_autoincrement=True,
-)
-Index("datasets_raw", datasets.c.project_id, datasets.c.raw_sha256)
-Index("datasets_by_project", datasets.c.project_id, datasets.c.id)
 
 jobs = Table(
     "jobs",
@@ -92,6 +61,12 @@ jobs = Table(
     Column("warnings", JSON, nullable=False, server_default=text("'[]'")),  # [{"code", "pointer", "detail"}, ...]
     string("object_missed_by", nullable=True),  # the worker that did not find a stored object of the job
     string("created_by", nullable=True),
+    integer("memory_bytes", nullable=True),  # the estimate at submission
+    Column("parent_id", BigId, nullable=True),  # of a trial, and of the training of a study's model: its TUNE job
+    Column("open_children", Integer, nullable=True),  # of a TUNE job with trials: those that have not ended
+    double("estimated_seconds", nullable=True),  # the run time that a dry run said just before the submission
+    double("estimated_wait", nullable=True),  # and the time until the start
+    Column("reused_from", BigId, nullable=True),  # the equal job whose result this one has; it may be deleted since
     project_column(),
     CheckConstraint(f"job_type IN ({quoted(JobType)})", name="jobs_job_type"),
     CheckConstraint(f"status IN ({quoted(JobStatus)})", name="jobs_status"),
@@ -116,12 +91,19 @@ _partial_index(jobs, "jobs_finished", "finished_at IS NOT NULL", "finished_at", 
 # What the exporter reads and counts, of all projects together.
 LIVE = "status IN ('PENDING', 'RUNNING')"
 _partial_index(jobs, "jobs_live", LIVE, "status", "job_type", "id", "run_after", "cancel_requested")
-# These for the filters of a project's lists, see job_lists.py.
-Index("jobs_by_project", jobs.c.project_id, jobs.c.id)
-Index("jobs_dataset", jobs.c.project_id, jobs.c.dataset_id, jobs.c.status, jobs.c.job_type, jobs.c.id)
-_partial_index(jobs, "jobs_by_name", "model_name IS NOT NULL", "project_id", "model_name", "status", "id")
-Index("jobs_by_status", jobs.c.project_id, jobs.c.status, jobs.c.job_type, jobs.c.id)
-Index("jobs_by_model_type", jobs.c.project_id, jobs.c.model_type, jobs.c.status, jobs.c.job_type, jobs.c.id)
+# These for the filters of a project's lists, see job_lists.py; the jobs of a study are in none of them but the last.
+TOP = "parent_id IS NULL"
+_partial_index(jobs, "jobs_by_project", TOP, "project_id", "id")
+_partial_index(jobs, "jobs_dataset", TOP, "project_id", "dataset_id", "status", "job_type", "id")
+NAMED_TOP = f"model_name IS NOT NULL AND {TOP}"
+_partial_index(jobs, "jobs_by_name", NAMED_TOP, "project_id", "model_name", "status", "id")
+search_index(jobs, "jobs_search", jobs.c.model_name, jobs.c.status, NAMED_TOP)
+_partial_index(jobs, "jobs_by_status", TOP, "project_id", "status", "job_type", "id")
+_partial_index(jobs, "jobs_by_model_type", TOP, "project_id", "model_type", "status", "job_type", "id")
+_partial_index(jobs, "jobs_waiting_studies", "status = 'PENDING' AND open_children IS NOT NULL", "project_id", "id")
+_partial_index(jobs, "jobs_ended", f"finished_at IS NOT NULL AND {TOP}", "project_id", "finished_at", "status")
+_partial_index(jobs, "jobs_by_parent", "parent_id IS NOT NULL", "project_id", "parent_id", "id")
+TOP_ENDED = (jobs.c.finished_at.is_not(None), jobs.c.parent_id.is_(None))  # what the database must read for jobs_ended
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -190,11 +172,13 @@ models = Table(
     Column("lineage", JSON, nullable=False),
     double("train_accuracy", nullable=True),
     double("test_accuracy", nullable=True),
+    double("drift", nullable=True),  # of the newest drift report, for the metrics
     time("created_at"),
     time("deleted_at", nullable=True),
     Column("description", Text, nullable=False, server_default=text("''")),
     Column("tags", JSON, nullable=False, server_default=text("'[]'")),
     string("created_by", nullable=True),
+    string("reuse_key", nullable=True),  # equal for equal jobs, here and below: see execution/reuse_key.py
     project_column(),
     UniqueConstraint("project_id", "name", "version", name="models_name_version"),
     sqlite_autoincrement=True,
@@ -203,7 +187,9 @@ NOT_DELETED = "deleted_at IS NULL"
 _partial_index(models, "models_by_type", NOT_DELETED, "project_id", "model_type", "id")
 _partial_index(models, "models_by_dataset", NOT_DELETED, "project_id", "dataset_id", "model_type", "id")
 _partial_index(models, "models_by_name", NOT_DELETED, "project_id", "name", "model_type", "id")
+search_index(models, "models_search", models.c.name, models.c.model_type, NOT_DELETED)
 Index("models_artifact", models.c.artifact_key)
+_partial_index(models, "models_reuse", f"reuse_key IS NOT NULL AND {NOT_DELETED}", "project_id", "reuse_key", "id")
 
 model_aliases = Table(  # the key makes an alias point to one version of a name
     "model_aliases",
@@ -288,10 +274,14 @@ predictions = Table(
     time("created_at"),
     time("deleted_at", nullable=True),
     string("created_by", nullable=True),
+    string("reuse_key", nullable=True),
     project_column(),
     sqlite_autoincrement=True,
 )
 _partial_index(predictions, "predictions_live", NOT_DELETED, "project_id", "id")
+_partial_index(
+    predictions, "predictions_reuse", f"reuse_key IS NOT NULL AND {NOT_DELETED}", "project_id", "reuse_key", "id"
+)
 Index("predictions_object", predictions.c.object_key)
 
 versions = Table(  # the last version used under a name; it never falls, so no version is used twice

@@ -24,6 +24,11 @@ class AllowedHosts:
         """Whether a header Host, NAME or NAME:PORT, names this server; an empty or malformed one does not."""
         return _name_of(host) in self._all
 
+    @staticmethod
+    def is_local(host: str) -> bool:
+        """Whether `host` is a name that every machine gives itself."""
+        return _name_of(host) in LOCAL_NAMES
+
     def is_own(self, host: str) -> bool:
         """Whether `host` is a name of this server itself, and not one of a proxy in front of it."""
         return _name_of(host) in self._own

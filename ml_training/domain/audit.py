@@ -12,14 +12,18 @@ class AuditAction(StrEnum):
     JOB_SUBMIT = "job.submit"
     JOB_CANCEL = "job.cancel"
     DATASET_CREATE = "dataset.create"
+    DATASET_REFRESH = "dataset.refresh"
     DATASET_DELETE = "dataset.delete"
     MODEL_CHANGE = "model.change"
     MODEL_DELETE = "model.delete"
     PREDICTION_DELETE = "prediction.delete"
+    DRIFT_REPORT_DELETE = "drift_report.delete"
+    EXPLANATION_DELETE = "explanation.delete"
     KEY_CREATE = "key.create"
     KEY_REVOKE = "key.revoke"
     PROJECT_CREATE = "project.create"
     PROJECT_CHANGE = "project.change"
+    WORKER_DRAIN = "worker.drain"
     REQUEST = "request"  # one that was refused before it became one of the above
 
 

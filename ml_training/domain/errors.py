@@ -9,8 +9,10 @@ ServiceError
 ├── Conflict         not in this state: 409
 ├── TooMany          a limit of the whole service is reached: 429
 └── Unavailable      database or storage away: 503
+    └── SourceUnavailable  what a data set comes from does not answer: the job waits and runs again
 JobFailed            the job itself cannot succeed: FAILED, never retried
 └── ObjectMissing    stored bytes are not there: FAILED only if another worker misses them too
+AttemptLost          what the attempt ran on was lost: the job is tried again, and the attempt is charged
 Interrupted          the attempt was asked to stop (cancel, drain, time limit, fence lost)
 """
 
@@ -119,6 +121,10 @@ class Unavailable(ServiceError):
     title = "Service unavailable"
 
 
+class SourceUnavailable(Unavailable):
+    """The database or bucket that a data set comes from did not answer; the message names neither host nor account."""
+
+
 class ErrorCode(StrEnum):
     """`error.code` of a FAILED job (documented in docs/api.md)."""
 
@@ -130,6 +136,7 @@ class ErrorCode(StrEnum):
     POISON = "poison"
     OUT_OF_MEMORY = "out_of_memory"
     TRAINING_ERROR = "training_error"
+    NO_TRIAL_COMPLETED = "no_trial_completed"
 
 
 class JobFailed(Exception):
@@ -144,6 +151,10 @@ class JobFailed(Exception):
 
 class ObjectMissing(JobFailed):
     """The storage that this worker sees does not hold bytes of the job; another worker may find them."""
+
+
+class AttemptLost(Exception):
+    """Another process that the attempt needed was lost or hangs, perhaps because of the job itself."""
 
 
 class StopReason(StrEnum):

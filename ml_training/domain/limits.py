@@ -21,6 +21,8 @@ class Limits(BaseModel):
     pending_jobs: PositiveInt = 10_000
     batch_jobs: PositiveInt = 1_000
     page: PositiveInt = 200
+    query_characters: PositiveInt = 20_000
+    query_seconds: PositiveInt = 3_600
     idempotency_key_characters: PositiveInt = 128
     runtime_seconds: PositiveInt = 86_400
     waits: PositiveInt = 4

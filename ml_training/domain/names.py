@@ -6,6 +6,7 @@ import unicodedata
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 NAME_HINT = "1 to 64 letters, digits, '_', '.' or '-', starting with a letter or digit"
 LONGEST_NAME = 64
+MOST_PROJECT_NAMES = 100
 DATA_SUFFIX = re.compile(
     r"(\.(csv|tsv|tab|txt|jsonl|ndjson|json|parquet|feather|arrow|xlsx|zip))?(\.gz)?$", re.IGNORECASE
 )
@@ -17,6 +18,14 @@ SPELLED_OUT = str.maketrans(
 def is_name(text: str) -> bool:
     """Whether `text` may name a model or a data set."""
     return re.fullmatch(NAME_PATTERN, text) is not None
+
+
+def project_names(setting: str) -> list[str]:
+    """The names in a list with commas, each once; raises ValueError for what is no name, and for more than 100."""
+    names = list(dict.fromkeys(part.strip() for part in setting.split(",") if part.strip()))
+    if not all(map(is_name, names)) or len(names) > MOST_PROJECT_NAMES:
+        raise ValueError(f"must be at most {MOST_PROJECT_NAMES} names of projects, separated by commas: {NAME_HINT}")
+    return names
 
 
 def name_of_file(file_name: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StrictBool, StrictStr, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictStr, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
+from ml_training.domain.conformal import LEAST_CONFIDENCE, MOST_CONFIDENCE
 from ml_training.domain.names import NAME_PATTERN
 from ml_training.domain.patterns import ALIAS_PATTERN
 from ml_training.domain.spec_fields import ColumnName, Id, Phases, SubmittedSpec, Time, ordered
@@ -54,8 +55,13 @@ class PredictSpec(SubmittedSpec):
     end: Time | None = None
     keep: list[ColumnName] = Field(default_factory=list, max_length=MOST_COLUMNS_KEPT)
     contributions: StrictBool = False
-    interval: float | None = None
+    interval: Annotated[StrictFloat, Field(ge=LEAST_CONFIDENCE, le=MOST_CONFIDENCE)] | None = Field(
+        None, description="the confidence of the columns low and high, or of prediction_set for classes"
+    )
     format: Literal["parquet", "csv"] = "parquet"
+    reuse: StrictBool = Field(
+        default=False, exclude_if=lambda value: not value, description="take the file of an equal job, if there is one"
+    )
 
     @field_validator("model_id")
     @classmethod
@@ -85,13 +91,6 @@ class PredictSpec(SubmittedSpec):
     @classmethod
     def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
         return ordered(end, info.data.get("start"), "start")
-
-    @field_validator("interval", mode="before")
-    @classmethod
-    def _not_yet(cls, interval: object) -> object:
-        if interval is not None:
-            raise ValueError("prediction intervals are not available yet: leave it out")
-        return interval
 
     def model_ids_by_pointer(self) -> Mapping[str, int]:
         """See SubmittedSpec; empty while `model` has not been looked up."""

@@ -8,6 +8,7 @@ from ml_training.domain.specs import SPECS, JobType
 from ml_training.domain.states import DatasetStatus, JobStatus
 
 Json = Mapping[str, Any]
+ORIGIN_FIELDS = ("connection", "query", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ class Job:
     result_id: int | None
     warnings: tuple[Json, ...] = ()  # {"code", "pointer", "detail"}
     created_by: str | None = None  # the id of the key, here and below
+    memory_bytes: int | None = None  # the estimate at submission; None for an INGEST
+    parent_id: int | None = None  # the TUNE job that made this one
+    reused_from: int | None = None  # the equal job whose result this one has
 
     @property
     def queue_wait_seconds(self) -> float | None:
@@ -88,6 +92,14 @@ class Dataset:
     created_at: float
     deleted_at: float | None
     created_by: str | None = None
+    origin: Json | None = None  # {"connection", "query"} or {"source"}, with "options"; None: somebody sent the bytes
+    origin_sha256: str | None = None  # of the origin and the roles: what a refresh asks for again
+    origin_version: str | None = None  # what tells two results of the origin apart: a SHA-256, or an ETag
+
+    @property
+    def came_from(self) -> Json | None:
+        """The origin as it is shown: each of its fields, None where it has none; None for an upload, and in lists."""
+        return None if self.origin is None else {name: self.origin.get(name) for name in ORIGIN_FIELDS}
 
     @property
     def warnings(self) -> Sequence[Json]:
@@ -121,6 +133,7 @@ class Model:
     description: str
     tags: tuple[str, ...]
     aliases: tuple[str, ...]  # such as champion; each points to one version of the name
+    drift: float | None = None  # weighted_psi of the newest drift report
     created_by: str | None = None
 
 
@@ -180,6 +193,69 @@ class Prediction:
     created_at: float
     deleted_at: float | None
     created_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One row of `explanations`: what a model has learnt, and where it is right, on rows of a data set."""
+
+    id: int
+    job_id: int
+    attempt: int
+    model_id: int
+    dataset_id: int
+    rows: int  # that it was computed from
+    details: Json  # the parts that docs/explain.md describes
+    lineage: Json  # SHA-256 of model and data set, spec, library versions, code revision
+    created_at: float
+    deleted_at: float | None
+    created_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftReport:
+    """One row of `drift_reports`: how far rows are from those that a model was trained on."""
+
+    id: int
+    job_id: int
+    attempt: int
+    model_id: int
+    dataset_id: int
+    rows: int  # that were compared with the training rows
+    weighted_psi: float
+    drifted: bool
+    details: Json  # what docs/drift.md describes
+    lineage: Json  # SHA-256 of model and data sets, spec, library versions, code revision
+    created_at: float
+    deleted_at: float | None
+    created_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """One row of `studies`: what a search found, and the model that was trained with it."""
+
+    id: int
+    job_id: int
+    attempt: int
+    dataset_id: int
+    best_model_id: int
+    metric: str
+    sampler: str
+    trials: int
+    failed_trials: int  # or cancelled, or without a score
+    best_trial: int  # its number
+    best_score: float | None  # None: undefined for every trial
+    stopped_by: str
+    details: Json  # best_values, importances, warm_start
+    created_at: float
+    model_name: str | None
+
+    @property
+    def warm_start(self) -> Json | None:
+        """What it has begun with, {"studies", "trials"}; None for a study without `warm_start`."""
+        found: Json | None = self.details.get("warm_start")
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

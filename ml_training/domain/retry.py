@@ -17,6 +17,7 @@ class EndReason(StrEnum):
     WORKER_LOST = "worker_lost"  # the lease ran out: the process died, crashed or hung
     DRAIN = "drain"  # the worker was asked to shut down
     INFRASTRUCTURE = "infrastructure"  # database, broker or disk away for a moment
+    SOURCE = "source"  # the database or bucket that a data set comes from did not answer
     MISSING_OBJECT = "missing_object"  # the worker did not find stored bytes of the job: another one may
 
     @property
@@ -33,7 +34,8 @@ class EndReason(StrEnum):
 WAITS = {
     EndReason.WORKER_LOST: "waits to run again: its worker was lost",
     EndReason.DRAIN: "waits to run again: its worker shut down",
-    EndReason.INFRASTRUCTURE: "waits to be tried again: database, broker or storage did not answer",
+    EndReason.INFRASTRUCTURE: "waits to be tried again: database, broker, storage or Dask cluster did not answer",
+    EndReason.SOURCE: "waits to be tried again: the source of its data did not answer",
     EndReason.MISSING_OBJECT: "waits for another worker: the last one did not find its stored data",
 }
 

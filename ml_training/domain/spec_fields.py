@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import (
@@ -19,7 +19,10 @@ from pydantic import (
 
 from ml_training.domain.limits import MAX_PHASES
 from ml_training.domain.names import NAME_PATTERN
+from ml_training.domain.patterns import DURATION_PATTERN
 
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST_DURATION = timedelta(days=36_525)  # a century: far inside the range of 64-bit microseconds
 DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T _]", re.IGNORECASE | re.ASCII)
 
 
@@ -37,11 +40,23 @@ def _utc(value: datetime) -> datetime:
         raise ValueError("must lie in the years 1 to 9999, UTC") from None
 
 
+def length_of(duration: str) -> timedelta:
+    """What a text such as "5m" means; it has the form of DURATION_PATTERN."""
+    return timedelta(**{UNITS[duration[-1]]: int(duration[:-1])})
+
+
+def _not_too_long(duration: str) -> str:
+    if length_of(duration) > LONGEST_DURATION:
+        raise ValueError(f"must be at most {LONGEST_DURATION.days}d")
+    return duration
+
+
 Id = Annotated[StrictInt, Field(ge=1, le=2**53)]
 ColumnName = Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
 Name = Annotated[StrictStr, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
 # RFC 3339 with an offset only, so that no local time zone and no epoch unit is guessed.
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_utc)]
+Duration = Annotated[StrictStr, StringConstraints(pattern=DURATION_PATTERN), AfterValidator(_not_too_long)]
 Phase = StrictInt | Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
 Phases = Annotated[list[Phase], Field(min_length=1, max_length=MAX_PHASES)]
 

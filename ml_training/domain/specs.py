@@ -12,93 +12,50 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StrictBool, StrictInt, TypeAdapter, ValidationError, field_validator
 
-from ml_training.domain.algorithms import (
-    CLASSIFICATION_ONLY,
-    EARLY_STOPPING,
-    OLD_NAMES,
-    PARAMS,
-    ModelType,
-    parameter_names,
-)
+from ml_training.domain.algorithms import OLD_NAMES, PARAMS, ModelType, parameter_names
+from ml_training.domain.drift_spec import DriftSpec
 from ml_training.domain.errors import FieldError
+from ml_training.domain.explain_spec import ExplainSpec
 from ml_training.domain.file_options import FileOptions
 from ml_training.domain.json_pointers import field_errors
 from ml_training.domain.near_misses import MOST_SEARCHES
 from ml_training.domain.object_sizes import large_objects
 from ml_training.domain.predict_spec import PredictSpec
-from ml_training.domain.spec_fields import ColumnName, Id, Name, Phases, Spec, SubmittedSpec, Time, ordered
-from ml_training.domain.targets import Target
-from ml_training.domain.validation import FeatureEngineering, Holdout, Validation
+from ml_training.domain.spec_fields import Id, Phases, Spec, SubmittedSpec, Time, ordered
+from ml_training.domain.train_spec import TrainSpec
+from ml_training.domain.tune_spec import OF_THE_STUDY, StopRules, TrialSpec, TuneSpec
+
+__all__ = [
+    "FORMS",
+    "SPECS",
+    "CompareSpec",
+    "IngestSpec",
+    "JobSpec",
+    "JobType",
+    "StoredSpec",
+    "TestSpec",
+    "TrainSpec",
+    "canonical_json",
+    "fingerprint",
+    "known_fields",
+    "parse_spec",
+    "spec_json",
+    "stored_spec",
+]
 
 
 class JobType(StrEnum):
-    """What a user asked for; INGEST is created with a data set, never submitted by itself."""
+    """What a user asked for; INGEST is created with a data set, TRIAL by a TUNE job: neither is submitted by itself."""
 
     TRAIN = "TRAIN"
     TEST = "TEST"
     COMPARE = "COMPARE"
     PREDICT = "PREDICT"
+    TUNE = "TUNE"
+    TRIAL = "TRIAL"
+    EXPLAIN = "EXPLAIN"
+    DRIFT = "DRIFT"
     INGEST = "INGEST"
-
-
-class TrainSpec(SubmittedSpec):
-    """Train one model."""
-
-    result_field = "model_id"
-    shown_if_set = frozenset({"keep_out_of_fold"})
-
-    job_type: Literal["TRAIN"]
-    model_name: Name
-    model_type: ModelType
-    dataset_id: Id
-    target: Target
-    task: Literal["classification", "regression"] | None = None
-    features: Literal["auto"] | Annotated[list[ColumnName], Field(min_length=1)] = "auto"
-    exclude_features: list[ColumnName] = Field(default_factory=list)
-    phases: Phases | None = None
-    train_start: Time | None = None
-    train_end: Time | None = None
-    feature_engineering: FeatureEngineering | None = None
-    class_balance: Literal["none", "weights", "smote"] = "none"
-    validation: Validation = Holdout()
-    params: dict[str, Any] = Field(default_factory=dict)
-    early_stopping_rounds: Annotated[StrictInt, Field(ge=1, le=1_000)] | None = None
-    random_state: Annotated[StrictInt, Field(ge=0, lt=2**31)] = 42
-    # Left out of what is stored unless it is given: specs and fingerprints from before it stay what they were.
-    leakage: Annotated[Literal["refuse"] | None, Field(exclude_if=lambda value: value is None)] = None
-    keep_out_of_fold: StrictBool = False
-
-    @field_validator("train_end")
-    @classmethod
-    def _ordered(cls, end: datetime | None, info: Any) -> datetime | None:
-        return ordered(end, info.data.get("train_start"), "train_start")
-
-    @field_validator("task")
-    @classmethod
-    def _can_do_the_task(cls, task: str | None, info: Any) -> str | None:
-        model_type = info.data.get("model_type")
-        if task == "regression" and model_type in CLASSIFICATION_ONLY:
-            raise ValueError(f"{model_type.value} does classification only: choose another model_type")
-        if task == "regression" and getattr(info.data.get("target"), "is_made", False):
-            raise ValueError("a rule or a horizon gives two classes: leave task out")
-        return task
-
-    @field_validator("class_balance")
-    @classmethod
-    def _has_classes(cls, balance: str, info: Any) -> str:
-        if balance != "none" and info.data.get("task") == "regression":
-            raise ValueError("balances classes, and regression has none: leave it out")
-        return balance
-
-    @field_validator("early_stopping_rounds")
-    @classmethod
-    def _can_stop_early(cls, rounds: int | None, info: Any) -> int | None:
-        model_type = info.data.get("model_type")
-        if rounds is not None and model_type is not None and model_type not in EARLY_STOPPING:
-            raise ValueError(f"{model_type.value} does not know early stopping: leave it out")
-        if rounds is not None and info.data.get("params", {}).get("boosting_type") == "dart":
-            raise ValueError("does not go with boosting_type dart: leave one of them out")
-        return rounds
 
 
 class TestSpec(SubmittedSpec):
@@ -174,45 +131,65 @@ class IngestSpec(Spec):
     """Parse and profile an uploaded file. The service creates this job together with the data set."""
 
     result_field: ClassVar[str] = "dataset_id"
+    shown_if_set: ClassVar[frozenset[str]] = frozenset({"refresh"})
 
     job_type: Literal["INGEST"]
     dataset_id: Id
     options: FileOptions = FileOptions()
+    refresh: StrictBool = False  # ask the origin of the data set again; its result is the same data set or a new one
 
 
-JobSpec = Annotated[TrainSpec | TestSpec | CompareSpec | PredictSpec, Field(discriminator="job_type")]
-StoredSpec = Annotated[JobSpec | IngestSpec, Field(discriminator="job_type")]
+JobSpec = Annotated[
+    TrainSpec | TestSpec | CompareSpec | PredictSpec | ExplainSpec | DriftSpec | TuneSpec,
+    Field(discriminator="job_type"),
+]
+StoredSpec = Annotated[JobSpec | TrialSpec | IngestSpec, Field(discriminator="job_type")]
 _SUBMITTED: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
 _STORED: TypeAdapter[StoredSpec] = TypeAdapter(StoredSpec)
-SPECS: Mapping[JobType, type[SubmittedSpec] | type[IngestSpec]] = {
+SPECS: Mapping[JobType, type[SubmittedSpec] | type[TrialSpec] | type[IngestSpec]] = {
     JobType.TRAIN: TrainSpec,
     JobType.TEST: TestSpec,
     JobType.COMPARE: CompareSpec,
     JobType.PREDICT: PredictSpec,
+    JobType.TUNE: TuneSpec,
+    JobType.TRIAL: TrialSpec,
+    JobType.EXPLAIN: ExplainSpec,
+    JobType.DRIFT: DriftSpec,
     JobType.INGEST: IngestSpec,
 }
 
 
+MADE_BY_THE_SERVICE = frozenset({JobType.INGEST, JobType.TRIAL})
 FORMS = {
     "": '{"job_type": "TRAIN", ...}',
     "/target": '{"column": "..."}',
     "/validation": '{"method": "holdout", "test_size": 0.2}',
     "/feature_engineering": '{"windows": [5, 10]}',
     "/params": '{"max_depth": 8}',
+    "/train": '{"model_type": "lightgbm", "dataset_id": 1, "target": {"column": "..."}}',
+    "/search": '{"/params/learning_rate": {"low": 0.01, "high": 0.3, "log": true}}',
+    "/costs": '{"false_positive": 1, "false_negative": 5}',
 }
 
 
 def known_fields(body: object) -> Mapping[str, Collection[str]]:
     """The fields that each object of a submitted spec may have, by its pointer; for messages."""
     job_type = body.get("job_type") if isinstance(body, dict) else None
-    submitted = [spec for name, spec in SPECS.items() if name is not JobType.INGEST]
+    submitted = [spec for name, spec in SPECS.items() if name not in MADE_BY_THE_SERVICE]
     by_name = {name.value: spec for name, spec in SPECS.items()}
+    if job_type == JobType.TUNE:
+        return {
+            "": list(TuneSpec.model_fields),
+            "/train": [field for field in TrainSpec.model_fields if field not in OF_THE_STUDY],
+            "/stop": list(StopRules.model_fields),
+        }
     meant = [by_name[job_type]] if isinstance(job_type, str) and job_type in by_name else submitted
     return {
         "": [field for spec in meant for field in spec.model_fields],
         "/target": ["column", "operator", "value", "horizon", "min_percent_change", "direction"],
-        "/validation": ["method", "test_size", "splits"],
+        "/validation": ["method", "test_size", "splits", "purge", "embargo", "group_column"],
         "/feature_engineering": ["windows"],
+        "/costs": ["false_positive", "false_negative"],
     }
 
 

@@ -16,12 +16,9 @@ from pydantic import (
     field_validator,
 )
 
-from ml_training.domain.patterns import HORIZON_PATTERN
-from ml_training.domain.spec_fields import ColumnName, Spec
+from ml_training.domain.spec_fields import ColumnName, Duration, Spec, length_of
 
 Operator = Literal[">", "<", ">=", "<=", "="]
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-LONGEST_HORIZON = timedelta(days=36_525)  # a century: far inside the range of 64-bit microseconds
 
 
 class ColumnTarget(Spec):
@@ -64,16 +61,9 @@ class HorizonTarget(Spec):
     """
 
     column: ColumnName
-    horizon: Annotated[StrictStr, StringConstraints(pattern=HORIZON_PATTERN)]
+    horizon: Duration
     min_percent_change: Annotated[float, Field(gt=0, le=1e9, strict=True)]
     direction: Literal["up", "down"]
-
-    @field_validator("horizon")
-    @classmethod
-    def _not_too_long(cls, horizon: str) -> str:
-        if _length(horizon) > LONGEST_HORIZON:
-            raise ValueError(f"must be at most {LONGEST_HORIZON.days}d")
-        return horizon
 
     @property
     def is_made(self) -> bool:
@@ -83,11 +73,7 @@ class HorizonTarget(Spec):
     @property
     def length(self) -> timedelta:
         """The horizon."""
-        return _length(self.horizon)
-
-
-def _length(horizon: str) -> timedelta:
-    return timedelta(**{UNITS[horizon[-1]]: int(horizon[:-1])})
+        return length_of(self.horizon)
 
 
 def _kind(value: Any) -> str:

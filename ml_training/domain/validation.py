@@ -1,14 +1,17 @@
 """Validation of a model: which rows are held out, once or in several splits."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictInt, Tag, field_validator
 
-from ml_training.domain.spec_fields import Spec
+from ml_training.domain.spec_fields import ColumnName, Duration, Spec, length_of
 
 Share = Annotated[float, Field(ge=0.01, le=0.9, strict=True)]
 Splits = Annotated[StrictInt, Field(ge=2, le=20)]
-METHODS = ("holdout", "time_series", "cross_validation")
+# Left out of what is stored unless it is given: specs from before it stay what they were.
+Gap = Annotated[Duration | None, Field(exclude_if=lambda value: value is None)]
+METHODS = ("holdout", "time_series", "cross_validation", "group_holdout", "group_k_fold")
 
 
 class Holdout(Spec):
@@ -24,11 +27,16 @@ class Holdout(Spec):
 
 
 class TimeSeries(Spec):
-    """The last part in time is held out; with `splits` forward chaining: each part is predicted from all before it."""
+    """The last part in time is held out; with `splits` forward chaining: each part is predicted from all before it.
+
+    purge: how long after its time the label of a row is known; embargo: a gap before the held-out rows beyond that.
+    """
 
     method: Literal["time_series"]
     test_size: Share | None = None  # 0.2 without splits
     splits: Splits | None = None
+    purge: Gap = None
+    embargo: Gap = None
 
     @field_validator("splits")
     @classmethod
@@ -41,6 +49,14 @@ class TimeSeries(Spec):
     def share(self) -> float:
         """The part of the rows that one split holds out."""
         return 0.2 if self.test_size is None else self.test_size
+
+    def gap(self, horizon: timedelta) -> timedelta:
+        """How long before the held-out rows the training part ends; horizon: that of the target.
+
+        A label under a horizon is known one horizon later, whatever `purge` says: the longer one counts.
+        """
+        purge, embargo = (timedelta() if text is None else length_of(text) for text in (self.purge, self.embargo))
+        return max(horizon, purge) + embargo
 
     @property
     def is_refitted(self) -> bool:
@@ -60,6 +76,35 @@ class CrossValidation(Spec):
         return True
 
 
+class GroupHoldout(Spec):
+    """One split: whole groups with about `test_size` of the rows are held out."""
+
+    method: Literal["group_holdout"]
+    group_column: ColumnName | None = None  # the data set's group column
+    test_size: Share = 0.2
+
+    @property
+    def is_refitted(self) -> bool:
+        """See Holdout."""
+        return False
+
+
+class GroupKFold(Spec):
+    """Each of `splits` parts, made of whole groups and about equally large, is predicted from the others."""
+
+    method: Literal["group_k_fold"]
+    group_column: ColumnName | None = None  # the data set's group column
+    splits: Splits = 5
+
+    @property
+    def is_refitted(self) -> bool:
+        """See Holdout."""
+        return True
+
+
+ByGroup = GroupHoldout | GroupKFold
+
+
 def _method(value: Any) -> Any:
     return value.get("method", "holdout") if isinstance(value, dict) else getattr(value, "method", "holdout")
 
@@ -67,7 +112,9 @@ def _method(value: Any) -> Any:
 Validation = Annotated[
     Annotated[Holdout, Tag("holdout")]
     | Annotated[TimeSeries, Tag("time_series")]
-    | Annotated[CrossValidation, Tag("cross_validation")],
+    | Annotated[CrossValidation, Tag("cross_validation")]
+    | Annotated[GroupHoldout, Tag("group_holdout")]
+    | Annotated[GroupKFold, Tag("group_k_fold")],
     Discriminator(
         _method,
         custom_error_type="unknown_method",

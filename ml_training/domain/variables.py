@@ -14,10 +14,10 @@ class SettingsError(Exception):
     """The environment holds invalid values; the message lists all of them."""
 
 
-def http_url(host: str, port: int | str) -> str:
+def http_url(host: str, port: int | str, *, tls: bool = False) -> str:
     """The URL of a server on this machine; a wildcard host such as 0.0.0.0 becomes the loopback address."""
     host = WILDCARD_HOSTS.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def is_loopback(host: str) -> bool:

@@ -13,6 +13,7 @@ class WarningCode(StrEnum):
     DUPLICATE_ROWS = "duplicate_rows"
     GROUP_ON_BOTH_SIDES = "group_on_both_sides"
     RARE_CLASS = "rare_class"
+    NOT_REPRODUCIBLE = "not_reproducible"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ import time
 
 from ml_training.db import checkpoints, jobs
 from ml_training.db.engine import Database
+from ml_training.db.removals import BytesRemoved
 from ml_training.domain.errors import Unavailable
 from ml_training.execution import transitions
 from ml_training.execution.transitions import AttemptFence
 from ml_training.logs import get_logger
+from ml_training.process.counted_put import counted_put
 from ml_training.storage.base import IntegrityError, ObjectKind, Storage
 
 log = get_logger(__name__)
@@ -31,7 +33,7 @@ class JobCheckpoints:
         """Store one. After a failure the training continues; only the work since the last one is at risk."""
         fence = self._fence
         try:
-            stored = self._storage.put_bytes(ObjectKind.CHECKPOINT, data)
+            stored = counted_put(self._database, lambda: self._storage.put_bytes(ObjectKind.CHECKPOINT, data))
             with self._database.write() as connection:
                 if jobs.lock_attempt(connection, job_id=fence.job_id, attempt=fence.attempt) is None:
                     transitions.count_refusal(connection, fence, "checkpoint")
@@ -44,8 +46,9 @@ class JobCheckpoints:
                     key=stored.key,
                     sha256=stored.sha256,
                     bytes=stored.size,
+                    put_after=stored.put_after,
                 )
-        except (Unavailable, OSError) as error:
+        except (Unavailable, OSError, BytesRemoved) as error:
             log.warning("checkpoint_not_kept", error=str(error))
         else:
             log.info("checkpoint_kept", done=done, size=stored.size)

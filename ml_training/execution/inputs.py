@@ -34,7 +34,7 @@ def verified_index_key(storage: Storage, dataset: Dataset) -> str:
     """The key of the index; raises JobFailed when its bytes are not the ones that were profiled."""
     if dataset.index_key is None or dataset.index_sha256 is None:
         raise JobFailed(ErrorCode.DATASET_REJECTED, f"data set {dataset.id} has no usable data")
-    if not storage.verify(dataset.index_key, dataset.index_sha256):
+    if not storage.verify_local(dataset.index_key, dataset.index_sha256):
         raise unusable_object(storage, dataset.index_key)(
             ErrorCode.DATASET_CHANGED,
             f"the stored bytes of data set {dataset.id} are damaged or gone",

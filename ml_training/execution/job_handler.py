@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from ml_training.cluster.dask_cluster import DaskCluster
 from ml_training.db.engine import Database
 from ml_training.domain.limits import Limits
 from ml_training.domain.records import Job
@@ -16,6 +17,7 @@ from ml_training.execution.lease import LeaseTimes
 from ml_training.execution.memory_limit import NO_LIMIT, MemoryLimit
 from ml_training.execution.transitions import AttemptFence
 from ml_training.execution.watchdog import NO_WATCHDOG, Watchdog
+from ml_training.sources.sources import NO_SOURCES, Sources
 from ml_training.storage.base import Storage
 from ml_training.storage.file_cache import NO_CACHE, FileCache
 from ml_training.training.cores import Cores
@@ -24,10 +26,21 @@ from ml_training.training.cores import Cores
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
     """The work is done. `store` writes the one result row, in the transaction that completes the job, and returns its
-    id; every file that the row names is in the storage already."""
+    id; every file that the row names is in the storage already. reused_from: the equal job that has done the work."""
 
     store: Callable[[Connection, AttemptFence], int]
     rows_used: int
+    reused_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobWaits:
+    """A study continues when jobs have ended. `store` makes further ones, in the transaction that lets the study wait,
+    and returns how many; none: for those that there are. progress, message: what the study shows while it waits."""
+
+    store: Callable[[Connection, AttemptFence], int]
+    progress: float
+    message: str
 
 
 def _tell_nobody(job: Job) -> None:
@@ -57,7 +70,9 @@ class WorkerContext:
     storage_trouble: Callable[[], str | None] = _no_trouble  # why this worker may not use its storage now
     run_work: RunWork = in_this_process  # work on files of users
     binned_rows: FileCache = NO_CACHE  # of large data, as LightGBM trains from them
+    sources: Sources = NO_SOURCES  # where data sets come from that nobody uploads
     watchdog: Watchdog = NO_WATCHDOG
+    dask: DaskCluster | None = None  # for jobs with that engine
 
 
-JobHandler = Callable[[WorkerContext, Job, JobReporter], JobOutcome]
+JobHandler = Callable[[WorkerContext, Job, JobReporter], JobOutcome | JobWaits]

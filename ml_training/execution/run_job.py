@@ -7,15 +7,25 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlalchemy import Connection
 
-from ml_training.db import claims, jobs
+from ml_training.db import claims, jobs, ledger
 from ml_training.db.job_events import append_events
-from ml_training.domain.errors import ErrorCode, Interrupted, JobFailed, ObjectMissing, StopReason, Unavailable
+from ml_training.db.removals import BytesRemoved
+from ml_training.domain.errors import (
+    AttemptLost,
+    ErrorCode,
+    Interrupted,
+    JobFailed,
+    ObjectMissing,
+    SourceUnavailable,
+    StopReason,
+    Unavailable,
+)
 from ml_training.domain.records import Job, JobError
 from ml_training.domain.retry import EndReason
 from ml_training.domain.states import JobStatus
 from ml_training.execution import transitions
 from ml_training.execution.checkpoints import JobCheckpoints
-from ml_training.execution.job_handler import JobOutcome, WorkerContext
+from ml_training.execution.job_handler import JobOutcome, JobWaits, WorkerContext
 from ml_training.execution.job_reporter import Event, JobReporter
 from ml_training.execution.lease import Lease, apply_stop
 from ml_training.execution.memory_limit import OUT_OF_MEMORY
@@ -34,7 +44,7 @@ class MissedObject:
     error: JobError
 
 
-AttemptEnd = JobOutcome | StopReason | JobError | EndReason | MissedObject
+AttemptEnd = JobOutcome | JobWaits | StopReason | JobError | EndReason | MissedObject
 
 
 def run_next(context: WorkerContext) -> bool:
@@ -90,6 +100,12 @@ def _attempt(context: WorkerContext, job: Job, reporter: JobReporter) -> Attempt
         found = JobError(ErrorCode.INTEGRITY, str(error), "the stored bytes are damaged: restore or upload them again")
         is_missing = isinstance(error, MissingObjectError)
         return _if_storage_is_right(context, MissedObject(found)) if is_missing else found
+    except SourceUnavailable as error:
+        log.warning("source_unavailable", error=str(error))
+        return EndReason.SOURCE
+    except AttemptLost as error:
+        log.warning("attempt_lost", error=str(error))
+        return EndReason.WORKER_LOST
     except (Unavailable, OSError) as error:
         log.warning("attempt_interrupted_by_outage", error=str(error))
         return EndReason.INFRASTRUCTURE
@@ -101,7 +117,7 @@ def _attempt(context: WorkerContext, job: Job, reporter: JobReporter) -> Attempt
         return JobError(ErrorCode.TRAINING_ERROR, message, "this is a defect of the service: please report it")
 
 
-def _if_storage_is_right(context: WorkerContext, end: JobOutcome | MissedObject) -> AttemptEnd:
+def _if_storage_is_right(context: WorkerContext, end: JobOutcome | JobWaits | MissedObject) -> AttemptEnd:
     """The end of an attempt, unless the storage was exchanged during the attempt, such as by an unmount.
 
     Without the database it is not known; but then this end cannot be written before the database is back.
@@ -122,6 +138,9 @@ def _write_end(context: WorkerContext, fence: AttemptFence, reporter: JobReporte
         except Unavailable as error:
             log.warning("end_not_written", error=str(error))
             time.sleep(context.times.poll)
+        except BytesRemoved as error:  # equal bytes of a deleted row: the next attempt stores them again
+            log.warning("result_removed_while_stored", error=str(error))
+            end = EndReason.INFRASTRUCTURE
         else:
             log.info("attempt_ended", end=type(end).__name__ if isinstance(end, JobOutcome) else str(end))
             return
@@ -142,7 +161,7 @@ def _write_end_once(context: WorkerContext, fence: AttemptFence, reporter: JobRe
                     _apply_end(connection, context, fence, end, cancel_requested=signals.cancel_requested)
             elif not isinstance(end, StopReason):
                 transitions.count_refusal(connection, fence, "verdict")
-    except Unavailable:
+    except (Unavailable, BytesRemoved):
         reporter.put_back(events)
         raise
 
@@ -155,6 +174,9 @@ def _apply_end(
         apply_stop(connection, fence, end)
     elif cancel_requested or isinstance(end, JobOutcome):
         transitions.cancel(connection, fence)
+    elif isinstance(end, JobWaits):
+        made = end.store(connection, fence)
+        transitions.wait_for_children(connection, fence, made, progress=end.progress, message=end.message)
     elif isinstance(end, JobError):
         transitions.fail(connection, fence, end)
     elif isinstance(end, MissedObject):
@@ -184,6 +206,9 @@ def _complete(
         result_id=result_id,
         rows_used=outcome.rows_used,
         features_count=features,
+        reused_from=outcome.reused_from,
     )
+    if outcome.reused_from is not None:
+        ledger.count_reuse(connection, fence.job_type.value)
     if not done:  # cannot be: the row has been locked since `lock_attempt`; raising takes the result row back
         raise Unavailable(f"job {fence.job_id} could not be completed")

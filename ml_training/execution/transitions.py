@@ -78,6 +78,17 @@ def hand_back(connection: Connection, fence: AttemptFence, reason: EndReason, *,
     )
 
 
+def wait_for_children(
+    connection: Connection, fence: AttemptFence, new_children: int, *, progress: float, message: str
+) -> bool:
+    """RUNNING -> PENDING until the jobs that a study has made have ended; False when fenced."""
+    fenced = {"job_id": fence.job_id, "attempt": fence.attempt}
+    done = jobs.wait_for_children(connection, **fenced, new_children=new_children, progress=progress, message=message)
+    if done:
+        ledger.forgive_losses(connection, fence.job_id)
+    return done
+
+
 def miss_object(
     connection: Connection, fence: AttemptFence, error: JobError, *, worker: str, alive_seconds: float, jitter: float
 ) -> bool:

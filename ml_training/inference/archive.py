@@ -4,6 +4,7 @@
 |---|---|---|
 | 1 | takes the model matrix, and answers in class codes and scaled numbers | the first version |
 | 2 | takes a user's frame too, and answers in the user's classes and units | 2026-11 |
+| 3 | as 2, but its probabilities are to be calibrated: a reader that does not know this must refuse it | 2026-12 |
 """
 
 import io
@@ -13,12 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
+from ml_training.inference.calibration import Calibration
 from ml_training.inference.errors import ArchiveError
 from ml_training.inference.schema import PredictionSchema
 from ml_training.inference.target_scaling import TargetScale
 
 FORMAT_VERSION = 2
-READABLE = (1, FORMAT_VERSION)
+CALIBRATED_VERSION = 3
+READABLE = (1, FORMAT_VERSION, CALIBRATED_VERSION)
 MANIFEST = "manifest.json"
 SKOPS, LIGHTGBM = "skops", "lightgbm-text"
 LARGEST_MODEL = 8 << 30  # bytes unpacked
@@ -52,13 +55,21 @@ class ModelArchive:
         """The units of a regression model."""
         return TargetScale.from_json(self.manifest["target_scale"])
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """What makes probabilities of the model's scores; None when nothing does. Raises as `schema`."""
+        stored = self.manifest.get("calibration")
+        return None if stored is None else Calibration.from_json(stored, classes=len(self.known_classes))
 
-def model_file(artifact_format: str, scale: TargetScale) -> str:
+
+def model_file(artifact_format: str, scale: TargetScale, *, is_calibrated: bool = False) -> str:
     """The name of the model's file.
 
-    A booster has no place for the scale of its target: where it has one, another name keeps people from reading its
-    predictions as data.
+    A booster has no place for the scale of its target, and no library's file has one for a calibration: where there is
+    one, another name keeps people from reading its predictions as data.
     """
+    if is_calibrated:
+        return "model_uncalibrated.txt" if artifact_format == LIGHTGBM else "model_uncalibrated.skops"
     if artifact_format == LIGHTGBM:
         return "model.txt" if scale == TargetScale() else "model_in_scaled_units.txt"
     return "model.skops"
@@ -76,7 +87,7 @@ def read_archive(data: bytes) -> ModelArchive:
             if version not in READABLE:
                 raise ArchiveError(f"format {version!r} of a model is not known: {READABLE} are; use a newer version")
             scale = TargetScale.from_json(manifest["target_scale"]) if version > 1 else TargetScale()
-            name = model_file(manifest["artifact_format"], scale)
+            name = model_file(manifest["artifact_format"], scale, is_calibrated=version == CALIBRATED_VERSION)
             if sorted(source.namelist()) != sorted([MANIFEST, name]):
                 raise ArchiveError(f"a model's archive holds {MANIFEST} and {name}, this one {source.namelist()[:5]}")
             return ModelArchive(manifest, _member(source, name, LARGEST_MODEL))

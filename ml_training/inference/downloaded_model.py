@@ -71,7 +71,7 @@ class DownloadedModel:
         self, table: Table, *, time_column: str | None = None, group_column: str | None = None, threads: int = 1
     ) -> NDArray[np.float64]:
         """Probabilities of shape (rows, classes); raises TypeError when the model has none. The rest as `predict`."""
-        if self.classes is None or not self._fitted.predictor.probabilistic:
+        if self.classes is None or not self._fitted.probabilistic:
             what = "regression" if self.classes is None else self.model_type
             raise TypeError(f"a {what} model has no probabilities: use predict")
         return self._values(table, time_column, group_column, threads)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_training.inference.calibration import Calibration
 from ml_training.inference.known_classes import to_all_classes
 from ml_training.inference.matrix import Matrix, MatrixReader
 from ml_training.inference.model_table import ModelTable
@@ -32,13 +33,20 @@ class MatrixPredictor(Protocol):
 class FittedModel:
     """A predictor with what turns its values into those of the data.
 
-    known_classes: the codes, ascending, of the classes that it was fitted on; () for regression.
+    known_classes: the codes, ascending, of the classes that it was fitted on; () for regression. calibration: what
+    makes probabilities of the scores of these classes; None leaves them as they are.
     """
 
     schema: PredictionSchema
     predictor: MatrixPredictor
     scale: TargetScale
     known_classes: tuple[int, ...] = ()
+    calibration: Calibration | None = None
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether the values of classes are probabilities."""
+        return self.predictor.probabilistic or self.calibration is not None
 
     def values(self, x: Matrix, *, threads: int) -> NDArray[np.float64]:
         """Regression: (rows,) in data units; classification: (rows, classes) in the order of the schema's classes."""
@@ -47,8 +55,10 @@ class FittedModel:
         raw = np.asarray(self.predictor.predict(x, threads=threads), dtype=np.float64)
         if self.schema.classes is None:
             return self.scale.to_data_units(raw)
-        probabilistic = self.predictor.probabilistic
-        return to_all_classes(raw, self.known_classes, classes=len(self.schema.classes), probabilistic=probabilistic)
+        if self.calibration is not None:
+            raw = self.calibration.probabilities(raw)
+        classes = len(self.schema.classes)
+        return to_all_classes(raw, self.known_classes, classes=classes, probabilistic=self.probabilistic)
 
     def table_values(self, table: ModelTable, *, threads: int) -> NDArray[np.float64]:
         """`values` of every row of a table; at most ROWS_PER_BATCH rows are in memory as a matrix."""

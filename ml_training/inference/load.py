@@ -18,13 +18,13 @@ def load_fitted(content: ModelArchive) -> FittedModel:
     LightGBM can crash the process.
     """
     try:
-        schema, scale, known = content.schema, content.scale, content.known_classes
+        schema, scale, known, calibration = content.schema, content.scale, content.known_classes, content.calibration
         predictor = _predictor(content, task_for(schema.task, known))
     except ImportError:
         raise
     except Exception as error:  # the readers of the libraries raise whatever damaged bytes lead to
         raise ArchiveError(f"the model cannot be loaded: {error}") from error
-    return FittedModel(schema, predictor, scale, known)
+    return FittedModel(schema, predictor, scale, known, calibration)
 
 
 def _predictor(content: ModelArchive, task: Any) -> MatrixPredictor:

@@ -44,10 +44,9 @@ def start_detached(settings: Settings, *, output: CommandOutput) -> bool:
             start_new_session=True,
         )
     info = _wait_until_ready(process, settings, log)
-    text = f"API      {info.api_url}/api/v1\nDocs     {info.api_url}/docs\nMetrics  {info.exporter_url}/metrics"
     output.message(
         "ready",
-        f"{text}\nml-training down stops it",
+        f"{info.addresses}\nml-training down stops it",
         api_url=info.api_url,
         exporter_url=info.exporter_url,
         pid=info.pid,

@@ -36,9 +36,17 @@ class RunInfo:
     database_url: str = field(repr=False)
     pid: int
 
+    @property
+    def addresses(self) -> str:
+        """What a person opens, a line each, the first thing first."""
+        return (
+            f"Console  {self.api_url}/console/\nAPI      {self.api_url}/api/v1\nDocs     {self.api_url}/docs\n"
+            f"Metrics  {self.exporter_url}/metrics"
+        )
+
     def write(self, path: Path) -> None:
         """Write the file, without passwords; they are in files beside it. Only their owner can read them."""
-        write_secrets(path.parent, database_url=self.database_url, broker_url=self.broker_url)
+        write_secrets(path.parent, {"database_url": self.database_url, "broker_url": self.broker_url})
         shown = {"database_url": without_password(self.database_url), "broker_url": without_password(self.broker_url)}
         write_private_file(path, json.dumps({**asdict(self), **shown}, indent=2) + "\n")
 

@@ -64,11 +64,7 @@ def _run_sample(stack: Stack, info: RunInfo, output: CommandOutput) -> bool:
 
 
 def _print_urls(info: RunInfo, output: CommandOutput, *, keeps_running: bool) -> None:
-    lines = [
-        f"API      {info.api_url}/api/v1",
-        f"Docs     {info.api_url}/docs",
-        f"Metrics  {info.exporter_url}/metrics",
-    ]
+    lines = [info.addresses]
     if keeps_running:
         lines.append("Ctrl-C stops everything; jobs that run are handed back and continue with the next start")
     # The other URLs hold passwords; they are in run.json, which only its owner can read.

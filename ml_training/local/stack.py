@@ -127,7 +127,7 @@ def _start(
     stack.wait_until_ready()
     urls = configured_urls(settings)
     return RunInfo(
-        api_url=urls.api,
+        api_url=(settings.tls_cert_file and settings.api_url) or urls.api,  # the name that its certificate has
         exporter_url=urls.exporter,
         broker_url=broker_url,
         database_url=settings.database,

@@ -71,8 +71,14 @@ def python_processes(settings: Settings, *, database: Database, environment: Map
 
 def stack_environment(settings: Settings, *, broker_url: str) -> dict[str, str]:
     """The settings that every process of the stack shares, as environment variables; secrets are in files."""
-    secrets = write_secrets(settings.data_dir, database_url=settings.database, broker_url=broker_url)
-    return {**secrets, f"{PREFIX}DATA_DIR": str(settings.data_dir)}
+    secrets = {
+        "database_url": settings.database,
+        "broker_url": broker_url,
+        "metrics_token": settings.metrics_token.get_secret_value(),
+        "s3_access_key_id": settings.s3_access_key_id,
+        "s3_secret_access_key": settings.s3_secret_access_key,
+    }
+    return {**write_secrets(settings.data_dir, secrets), f"{PREFIX}DATA_DIR": str(settings.data_dir)}
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:

@@ -17,9 +17,10 @@ class StackUrls:
 
 def configured_urls(settings: Settings) -> StackUrls:
     """The URLs of the hosts and ports in the settings; a wildcard host such as 0.0.0.0 becomes the loopback address."""
+    tls = settings.tls_cert_file is not None
     return StackUrls(
-        api=http_url(settings.api_host, settings.api_port),
-        exporter=http_url(settings.exporter_host, settings.exporter_port),
+        api=http_url(settings.api_host, settings.api_port, tls=tls),
+        exporter=http_url(settings.exporter_host, settings.exporter_port, tls=tls),
     )
 
 

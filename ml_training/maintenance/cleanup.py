@@ -1,9 +1,6 @@
-"""Keeps tables and storage small: folds the ledger, removes old jobs and heartbeats, sweeps unreferenced objects."""
+"""Keeps tables small: folds the ledger, removes old jobs, changes, heartbeats and entries of the audit."""
 
-from dataclasses import dataclass
-
-from ml_training.db import audit, heartbeats, ledger, retention
-from ml_training.db.storage_references import is_referenced
+from ml_training.db import audit, changes, heartbeats, ledger, retention
 from ml_training.logs import get_logger
 from ml_training.services.resources import Resources
 
@@ -11,15 +8,9 @@ log = get_logger(__name__)
 FOLD_BATCH = 10_000
 KEYS_PER_CALL = 20_000  # more than jobs may wait: old keys of waiting jobs never hide keys of removed jobs
 RETENTION_BATCH = 500  # short transactions: no other writer waits for long
+CHANGES_KEPT_SECONDS = 3_600.0  # of 100 jobs a second these are about 1.5 million rows of 50 bytes
+CHANGES_BATCH = 5_000
 HEARTBEATS_KEPT_SECONDS = 900.0  # longer than the ten minutes for which a lost worker stays visible
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """How many objects were checked and removed."""
-
-    seen: int
-    removed: int
 
 
 def fold_ledger_once(resources: Resources) -> int:
@@ -50,6 +41,15 @@ def forget_jobs_once(resources: Resources, *, age_seconds: float) -> int:
     return jobs + keys
 
 
+def forget_changes_once(resources: Resources) -> int:
+    """Remove a batch of old rows of the table of changes; returns how many.
+
+    A client that asks less often than CHANGES_KEPT_SECONDS loads everything again.
+    """
+    with resources.database.write() as connection:
+        return changes.forget_changes(connection, older_than_seconds=CHANGES_KEPT_SECONDS, limit=CHANGES_BATCH)
+
+
 def forget_audit_once(resources: Resources, *, age_seconds: float) -> int:
     """Remove a batch of entries of the audit that are older than `age_seconds`; returns how many. 0 keeps all."""
     if not age_seconds:
@@ -59,24 +59,3 @@ def forget_audit_once(resources: Resources, *, age_seconds: float) -> int:
     if removed:
         log.info("old_audit_removed", entries=removed)
     return removed
-
-
-def sweep_storage_once(resources: Resources, *, age_seconds: float) -> Swept:
-    """Remove objects older than `age_seconds` without a row: of late attempts, refused uploads, deleted rows.
-
-    Raises Unavailable, and removes nothing, in a storage that is not the database's: there no object has a row.
-    """
-    seen = removed = 0
-    resources.require_storage()
-    resources.storage.sweep_scratch(older_than=age_seconds)
-    for key, age in resources.storage.list_keys():
-        seen += 1
-        if age > age_seconds:
-            with resources.database.read() as connection:
-                named = is_referenced(connection, key)
-            if not named:
-                resources.require_storage()  # again: a volume may have been exchanged since then
-                removed += resources.storage.delete(key, older_than=age_seconds)
-    if removed:
-        log.info("storage_swept", seen=seen, removed=removed)
-    return Swept(seen, removed)

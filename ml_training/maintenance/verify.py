@@ -6,8 +6,10 @@ It reads only the tables and the storage, not the code that writes them. Run it 
 import sys
 from collections.abc import Iterator
 
+from ml_training.db.clock import read_clock
 from ml_training.db.engine import Database, open_database
 from ml_training.db.invariants import broken_rows, counter_gaps
+from ml_training.db.removals import last_sweep, unnamed_since
 from ml_training.db.schema_version import SchemaError, check_schema
 from ml_training.db.storage_identity import read_identity
 from ml_training.db.storage_references import needed_objects
@@ -15,6 +17,8 @@ from ml_training.domain.errors import Unavailable
 from ml_training.settings import SettingsError, read_settings
 from ml_training.storage.base import Storage
 from ml_training.storage.open_storage import open_storage
+
+KEYS_TOGETHER = 500
 
 
 def violations(database: Database, storage: Storage, *, sweep_age_seconds: float) -> Iterator[str]:
@@ -25,16 +29,23 @@ def violations(database: Database, storage: Storage, *, sweep_age_seconds: float
         for gap in counter_gaps(connection):
             yield f"invariant 8: a counter is below its rows: {gap}"
         needed, recorded = list(needed_objects(connection)), read_identity(connection)
+        now, swept_at = read_clock(connection), last_sweep(connection)
     if recorded is not None and storage.identity() != recorded:
         yield f"invariant 4: {storage.place} is not the storage {recorded}, which belongs to the database"
     for what, key, sha256 in needed:
         if not storage.verify(key, sha256):
             yield f"invariant 4: the bytes of {what} are damaged or gone ({key})"
     keys = {key for _, key, _ in needed}
-    for key, age in storage.list_keys():
-        # Twice the age: the sweeper runs only every few minutes, and the bytes of deleted rows wait for it.
-        if key not in keys and age > 2 * sweep_age_seconds:
-            yield f"invariant 4: no row references {key}, and the sweeper has not removed it"
+    unnamed = [key for key, _ in storage.list_keys() if key not in keys]
+    for start in range(0, len(unnamed), KEYS_TOGETHER):
+        together = unnamed[start : start + KEYS_TOGETHER]
+        with database.read() as connection:
+            since = unnamed_since(connection, together)
+        # Twice the age: the sweeper runs only every few minutes, and the bytes of deleted rows wait for it. What has no
+        # mark came after the last sweep began.
+        for key in together:
+            if now - since.get(key, swept_at) > 2 * sweep_age_seconds:
+                yield f"invariant 4: no row references {key}, and the sweeper has not removed it"
 
 
 def main() -> int:

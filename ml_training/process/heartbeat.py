@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ml_training import __version__
 from ml_training.db import heartbeats
 from ml_training.db.engine import Database
+from ml_training.db.schema_version import head_revision
 from ml_training.domain.errors import Unavailable
 from ml_training.logs import get_logger
 
@@ -23,7 +25,8 @@ def process_name(kind: str) -> str:
 class Heartbeat(threading.Thread):
     """Writes the row of this process every `every` seconds until `stop`.
 
-    kind: api, worker or maintenance; read_body: the JSON body of the row, read before each write.
+    kind: api, worker or maintenance; read_body: the JSON body of the row, read before each write. The schema and the
+    version of this code are added to it: during an upgrade others see which processes are older.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Heartbeat(threading.Thread):
         self._every = every
         self._read_body = read_body
         self._is_new = True
+        self._schema = head_revision()
 
     def run(self) -> None:
         """Write until stopped; an error is only logged."""
@@ -60,7 +64,7 @@ class Heartbeat(threading.Thread):
 
     def write_once(self) -> None:
         """Write the row now; raises Unavailable."""
-        body = self._read_body()
+        body = {**self._read_body(), "schema": self._schema, "version": __version__}
         with self.database.write() as connection:
             heartbeats.write_heartbeat(
                 connection, process=self.process, kind=self._kind, body=body, is_new=self._is_new

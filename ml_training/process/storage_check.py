@@ -8,17 +8,22 @@ The id is recorded by the API with the first upload: what it stores first is by 
 database that is older than ids gets the id of a storage that holds one of its newest uploads, from any process.
 """
 
+import time
 import uuid
+from contextlib import suppress
 
 from ml_training.db.engine import Database
-from ml_training.db.storage_identity import newest_uploads, read_identity, record_identity
+from ml_training.db.storage_identity import lock_identity, newest_uploads, read_identity, record_identity
+from ml_training.domain.errors import Unavailable
 from ml_training.logs import get_logger
 from ml_training.storage.base import KEY, Storage
 
 log = get_logger(__name__)
+RECORDED_SECONDS = 1.0  # only `storage copy --switch` changes it, while no process of the service runs
 PROOFS = 20  # uploads to look for: some may be missing, or too new to be seen over a network
 REMEDY = (
-    "mount the directory that the API and all workers share, or set ML_TRAINING_DATA_DIR to it; "
+    "mount the directory that the API and all workers share, or set ML_TRAINING_DATA_DIR to it, or give all of them "
+    "the same ML_TRAINING_STORAGE_URL; "
     "if this is a restored copy of it, write the id of the database into its file `identity`"
 )
 
@@ -29,12 +34,13 @@ def storage_report(trouble: str | None) -> dict[str, object]:
 
 
 class StorageCheck:
-    """Compares the ids at every call; that of the database is read until it is there, then kept: it never changes."""
+    """Compares the ids at every call; that of the database is read again when it is RECORDED_SECONDS old."""
 
     def __init__(self, database: Database, storage: Storage) -> None:
         self._database = database
         self._storage = storage
         self._recorded: str | None = None
+        self._read_at = -RECORDED_SECONDS
         self._told: str | None = None
 
     def trouble(self, *, may_begin: bool = False) -> str | None:
@@ -52,17 +58,28 @@ class StorageCheck:
     def _compare(self, may_begin: bool) -> str | None:
         place = self._storage.place
         try:
+            self._read_again()
             if self._recorded is None:
                 self._recorded, uploads = self._first_use(may_begin)
                 if self._recorded is None:
                     return f"{place} holds no data set of the database: {REMEDY}" if uploads else None
             found = self._storage.identity()
         except OSError as error:
-            return f"{place} cannot be read ({error}): repair the disk or the mount"
+            reason = error.strerror or str(error)
+            said = reason.startswith(place)  # a bucket says what to do
+            return reason if said else f"{place} cannot be read ({error}): repair the disk or the mount"
         if found == self._recorded:
             return None
         seen = f"the storage {found}" if found else "no storage of this service"
         return f"{place} is {seen}, and the database belongs to the storage {self._recorded}: {REMEDY}"
+
+    def _read_again(self) -> None:
+        """Read the id of the database again; without an answer the one from before counts: no row is stored now."""
+        now = time.monotonic()
+        if self._recorded is None or now < self._read_at + RECORDED_SECONDS:
+            return
+        with suppress(Unavailable), self._database.read() as connection:
+            self._recorded, self._read_at = read_identity(connection), now
 
     def _first_use(self, may_begin: bool) -> tuple[str | None, list[str]]:
         """The id of the database, recorded now when this storage is the right one; and its newest uploads."""
@@ -70,7 +87,10 @@ class StorageCheck:
             recorded, named = read_identity(connection), newest_uploads(connection, limit=PROOFS)
         uploads = [key for key in named if KEY.fullmatch(key)]  # a damaged row is not the fault of the storage
         if recorded is None and (any(self._storage.has(key) for key in uploads) if uploads else may_begin):
-            own = self._storage.ensure_identity(uuid.uuid4().hex)
             with self._database.write() as connection:
-                recorded = record_identity(connection, own)
+                # Of two first processes one would replace the id of the other where a bucket knows no conditions.
+                lock_identity(connection)
+                recorded = read_identity(connection)
+                if recorded is None:
+                    recorded = record_identity(connection, self._storage.ensure_identity(uuid.uuid4().hex))
         return recorded, uploads

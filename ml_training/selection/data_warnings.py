@@ -9,6 +9,7 @@ from ml_training.domain.errors import FieldError, Invalid
 from ml_training.domain.specs import TrainSpec
 from ml_training.domain.validation import TimeSeries
 from ml_training.domain.warnings import JobWarning, WarningCode
+from ml_training.selection.groups import group_name
 from ml_training.selection.index import ColumnInfo, ColumnKind, SelectionIndex
 from ml_training.selection.labels import Labels
 from ml_training.selection.leaks import leaking_features
@@ -46,6 +47,7 @@ def data_warnings(
         *_rare_classes(plan.labels),
         *_duplicates(plan),
         *_groups(plan),
+        *_engine(asked),
     ]
     refused = [
         FieldError(warning.pointer, f"{warning.code.value}: {warning.detail}")
@@ -146,17 +148,31 @@ def _duplicates(plan: TrainPlan) -> Iterator[JobWarning]:
 
 
 def _groups(plan: TrainPlan) -> Iterator[JobWarning]:
-    name, validation = plan.index.group_column, plan.spec.validation
-    if name is None or isinstance(validation, TimeSeries):
+    """Groups of the data set on both sides; also where the validation keeps the groups of another column together."""
+    name, kept = plan.index.group_column, group_name(plan.spec, plan.index)
+    if name is None or name == kept or isinstance(plan.spec.validation, TimeSeries):
         return
-    at = sample_positions(len(plan.labels.rows), at_most=SAMPLE_ROWS)
-    values = plan.index.stored(name)[plan.labels.rows[at]]
-    if len(np.unique(values)) < len(values):
+    rows = plan.labels.rows[sample_positions(len(plan.labels.rows), at_most=SAMPLE_ROWS)]
+    values = plan.index.stored(name)[rows]
+    # Rows that the validation tears apart: each for itself, or each group of the other column.
+    torn = np.arange(len(rows)) if kept is None else plan.index.stored(kept)[rows]
+    together = np.unique(np.stack([_hashes(values), _hashes(torn)]), axis=1).shape[1]
+    if len(np.unique(values)) < together:
+        other = "leave group_column out" if kept is not None else "use group_holdout or group_k_fold"
         detail = (
             f"rows of one {name!r} are learnt from and held out, so the held-out scores do not say how good the model "
-            "is for new ones; use time_series, or keep some of them out of the data set and TEST on those"
+            f"is for new ones: {other}; or use time_series"
         )
         yield JobWarning(WarningCode.GROUP_ON_BOTH_SIDES, "/validation", detail)
+
+
+def _engine(asked: TrainSpec) -> Iterator[JobWarning]:
+    if asked.engine is not None:
+        detail = (
+            "the bytes of the model depend on the number of workers that the Dask cluster has by then: an equal job "
+            "may make a model that differs in the last digits; leave engine out for one that can be made again"
+        )
+        yield JobWarning(WarningCode.NOT_REPRODUCIBLE, "/engine", detail, is_settled=True)
 
 
 def _hashes(values: NDArray[np.generic]) -> NDArray[np.uint64]:

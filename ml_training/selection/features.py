@@ -6,6 +6,7 @@ from ml_training.domain.problems import Problems
 from ml_training.domain.specs import TrainSpec
 from ml_training.domain.targets import HorizonTarget
 from ml_training.selection.column_names import no_column
+from ml_training.selection.groups import group_name
 from ml_training.selection.index import FEATURE_KINDS, NUMERIC, ColumnInfo, ColumnKind, SelectionIndex
 from ml_training.selection.schema import FeatureSchema, ModelSchema, Window
 
@@ -99,8 +100,8 @@ def _missing_roles(model: ModelSchema, index: SelectionIndex) -> list[str]:
 
 
 def usable_columns(spec: TrainSpec, index: SelectionIndex) -> set[str]:
-    """Every usable column that varies, except target, time and group, and the phase when one phase is selected."""
-    excluded = {spec.target.column, index.time_column, index.group_column}
+    """Every usable column that varies, except target, time and groups, and the phase when one phase is selected."""
+    excluded = {spec.target.column, index.time_column, index.group_column, group_name(spec, index)}
     if spec.phases is not None and len(set(spec.phases)) == 1:
         excluded.add(index.phase_column)
     usable = (info for info in index.columns.values() if info.varies and not why_unusable(info, rows=index.rows))

@@ -26,7 +26,7 @@ def training_facts(plan: TrainPlan) -> TrainingFacts:
     """The facts of a TRAIN job, with the growth of its trees if it is a forest."""
     spec, index, labels, features, counts = plan.spec, plan.index, plan.labels, plan.features, plan.counts
     rows, is_smote = len(labels.rows), spec.class_balance == "smote"
-    held_out = [max(0, rows - int(count.fit.sum() + count.stop.sum())) for count in counts]
+    held_out = [max(0, rows - count.train) for count in counts]
     splits = counts[:-1] if spec.validation.is_refitted else counts
     named = [feature.name for feature in features if _is_category(feature)]
     texts = [index.columns[name].categories_count for name in named]
@@ -34,6 +34,7 @@ def training_facts(plan: TrainPlan) -> TrainingFacts:
         rows=rows,
         fit_rows=max(count.rows(smote=is_smote) for count in counts),
         stop_rows=max(int(count.stop.sum()) for count in counts),
+        calibration_rows=max(int(count.calibrate.sum()) for count in counts),
         held_out=max(held_out),
         pooled=min(rows, sum(held_out)),
         splits=len(splits),

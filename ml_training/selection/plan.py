@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY
+from ml_training.domain.explain_spec import ExplainSpec
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.problems import Problems
 from ml_training.domain.score_names import CLASSIFICATION_METRICS, REGRESSION_METRICS
@@ -22,10 +23,12 @@ from ml_training.domain.specs import (
     TrainSpec,
 )
 from ml_training.domain.states import TaskKind
-from ml_training.domain.validation import TimeSeries
+from ml_training.domain.validation import ByGroup, TimeSeries
+from ml_training.selection.explain_plan import ExplainPlan, plan_explain
 from ml_training.selection.features import check_features, choose_features
 from ml_training.selection.fold_counts import FoldCount, count_folds
 from ml_training.selection.folds import Fold, Folds, draw_folds
+from ml_training.selection.groups import rows_with_group
 from ml_training.selection.index import ColumnKind, SelectionIndex, is_missing
 from ml_training.selection.labels import Labels, evaluation_labels, training_labels
 from ml_training.selection.predict_plan import PredictPlan, plan_predict
@@ -34,6 +37,7 @@ from ml_training.selection.schema import ClassLabel, FeatureSchema, ModelSchema
 
 __all__ = [
     "ClassLabel",
+    "ExplainPlan",
     "FeatureSchema",
     "Fold",
     "Folds",
@@ -57,8 +61,8 @@ class TrainPlan:
     """A TRAIN job with everything that it is trained on.
 
     features: without categories; dropped: how many selected rows are left out because they have no target, or no time
-    where the validation needs one; counts: the rows of each fit; largest_fit: the most rows that one fit learns from,
-    those made by SMOTE included.
+    or group where the validation needs one; counts: the rows of each fit; largest_fit: the most rows that one fit
+    learns from, those made by SMOTE included.
     """
 
     spec: TrainSpec
@@ -68,6 +72,11 @@ class TrainPlan:
     dropped: int
     counts: tuple[FoldCount, ...]
     largest_fit: int
+
+    @property
+    def purged(self) -> int:
+        """How many rows are left out of the training parts of all splits because they are too near to held-out ones."""
+        return sum(count.purged for count in self.counts)
 
     def draw_folds(self) -> Folds:
         """Which rows are fitted on and held out."""
@@ -88,13 +97,15 @@ class TestPlan(Generic[SpecT]):
 
 def plan_job(
     spec: JobSpec, index: SelectionIndex, models: Sequence[ModelSchema]
-) -> TrainPlan | TestPlan[Any] | PredictPlan:
+) -> TrainPlan | TestPlan[Any] | PredictPlan | ExplainPlan:
     """The plan of any submitted job; models: the schemas of the models that the spec names, in its order.
 
     Raises Invalid with every error: the API calls this before it accepts a job.
     """
     if isinstance(spec, TrainSpec):
         return plan_train(spec, index)
+    if isinstance(spec, ExplainSpec):
+        return plan_explain(spec, index, models[0])
     return plan_predict(spec, index, models[0]) if isinstance(spec, PredictSpec) else plan_test(spec, index, models)
 
 
@@ -104,9 +115,9 @@ def plan_train(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:
     selected = select_rows(
         index, part="train", phases=spec.phases, start=spec.train_start, end=spec.train_end, problems=problems
     )
-    timed = _rows_with_time(spec, index, selected, problems)
+    mask = _rows_to_split(spec, index, selected, problems)
     with problems.gather():
-        labels = training_labels(index, spec.target, mask=timed, task=spec.task)
+        labels = training_labels(index, spec.target, mask=mask, task=spec.task)
     features = choose_features(spec, index, problems)
     problems.raise_if_any(REFUSED)
     _check_task(spec, labels, problems)
@@ -123,10 +134,12 @@ def plan_train(spec: TrainSpec, index: SelectionIndex) -> TrainPlan:
     )
 
 
-def _rows_with_time(
+def _rows_to_split(
     spec: TrainSpec, index: SelectionIndex, mask: NDArray[np.bool_], problems: Problems
 ) -> NDArray[np.bool_]:
-    """The masked rows that have a time, where the validation needs one."""
+    """The masked rows that have a time or a group, where the validation needs one."""
+    if isinstance(spec.validation, ByGroup):
+        return rows_with_group(spec, index, mask, problems)
     if not isinstance(spec.validation, TimeSeries):
         return mask
     if index.time_column is None:
@@ -164,6 +177,8 @@ def _check_task(spec: TrainSpec, labels: Labels, problems: Problems) -> None:
         problems.add("/model_type", f"{spec.model_type} does classification only, and {what}")
     if spec.class_balance != "none":
         problems.add("/class_balance", f"balances classes, and {what}: leave it out")
+    if spec.calibration != "none":
+        problems.add("/calibration", f"is of the probabilities of classes, and {what}: leave it out")
 
 
 def _check_same_target(spec: EvaluationSpec, models: Sequence[ModelSchema], problems: Problems) -> None:

@@ -16,7 +16,8 @@ from ml_training.selection.rows import select_rows
 from ml_training.selection.schema import ClassLabel, ModelSchema
 
 REFUSED = "the job cannot predict these rows"
-ROW, PREDICTION, BASE = "row", "prediction", "contribution_base"
+ROW, PREDICTION = "row", "prediction"
+LOW, HIGH, PREDICTION_SET = "low", "high", "prediction_set"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,13 +35,17 @@ class PredictedRows:
     """What a model says about some rows of a plan.
 
     rows: ascending positions; values: class codes or numbers, (rows,); probabilities: (rows, classes), None for
-    regression and for a model without them; contributions: (rows, features + 1), the last one the base, or None.
+    regression and for a model without them; contributions: (rows, outputs * (features + 1)), see
+    `contribution_names`, NaN for a class that the model never saw, or None; half_width: of the interval around each
+    value, or None; sets: (rows, classes), which classes are in the prediction set of a row, or None.
     """
 
     rows: NDArray[np.int64]
     values: NDArray[Any]
     probabilities: NDArray[np.float64] | None
     contributions: NDArray[np.float64] | None
+    half_width: float | None = None
+    sets: NDArray[np.bool_] | None = None
 
 
 def plan_predict(spec: PredictSpec, index: SelectionIndex, model: ModelSchema) -> PredictPlan:
@@ -55,7 +60,7 @@ def plan_predict(spec: PredictSpec, index: SelectionIndex, model: ModelSchema) -
 
 def check_output(spec: PredictSpec, known: Sequence[str], model: ModelSchema, problems: Problems) -> None:
     """Add a problem for each column to keep that does not exist, or whose name the output needs itself."""
-    needed, columns = {ROW, *predicted_names(model), *contribution_names(spec, model)}, set(known)
+    needed, columns = {ROW, *said_names(spec, model)}, set(known)
     for number, name in enumerate(spec.keep):
         pointer = f"/keep/{number}"
         if name not in columns:
@@ -66,15 +71,21 @@ def check_output(spec: PredictSpec, known: Sequence[str], model: ModelSchema, pr
             )
         elif name in spec.keep[:number]:
             problems.add(pointer, f"column {name!r} is listed twice")
-    if spec.contributions and any(feature.name == "base" for feature in model.features):
-        problems.add(
-            "/contributions", f"the output has a column {BASE!r}, and a feature is called 'base': leave it out"
-        )
+    names = contribution_names(spec, model)
+    if len(set(names)) < len(names):
+        twice = next(name for number, name in enumerate(names) if name in names[:number])
+        detail = f"two columns of the output would be called {twice!r}, by the names of the features and classes"
+        problems.add("/contributions", f"{detail}: leave it out")
 
 
 def output_names(spec: PredictSpec, model: ModelSchema) -> tuple[str, ...]:
     """The columns of the output, in order."""
-    return ROW, *spec.keep, *predicted_names(model), *contribution_names(spec, model)
+    return ROW, *spec.keep, *said_names(spec, model)
+
+
+def said_names(spec: PredictSpec, model: ModelSchema) -> tuple[str, ...]:
+    """The columns that the model makes: behind those that are kept."""
+    return *predicted_names(model), *interval_names(spec, model), *contribution_names(spec, model)
 
 
 def predicted_names(model: ModelSchema) -> tuple[str, ...]:
@@ -82,9 +93,35 @@ def predicted_names(model: ModelSchema) -> tuple[str, ...]:
     return PREDICTION, *(f"probability_{label_text(label)}" for label in model.classes or ())
 
 
+def interval_names(spec: PredictSpec, model: ModelSchema) -> tuple[str, ...]:
+    """The ends of the interval around the prediction, or the set of likely classes; () when it is not asked for."""
+    if spec.interval is None:
+        return ()
+    return (LOW, HIGH) if model.classes is None else (PREDICTION_SET,)
+
+
+def values_in_a_row(spec: PredictSpec, model: ModelSchema) -> int:
+    """How many values a row of the output may have: a prediction set has up to as many as there are classes."""
+    in_set = len(model.classes or ()) if spec.interval is not None else 0
+    return len(output_names(spec, model)) + in_set
+
+
 def contribution_names(spec: PredictSpec, model: ModelSchema) -> tuple[str, ...]:
-    """The columns that say how much each feature moves the raw score; () when they are not asked for."""
-    return (*(f"contribution_{feature.name}" for feature in model.features), BASE) if spec.contributions else ()
+    """The columns that say how much each feature moves the raw score; () when they are not asked for.
+
+    With more than two classes each class has a raw score: all columns of the first class come first.
+    """
+    if not spec.contributions:
+        return ()
+    features = (*(feature.name for feature in model.features), "base")
+    if model.task is not TaskKind.MULTICLASS:
+        return tuple(f"contribution_{feature}" for feature in features)
+    return tuple(f"contribution_{label_text(label)}_{feature}" for label in model.classes or () for feature in features)
+
+
+def contribution_outputs(model: ModelSchema) -> int:
+    """How many raw scores a row has: one for each class when there are more than two."""
+    return len(model.classes or ()) if model.task is TaskKind.MULTICLASS else 1
 
 
 def label_text(label: ClassLabel) -> str:
@@ -96,6 +133,6 @@ def label_text(label: ClassLabel) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
-def can_contribute(model_type: str, task: TaskKind) -> bool:
-    """Whether contributions of features are available: the model is a sum of trees with one raw score for a row."""
-    return model_type == "lightgbm" and task is not TaskKind.MULTICLASS
+def can_contribute(model_type: str) -> bool:
+    """Whether contributions of features are available: the model is a sum of trees of LightGBM, or linear."""
+    return model_type in ("lightgbm", "logistic_regression", "ridge")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from ml_training.domain.errors import FieldError, Invalid
-from ml_training.domain.memory.facts import TrainingFacts
+from ml_training.domain.memory.facts import MemoryEstimate, TrainingFacts
 from ml_training.domain.memory.jobs import ModelFacts
 from ml_training.domain.warnings import JobWarning
 
@@ -16,12 +16,16 @@ MAX_CACHED_ERRORS = 20  # a result with more is not cached: it may take megabyte
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """What a job runs on: labelled rows, splits (TRAIN only), features (of a COMPARE those of all models), classes."""
+    """What a job runs on: labelled rows, splits (TRAIN only), features (of a COMPARE those of all models), classes.
+
+    purged: how many rows all splits of a TRAIN leave out because they are too near to the held-out ones.
+    """
 
     rows: int
     folds: int | None
     features: int
     classes: int | None
+    purged: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class Feasibility:
 
     index_key: the stored index of the data set, None when the spec names none; excluded: the `exclude_features` of the
     stored spec, None to leave them as they are; training, models, output_columns: what the memory of a TRAIN, or of any
-    other job, depends on; is_cached: data set or models may have been deleted since the check.
+    other job, depends on; memory_bytes: the estimate, which is not cached because it depends on the parameters too;
+    is_cached: data set or models may have been deleted since the check.
     """
 
     model_type: str
@@ -40,8 +45,10 @@ class Feasibility:
     training: TrainingFacts | None = None
     models: tuple[ModelFacts, ...] = ()
     output_columns: int = 0
+    largest: MemoryEstimate | None = None  # of the trials of a TUNE
     warnings: tuple[JobWarning, ...] = ()
     excluded: tuple[str, ...] | None = None
+    memory_bytes: int | None = None
     is_cached: bool = False
 
 

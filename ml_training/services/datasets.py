@@ -1,19 +1,24 @@
 """Creates data sets: the bytes go to storage, then one transaction creates the row and its INGEST job."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from sqlalchemy import Connection
 
 from ml_training.db import datasets, jobs
 from ml_training.db.datasets import StoredUpload
+from ml_training.db.removals import BytesRemoved, count_removals
 from ml_training.domain.audit import AuditAction
-from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound
+from ml_training.domain.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from ml_training.domain.file_options import FileOptions
 from ml_training.domain.file_signatures import SNIFF_BYTES, sniff
 from ml_training.domain.names import NAME_HINT, is_name
+from ml_training.domain.origins import Origin, origin_json
 from ml_training.domain.records import Dataset
 from ml_training.domain.sample_datasets import SAMPLE_FORMAT, SAMPLES
-from ml_training.domain.specs import IngestSpec, JobType, spec_json
+from ml_training.domain.specs import IngestSpec, JobType, fingerprint, spec_json
+from ml_training.process.counted_put import counted_put
 from ml_training.services.audit import audited_change
 from ml_training.services.ownership import require_owner
 from ml_training.services.queries import get_dataset
@@ -31,8 +36,9 @@ def store_upload(resources: Resources, file_format: str, chunks: Iterable[bytes]
     Raises Unavailable, and writes nothing, when this process sees another storage than the database's.
     """
     resources.require_storage(may_begin=True)
-    return resources.storage.put_stream(
-        ObjectKind.UPLOAD, _sniffed(chunks, file_format), limit_bytes=resources.limits.upload_bytes
+    sniffed, limit = _sniffed(chunks, file_format), resources.limits.upload_bytes
+    return counted_put(
+        resources.database, lambda: resources.storage.put_stream(ObjectKind.UPLOAD, sniffed, limit_bytes=limit)
     )
 
 
@@ -47,47 +53,39 @@ def accept_upload(
     group_column: str | None = None,
     options: FileOptions = AS_IT_LOOKS,
     is_stored_before: bool = False,
+    origin: Origin | None = None,
 ) -> Dataset:
     """Store a PROCESSING data set over stored bytes, with its INGEST job; bytes of a refused request are swept later.
 
-    is_stored_before: the bytes are those of another data set, which must still be there at the COMMIT. Raises Invalid,
-    NotFound (it is not), TooMany (queue full), Unavailable.
+    is_stored_before: the bytes are those of another data set, which must still be there at the COMMIT. origin: where a
+    worker gets the rows from; then `stored` is only what was asked for. Raises Invalid, NotFound (it is not), TooMany
+    (queue full), Conflict (quota), Unavailable (also when the bytes were removed while they were stored).
     """
     columns = {"time_column": time_column, "phase_column": phase_column, "group_column": group_column}
-    errors = _name_errors(name)
-    errors += [
-        FieldError(f"/{field}", f"must be 1 to {resources.limits.column_name_characters} characters")
-        for field, column in columns.items()
-        if column is not None and not 1 <= len(column) <= resources.limits.column_name_characters
-    ]
-    if errors:
+    if errors := [*_name_errors(name), *_column_errors(columns, resources.limits.column_name_characters)]:
         raise Invalid("the data set cannot be taken in", errors=tuple(errors))
+    came_from = (
+        {}
+        if origin is None
+        else {"origin": (kept := origin_json(origin)), "origin_sha256": fingerprint([kept, columns])}
+    )
     with audited_change(resources.database, resources.caller, AuditAction.DATASET_CREATE) as change:
         connection = change.connection
-        check_queue_limit(connection, resources, 1, new_bytes=stored.size)
+        check_queue_limit(connection, resources, 1, new_bytes=stored.size, stores_file=origin is not None)
         if is_stored_before and not datasets.find_upload(connection, stored.sha256, file_format=file_format, lock=True):
             raise _no_upload(stored.sha256)
-        dataset_id = datasets.insert_dataset(
+        dataset_id = _insert(
             connection,
+            stored,
             name=name,
             file_format=file_format,
-            raw_key=stored.key,
-            raw_sha256=stored.sha256,
-            raw_bytes=stored.size,
             created_by=resources.caller.key_id,
             **columns,
+            **came_from,
         )
         change.subject_ids.append(dataset_id)
-        job_id = jobs.insert_job(
-            connection,
-            job_type=JobType.INGEST,
-            model_type="none",
-            spec=spec_json(IngestSpec(job_type="INGEST", dataset_id=dataset_id, options=options)),
-            dataset_id=dataset_id,
-            created_by=resources.caller.key_id,
-            priority=INGEST_PRIORITY,
-            max_runtime_seconds=float(resources.limits.runtime_seconds),
-            phases_count=0,
+        job_id = insert_ingest(
+            connection, resources, IngestSpec(job_type="INGEST", dataset_id=dataset_id, options=options)
         )
         datasets.attach_job(connection, dataset_id, job_id)
         # Read inside the transaction: an outage after the COMMIT would answer 503 for a data set that is stored.
@@ -96,6 +94,30 @@ def accept_upload(
         raise NotFound(f"there is no data set {dataset_id}")
     resources.permits.publish()
     return dataset
+
+
+def _insert(connection: Connection, stored: StoredObject, **values: Any) -> int:
+    raw = {"raw_key": stored.key, "raw_sha256": stored.sha256, "raw_bytes": stored.size}
+    try:
+        return datasets.insert_dataset(connection, put_after=stored.put_after, **raw, **values)
+    except BytesRemoved as error:
+        message = "equal bytes, which nothing needed, were removed while these were stored: send the file again"
+        raise Unavailable(message, retry_after=2) from error
+
+
+def insert_ingest(connection: Connection, resources: Resources, spec: IngestSpec) -> int:
+    """Store an INGEST job; its id."""
+    return jobs.insert_job(
+        connection,
+        job_type=JobType.INGEST,
+        model_type="none",
+        spec=spec_json(spec),
+        dataset_id=spec.dataset_id,
+        created_by=resources.caller.key_id,
+        priority=INGEST_PRIORITY,
+        max_runtime_seconds=float(resources.limits.runtime_seconds),
+        phases_count=0,
+    )
 
 
 def find_upload(resources: Resources, sha256: str) -> StoredUpload:
@@ -115,9 +137,10 @@ def accept_stored_file(resources: Resources, *, sha256: str, file_format: str, *
     """
     with resources.database.read() as connection:
         found = datasets.find_upload(connection, sha256, file_format=file_format)
+        removals = count_removals(connection)
     if not found or not resources.storage.verify(found[0].key, sha256):
         raise _no_upload(sha256)
-    stored = StoredObject(found[0].key, sha256, found[0].size)
+    stored = StoredObject(found[0].key, sha256, found[0].size, put_after=removals)
     return accept_upload(resources, file_format=file_format, stored=stored, is_stored_before=True, **form)
 
 
@@ -130,7 +153,7 @@ def accept_sample(resources: Resources, *, name: str, sample: str) -> Dataset:
         raise Invalid("the data set cannot be taken in", errors=tuple(errors))
     resources.require_storage(may_begin=True)
     request = json.dumps({"sample": sample}).encode()
-    stored = resources.storage.put_bytes(ObjectKind.UPLOAD, request)
+    stored = counted_put(resources.database, lambda: resources.storage.put_bytes(ObjectKind.UPLOAD, request))
     known = SAMPLES[sample]
     return accept_upload(
         resources,
@@ -165,6 +188,14 @@ def _no_upload(sha256: str) -> NotFound:
 
 def _name_errors(name: str) -> list[FieldError]:
     return [] if is_name(name) else [FieldError("/name", f"must be {NAME_HINT}")]
+
+
+def _column_errors(columns: Mapping[str, str | None], longest: int) -> list[FieldError]:
+    return [
+        FieldError(f"/{field}", f"must be 1 to {longest} characters")
+        for field, column in columns.items()
+        if column is not None and not 1 <= len(column) <= longest
+    ]
 
 
 def _sniffed(chunks: Iterable[bytes], file_format: str) -> Iterator[bytes]:

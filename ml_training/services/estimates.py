@@ -22,7 +22,7 @@ from ml_training.services.slots import Slot
 RECENT_RUNS = 100  # to look for equal jobs in
 MOST_BEFORE = 1_000
 # Equal in all else, jobs take equally long; the seed changes which rows are drawn, not how many.
-NO_MATTER = frozenset({"model_name", "random_state", "priority", "max_runtime_seconds", "leakage"})
+NO_MATTER = frozenset({"model_name", "random_state", "priority", "max_runtime_seconds", "leakage", "reuse"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,27 +5,33 @@ The answer is cached: the index of a READY data set and a model never change, so
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
 
 from ml_training.db import datasets, results
+from ml_training.domain.drift_spec import DriftSpec
 from ml_training.domain.errors import Conflict, ErrorCode, FieldError, Invalid
 from ml_training.domain.limits import Limits
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.records import Dataset, Model
 from ml_training.domain.specs import JobSpec, TrainSpec, spec_json
 from ml_training.domain.states import DatasetStatus
+from ml_training.domain.tune_spec import TuneSpec
+from ml_training.domain.validation import ByGroup
 from ml_training.selection.data_warnings import data_warnings, without_ids
+from ml_training.selection.drift_plan import check_compared
 from ml_training.selection.features import usable_columns
 from ml_training.selection.id_columns import id_columns
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.labels import Labels
 from ml_training.selection.memory_facts import model_facts, training_facts
 from ml_training.selection.plan import PredictPlan, TrainPlan, plan_job, plan_train
-from ml_training.selection.predict_plan import output_names
+from ml_training.selection.predict_plan import values_in_a_row
 from ml_training.selection.schema import ModelSchema
 from ml_training.services.check_cache import Feasibility, JobFacts
+from ml_training.services.drift_feasibility import deleted_training_data
 from ml_training.services.job_memory import check_memory
 from ml_training.services.model_references import not_found
 from ml_training.services.predict_feasibility import check_given_rows, check_output_size
@@ -37,8 +43,9 @@ DAMAGED = (
     f"{ErrorCode.DATASET_CHANGED.value}: the stored bytes of {{}} are damaged: "
     "restore them from a backup, or upload the file again as a new version"
 )
-# No check depends on them. The seed decides which rows are drawn, not how many: see selection/fold_counts.py.
-IRRELEVANT_FIELDS = frozenset({"model_name", "params", "priority", "max_runtime_seconds", "random_state"})
+# No check depends on them. The seed decides which rows are drawn, not how many, unless whole groups are drawn: see
+# selection/fold_counts.py.
+IRRELEVANT_FIELDS = frozenset({"model_name", "params", "priority", "max_runtime_seconds", "random_state", "reuse"})
 
 
 def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
@@ -46,9 +53,22 @@ def check_feasibility(resources: Resources, spec: JobSpec) -> Feasibility:
 
     The memory of the workers is looked at each time: they come and go, and the parameters are not part of the check.
     """
-    checked = check_data(resources, spec)
-    check_memory(spec, checked, find_slot(resources))
-    return checked
+    engine = _engine_errors(resources, spec)
+    try:
+        checked = check_data(resources, spec)
+    except Invalid as error:
+        raise Invalid(error.detail, errors=(*error.errors, *engine)) from None
+    if engine:
+        raise Invalid("the job cannot run on this service", errors=engine)
+    needed = check_memory(spec, checked, find_slot(resources))
+    return replace(checked, memory_bytes=needed.bytes)
+
+
+def _engine_errors(resources: Resources, spec: JobSpec) -> tuple[FieldError, ...]:
+    if not isinstance(spec, TrainSpec) or spec.engine is None or resources.has_dask:
+        return ()
+    detail = "no Dask cluster is configured: leave engine out, or set ML_TRAINING_DASK_SCHEDULER for API and workers"
+    return (FieldError("/engine", detail),)
 
 
 def find_slot(resources: Resources) -> Slot | None:
@@ -66,11 +86,13 @@ def check_data(resources: Resources, spec: JobSpec) -> Feasibility:
         return _check_given(resources, spec, rows=len(spec.rows))
     key = check_key(spec, project_id=resources.project_id)
     cached = resources.check_cache.passed(key)
-    if cached is not None:
+    if cached is not None and not isinstance(spec, DriftSpec):  # it depends on one more data set, which may go
         return cached
     with resources.database.read() as connection:
         dataset = None if spec.dataset_id is None else datasets.get_dataset(connection, spec.dataset_id)
         models, errors = _models(connection, spec)
+        if isinstance(spec, DriftSpec):
+            errors += deleted_training_data(connection, models)
     if dataset is None:
         errors.append(FieldError("/dataset_id", f"there is no data set {spec.dataset_id}"))
     if dataset is None or errors:
@@ -90,11 +112,13 @@ def require_indexes(resources: Resources, checks: Iterable[Feasibility]) -> None
 
 
 def check_key(spec: JobSpec, *, project_id: int) -> str:
-    """Equal for specs that need the same check: names, parameters, seeds and run times do not matter.
+    """Equal for specs that need the same check: names, parameters, run times and most seeds do not matter.
 
     Never equal for two projects: one would learn from the answer or its time what the other has checked.
     """
-    return f"{project_id} {spec.model_dump_json(exclude=set(IRRELEVANT_FIELDS))}"
+    draws_groups = isinstance(spec, TrainSpec) and isinstance(spec.validation, ByGroup)
+    excluded = IRRELEVANT_FIELDS - {"random_state"} if draws_groups else IRRELEVANT_FIELDS
+    return f"{project_id} {spec.model_dump_json(exclude=set(excluded))}"
 
 
 def forget_deleted(resources: Resources, specs: Sequence[JobSpec]) -> None:
@@ -146,19 +170,25 @@ def _check_given(resources: Resources, spec: PredictSpec, *, rows: int) -> Feasi
 def _check(
     limits: Limits, spec: JobSpec, dataset: Dataset, index: SelectionIndex, models: Sequence[Model]
 ) -> Feasibility:
+    if isinstance(spec, TuneSpec):
+        raise TypeError("a study is checked trial by trial: see tune_feasibility.py")
     about = (_model_type(spec, models), len(set(spec.phases or ())), str(dataset.index_key))
     if isinstance(spec, TrainSpec):
         return _check_training(limits, spec, index, about)
     schemas = [ModelSchema.of(model) for model in models]
     loaded = tuple(map(model_facts, models))
+    if isinstance(spec, DriftSpec):
+        rows = len(check_compared(spec, index, schemas[0]))
+        return Feasibility(*about, JobFacts(rows, None, len(schemas[0].features), None), models=loaded)
     plan = plan_job(spec, index, schemas)
     features = len({feature.name for schema in schemas for feature in schema.features})
     if isinstance(plan, PredictPlan):
         check_output_size(limits, plan, models[0])
-        columns = len(output_names(plan.spec, plan.model))
+        columns = values_in_a_row(plan.spec, plan.model)
         facts = JobFacts(len(plan.rows), None, features, None)
         return Feasibility(*about, facts, models=loaded, output_columns=columns)
-    return Feasibility(*about, _facts(plan.labels, features=features, folds=None), models=loaded)
+    facts = _facts(plan.labels, features=features, folds=None)  # of a TEST, COMPARE or EXPLAIN
+    return Feasibility(*about, facts, models=loaded)
 
 
 def _check_training(limits: Limits, spec: TrainSpec, index: SelectionIndex, about: tuple[str, int, str]) -> Feasibility:
@@ -167,9 +197,10 @@ def _check_training(limits: Limits, spec: TrainSpec, index: SelectionIndex, abou
     chosen = without_ids(spec, ids, usable=usable)
     plan = plan_train(chosen, index)
     _check_size(limits, spec, plan)
+    folds = getattr(spec.validation, "splits", None) or 1
     return Feasibility(
         *about,
-        facts=_facts(plan.labels, features=len(plan.features), folds=getattr(spec.validation, "splits", None) or 1),
+        facts=replace(_facts(plan.labels, features=len(plan.features), folds=folds), purged=plan.purged),
         training=training_facts(plan),
         warnings=data_warnings(spec, plan, ids, usable=usable),
         excluded=None if chosen is spec else tuple(chosen.exclude_features),
@@ -178,7 +209,10 @@ def _check_training(limits: Limits, spec: TrainSpec, index: SelectionIndex, abou
 
 def spec_to_store(spec: JobSpec, checked: Feasibility) -> dict[str, Any]:
     """The spec of the job's row: with the columns that were left out because they look like ids."""
-    if checked.excluded is not None:
+    if checked.excluded is not None and isinstance(spec, TuneSpec):
+        common = spec.train.model_copy(update={"exclude_features": list(checked.excluded)})
+        spec = spec.model_copy(update={"train": common})
+    elif checked.excluded is not None:
         spec = spec.model_copy(update={"exclude_features": list(checked.excluded)})
     return spec_json(spec)
 

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ml_training.domain.algorithms import OLD_NAMES, PARAMS
+from ml_training.domain.drift_spec import DriftSpec
 from ml_training.domain.errors import FieldError, Invalid
+from ml_training.domain.explain_spec import ExplainSpec
 from ml_training.domain.memory.facts import MemoryEstimate, TrainingFacts
-from ml_training.domain.memory.jobs import predicting, training
+from ml_training.domain.memory.jobs import comparing_rows, explaining, predicting, training
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.specs import CompareSpec, JobSpec, TrainSpec
 from ml_training.services.check_cache import Feasibility
@@ -20,9 +22,17 @@ LARGEST = {"max_depth": 64, "max_leaf_nodes": 1_000_000}  # of a parameter that 
 
 def job_memory(spec: JobSpec, checked: Feasibility, slot: Slot | None) -> MemoryEstimate:
     """The most memory that a job which has passed its check will take."""
+    if checked.largest is not None:
+        return checked.largest
     if isinstance(spec, TrainSpec) and checked.training is not None:
         threads = THREADS if slot is None else slot.threads
-        return training(checked.training, spec.model_type, spec.params, threads=threads)
+        elsewhere = spec.engine is not None
+        return training(checked.training, spec.model_type, spec.params, threads=threads, elsewhere=elsewhere)
+    if isinstance(spec, DriftSpec):
+        return comparing_rows(checked.models[0], rows=checked.facts.rows, sample=spec.sample_rows)
+    if isinstance(spec, ExplainSpec):
+        rows = checked.facts.rows
+        return explaining(checked.models[0], rows=rows, sample=min(rows, spec.sample_rows))
     return predicting(
         checked.models,
         rows=checked.facts.rows,
@@ -49,12 +59,20 @@ def _pointer(spec: JobSpec, needed: MemoryEstimate) -> str:
         return "/params" if needed.drivers else "/features"
     if isinstance(spec, CompareSpec):
         return "/model_ids"
+    if isinstance(spec, DriftSpec) or needed.stage == "explaining":
+        return "/sample_rows"
     return spec.model_pointer if isinstance(spec, PredictSpec) else "/model_id"
 
 
 def _remedies(spec: JobSpec, checked: Feasibility, needed: MemoryEstimate, slot: Slot) -> Iterator[str]:
     """What makes the job fit, the parameters with the largest value that does."""
     facts = checked.training
+    if isinstance(spec, DriftSpec):
+        yield "use fewer sample_rows"
+        return
+    if isinstance(spec, ExplainSpec):
+        yield "use fewer sample_rows, or a smaller model"
+        return
     if not isinstance(spec, TrainSpec) or facts is None:
         yield "use fewer models or fewer rows at a time, or a smaller model"
         return
@@ -77,7 +95,8 @@ def _largest_that_fits(spec: TrainSpec, facts: TrainingFacts, shown: str, slot: 
         return None
 
     def fits(tried: int) -> bool:
-        estimate = training(facts, spec.model_type, {**spec.params, name: tried}, threads=slot.threads)
+        params, elsewhere = {**spec.params, name: tried}, spec.engine is not None
+        estimate = training(facts, spec.model_type, params, threads=slot.threads, elsewhere=elsewhere)
         return estimate.bytes <= slot.memory
 
     low = _least(spec, name)

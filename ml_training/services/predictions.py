@@ -58,5 +58,5 @@ def delete_prediction(resources: Resources, prediction_id: int) -> None:
     prediction = get_result(resources, Prediction, prediction_id)
     require_owner(resources.caller, prediction.created_by, f"prediction {prediction_id}")
     with audited_change(resources.database, resources.caller, AuditAction.PREDICTION_DELETE, prediction_id) as change:
-        if not results.mark_prediction_deleted(change.connection, prediction_id):
+        if not results.mark_result_deleted(change.connection, Prediction, prediction_id):
             raise NotFound(f"there is no prediction {prediction_id}")

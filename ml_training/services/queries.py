@@ -3,15 +3,18 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
 from ml_training.db import audit, datasets, job_events, job_lists, jobs, keys, results
+from ml_training.db.name_search import key_of
 from ml_training.db.results import ResultT
 from ml_training.domain.api_keys import StoredKey
 from ml_training.domain.audit import AuditRecord
 from ml_training.domain.errors import FieldError, Invalid, NotFound
+from ml_training.domain.names import is_name
 from ml_training.domain.records import Dataset, Job, JobEvent, Model
 from ml_training.domain.states import DatasetStatus
 from ml_training.queue.ended_jobs import Waiter, dataset_key, job_key
@@ -25,6 +28,7 @@ NEWEST, OLDEST = "newest", "oldest"  # what comes first in a list
 FIRST_STEP_SECONDS = 0.02
 LONGEST_STEP_SECONDS = 0.4
 LARGEST_ID = 2**63 - 1
+DATASET_FILTERS = (("name", "status"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,9 @@ def get_result(resources: Resources, record: type[ResultT], result_id: int) -> R
 def list_jobs(
     resources: Resources,
     *,
+    q: str | None = None,
     name: str | None = None,
+    parent_id: int | None = None,
     dataset_id: int | None = None,
     status: str | None = None,
     job_type: str | None = None,
@@ -71,31 +77,49 @@ def list_jobs(
     limit: int | None = None,
     sort: str = NEWEST,
 ) -> Page[Job]:
-    """Jobs, the newest or the oldest first; a filter is the exact value or None, `name` the name of the model."""
+    """Jobs, the newest or the oldest first; a filter is the exact value or None, `name` the name of the model.
+
+    q: see `search_page`. The jobs of studies are in none of these lists but that of their `parent_id`.
+    """
     filters = _without_none(
-        model_name=name, dataset_id=dataset_id, status=status, job_type=job_type, model_type=model_type
+        q=q,
+        model_name=name,
+        parent_id=parent_id,
+        dataset_id=dataset_id,
+        status=status,
+        job_type=job_type,
+        model_type=model_type,
     )
-    _check_together(filters, job_lists.TOGETHER)
+    _check_together(filters, (*job_lists.TOGETHER, ("q", "status")))
+    if q is not None:
+        search = partial(job_lists.search_jobs, status=status)
+        return search_page(resources, search, q, cursor, limit, sort, name_of=lambda job: job.spec["model_name"])
     return _filtered_page(resources, job_lists.list_jobs, filters, cursor, limit, sort)
 
 
 def list_datasets(
     resources: Resources,
     *,
+    q: str | None = None,
     name: str | None = None,
     status: str | None = None,
     cursor: str | None = None,
     limit: int | None = None,
     sort: str = NEWEST,
 ) -> Page[Dataset]:
-    """Data sets, the newest or the oldest first; a filter is the exact value or None."""
-    filters = _without_none(name=name, status=status)
+    """Data sets, the newest or the oldest first; a filter is the exact value or None. q: see `search_page`."""
+    filters = _without_none(q=q, name=name, status=status)
+    _check_together(filters, (*DATASET_FILTERS, ("q", "status")))
+    if q is not None:
+        search = partial(datasets.search_datasets, status=status)
+        return search_page(resources, search, q, cursor, limit, sort, name_of=lambda dataset: dataset.name)
     return _filtered_page(resources, datasets.list_datasets, filters, cursor, limit, sort)
 
 
 def list_models(
     resources: Resources,
     *,
+    q: str | None = None,
     name: str | None = None,
     alias: str | None = None,
     tag: str | None = None,
@@ -105,9 +129,12 @@ def list_models(
     limit: int | None = None,
     sort: str = NEWEST,
 ) -> Page[Model]:
-    """Models, the newest or the oldest first; a filter is the exact value or None."""
-    filters = _without_none(name=name, alias=alias, tag=tag, model_type=model_type, dataset_id=dataset_id)
-    _check_together(filters, results.FILTERS_TOGETHER)
+    """Models, the newest or the oldest first; a filter is the exact value or None. q: see `search_page`."""
+    filters = _without_none(q=q, name=name, alias=alias, tag=tag, model_type=model_type, dataset_id=dataset_id)
+    _check_together(filters, (*results.FILTERS_TOGETHER, ("q", "model_type")))
+    if q is not None:
+        search = partial(results.search_models, model_type=model_type)
+        return search_page(resources, search, q, cursor, limit, sort, name_of=lambda model: model.name)
     return _filtered_page(resources, results.list_models, filters, cursor, limit, sort)
 
 
@@ -208,6 +235,43 @@ def read_page(resources: Resources, fetch: Any, cursor: str | None, limit: int |
     return Page(items[:size], str(items[size - 1].id) if more else None)
 
 
+def search_page(
+    resources: Resources,
+    search: Any,
+    q: str,
+    cursor: str | None,
+    limit: int | None,
+    sort: str = NEWEST,
+    *,
+    name_of: Callable[[Any], str],
+) -> Page[Any]:
+    """Those whose name begins with q, whatever its case, in the order of the names; of one name the newest first.
+
+    search: reads at most `limit` rows behind the key `after`, or from the first one; name_of: the name of such a row.
+    """
+    if sort == OLDEST:
+        raise Invalid(
+            "wrong query", errors=(FieldError("/sort", "leave it out: with q the order is that of the names"),)
+        )
+    size, after = _page_size(resources, limit), _key_before(q, cursor)
+    if not is_name(q):  # then it is not the beginning of one either
+        return Page([], None)
+    with resources.database.read() as connection:
+        items = search(connection, q, after=after, limit=size + 1)
+    last = items[size - 1] if len(items) > size else None
+    return Page(items[:size], None if last is None else f"{name_of(last).lower()}:{last.id}")
+
+
+def _key_before(q: str, cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    name, _, digits = cursor.rpartition(":")
+    row_id = _row_before(digits)
+    if row_id is None or not is_name(name) or not name.startswith(q.lower()):
+        raise _wrong_cursor()
+    return key_of(name, row_id)
+
+
 def _check_together(filters: Mapping[str, Any], allowed: Sequence[Sequence[str]]) -> None:
     """Raise Invalid for filters that no index answers together: the list would have to read a whole table."""
     if not any(filters.keys() <= set(names) for names in allowed):
@@ -235,5 +299,9 @@ def _row_before(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19 and int(cursor) > 0):
-        raise Invalid("wrong query", errors=(FieldError("/cursor", "use the next_cursor of the page before"),))
+        raise _wrong_cursor()
     return int(cursor)
+
+
+def _wrong_cursor() -> Invalid:
+    return Invalid("wrong query", errors=(FieldError("/cursor", "use the next_cursor of the page before"),))

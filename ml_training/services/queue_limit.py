@@ -20,14 +20,20 @@ MAX_RETRY_AFTER_SECONDS = 3_600
 
 
 def check_queue_limit(
-    connection: Connection, resources: Resources, new_jobs: int, *, new_bytes: int = 0, lock: bool = True
+    connection: Connection,
+    resources: Resources,
+    new_jobs: int,
+    *,
+    new_bytes: int = 0,
+    stores_file: bool = False,
+    lock: bool = True,
 ) -> None:
     """Raises TooMany when `new_jobs` more PENDING jobs would exceed the limit, and what ProjectQuotas raises.
 
-    lock: False in a transaction that only reads.
+    stores_file: see `ProjectRoom.take`. lock: False in a transaction that only reads.
     """
     room = QueueRoom(connection, resources.limits, lock=lock).of_project()
-    room.take(new_jobs, new_bytes=new_bytes)
+    room.take(new_jobs, new_bytes=new_bytes, stores_file=stores_file)
 
 
 class QueueRoom:

@@ -15,9 +15,11 @@ from ml_training.queue.broker_check import BrokerCheck
 from ml_training.queue.ended_jobs import EndListener, open_end_listener
 from ml_training.queue.permits import Permits, open_permits
 from ml_training.services.check_cache import CheckCache
+from ml_training.services.given_estimates import GivenEstimates
 from ml_training.services.group_commit import GroupCommit
 from ml_training.services.slots import Slot, Slots
 from ml_training.settings import Settings
+from ml_training.sources.sources import NO_SOURCES, Sources
 from ml_training.storage.base import Storage
 from ml_training.storage.open_storage import open_storage
 
@@ -35,9 +37,12 @@ class Resources:
     ended_jobs: EndListener
     limits: Limits
     heartbeat_dead_seconds: float
+    sources: Sources = NO_SOURCES
     slots: Slots = field(default_factory=lambda: Slots(configured=None))
+    has_dask: bool = False  # whether jobs may ask for that engine
     caller: Caller = SERVICE
     check_cache: CheckCache = field(default_factory=CheckCache)
+    given_estimates: GivenEstimates = field(default_factory=GivenEstimates)
     storage_check: StorageCheck = field(init=False)
     group_commit: GroupCommit[Any, Any] = field(init=False, default_factory=GroupCommit)  # of submissions
 
@@ -69,7 +74,7 @@ class Resources:
         """Raise Unavailable unless this process may use its storage; may_begin: see StorageCheck."""
         trouble = self.storage_check.trouble(may_begin=may_begin)
         if trouble is not None:
-            raise Unavailable(f"this process sees another storage than the service: {trouble}", retry_after=30)
+            raise Unavailable(f"this process cannot use its storage: {trouble}", retry_after=30)
 
     def close(self) -> None:
         """Close every connection."""
@@ -88,7 +93,9 @@ def build_resources(settings: Settings, *, pool_size: int = 4) -> Resources:
         ended_jobs=open_end_listener(settings.broker),
         limits=settings.limits,
         heartbeat_dead_seconds=settings.heartbeat_dead_seconds,
+        sources=Sources(settings.data_sources),
         slots=Slots(configured=_configured_slot(settings)),
+        has_dask=bool(settings.dask_scheduler),
     )
 
 

@@ -18,6 +18,7 @@ from ml_training.domain.records import Job
 from ml_training.domain.specs import JobSpec, JobType
 from ml_training.services.check_cache import Feasibility
 from ml_training.services.feasibility import spec_to_store
+from ml_training.services.given_estimates import GivenEstimate
 from ml_training.services.model_references import current_models, moved
 from ml_training.services.queue_limit import ProjectRoom, QueueRoom
 from ml_training.services.resources import Resources
@@ -25,13 +26,15 @@ from ml_training.services.resources import Resources
 
 @dataclass(frozen=True, slots=True)
 class CheckedSpec:
-    """A spec that has passed the feasibility check."""
+    """A spec that has passed the feasibility check; estimate: what a dry run has just said of it."""
 
     spec: JobSpec
     feasibility: Feasibility
+    estimate: GivenEstimate | None = None
 
 
-STORES_FILE = frozenset({JobType.TRAIN, JobType.PREDICT})  # jobs whose result has bytes that count for a quota
+# Jobs whose result has bytes that count for a quota.
+STORES_FILE = frozenset({JobType.TRAIN, JobType.PREDICT, JobType.TUNE})
 Item = CheckedSpec | tuple[FieldError, ...]  # a spec of a submission, or the errors why it is none
 
 
@@ -219,7 +222,10 @@ def _row(item: CheckedSpec) -> dict[str, Any]:
         "priority": spec.priority,
         "max_runtime_seconds": float(spec.max_runtime_seconds or 0),
         "phases_count": feasibility.phases_count,
+        "memory_bytes": feasibility.memory_bytes,
         "warnings": [warning.to_json() for warning in feasibility.warnings],
+        "estimated_seconds": None if item.estimate is None else item.estimate.seconds,
+        "estimated_wait": None if item.estimate is None else item.estimate.starts_in_seconds,
     }
 
 

@@ -26,7 +26,7 @@ def open_stored(
     resources: Resources, *, key: str, sha256: str, size: int, filename: str, media_type: str, damaged: str
 ) -> Iterator[StoredFile]:
     """The file, closed at the end of the block; raises Unavailable with the text `damaged` if its bytes are others."""
-    if not resources.storage.verify(key, sha256):
+    if not resources.storage.verify_local(key, sha256):
         resources.require_storage()
         raise Unavailable(damaged)
     with resources.storage.local(key) as path, open_regular(path) as file:

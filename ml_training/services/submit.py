@@ -12,7 +12,8 @@ from ml_training.domain.near_misses import MOST_SEARCHES
 from ml_training.domain.records import Job
 from ml_training.domain.specs import JobSpec, fingerprint, parse_spec, spec_json
 from ml_training.services.audit import log_entry
-from ml_training.services.feasibility import check_feasibility, check_key, forget_deleted, require_indexes
+from ml_training.services.check_job import check_job
+from ml_training.services.feasibility import check_key, forget_deleted, require_indexes
 from ml_training.services.model_references import with_model_id
 from ml_training.services.resources import Resources
 from ml_training.services.store_jobs import (
@@ -96,7 +97,7 @@ def _named_item(resources: Resources, spec: JobSpec) -> JobSpec | tuple[FieldErr
 
 def _check_item(resources: Resources, spec: JobSpec) -> Item:
     try:
-        return CheckedSpec(spec, check_feasibility(resources, spec))
+        return CheckedSpec(spec, check_job(resources, spec))
     except (Invalid, Conflict) as error:
         return field_errors(error)
 
@@ -112,7 +113,8 @@ def _store_when_checked(resources: Resources, spec: JobSpec, key: str | None, di
 
 
 def _check_and_store(resources: Resources, spec: JobSpec, key: str | None, digest: str) -> Answer:
-    checked = CheckedSpec(spec, check_feasibility(resources, spec))
+    given = resources.given_estimates.take(spec, project_id=resources.project_id)
+    checked = CheckedSpec(spec, check_job(resources, spec), given)
     require_indexes(resources, [checked.feasibility])
     submission = Submission([checked], key, digest, is_batch=False, caller=resources.caller)
     store_group = partial(_store_group, resources)

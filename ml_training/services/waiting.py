@@ -31,7 +31,7 @@ def _reason(connection: Connection, resources: Resources, job: Job) -> str:
     within = resources.heartbeat_dead_seconds
     if not heartbeats.count_slots(connection, within_seconds=within):
         foreign = heartbeats.storage_troubles(connection, within_seconds=within, kinds=("worker",))
-        why = "every worker sees another storage than the service" if foreign else "no worker is running"
+        why = "no worker can use the storage of the service" if foreign else "no worker is running"
         return f"waits for a worker: {why}"
     if (limit := _running_limit(connection)) is not None:
         return f"waits: the project runs {limit:,} jobs, as many as it may"

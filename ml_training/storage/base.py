@@ -7,7 +7,7 @@ is complete or absent, never partial, even when the process or the machine stops
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -25,11 +25,16 @@ class ObjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """Where an object is, the SHA-256 to ask for it with, and its size in bytes."""
+    """Where an object is, the SHA-256 to ask for it with, and its size in bytes.
+
+    put_after: how many removals of objects the database had counted before the put, for the row that is to name it; a
+    storage does not know it.
+    """
 
     key: str
     sha256: str
     size: int
+    put_after: int | None = field(default=None, compare=False)
 
 
 class IntegrityError(Exception):
@@ -40,6 +45,7 @@ class MissingObjectError(IntegrityError):
     """The storage that this process sees does not hold the object."""
 
 
+DIRECTORY_KINDS = frozenset({ObjectKind.INDEX})  # their objects are directories, those of all others are files
 KEY = re.compile(rf"({'|'.join(ObjectKind)})/([0-9a-f]{{2}})/\2[0-9a-f]{{62}}")
 
 
@@ -72,13 +78,13 @@ class Storage(Protocol):
         """The id of this store; when it has none, `new` is written. Of processes that call it at once, one wins."""
 
     def put_bytes(self, kind: str, data: bytes) -> StoredObject:
-        """Store bytes; storing the same content again gives the same key, writes nothing and restarts its age."""
+        """Store bytes; the same content again gives the same key, restarts its age and replaces damaged bytes."""
 
     def put_stream(self, kind: str, chunks: Iterable[bytes], *, limit_bytes: int) -> StoredObject:
         """Store a stream as `put_bytes`; raises domain.errors.TooLarge over the limit; on any error nothing is left."""
 
     def put_directory(self, kind: str, path: Path) -> StoredObject:
-        """Store a finished flat directory made in `scratch()`; the directory is gone afterwards.
+        """Store a finished flat directory made in `scratch()`, of one of DIRECTORY_KINDS; it is gone afterwards.
 
         Its SHA-256 is that of one line `<sha256 of the file> <name>` for each file, sorted by name.
         """
@@ -95,7 +101,13 @@ class Storage(Protocol):
         """Whether there is an object with this key, whatever its bytes."""
 
     def verify(self, key: str, sha256: str) -> bool:
-        """Whether the object is there and has this hash; reads all of it."""
+        """Whether the store holds the object and it has this hash; reads all of it there, and no copy."""
+
+    def verify_local(self, key: str, sha256: str) -> bool:
+        """Whether the object that `local` gives has this hash; reads all of it.
+
+        A damaged copy of an intact object is fetched again; raises OSError when this copy is open in `local`.
+        """
 
     def delete(self, key: str, *, older_than: float | None = None) -> bool:
         """Remove the object and say whether it was removed; with `older_than` only if its age in seconds is above."""

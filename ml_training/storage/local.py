@@ -30,6 +30,7 @@ from ml_training.storage.base import (
     checked_key,
     key_of,
 )
+from ml_training.storage.content_hash import content_hash, directory_hash
 from ml_training.storage.fsync import fsync
 from ml_training.storage.regular_file import open_regular, require_regular
 
@@ -131,11 +132,14 @@ class LocalStorage:
 
     def verify(self, key: str, sha256: str) -> bool:
         """See Storage."""
-        path = self._path(key)
         try:
-            return (directory_hash(path)[0] if path.is_dir() else _file_hash(path)) == sha256
+            return content_hash(self._path(key)) == sha256
         except (FileNotFoundError, IntegrityError):
             return False
+
+    def verify_local(self, key: str, sha256: str) -> bool:
+        """See Storage: `local` gives the object itself."""
+        return self.verify(key, sha256)
 
     def delete(self, key: str, *, older_than: float | None = None) -> bool:
         """See Storage."""
@@ -227,20 +231,6 @@ class LocalStorage:
                 raise
             os.utime(target)
             _remove(source)
-
-
-def directory_hash(path: Path) -> tuple[str, int]:
-    """SHA-256 over one line `<sha256 of the file> <name>` per file, by name, and the size of all files in bytes."""
-    digest, size = hashlib.sha256(), 0
-    for file in sorted(path.iterdir()):
-        digest.update(f"{_file_hash(file)} {file.name}\n".encode())
-        size += file.lstat().st_size
-    return digest.hexdigest(), size
-
-
-def _file_hash(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(path: Path, chunks: Iterable[bytes], *, limit_bytes: int) -> tuple[str, int]:

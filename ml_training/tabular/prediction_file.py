@@ -1,10 +1,12 @@
 """Writes the output of a PREDICT job as a stream of bytes; equal tables give equal bytes with one version of Arrow.
 
 CSV is RFC 4180 in UTF-8: text is quoted, a missing value is an empty field, numbers have as many digits as their exact
-value needs, times are RFC 3339. A cell that begins with "=" is written as it is: a spreadsheet may run it.
+value needs, times are RFC 3339, a set of classes is a JSON array. A cell that begins with "=" is written as it is: a
+spreadsheet may run it.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -68,15 +70,24 @@ def _writer(pieces: _Pieces, schema: Any, file_format: str, lineage: Mapping[str
 
 
 def _text_schema(schema: Any) -> Any:
-    return pa.schema([(field.name, pa.string() if pt.is_timestamp(field.type) else field.type) for field in schema])
+    return pa.schema([(field.name, pa.string() if _needs_text(field.type) else field.type) for field in schema])
+
+
+def _needs_text(kind: Any) -> bool:
+    return bool(pt.is_timestamp(kind) or pt.is_list(kind))
 
 
 def _with_texts(table: Any) -> Any:
-    """The table with times as text."""
-    columns = [
-        pc.strftime(column, format=RFC_3339) if pt.is_timestamp(column.type) else column for column in table.columns
-    ]
-    return pa.table(columns, schema=_text_schema(table.schema))
+    """The table with times and sets of classes as text."""
+    return pa.table([_as_text(column) for column in table.columns], schema=_text_schema(table.schema))
+
+
+def _as_text(column: Any) -> Any:
+    if pt.is_timestamp(column.type):
+        return pc.strftime(column, format=RFC_3339)
+    if pt.is_list(column.type):
+        return pa.array([json.dumps(value, ensure_ascii=False) for value in column.to_pylist()], pa.string())
+    return column
 
 
 class Preview:
@@ -107,4 +118,6 @@ class Preview:
 def _json_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # the end of an interval may be infinite, which JSON cannot hold
     return value

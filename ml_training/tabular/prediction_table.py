@@ -14,6 +14,7 @@ from ml_training.selection.predict_plan import (
     PredictedRows,
     PredictPlan,
     contribution_names,
+    interval_names,
     predicted_names,
 )
 from ml_training.tabular.free_text import FreeText
@@ -38,16 +39,20 @@ class PredictionTable:
         self._words = {name: pa.array(plan.index.categories(name), pa.string()) for name in _category_columns(plan)}
         said = predicted_names(plan.model) if probabilistic else (PREDICTION,)
         kept = [(name, TYPES[plan.index.kind(name)]) for name in plan.spec.keep]
-        numbers = [(name, pa.float64()) for name in (*said[1:], *contribution_names(plan.spec, plan.model))]
         value = pa.float64() if self._classes is None else self._classes.type
-        self.schema = pa.schema([(ROW, pa.int64()), *kept, (PREDICTION, value), *numbers])
+        chances = [(name, pa.float64()) for name in said[1:]]
+        interval = pa.float64() if self._classes is None else pa.list_(value)
+        around = [(name, interval) for name in interval_names(plan.spec, plan.model)]
+        contributions = [(name, pa.float64()) for name in contribution_names(plan.spec, plan.model)]
+        self.schema = pa.schema([(ROW, pa.int64()), *kept, (PREDICTION, value), *chances, *around, *contributions])
 
     def table(self, part: PredictedRows) -> Any:
         """The Arrow table of a batch."""
         columns = [pa.array(part.rows), *(self._kept(name, part.rows) for name in self._plan.spec.keep)]
         columns.append(pa.array(part.values) if self._classes is None else self._classes.take(pa.array(part.values)))
-        for matrix in (part.probabilities, part.contributions):
-            columns += [] if matrix is None else [pa.array(np.ascontiguousarray(column)) for column in matrix.T]
+        columns += [*_numbers(part.probabilities), *_numbers(_interval(part))]
+        columns += [] if part.sets is None else [_lists(part.sets, self._classes)]
+        columns += _numbers(part.contributions)
         return pa.table(columns, schema=self.schema)
 
     def _kept(self, name: str, rows: NDArray[np.int64]) -> Any:
@@ -56,6 +61,27 @@ class PredictionTable:
             return self._texts[name].take(rows)
         values = np.asarray(index.stored(name)[rows])
         return _CONVERT[index.kind(name)](values, is_missing(values, index.kind(name)), self._words.get(name))
+
+
+def _numbers(matrix: NDArray[np.float64] | None) -> list[Any]:
+    """The columns of a matrix; NaN is a contribution that there is none of."""
+    some = () if matrix is None else matrix.T
+    return [pa.array(np.ascontiguousarray(column), from_pandas=True) for column in some]
+
+
+def _lists(sets: NDArray[np.bool_], classes: Any) -> Any:
+    """For each row the classes of its set, in their order."""
+    rows, codes = np.nonzero(sets)
+    ends = np.searchsorted(rows, np.arange(len(sets) + 1)).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), classes.take(pa.array(codes)))
+
+
+def _interval(part: PredictedRows) -> NDArray[np.float64] | None:
+    """The columns low and high; an end beyond the range of float64 is infinite."""
+    if part.half_width is None:
+        return None
+    with np.errstate(over="ignore"):
+        return np.column_stack([part.values - part.half_width, part.values + part.half_width])
 
 
 def _category_columns(plan: PredictPlan) -> Iterator[str]:

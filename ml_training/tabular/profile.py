@@ -10,24 +10,29 @@ from ml_training.selection.array_parts import present_parts
 from ml_training.selection.index import ColumnKind, IndexColumn, SelectionIndex, is_missing
 from ml_training.selection.preview import rfc3339
 from ml_training.tabular.convert import Converted
+from ml_training.tabular.histogram import spread
 
 DISTINCT_CAP = 10_000  # beyond it `distinct` is null
 BUCKETS = 100
 
 
 def column_profile(converted: Converted) -> dict[str, Any]:
-    """name, kind, nulls, distinct, min and max of the present values; `infinite` if infinite numbers became missing."""
+    """name, kind, nulls, distinct, min and max of the present values, and how they are spread; `infinite` if infinite
+    numbers became missing."""
     column = converted.column
     profile: dict[str, Any] = {"name": column.name, "kind": column.kind.value}
     if column.values is None:
         profile |= {"nulls": converted.text_nulls, "distinct": converted.text_distinct, "min": None, "max": None}
     else:
         ranges = [(len(part), part.min(), part.max()) for part in present_parts(column.values, column.kind)]
+        low = min((low for _, low, _ in ranges), default=None)
+        high = max((high for _, _, high in ranges), default=None)
         profile |= {
             "nulls": len(column.values) - sum(count for count, _, _ in ranges),
             "distinct": len(column.categories) if column.categories else _distinct(column.values, column.kind),
-            "min": _json_value(column, min((low for _, low, _ in ranges), default=None)),
-            "max": _json_value(column, max((high for _, _, high in ranges), default=None)),
+            "min": _json_value(column, low),
+            "max": _json_value(column, high),
+            **spread(column, low, high),
         }
     return profile | ({"infinite": converted.infinite} if converted.infinite else {})
 

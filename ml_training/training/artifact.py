@@ -1,7 +1,7 @@
 """Stores a model in one file and loads it: a canonical zip of manifest.json and the library's own format."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -13,7 +13,17 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.errors import ErrorCode, JobFailed
-from ml_training.inference.archive import FORMAT_VERSION, LIGHTGBM, MANIFEST, SKOPS, model_file, read_archive
+from ml_training.domain.states import TaskKind
+from ml_training.inference.archive import (
+    CALIBRATED_VERSION,
+    FORMAT_VERSION,
+    LIGHTGBM,
+    MANIFEST,
+    SKOPS,
+    model_file,
+    read_archive,
+)
+from ml_training.inference.calibration import Calibration
 from ml_training.inference.fitted_model import ROWS_PER_BATCH, FittedModel
 from ml_training.inference.known_classes import task_for
 from ml_training.inference.target_scaling import TargetScale
@@ -23,8 +33,7 @@ from ml_training.selection.split import Positions
 from ml_training.training.canonical import SCHEMA, archive
 from ml_training.training.cores import Cores
 from ml_training.training.estimators import FAMILIES
-from ml_training.training.estimators.base import Predictor, UserTerms
-from ml_training.training.estimators.light_gbm import BoosterModel
+from ml_training.training.estimators.base import Contributor, Predictor, UserTerms
 from ml_training.training.matrix import FeatureRows, Matrix, MatrixReader, as_matrix
 from ml_training.training.scores import Predictions
 from ml_training.training.stage_progress import StageProgress, slices
@@ -45,6 +54,7 @@ class LoadedModel:
     predictor: Predictor
     scale: TargetScale
     known_classes: tuple[int, ...] = ()  # the codes of the classes that it was fitted on
+    calibration: Calibration | None = None
 
     def predict(self, x: Matrix, *, threads: int = 1) -> NDArray[Any]:
         """Class codes, or numbers, of shape (rows,)."""
@@ -59,22 +69,25 @@ class LoadedModel:
     def predictions(self, x: Matrix, *, threads: int) -> Predictions:
         """The predictions that scores are computed from."""
         values = self.fitted.values(x, threads=threads)
-        return Predictions(self.schema.task, self.schema.positive, values, self.predictor.probabilistic)
+        return Predictions(self.schema.task, self.schema.positive, values, self.fitted.probabilistic)
 
     @property
     def fitted(self) -> FittedModel:
         """The model as the Python client uses it too."""
-        return FittedModel(self.schema.for_prediction, self.predictor, self.scale, self.known_classes)
+        return FittedModel(self.schema.for_prediction, self.predictor, self.scale, self.known_classes, self.calibration)
 
     def contributions(self, x: Matrix, *, threads: int) -> NDArray[np.float64]:
         """How much each feature moves the raw score of a row, and the base, of shape (rows, features + 1).
 
-        Their sum is the raw score. SHAP values: Lundberg et al., "Consistent individualized feature attribution for
-        tree ensembles", 2018. Only for a LightGBM model with one raw score for a row (`can_contribute`).
+        Their sum is the raw score, before any calibration. With more than two classes each class has a raw score, and a
+        block of features + 1 columns: NaN for a class that the model never saw. Only for a model that `can_contribute`.
         """
-        if not isinstance(self.predictor, BoosterModel):
+        if not isinstance(self.predictor, Contributor):
             raise TypeError(f"{self.model_type} has no contributions")
-        return self.predictor.contributions(x, threads=threads)
+        found = self.predictor.contributions(x, threads=threads)
+        if self.schema.task is not TaskKind.MULTICLASS:
+            return found
+        return _of_all_classes(found, self.known_classes, len(self.schema.classes or ()), len(self.schema.features) + 1)
 
     def predict_rows(
         self, index: SelectionIndex, rows: Positions, *, cores: Cores, progress: StageProgress
@@ -104,14 +117,24 @@ class LoadedModel:
             progress.step(done, rows, f"{done} of {rows} rows predicted")
         if found is None:
             raise ValueError("no rows to predict")
-        return Predictions(self.schema.task, self.schema.positive, found, self.predictor.probabilistic)
+        return Predictions(self.schema.task, self.schema.positive, found, self.fitted.probabilistic)
+
+
+def _of_all_classes(found: NDArray[np.float64], known: Sequence[int], classes: int, width: int) -> NDArray[np.float64]:
+    """Contributions to the raw scores of the known classes as those of all classes."""
+    blocks = found.reshape(len(found), -1, width)
+    if len(known) == 2 and blocks.shape[1] == 1:  # one raw score: that of the second class against the first
+        blocks = np.concatenate([-blocks, blocks], axis=1)
+    wide = np.full((len(found), classes, width), np.nan)
+    wide[:, list(known)] = blocks
+    return wide.reshape(len(found), classes * width)
 
 
 def pack(model: LoadedModel) -> bytes:
     """The artifact of a model; equal models give equal bytes."""
-    artifact_format = FAMILIES[model.model_type].artifact_format
+    artifact_format, calibration = FAMILIES[model.model_type].artifact_format, model.calibration
     manifest = {
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSION if calibration is None else CALIBRATED_VERSION,
         "artifact_format": artifact_format,
         "model_type": model.model_type.value,
         "schema": model.schema.to_json(),
@@ -119,10 +142,13 @@ def pack(model: LoadedModel) -> bytes:
         "known_classes": list(model.known_classes),
         "versions": {name: versions()[name] for name in USED_BY[artifact_format]},
     }
+    if calibration is not None:
+        manifest["calibration"] = calibration.to_json()
     text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     classes = model.schema.classes or ()
     terms = UserTerms(model.schema.features, tuple(classes[code] for code in model.known_classes), model.scale)
-    return archive({MANIFEST: text.encode(), model_file(artifact_format, model.scale): model.predictor.dump(terms)})
+    name = model_file(artifact_format, model.scale, is_calibrated=calibration is not None)
+    return archive({MANIFEST: text.encode(), name: model.predictor.dump(terms)})
 
 
 def unpacked_bytes(artifact: bytes) -> int:
@@ -160,4 +186,5 @@ def _unpack(artifact: bytes, model_id: int) -> LoadedModel:
         predictor=FAMILIES[model_type].load(content.payload, task_for(schema.task, known)),
         scale=content.scale,
         known_classes=known,
+        calibration=content.calibration,
     )

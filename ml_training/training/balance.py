@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
 
@@ -51,6 +50,9 @@ def _oversampled(rows: LabelledRows, categories: list[int], random_state: int) -
 
 
 def _sampler(columns: int, categories: list[int], **settings: int) -> Any:
+    # Imported here: it imports much of scikit-learn's tests, and few jobs use it.
+    from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
+
     if not categories:
         return SMOTE(**settings)
     return SMOTEN(**settings) if len(categories) == columns else SMOTENC(categories, **settings)

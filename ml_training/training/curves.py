@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_training.training.reporter import TrainingReporter
-from ml_training.training.scores import Predictions
+from ml_training.training.scores import Predictions, finite
 
 POINTS = 200
 ITERATIONS = 1_000
@@ -53,7 +53,10 @@ class LearningCurve:
 
 
 def classification_curves(y: NDArray[Any], predicted: Predictions) -> dict[str, Curve]:
-    """ROC and precision-recall of the positive class; empty without one, or when `y` holds one class only."""
+    """ROC and precision-recall of the positive class; empty without one, or when `y` holds one class only.
+
+    `threshold` of the ROC curve: the score from which on a row is taken for positive, null where none is.
+    """
     if predicted.positive is None:
         return {}
     ranking = predicted.ranking(y, predicted.positive)
@@ -61,15 +64,20 @@ def classification_curves(y: NDArray[Any], predicted: Predictions) -> dict[str, 
         return {}
     fpr, tpr = ranking.roc
     precision, recall = ranking.precision_recall
-    return {"roc": _thinned(fpr=fpr, tpr=tpr), "precision_recall": _thinned(recall=recall, precision=precision)}
+    roc = _thinned(fpr=fpr, tpr=tpr, beside={"threshold": ranking.roc_thresholds})
+    return {"roc": roc, "precision_recall": _thinned(recall=recall, precision=precision)}
 
 
-def _thinned(**axes: NDArray[np.float64]) -> Curve:
-    """At most `POINTS` points, evenly spaced along the line, so that steep parts keep their shape."""
+def _thinned(*, beside: Mapping[str, NDArray[np.float64]] | None = None, **axes: NDArray[np.float64]) -> Curve:
+    """At most `POINTS` points, evenly spaced along the line, so that steep parts keep their shape.
+
+    beside: further values of each point, null where they are not finite; they have no part in the spacing.
+    """
     line = np.stack(list(axes.values()))
+    kept: NDArray[np.int64] = np.arange(line.shape[1])
     if line.shape[1] > POINTS:
         length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(line, axis=1)).sum(axis=0))])
         wanted = np.linspace(0.0, length[-1], POINTS)
         kept = np.unique(np.append(np.searchsorted(length, wanted[:-1]), line.shape[1] - 1))
-        line = line[:, kept]
-    return {name: [float(value) for value in values] for name, values in zip(axes, line, strict=True)}
+    points = {name: [float(value) for value in values[kept]] for name, values in zip(axes, line, strict=True)}
+    return points | {name: [finite(float(value)) for value in values[kept]] for name, values in (beside or {}).items()}

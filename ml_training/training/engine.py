@@ -1,4 +1,6 @@
-"""The public functions of the engine: train, test, compare, predict; no state is kept between calls."""
+"""The public functions of the engine: train, test, compare, predict, explain, drift; no state is kept between calls."""
+
+from typing import Any
 
 from ml_training.domain.algorithms import PARAMS
 from ml_training.domain.specs import TrainSpec, spec_json
@@ -12,9 +14,12 @@ from ml_training.training.checkpoint import (
     new_checkpoint_writer,
     open_checkpoint,
 )
+from ml_training.training.cluster_fit import ClusterFit
 from ml_training.training.cores import Cores
+from ml_training.training.drift.report import drift
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.evaluation import compare, test
+from ml_training.training.explain.explanation import explain
 from ml_training.training.fitting import FittedFold, FoldFitter, ScoredFold
 from ml_training.training.model_details import model_details
 from ml_training.training.out_of_fold import out_of_fold
@@ -33,6 +38,9 @@ __all__ = [
     "TestOutcome",
     "TrainedModel",
     "compare",
+    "drift",
+    "evaluate",
+    "explain",
     "load_model",
     "predict",
     "test",
@@ -51,10 +59,12 @@ def train(
     cores: Cores,
     checkpoint: bytes | None = None,
     binned: BinnedCache = NO_BINNED_CACHE,
+    cluster: ClusterFit | None = None,
 ) -> TrainedModel:
     """Fit, score and pack one model; `checkpoint` is one that an earlier attempt of the job has written.
 
     binned: where the binned rows of large data are kept; they change the time that a training takes, and no byte of it.
+    cluster: what fits the models instead of this process; raises AttemptLost or Unavailable when that fails.
 
     Equal plan, versions and seed give equal artifact bytes, with any number of threads, also when it changes on the
     way. Raises Interrupted when the reporter says stop, JobFailed when the spec cannot succeed on these data; any
@@ -66,7 +76,8 @@ def train(
         folds = plan.draw_folds()
         reporter.log(describe_rows(plan, folds))
         writer, resume_from = _checkpoints(spec, reporter, checkpoint)
-        splits, final = _fit_all(FoldFitter(plan, progress, cores, writer, resume_from, binned), folds, progress)
+        fitter = FoldFitter(plan, progress, cores, writer, resume_from, binned, cluster)
+        splits, final = _fit_all(fitter, folds, progress)
         progress.stage("packing", until=1.0)
         scores = split_scores(plan, folds, splits)
         reporter.log(describe_scores(scores))
@@ -74,6 +85,8 @@ def train(
         artifact, schema = pack(final.model), final.model.schema
         del final
         details["unpacked_bytes"] = unpacked_bytes(artifact)
+        if spec.engine is not None:
+            details["reproducible"] = False  # the cluster may have another number of workers the next time
     progress.finish("trained")
     return TrainedModel(
         artifact=artifact,
@@ -86,12 +99,35 @@ def train(
     )
 
 
+def evaluate(
+    plan: TrainPlan,
+    *,
+    reporter: TrainingReporter,
+    cores: Cores,
+    checkpoint: bytes | None = None,
+    binned: BinnedCache = NO_BINNED_CACHE,
+) -> dict[str, Any]:
+    """The scores that `train` would give, to the last bit, without the model: no fit on all rows after the splits."""
+    spec, progress = plan.spec, StageProgress(reporter)
+    reporter.features(len(plan.features))
+    with warnings_logged(reporter):
+        folds = plan.draw_folds()
+        reporter.log(describe_rows(plan, folds))
+        writer, resume_from = _checkpoints(spec, reporter, checkpoint)
+        fitter = FoldFitter(plan, progress, cores, writer, resume_from, binned)
+        splits = _fit_splits(fitter, folds, progress, total=sum(len(fold.train) for fold in folds.splits))
+        scores = split_scores(plan, folds, splits)
+        reporter.log(describe_scores(scores))
+    progress.finish("scored")
+    return scores
+
+
 def _checkpoints(
     spec: TrainSpec, reporter: TrainingReporter, stored: bytes | None
 ) -> tuple[CheckpointWriter | NoCheckpointWriter, Checkpoint | None]:
     """The writer of checkpoints, and the checkpoint to resume from; a job of several fits starts from the first."""
     params = PARAMS[spec.model_type].model_validate(spec.params)
-    if spec.validation.is_refitted or not FAMILIES[spec.model_type].can_resume(params):
+    if spec.engine is not None or spec.validation.is_refitted or not FAMILIES[spec.model_type].can_resume(params):
         return NoCheckpointWriter(), None
     origin = {"spec": spec_json(spec), "versions": versions()}
     resume_from = None if stored is None else open_checkpoint(stored, origin)
@@ -108,12 +144,21 @@ def _fit_all(fitter: FoldFitter, folds: Folds, progress: StageProgress) -> tuple
         only = fitter.fit(folds.final, split=None, until=FITTED)
         return [only.scored], only
     total = sum(len(fold.train) for fold in (*folds.splits, folds.final))
+    splits = _fit_splits(fitter, folds, progress, total=total)
+    progress.set_prefix("all rows")
+    final = fitter.fit(folds.final, split=None, until=FITTED)
+    progress.set_prefix("")
+    return splits, final
+
+
+def _fit_splits(fitter: FoldFitter, folds: Folds, progress: StageProgress, *, total: int) -> list[ScoredFold]:
+    """total: the training rows of all fits of the job."""
+    if len(folds.splits) == 1:
+        return [fitter.fit(folds.splits[0], split=None, until=FITTED).scored]
     done, splits = 0, []
     for number, fold in enumerate(folds.splits, start=1):
         progress.set_prefix(f"split {number} of {len(folds.splits)}")
         done += len(fold.train)
         splits.append(fitter.fit(fold, split=number, until=FITTED * done / total).scored)
-    progress.set_prefix("all rows")
-    final = fitter.fit(folds.final, split=None, until=FITTED)
     progress.set_prefix("")
-    return splits, final
+    return splits

@@ -14,11 +14,13 @@ from ml_training.training.cores import Cores
 from ml_training.training.curves import classification_curves
 from ml_training.training.reporter import TrainingReporter
 from ml_training.training.results import ComparisonOutcome, TestOutcome
+from ml_training.training.score_intervals import score_intervals, with_method
 from ml_training.training.scores import Predictions, Scores, confusion, finite, score
 from ml_training.training.significance import RESAMPLES, paired_bootstrap
 from ml_training.training.stage_progress import StageProgress
 from ml_training.training.warnings_log import warnings_logged
 
+INTERVAL_SEED = 42  # a TEST has no random_state
 OVERFITTED_BY = 0.1  # training accuracy (regression: r2) above the one measured here
 MAX_CONFUSION_CLASSES = 100  # a larger matrix is not readable, and does not fit into a row
 EQUAL_DIGITS = 12  # scores that agree to this many significant digits are equal
@@ -56,6 +58,7 @@ def test(
                 "rows": {"test": len(labels.rows), "dropped": plan.dropped, "not_covered": labels.not_covered},
                 "confusion_matrix": confusion_details(labels.y, predicted, classes=labels.classes),
                 "curves": classification_curves(labels.y, predicted),
+                "score_intervals": with_method({"test": score_intervals(labels.y, predicted, seed=INTERVAL_SEED)}),
             },
         )
     progress.finish("tested")

@@ -16,12 +16,15 @@ from ml_training.selection.split import Positions
 from ml_training.training.artifact import LoadedModel
 from ml_training.training.balance import balanced
 from ml_training.training.binned import NO_BINNED_CACHE, BinnedCache
+from ml_training.training.calibration import calibrated
 from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, NoCheckpointWriter
+from ml_training.training.cluster_fit import ClusterFit
 from ml_training.training.cores import Cores, LimitedCores
 from ml_training.training.curves import LearningCurve
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.estimators.base import Family, FitInputs, FitResult, LabelledRows
 from ml_training.training.matrix import FeatureRows, Matrix, MatrixReader
+from ml_training.training.score_intervals import Intervals, score_intervals
 from ml_training.training.scored_rows import scored_positions
 from ml_training.training.scores import Predictions, Scores, score
 from ml_training.training.stage_costs import stage_shares
@@ -43,6 +46,7 @@ class ScoredFold:
     train_scored: int
     train_scores: Scores | None
     on_held_out: Predictions | None
+    train_intervals: Intervals | None = None  # of train_scores, when the fold is the only one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +68,7 @@ class FoldFitter:
     checkpoint_writer: CheckpointWriter | NoCheckpointWriter
     resume_from: Checkpoint | None
     binned: BinnedCache = NO_BINNED_CACHE
+    cluster: ClusterFit | None = None
 
     @property
     def _family(self) -> Family:
@@ -77,7 +82,8 @@ class FoldFitter:
         """
         plan, model_type = self.plan, self.plan.spec.model_type
         start = self.progress.fraction
-        expected = stage_shares(plan.spec, plan.features, train=len(fold.train), held_out=len(fold.held_out))
+        sizes = {"train": len(fold.train), "held_out": len(fold.held_out), "calibrate": len(fold.calibrate)}
+        expected = stage_shares(plan.spec, plan.features, **sizes)
 
         def at(share: float) -> float:
             return start + share * (until - start)
@@ -88,25 +94,53 @@ class FoldFitter:
         train, held_out = self._features(reader, fold)
         cores = LimitedCores(self.cores, most=1 + train.size // CELLS_PER_THREAD)
         self.progress.stage(f"training {model_type}", until=at(expected.prepared), then=at(expected.fitted))
-        known, scale = self._known(fold), self._scale(fold)
+        known, scale = self.known(fold), self.scale(fold)
         metric = "log_loss" if plan.labels.task.is_classification else "rmse"
         curve = LearningCurve(metric, self.progress.reporter, unit=scale.scale, split=split)
-        inputs = self._inputs(fold, schema.features, (train, held_out), known, scale, curve, cores)
-        fitted = self._family.fit(inputs)
+        inputs = self.inputs(fold, schema.features, (train, held_out), known, scale, curve, cores)
+        fitted = self._family.fit(inputs) if self.cluster is None else self._from_cluster(self.cluster, inputs, split)
         model = LoadedModel(schema, model_type, fitted.model, scale, known)
+        if len(fold.calibrate):
+            self.progress.stage("calibrating the probabilities", until=at(expected.calibrated))
+            model = self._calibrated(model, fold, train, cores)
         if not len(held_out):
             return FittedFold(model, fitted, ScoredFold(curve, 0, None, None))
         scored = scored_positions(len(train), seed=plan.spec.random_state)
-        rest = 1 - expected.fitted
-        share = expected.fitted + rest * len(scored) / (len(scored) + len(held_out))
+        rest = 1 - expected.calibrated
+        share = expected.calibrated + rest * len(scored) / (len(scored) + len(held_out))
         self.progress.stage("scoring the training part", until=at(share))
         some = train if len(scored) == len(train) else train[scored]
         on_train = model.predict_matrix(some, cores=cores, progress=self.progress)
         train_scores = score(plan.labels.y[fold.train[scored]], on_train)
+        seed = plan.spec.random_state
+        intervals = score_intervals(plan.labels.y[fold.train[scored]], on_train, seed=seed) if split is None else None
         del on_train
         self.progress.stage("scoring the held-out part", until=until)
         on_held_out = model.predict_matrix(held_out, cores=cores, progress=self.progress)
-        return FittedFold(model, fitted, ScoredFold(curve, len(scored), train_scores, on_held_out))
+        return FittedFold(model, fitted, ScoredFold(curve, len(scored), train_scores, on_held_out, intervals))
+
+    def _calibrated(
+        self, model: LoadedModel, fold: Fold, train: Matrix | FeatureRows, cores: LimitedCores
+    ) -> LoadedModel:
+        """The model with probabilities that fit the rows that were set aside for that."""
+        y, method = self._model_labels(model.known_classes, model.scale), self.plan.spec.calibration
+        rows = _of_known_classes(_subset(train, fold.train, fold.calibrate, y))
+        if rows is None:
+            return model  # the check of the job has found a row of each class
+        return calibrated(model, rows.features, rows.y, method=method, cores=cores, progress=self.progress)
+
+    def _from_cluster(self, cluster: ClusterFit, inputs: FitInputs, split: int | None) -> FitResult:
+        """The model that the cluster has fitted on these rows, which it reads itself."""
+        rounds = inputs.params.model_dump()["n_estimators"]
+        payload = cluster(
+            split,
+            rows=len(inputs.fit.y),
+            rounds=rounds,
+            squared=inputs.task is TaskKind.REGRESSION,
+            progress=self.progress,
+            record=inputs.curve.record,
+        )
+        return FitResult(self._family.load(payload, inputs.task), iterations=rounds)
 
     def _features(self, reader: MatrixReader, fold: Fold) -> tuple[Matrix | FeatureRows, Matrix | FeatureRows]:
         """The training part and the held-out rows; not read yet where the family reads large data in parts."""
@@ -115,17 +149,18 @@ class FoldFitter:
             return train, held_out
         return train.read(), held_out.read()
 
-    def _known(self, fold: Fold) -> tuple[int, ...]:
+    def known(self, fold: Fold) -> tuple[int, ...]:
         """The classes that occur in the rows to learn from; () for regression."""
         labels = self.plan.labels
         return () if labels.classes is None else known_classes(labels.y[fold.fit], classes=len(labels.classes))
 
-    def _scale(self, fold: Fold) -> TargetScale:
+    def scale(self, fold: Fold) -> TargetScale:
+        """The units in which a regression target is learnt."""
         if self.plan.labels.task is not TaskKind.REGRESSION:
             return TargetScale()
         return TargetScale.of(self.plan.labels.y[fold.train], standardise=self._family.standardise)
 
-    def _inputs(
+    def inputs(
         self,
         fold: Fold,
         features: Sequence[FeatureSchema],
@@ -135,6 +170,7 @@ class FoldFitter:
         curve: LearningCurve,
         cores: LimitedCores,
     ) -> FitInputs:
+        """What a fit of this fold depends on; rows: the training part and the held-out rows."""
         spec = self.plan.spec
         y = self._model_labels(known, scale)
         train, held_out = rows

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ml_training.inference.matrix import LARGEST, Matrix, MatrixReader
 from ml_training.selection.split import Positions
 
-__all__ = ["LARGEST", "FeatureRows", "Matrix", "MatrixReader", "as_matrix"]
+__all__ = ["LARGEST", "FeatureRows", "Matrix", "MatrixReader", "as_matrix", "binnable"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,3 +39,13 @@ class FeatureRows:
 def as_matrix(rows: Matrix | FeatureRows) -> Matrix:
     """The matrix itself, or the one that is read now."""
     return rows.read() if isinstance(rows, FeatureRows) else rows
+
+
+def binnable(x: Matrix) -> Matrix:
+    """Replace columns without any value, which scikit-learn cannot bin, by constants, which no tree uses."""
+    empty = [at for at in np.flatnonzero(np.isnan(x[0])) if np.isnan(x[:, at]).all()]
+    if not empty:
+        return x
+    filled = x.copy(order="F")
+    filled[:, empty] = 0.0
+    return filled

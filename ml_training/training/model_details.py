@@ -4,11 +4,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from numpy.typing import NDArray
+
 from ml_training.selection.plan import FeatureSchema, Folds, TrainPlan
 from ml_training.training.curves import classification_curves
 from ml_training.training.estimators.base import FitResult
 from ml_training.training.evaluation import confusion_details
 from ml_training.training.fitting import FittedFold, ScoredFold
+from ml_training.training.held_out_errors import held_out_errors
+from ml_training.training.prediction_sets import set_coverage
+from ml_training.training.score_intervals import score_intervals, with_method
+from ml_training.training.scores import Predictions
 from ml_training.training.summary import pooled
 
 SPLIT_ITERATIONS = 200  # points of the learning curve of one of several splits
@@ -42,7 +48,26 @@ def model_details(plan: TrainPlan, folds: Folds, *, splits: Sequence[ScoredFold]
         "importance": _importance(fitted, [feature.name for feature in schema.features]),
         "confusion_matrix": confusion_details(y, held_out, classes=classes),
         "curves": {**learning, **classification_curves(y, held_out)},
+        "score_intervals": _intervals(plan, splits, y, held_out),
+        "held_out_errors": held_out_errors(y, held_out),
+        **_calibration(plan, folds),
+        "prediction_sets": set_coverage(y, held_out, seed=plan.spec.random_state),
     }
+
+
+def _calibration(plan: TrainPlan, folds: Folds) -> dict[str, Any]:
+    """How the probabilities of the stored model are calibrated, on how many rows; nothing when they are not."""
+    if plan.spec.calibration == "none":
+        return {}
+    return {"calibration": {"method": plan.spec.calibration, "rows": len(folds.final.calibrate)}}
+
+
+def _intervals(plan: TrainPlan, splits: Sequence[ScoredFold], y: NDArray[Any], held_out: Predictions) -> dict[str, Any]:
+    """Of the scores on held-out rows, those of all splits together; and on the training part of the only split."""
+    found = {"held_out": score_intervals(y, held_out, seed=plan.spec.random_state)}
+    if len(splits) == 1 and splits[0].train_intervals is not None:
+        found["train"] = splits[0].train_intervals
+    return with_method(found)
 
 
 def _feature(feature: FeatureSchema) -> dict[str, Any]:

@@ -16,21 +16,33 @@ Array = NDArray[np.float64]
 class Ranking:
     """For each different score, the highest first: how many rows of the class, and of the rest, score at least that.
 
-    hits, false_alarms: whole numbers of shape (scores,). There is at least one row of the class and one of the rest.
+    scores: the different scores; hits, false_alarms: whole numbers. All have the shape (scores,). There is at least one
+    row of the class and one of the rest.
     """
 
+    scores: Array
     hits: Array
     false_alarms: Array
 
     @property
     def roc(self) -> tuple[Array, Array]:
         """False and true positive rate, from (0, 0) to (1, 1), without points on a line between their neighbours."""
-        x, y = self.false_alarms, self.hits
-        if len(x) > 2:
-            corner = (np.diff(x, 2) != 0) | (np.diff(y, 2) != 0)
-            kept = np.concatenate([[True], corner, [True]])
-            x, y = x[kept], y[kept]
+        kept = self._corners
+        x, y = self.false_alarms[kept], self.hits[kept]
         return np.append(0.0, x) / x[-1], np.append(0.0, y) / y[-1]
+
+    @property
+    def roc_thresholds(self) -> Array:
+        """The score from which on a row is taken for one of the class, for each point of `roc`; infinite at (0, 0)."""
+        return np.append(np.inf, self.scores[self._corners])
+
+    @property
+    def _corners(self) -> NDArray[np.bool_]:
+        x, y = self.false_alarms, self.hits
+        if len(x) <= 2:
+            return np.ones(len(x), dtype=np.bool_)
+        corner = (np.diff(x, 2) != 0) | (np.diff(y, 2) != 0)
+        return np.concatenate([[True], corner, [True]])
 
     @property
     def precision_recall(self) -> tuple[Array, Array]:
@@ -62,4 +74,4 @@ def ranked(truth: NDArray[np.bool_], scores: Array, order: NDArray[np.int64]) ->
     ordered = scores[order]
     last_of_equals = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
     hits = np.cumsum(truth[order], dtype=np.float64)[last_of_equals]
-    return Ranking(hits, 1.0 + last_of_equals - hits)
+    return Ranking(ordered[last_of_equals], hits, 1.0 + last_of_equals - hits)

@@ -8,7 +8,7 @@ the ROC curve is computed from placement values, whose means have the spread of 
 Clarke-Pearson, Biometrics 44, 1988).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,14 +56,39 @@ def paired_bootstrap(
     blocks = _blocks(len(y), random, columns=_columns(metric, pair[0]))
     count = int(blocks.max()) + 1
     first, second = (statistic(metric, y, predicted, blocks=blocks) for predicted in pair)
-    even = np.full(count, 1.0 / count)
     found = []
     for part in slices(RESAMPLES, size=RESAMPLES_PER_BATCH):
-        weights = random.multinomial(count, even, size=part.stop - part.start).astype(np.float64)
+        weights = resample_weights(random, blocks=count, resamples=part.stop - part.start)
         with np.errstate(over="ignore", invalid="ignore"):
             found.append(first.evaluate(weights @ first.sums) - second.evaluate(weights @ second.sums))
         progress.step(part.stop, RESAMPLES, f"resample {part.stop} of {RESAMPLES}")
     return _interval(np.concatenate(found), _total(first) - _total(second))
+
+
+def resample_weights(random: np.random.Generator, *, blocks: int, resamples: int) -> Array:
+    """How often each block is drawn when as many as there are are drawn with replacement: (resamples, blocks)."""
+    drawn = random.integers(0, blocks, size=(resamples, blocks))
+    drawn += np.arange(resamples)[:, None] * blocks
+    counts = np.bincount(drawn.ravel(), minlength=resamples * blocks)
+    return counts.reshape(resamples, blocks).astype(np.float64)
+
+
+def statistics(
+    metrics: Iterable[str], y: NDArray[Any], predicted: Predictions, *, blocks: NDArray[np.int64]
+) -> dict[str, Statistic]:
+    """`statistic` of each of these scores; those of counts of classes share their sums."""
+    found, counted = dict[str, Statistic](), None
+    for metric in metrics:
+        if _is_of_counts(metric, predicted):
+            counted = _class_counts(y, predicted, blocks) if counted is None else counted
+            found[metric] = _of_counts(metric, predicted, counted)
+        else:
+            found[metric] = statistic(metric, y, predicted, blocks=blocks)
+    return found
+
+
+def _is_of_counts(metric: str, predicted: Predictions) -> bool:
+    return predicted.task is not TaskKind.REGRESSION and metric not in ("log_loss", "roc_auc")
 
 
 def statistic(metric: str, y: NDArray[Any], predicted: Predictions, *, blocks: NDArray[np.int64]) -> Statistic:
@@ -72,7 +97,7 @@ def statistic(metric: str, y: NDArray[Any], predicted: Predictions, *, blocks: N
         return _of_means(metric, y, predicted, blocks)
     if metric == "roc_auc":
         return _of_areas(y, predicted, blocks)
-    return _of_counts(metric, y, predicted, blocks)
+    return _of_counts(metric, predicted, _class_counts(y, predicted, blocks))
 
 
 def _blocks(rows: int, random: np.random.Generator, *, columns: int) -> NDArray[np.int64]:
@@ -163,14 +188,17 @@ def _area(totals: Array, areas: Array) -> Array:
     return mean_of_defined(shares)
 
 
-def _of_counts(metric: str, y: NDArray[Any], predicted: Predictions, blocks: NDArray[np.int64]) -> Statistic:
-    classes, labels = predicted.classes, predicted.labels
-    hits = _per_class(blocks[y == labels], y[y == labels], blocks=int(blocks.max()) + 1, classes=classes)
-    size = {"blocks": int(blocks.max()) + 1, "classes": classes}
-    sums = np.concatenate([hits, _per_class(blocks, labels, **size), _per_class(blocks, y, **size)], axis=1)
-    return Statistic(
-        sums, lambda totals: _count_score(metric, totals.reshape(*totals.shape[:-1], 3, classes), predicted)
-    )
+def _class_counts(y: NDArray[Any], predicted: Predictions, blocks: NDArray[np.int64]) -> Array:
+    """(blocks, 3 * classes): of each class the rows that are predicted right, that are predicted, and that are it."""
+    labels, right = predicted.labels, y == predicted.labels
+    size = {"blocks": int(blocks.max()) + 1, "classes": predicted.classes}
+    parts = (blocks[right], y[right]), (blocks, labels), (blocks, y)
+    return np.concatenate([_per_class(where, codes, **size) for where, codes in parts], axis=1)
+
+
+def _of_counts(metric: str, predicted: Predictions, counts: Array) -> Statistic:
+    shape = 3, predicted.classes
+    return Statistic(counts, lambda totals: _count_score(metric, totals.reshape(*totals.shape[:-1], *shape), predicted))
 
 
 def _per_class(where: NDArray[np.int64], codes: NDArray[Any], *, blocks: int, classes: int) -> Array:

@@ -19,23 +19,28 @@ READ_COLUMN, READ_WINDOW = 20.0, 70.0  # nanoseconds per cell
 
 @dataclass(frozen=True, slots=True)
 class StageShares:
-    """The share of the fold that is done after reading, before the first round, and after the last round."""
+    """The share of the fold that is done after reading, before and after the rounds, and after the calibration."""
 
     read: float
     prepared: float
     fitted: float
+    calibrated: float
 
 
-def stage_shares(spec: TrainSpec, features: Sequence[FeatureSchema], *, train: int, held_out: int) -> StageShares:
-    """The expected shares of a fold with `train` rows to learn from and `held_out` rows to predict."""
+def stage_shares(
+    spec: TrainSpec, features: Sequence[FeatureSchema], *, train: int, held_out: int, calibrate: int = 0
+) -> StageShares:
+    """The expected shares of a fold: `train` rows to learn from, of which `calibrate` are set aside for the
+    probabilities, and `held_out` rows to predict."""
     cost, rows = FAMILIES[spec.model_type].cost, train + held_out
     windows = sum(feature.window is not None for feature in features)
     read = rows * (windows * READ_WINDOW + (len(features) - windows) * READ_COLUMN)
     cells = train * len(features)
     prepare, rounds = cells * cost.prepare, cells * cost.per_round * _rounds(spec.params)
     predict = (scored_count(train) + held_out) * len(features) * cost.predict if held_out else 0.0
-    total = read + prepare + rounds + predict
-    return StageShares(read / total, (read + prepare) / total, (read + prepare + rounds) / total)
+    fitted, calibration = read + prepare + rounds, calibrate * len(features) * cost.predict
+    total = fitted + calibration + predict
+    return StageShares(read / total, (read + prepare) / total, fitted / total, (fitted + calibration) / total)
 
 
 def _rounds(params: dict[str, Any]) -> int:

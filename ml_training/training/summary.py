@@ -33,7 +33,8 @@ def split_scores(plan: TrainPlan, folds: Folds, splits: Sequence[ScoredFold]) ->
 def describe_rows(plan: TrainPlan, folds: Folds) -> str:
     """The rows and features of the job, as a line of its log."""
     first = folds.splits[0]
-    parts = f"{len(first.train):,} to learn from, {len(first.held_out):,} held out"
+    aside = f" ({len(first.calibrate):,} of them to calibrate on)" if len(first.calibrate) else ""
+    parts = f"{len(first.train):,} to learn from{aside}, {len(first.held_out):,} held out"
     if len(folds.splits) > 1:
         parts = f"{len(folds.splits)} splits, then a fit on all of them"
     left_out = f"; {plan.dropped:,} left out because they have no target" if plan.dropped else ""

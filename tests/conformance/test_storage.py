@@ -1,7 +1,7 @@
 """The contract of a storage backend: what every implementation of `Storage` must do, through the interface only."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,15 +10,29 @@ import pytest
 from ml_training.domain.errors import TooLarge
 from ml_training.storage.base import IntegrityError, MissingObjectError, ObjectKind, Storage, checked_key, key_of
 from ml_training.storage.local import LocalStorage
+from tests.support.s3_server import S3Server, open_s3
 
-STORAGES: dict[str, Callable[[Path], Storage]] = {"local": LocalStorage}
 YOUNGER_THAN_NOW = -1.0  # every age in seconds is above it
 
 
-@pytest.fixture(params=STORAGES)
+@pytest.fixture(params=["local", "moto", "rclone"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """An empty storage; each test runs once for each backend."""
-    return STORAGES[request.param](tmp_path / "storage")
+    return new_storage(request, tmp_path)
+
+
+@pytest.fixture(params=["local", "moto"])
+def storage_with_conditions(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """An empty storage that can write unless something is there; a bucket of rclone cannot."""
+    return new_storage(request, tmp_path)
+
+
+def new_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """An empty storage of the backend that the fixture's parameter names."""
+    if request.param == "local":
+        return LocalStorage(tmp_path / "storage")
+    server: S3Server = request.getfixturevalue(request.param)
+    return open_s3(server.address(), tmp_path / "cache")
 
 
 def put_directory(storage: Storage, **files: bytes) -> str:
@@ -49,7 +63,8 @@ def test_the_first_id_of_a_storage_is_never_replaced(storage: Storage) -> None:
     assert storage.place
 
 
-def test_of_threads_that_give_an_id_at_once_one_wins(storage: Storage) -> None:
+def test_of_threads_that_give_an_id_at_once_one_wins(storage_with_conditions: Storage) -> None:
+    storage = storage_with_conditions
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(storage.ensure_identity, [f"id-{number}" for number in range(32)]))
     assert set(found) == {storage.identity()}

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from ml_training.api.examples import FILE
+from tests.support.postgres import PostgresServer
 from tests.support.stack_process import start_stack
-from tools.api_examples.__main__ import record
+from tools.api_examples.__main__ import WAREHOUSE, record
 from tools.api_examples.recorder import shape
 
 pytestmark = pytest.mark.slow
 
 
-def test_the_recorded_examples_are_those_of_today(tmp_path: Path) -> None:
-    with start_stack(tmp_path / "data", "--sample") as stack:
+def test_the_recorded_examples_are_those_of_today(tmp_path: Path, postgres: PostgresServer) -> None:
+    with start_stack(tmp_path / "data", "--sample", **{WAREHOUSE: postgres.url()}) as stack:
         stack.wait_until_ready()
         examples, missing = record(stack.urls[0])
     assert missing == []

@@ -12,7 +12,7 @@ import pytest
 from tests.support.page_blocks import read_page
 from tests.support.stack_process import StackProcess, start_stack
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 PAGE = Path(__file__).parents[2] / "docs" / "flights.md"
 OCTOBER = "2013-10-01T00:00:00Z"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.datasets import generated_csv, ready_sample, upload
+from tests.support.datasets import generated_parquet, ready_sample, upload
 from tests.support.fleet import RunningFleet, running_fleet
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer, start_redis
@@ -47,4 +47,4 @@ def small(stack: RunningFleet) -> int:
 @pytest.fixture(scope="module")
 def large(stack: RunningFleet) -> int:
     """The id of a data set of 200,000 rows and 30 features."""
-    return upload(stack.resources, generated_csv(200_000, 30)).id
+    return upload(stack.resources, generated_parquet(200_000, 30), file_format="parquet").id

@@ -10,6 +10,7 @@ from tools.chaos.history import History
 from tools.chaos.run import Outcome, run_chaos
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_minute_of_chaos_loses_nothing(tmp_path: Path) -> None:
@@ -29,11 +30,12 @@ def outcome(findings: Findings, history: History) -> Outcome:
 
 
 def test_a_run_counts_only_when_it_met_the_guards_and_found_nothing() -> None:
-    enough, met = History(cancels_of_running={1, 2}), Guards(lost_attempts=2, refused_writes=1)
+    enough, met = History(cancels_of_running={1, 2}, hidden=2), Guards(lost_attempts=2, refused_writes=1)
     assert outcome(Findings(guards=met), enough).is_good
     assert not outcome(Findings(guards=Guards(2, 0)), enough).is_good, "no late write"
     assert not outcome(Findings(guards=Guards(1, 1)), enough).is_good, "too few lost attempts"
-    assert not outcome(Findings(guards=met), History(cancels_of_running={1})).is_good, "too few cancels"
+    assert not outcome(Findings(guards=met), History(cancels_of_running={1}, hidden=2)).is_good, "too few cancels"
+    assert not outcome(Findings(guards=met), History(cancels_of_running={1, 2})).is_good, "no look at a foreign job"
     for name in ("lost", "stuck", "doubled", "wrong_artifacts", "wrong_ends", "counter_errors", "cancels_completed"):
         assert not outcome(Findings(guards=met, **{name: ["one"]}), enough).is_good, name
 

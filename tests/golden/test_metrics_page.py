@@ -38,7 +38,9 @@ def page(database: Database, database_url: str, broker_url: str) -> MetricsPage:
     write_scenario(scenario)
     with redis.Redis.from_url(broker_url) as client:
         client.lpush(QUEUE, "permit", "permit", "permit")
-    settings = Settings(database_url=database_url, broker_url=broker_url, exporter_port=free_port())
+    settings = Settings(
+        database_url=database_url, broker_url=broker_url, exporter_port=free_port(), metrics_projects="default, unknown"
+    )
     exporter = build_exporter(settings, revision="0123abc")
     try:
         exporter.snapshot.read()

@@ -26,7 +26,8 @@ from tests.support.jobs import train_at_once
 from tests.support.redis_server import RedisServer
 from tests.support.wiring import make_worker_context
 
-MEMORY_LIMIT = 120_000_000
+MEMORY_LIMIT = 130_000_000  # the libraries alone take 95 to 105 MB, by the machine
+GROWTH_LIMIT = 8_000_000  # by what a process still adds to its caches after it has seen each kind of request
 PROMPT_SECONDS = 5.0  # a busy machine adds less; a client that keeps a thread would cost ten seconds or more
 
 
@@ -250,10 +251,12 @@ def test_a_process_stays_small_after_a_thousand_mixed_requests(api: Api) -> None
         lambda: api.client.post("/api/v1/datasets", files={"file": ("x.csv", csv)}, data={"name": "x"}),
     ]
     with ThreadPoolExecutor(8) as pool:
-        statuses = [answer.status_code for answer in pool.map(lambda number: calls[number % 10](), range(1_000))]
+        statuses = [answer.status_code for answer in pool.map(lambda number: calls[number % 10](), range(200))]
+        warm = max(api.memory())
+        statuses += [answer.status_code for answer in pool.map(lambda number: calls[number % 10](), range(800))]
     assert {status for status in statuses if status >= 500} <= {503}  # all permits may be taken
     assert statuses.count(503) < 100
-    assert max(api.memory()) < MEMORY_LIMIT
+    assert max(api.memory()) < min(MEMORY_LIMIT, warm + GROWTH_LIMIT)
 
 
 def test_a_stop_answers_waiting_clients_and_ends_with_code_0(tmp_path: Path, new_sqlite: Any, broker_url: str) -> None:

@@ -17,12 +17,13 @@ from ml_training.maintenance.cleanup import forget_audit_once
 from ml_training.services import queries
 from ml_training.services.cancel import request_cancel
 from ml_training.services.datasets import accept_sample, delete_dataset
+from ml_training.services.explanations import delete_explanation
 from ml_training.services.keys import create_key, revoke_key
 from ml_training.services.models import change_model, delete_model
 from ml_training.services.predictions import delete_prediction
 from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_batch, submit_job
-from tests.support.api import ready_dataset, stored_model, stored_prediction, train_spec
+from tests.support.api import ready_dataset, stored_explanation, stored_model, stored_prediction, train_spec
 from tests.support.group_commit import submitted_together
 
 DAY = 86_400.0
@@ -64,8 +65,10 @@ def test_every_change_is_reported_with_who_made_it(resources: Resources, submitt
     operator = acting(resources, Role.OPERATOR, "operator")
     model_id = stored_model(resources, dataset_id=dataset_id, job_id=90)
     prediction_id = stored_prediction(resources, model_id=model_id, dataset_id=dataset_id, job_id=91)
+    explanation_id = stored_explanation(resources, model_id=model_id, dataset_id=dataset_id, job_id=92)
     change_model(operator, model_id, {"aliases": ["champion"]})
     delete_prediction(operator, prediction_id)
+    delete_explanation(operator, explanation_id)
     delete_model(operator, model_id)
     request_cancel(operator, sample.job_id or 0)
     delete_dataset(operator, sample.id)
@@ -79,6 +82,7 @@ def test_every_change_is_reported_with_who_made_it(resources: Resources, submitt
         ("job.cancel", (job.id,)),
         ("model.change", (model_id,)),
         ("prediction.delete", (prediction_id,)),
+        ("explanation.delete", (explanation_id,)),
         ("model.delete", (model_id,)),
         ("job.cancel", (sample.job_id,)),
         ("dataset.delete", (sample.id,)),
@@ -173,10 +177,12 @@ def test_a_model_belongs_to_the_key_whose_job_made_it(
     job = submit_job(submitter, train_spec(dataset_id))
     model_id = stored_model(resources, dataset_id=dataset_id, job_id=job.id)
     prediction_id = stored_prediction(resources, model_id=model_id, dataset_id=dataset_id, job_id=job.id)
+    explanation_id = stored_explanation(resources, model_id=model_id, dataset_id=dataset_id, job_id=job.id)
     for attempt in (
         lambda: change_model(other, model_id, {"description": "mine"}),
         lambda: delete_model(other, model_id),
         lambda: delete_prediction(other, prediction_id),
+        lambda: delete_explanation(other, explanation_id),
         lambda: change_model(submitter, model_id, {"aliases": ["champion"]}),
     ):
         with pytest.raises(Forbidden, match="operator"):
@@ -184,6 +190,7 @@ def test_a_model_belongs_to_the_key_whose_job_made_it(
     assert change_model(submitter, model_id, {"description": "mine"}).description == "mine"
     assert change_model(acting(resources, Role.OPERATOR), model_id, {"aliases": ["champion"]}).aliases == ("champion",)
     delete_prediction(submitter, prediction_id)
+    delete_explanation(submitter, explanation_id)
     delete_model(submitter, model_id)
 
 

@@ -50,6 +50,7 @@ def test_a_job_that_would_be_accepted_is_described_and_nothing_is_stored(service
         "warnings": found["warnings"],
         "rows": ROWS,
         "folds": 1,
+        "purged": 0,
         "features": 1,
         "classes": 3,
         "estimate": {"memory_bytes": found["estimate"]["memory_bytes"], "seconds": None, "starts_in_seconds": None},

@@ -17,7 +17,7 @@ from ml_training.execution.handlers import HANDLERS
 from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.run_job import run_next
-from ml_training.maintenance.cleanup import sweep_storage_once
+from ml_training.maintenance.sweep import sweep_storage_once
 from ml_training.maintenance.verify import violations
 from ml_training.process.storage_check import StorageCheck, storage_report
 from ml_training.services.datasets import accept_sample, accept_upload, store_upload
@@ -110,7 +110,7 @@ def test_an_api_with_another_directory_refuses_uploads_and_writes_nothing(
         lambda: store_upload(elsewhere, "csv", [b"a,b\n1,2\n"]),
         lambda: accept_sample(elsewhere, name="sample", sample="iris"),
     ):
-        with pytest.raises(Unavailable, match="another storage"):
+        with pytest.raises(Unavailable, match="cannot use its storage"):
             upload()
     assert not (tmp_path / "elsewhere" / "uploads").exists()
     found = readiness(elsewhere)
@@ -125,7 +125,7 @@ def test_a_model_is_not_called_damaged_by_an_api_with_another_directory(
     job_id = submit_train(resources, ready(resources, tmp_path / "storage"), rounds=2)
     assert run_next(checked_worker(resources, tmp_path / "storage"))
     model = models(resources)[job_id]
-    with pytest.raises(Unavailable, match="another storage"), open_artifact(elsewhere, model.id):
+    with pytest.raises(Unavailable, match="cannot use its storage"), open_artifact(elsewhere, model.id):
         pass
 
 
@@ -134,7 +134,7 @@ def test_the_sweeper_removes_nothing_in_another_storage(
 ) -> None:
     new_data(resources)
     stored = elsewhere.storage.put_bytes("artifacts", b"a model of another service")
-    with pytest.raises(Unavailable, match="another storage"):
+    with pytest.raises(Unavailable, match="cannot use its storage"):
         sweep_storage_once(elsewhere, age_seconds=-1.0)
     assert elsewhere.storage.has(stored.key)
 
@@ -154,7 +154,7 @@ def test_the_sweeper_stops_when_the_storage_is_exchanged_while_it_runs(
         yield from keys
 
     monkeypatch.setattr(resources.storage, "list_keys", exchanged)
-    with pytest.raises(Unavailable, match="another storage"):
+    with pytest.raises(Unavailable, match="cannot use its storage"):
         sweep_storage_once(resources, age_seconds=-1.0)
     assert resources.storage.has(stored.key)
 
@@ -178,7 +178,7 @@ def test_what_a_job_wrote_into_an_exchanged_storage_is_no_result(resources: Reso
     job = get_job(resources, job_id)
     assert (job.status, job.progress_message) == (
         JobStatus.PENDING,
-        "waits to be tried again: database, broker or storage did not answer",
+        "waits to be tried again: database, broker, storage or Dask cluster did not answer",
     )
     assert models(resources) == {}
 

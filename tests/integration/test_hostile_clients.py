@@ -20,6 +20,7 @@ JOBS = b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: applicat
 FORM = b"POST /api/v1/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 LARGEST_ASSET = "/docs/assets/js/swagger-ui-bundle.js"
+HEAD_SECONDS = 10  # after which a silent client is disconnected
 CONNECTIONS = 800  # of one API process
 
 
@@ -160,9 +161,11 @@ def _is_reset(connection: socket.socket) -> bool:
 def test_silent_clients_up_to_the_limit_keep_nobody_out(api: Api) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2_048)), hard))
+    started = time.monotonic()
     with ExitStack() as stack:
         silent = [stack.enter_context(api.raw(b"")) for _ in range(CONNECTIONS + 20)]
         assert live(api.client)["status"] == "live"
+        assert time.monotonic() - started < HEAD_SECONDS  # later the oldest would have gone by themselves
         assert silent[0].recv(10) == b""  # the oldest had to go
         silent[-1].sendall(f"GET {LIVE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         assert read_response(silent[-1])[0] == 200

@@ -58,10 +58,11 @@ def test_a_forest_with_all_defaults_on_a_thousand_classes_is_refused_with_what_f
     for name, value in fits.items():
         status, answer = submit(service, {**FOREST, "params": {name: value}}, "?dry_run=true")
         assert status == 200, answer
-        assert answer["estimate"]["memory_bytes"] <= 3_000 * MEGABYTE
+        assert (needed := answer["estimate"]["memory_bytes"]) <= 3_000 * MEGABYTE
+        status, job = submit(service, {**FOREST, "params": {name: value}})
+        assert (status, job["memory_bytes"]) == (202, needed), "the answer of an accepted job says it too"
         status, answer = submit(service, {**FOREST, "params": {name: value + 1}}, "?dry_run=true")
         assert status == 422, "the largest value that fits is named"
-    assert submit(service, {**FOREST, "params": {"n_estimators": fits["n_estimators"]}})[0] == 202
 
 
 def test_every_job_fits_into_the_smallest_slot_since_any_worker_may_claim_it(service: InProcessService) -> None:
@@ -97,7 +98,14 @@ def test_a_batch_refuses_the_large_ones_only(service: InProcessService) -> None:
     beat(service, "worker@a-1", 1_000)
     small = {**FOREST, "params": {"n_estimators": 1, "max_depth": 3}}
     answer = service.client.post("/api/v1/jobs/batch", json={"jobs": [small, FOREST, small]})
-    assert [item["status"] for item in answer.get_json()["items"]] == [202, 422, 202]
+    items = answer.get_json()["items"]
+    assert [item["status"] for item in items] == [202, 422, 202]
+    needed = items[0]["job"]["memory_bytes"]
+    assert 0 < needed < 1_000 * MEGABYTE
+    for made in service.client.get("/api/v1/jobs?job_type=TRAIN").get_json()["items"]:
+        assert made["memory_bytes"] == needed, "the lists say it as the answer did"
+    [ingest] = service.client.get("/api/v1/jobs?job_type=INGEST").get_json()["items"]
+    assert ingest["memory_bytes"] is None
 
 
 def test_a_model_that_is_too_large_for_a_slot_is_neither_tested_nor_compared_nor_used(

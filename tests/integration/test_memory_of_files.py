@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ml_training.execution.forked_work import ForkedWork
-from ml_training.execution.handlers import ingest
+from ml_training.execution.handlers import ingest_verdict
 from ml_training.execution.memory_limit import MemoryLimit, private_memory
 from tests.support.in_process_service import InProcessService
 from workers.jobs_left import JobsLeft
@@ -55,10 +55,13 @@ def test_a_file_that_needs_more_memory_than_a_slot_is_rejected(service: InProces
 
 def test_what_a_file_took_is_given_back(service: InProcessService) -> None:
     reading_with(service, ForkedWork())
-    assert service.upload(SMALL, {"name": "small"})["status"] == "READY"
-    before = private_memory()
-    assert service.upload(large(), {"name": "large"})["status"] == "READY"
+    service.upload(SMALL, {"name": "small"})
+    status, sent = service.send_file(large(), {"name": "large"})
+    assert status == 201
+    before = private_memory()  # the API, which is in this process too, has taken the file
+    service.work()
     assert private_memory() - before < 20 * MEGABYTE
+    assert service.get(f"/datasets/{sent['id']}")["status"] == "READY"
 
 
 def test_a_file_that_crashes_its_parser_is_rejected_and_the_next_one_is_read(
@@ -70,7 +73,7 @@ def test_a_file_that_crashes_its_parser_is_rejected_and_the_next_one_is_read(
         os.abort()
 
     with monkeypatch.context() as patched:
-        patched.setattr(ingest, "read_table", crash)
+        patched.setattr(ingest_verdict, "read_table", crash)
         found = service.upload(SMALL, {"name": "hostile"})
     assert found["status"] == "REJECTED"
     [detail] = details(found)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml_training.maintenance.cleanup import sweep_storage_once
+from ml_training.maintenance.sweep import sweep_storage_once
 from ml_training.services import store_jobs
 from ml_training.services import submit as submission
 from tests.support.forms import form_request
@@ -173,6 +173,18 @@ def test_contributions_add_up_to_the_raw_score(service: InProcessService) -> Non
     assert names[-1] == "contribution_base"
     raw = np.sum([columns[name] for name in names], axis=0)
     assert 1 / (1 + np.exp(-raw)) == pytest.approx(columns["probability_Yes"], rel=1e-9)
+    many = train(service, dataset_id, target={"column": "stage"}, model_type="logistic_regression", params={})
+    shown = predict(service, model_id=many, dataset_id=dataset_id, contributions=True)
+    columns = read_parquet(download(service, shown["id"]))
+    sums = np.column_stack(
+        [
+            np.sum([columns[name] for name in columns if name.startswith(f"contribution_{stage}_")], axis=0)
+            for stage in (1, 2, 3)
+        ]
+    )
+    chances = np.column_stack([columns[f"probability_{stage}"] for stage in (1, 2, 3)])
+    softmax = np.exp(sums) / np.exp(sums).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(softmax, chances, rtol=1e-9)
     forest = train(service, dataset_id, model_type="random_forest", params={"n_estimators": 5})
     refused = submit(service, job_type="PREDICT", model_id=forest, dataset_id=dataset_id, contributions=True)
     assert pointers(refused) == ["/contributions"]
@@ -189,6 +201,80 @@ def test_regression_predicts_in_the_units_of_the_data(service: InProcessService)
     assert np.mean(columns["prediction"]) == pytest.approx(np.mean(columns["paid"]), rel=0.1)
 
 
+def test_intervals_hold_the_values_of_new_rows(service: InProcessService) -> None:
+    dataset_id = add(service, customers(500))
+    of_paid = {"target": {"column": "paid"}, "exclude_features": ["left"], "model_type": "ridge", "params": {}}
+    model_id = train(service, dataset_id, **of_paid)
+    fresh = add(service, customers(400, seed=9), name="fresh")
+    shown = predict(service, model_id=model_id, dataset_id=fresh, keep=["paid"], interval=0.8)
+    columns = read_parquet(download(service, shown["id"]))
+    assert list(columns) == ["row", "paid", "prediction", "low", "high"]
+    low, paid, high = (np.array(columns[name]) for name in ("low", "paid", "high"))
+    inside = np.mean((low <= paid) & (paid <= high))
+    assert 0.7 < inside < 0.9
+    job = {"job_type": "PREDICT", "dataset_id": fresh, "interval": 0.99}
+    few = add(service, customers(60), name="few")
+    status, refusal = submit(service, **job, model_id=train(service, few, **of_paid))
+    assert (status, refusal["errors"][0]["pointer"]) == (422, "/interval")
+    assert "needs 99 held-out rows, and model" in refusal["errors"][0]["detail"]
+
+
+def test_an_interval_beyond_the_largest_number_is_infinite_in_the_file_and_null_in_the_preview(
+    service: InProcessService,
+) -> None:
+    frame = customers(300)
+    frame["paid"] = np.where(np.arange(len(frame)) % 5 == 0, 0.0, 1.7e308)
+    dataset_id = add(service, frame)
+    of_paid = {"target": {"column": "paid"}, "task": "regression", "model_type": "ridge", "params": {}}
+    model_id = train(service, dataset_id, **of_paid, exclude_features=["left"])
+    shown = predict(service, model_id=model_id, dataset_id=dataset_id, interval=0.95)
+    high = read_parquet(download(service, shown["id"]))["high"]
+    assert np.isinf(high).any()
+    preview = service.get(f"/predictions/{shown['id']}/preview?limit=200")["items"]
+    assert [row["high"] for row in preview] == [value if np.isfinite(value) else None for value in high[:200]]
+
+
+def test_sets_hold_the_classes_of_new_rows(service: InProcessService) -> None:
+    fresh_rows = customers(800, seed=9)
+    fresh = add(service, fresh_rows, name="fresh")
+    of_stage = {"target": {"column": "stage"}, "exclude_features": ["paid", "left"], "model_type": "extra_trees"}
+    dataset_id = add(service, customers(1_000))
+    model_id = train(service, dataset_id, **of_stage, validation={"method": "cross_validation", "splits": 4})
+    measured = service.get(f"/models/{model_id}")["details"]["prediction_sets"]
+    assert [one["confidence"] for one in measured] == [0.8, 0.9, 0.95, 0.99]
+    asked = {"model_id": model_id, "dataset_id": fresh, "keep": ["stage"], "interval": 0.8}
+    shown = predict(service, **asked)
+    columns = read_parquet(download(service, shown["id"]))
+    chances = [f"probability_{stage}" for stage in (1, 2, 3)]
+    assert list(columns) == shown["columns"] == ["row", "stage", "prediction", *chances, "prediction_set"]
+    sets = columns["prediction_set"]
+    inside = np.mean([stage in found for stage, found in zip(columns["stage"], sets, strict=True)])
+    assert inside == pytest.approx(measured[0]["coverage"], abs=0.06)
+    assert np.mean([len(found) for found in sets]) == pytest.approx(measured[0]["mean_size"], abs=0.2)
+    preview = service.get(f"/predictions/{shown['id']}/preview?limit=200")["items"]
+    assert [row["prediction_set"] for row in preview] == sets[:200]
+    as_text = read_csv(download(service, predict(service, **asked, format="csv")["id"]))
+    assert [json.loads(text) for text in as_text["prediction_set"]] == sets
+    given = predict(service, model_id=model_id, rows=[{"age": 40}, {"age": 60}], interval=0.8, contributions=False)
+    assert given["columns"][-1] == "prediction_set"
+    refused = submit(service, job_type="PREDICT", **{**asked, "keep": [], "interval": 0.99}, contributions=True)
+    assert pointers(refused) == ["/contributions"], "there are enough held-out rows"
+
+
+def test_sets_without_probabilities_and_of_too_few_rows(service: InProcessService) -> None:
+    ridge = train(service, add(service, customers(500)), model_type="ridge", params={})
+    fresh = add(service, customers(400, seed=9), name="fresh")
+    shown = predict(service, model_id=ridge, dataset_id=fresh, keep=["left"], interval=0.9)
+    columns = read_parquet(download(service, shown["id"]))
+    assert list(columns) == ["row", "left", "prediction", "prediction_set"]
+    inside = np.mean([left in found for left, found in zip(columns["left"], columns["prediction_set"], strict=True)])
+    assert 0.84 < inside < 0.97
+    few = train(service, add(service, customers(60), name="few"))
+    status, refusal = submit(service, job_type="PREDICT", model_id=few, dataset_id=fresh, interval=0.95)
+    assert (status, refusal["errors"][0]["pointer"]) == (422, "/interval")
+    assert "needs 19 held-out rows, and model" in refusal["errors"][0]["detail"]
+
+
 def test_everything_that_is_wrong_is_refused_at_once_and_nothing_is_stored(service: InProcessService) -> None:
     frame = customers(200)
     dataset_id = add(service, frame)
@@ -203,7 +289,7 @@ def test_everything_that_is_wrong_is_refused_at_once_and_nothing_is_stored(servi
     assert refused(model="nobody@home", dataset_id=10**6) == ["/model", "/dataset_id"]
     assert refused(model="no name", model_id=0, dataset_id=dataset_id, rows=[]) == ["/model", "/model_id", "/rows"]
     assert refused(model="churn", model_id=model_id + 1, dataset_id=dataset_id) == ["/model"]
-    assert refused(model="churn", dataset_id=dataset_id, interval=0.9, format="xlsx") == ["/interval", "/format"]
+    assert refused(model="churn", dataset_id=dataset_id, interval=1.9, format="xlsx") == ["/interval", "/format"]
     found = refused(
         model="churn", dataset_id=timeless, start="2026-01-01T00:00:00Z", phases=[1], keep=["agee", "prediction"]
     )
@@ -234,7 +320,7 @@ def test_a_name_is_looked_up_again_when_the_job_is_stored(
     dataset_id = add(service, customers(200))
     first, second = train(service, dataset_id), train(service, dataset_id, random_state=7)
     alias(service, first, "champion")
-    check, moves = submission.check_feasibility, itertools.count()
+    check, moves = submission.check_job, itertools.count()
 
     def moved_meanwhile(*arguments: Any) -> Any:
         checked = check(*arguments)
@@ -242,7 +328,7 @@ def test_a_name_is_looked_up_again_when_the_job_is_stored(
             alias(service, second, "champion")
         return checked
 
-    monkeypatch.setattr(submission, "check_feasibility", moved_meanwhile)
+    monkeypatch.setattr(submission, "check_job", moved_meanwhile)
     _, job = submit(service, job_type="PREDICT", model="churn@champion", dataset_id=dataset_id)
     assert job["spec"]["model_id"] == second
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from sqlalchemy import Engine, event, text
 
 from ml_training.db.invariants import broken_rows
 from ml_training.domain.caller import DEFAULT_PROJECT_ID
-from ml_training.maintenance.cleanup import sweep_storage_once
+from ml_training.maintenance.sweep import sweep_storage_once
+from ml_training.services import slots
 from tests.support.forms import form_request
 from tests.support.in_process_service import PREFIX, InProcessService
 
@@ -24,6 +26,15 @@ OTHER = 2
 UNKNOWN = 987654
 UNKNOWN_SHA = "0" * 64
 PATCHES = {"/models/{model_id}": {"description": "mine"}, "/projects/{project_id}": {"quotas": {}}}
+TUNE: dict[str, Any] = {
+    "job_type": "TUNE",
+    "model_name": "tuned",
+    "train": {"model_type": "ridge", "target": {"column": "y"}},
+    "search": {"/params/alpha": {"low": 0.1, "high": 1.0}},
+    "sampler": "random",
+    "metric": "f1",
+    "trials": 2,
+}
 NOT_OF_A_PROJECT = {"/projects/{project_id}"}  # an admin sees every project
 
 
@@ -57,6 +68,9 @@ def fill(service: InProcessService, client: FlaskClient) -> Things:
     test = run(service, client, {**data, "job_type": "TEST", "model_id": models[0]})
     compare = run(service, client, {**data, "job_type": "COMPARE", "model_ids": models, "metric": "f1"})
     predict = run(service, client, {**data, "job_type": "PREDICT", "model_id": models[0]})
+    explain = run(service, client, {**data, "job_type": "EXPLAIN", "model_id": models[0]})
+    drift = run(service, client, {**data, "job_type": "DRIFT", "model_id": models[0]})
+    study = run(service, client, TUNE | {"train": TUNE["train"] | data})
     ok(client.patch(f"{PREFIX}/models/{models[0]}", json={"aliases": ["champion"], "tags": ["eu"]}), 200)
     return Things(
         {
@@ -66,6 +80,9 @@ def fill(service: InProcessService, client: FlaskClient) -> Things:
             "test_result_id": test["result"]["test_result_id"],
             "comparison_id": compare["result"]["comparison_id"],
             "prediction_id": predict["result"]["prediction_id"],
+            "explanation_id": explain["result"]["explanation_id"],
+            "drift_report_id": drift["result"]["drift_report_id"],
+            "study_id": study["result"]["study_id"],
         },
         dataset["sha256"],
     )
@@ -88,8 +105,9 @@ def ok(answer: Any, status: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def two(tmp_path: Path, database_url: str) -> Iterator[TwoProjects]:
-    """Two projects in one service."""
+def two(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoProjects]:
+    """Two projects in one service, which reads its workers' heartbeats once: else a request would now and then."""
+    monkeypatch.setattr(slots, "KEPT_SECONDS", math.inf)
     with InProcessService(tmp_path / "data", database_url) as service:
         yield TwoProjects(service)
 
@@ -114,9 +132,11 @@ Seen = tuple[int, list[tuple[str, str]], str, list[str]]
 
 def seen(client: FlaskClient, method: str, path: str, **request: Any) -> Seen:
     """Everything that an answer tells: status, headers and body; and its statements. The id of the request is fixed."""
-    with executed() as statements:
-        answer = client.open(PREFIX + path, method=method, headers={"X-Request-Id": "same"}, **request)
-        body = answer.data.decode()
+    statements = ["SELECT key_changes"]
+    while any("key_changes" in statement for statement in statements):  # once a second, whatever is asked for
+        with executed() as statements:
+            answer = client.open(PREFIX + path, method=method, headers={"X-Request-Id": "same"}, **request)
+            body = answer.data.decode()
     headers = sorted((key, value) for key, value in answer.headers if key != "Content-Length")
     return answer.status_code, headers, body, statements
 
@@ -176,6 +196,9 @@ def specs(things: dict[str, int], name: str) -> Iterator[tuple[str, dict[str, An
         },
     )
     yield str(model), {"dataset_id": 555555, "job_type": "TEST", "model_id": model}
+    yield str(model), {"dataset_id": 555555, "job_type": "EXPLAIN", "model_id": model}
+    yield str(model), {"dataset_id": 555555, "job_type": "DRIFT", "model_id": model}
+    yield str(data["dataset_id"]), TUNE | {"train": TUNE["train"] | data}
     yield str(model), {"job_type": "COMPARE", "dataset_id": 555555, "model_ids": [model, 666666], "metric": "f1"}
     yield str(model), {"job_type": "PREDICT", "model_id": model, "rows": [{"x": 1}]}
     yield name, {"job_type": "PREDICT", "model": name, "rows": [{"x": 1}]}
@@ -207,6 +230,7 @@ LISTS = (
     *("/jobs?sort=oldest", "/jobs?status=COMPLETED&job_type=TRAIN", "/datasets", "/datasets?name=churn", "/models"),
     *("/models?name=churn", "/models?alias=champion", "/models?tag=eu", "/models?dataset_id=1", "/test-results"),
     *("/models?model_type=ridge", "/models?name=churn&alias=champion", "/comparisons", "/predictions"),
+    *("/jobs?q=CHU", "/jobs?q=churn&status=COMPLETED", "/models?q=c", "/models?q=c&model_type=ridge", "/datasets?q=ch"),
 )
 
 

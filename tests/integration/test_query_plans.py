@@ -26,6 +26,7 @@ LARGE = (
     "model_tags",
     "audit",
     "api_keys",
+    "changes",
 )
 FEW_ROWS = 2_000  # of large tables that one statement may look at; a page shows 200 at most, a claim compares 200
 FEW_STEPS = 120_000  # of SQLite's virtual machine: it needs three or more for each row that it looks at

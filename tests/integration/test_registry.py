@@ -198,8 +198,8 @@ def test_a_model_deleted_between_check_and_insert_is_the_submitters_error(
                 results.mark_model_deleted(connection, versions[0])
         return found
 
-    check = submit.check_feasibility
-    monkeypatch.setattr(submit, "check_feasibility", check_then_lose)
+    check = submit.check_job
+    monkeypatch.setattr(submit, "check_job", check_then_lose)
     bodies = [api.train_spec(dataset_id), a_comparison([versions[1], versions[0]], dataset_id)]
     items = submit_batch(resources, bodies, idempotency_key="batch")
     assert [error.pointer for error in items[1].errors] == ["/model_ids/1"]
@@ -224,14 +224,14 @@ def waits_for_a_lock(database: Database) -> bool:
 
 def checked(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Set once a spec has passed the check of `submit`."""
-    passed, check = threading.Event(), submit.check_feasibility
+    passed, check = threading.Event(), submit.check_job
 
     def check_and_tell(resources: Resources, spec: Any) -> Any:
         found = check(resources, spec)
         passed.set()
         return found
 
-    monkeypatch.setattr(submit, "check_feasibility", check_and_tell)
+    monkeypatch.setattr(submit, "check_job", check_and_tell)
     return passed
 
 
@@ -254,7 +254,7 @@ def test_a_job_that_comes_while_its_model_goes_is_refused(
 def test_a_model_that_goes_while_a_job_comes_stays(resources: Resources, dataset_id: int, versions: list[int]) -> None:
     spec, _ = parse_spec(a_test(versions[0], dataset_id), max_runtime_seconds=60)
     assert spec is not None
-    found = submit.check_feasibility(resources, spec)
+    found = submit.check_job(resources, spec)
     with ThreadPoolExecutor(1) as pool:
         with resources.database.write() as submission:
             checked = Submission([CheckedSpec(spec, found)], None, "", is_batch=False, caller=SERVICE)

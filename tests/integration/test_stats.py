@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, event, insert, text
 
-from ml_training.db import ledger, results
+from ml_training.db import claims, ledger, results
 from ml_training.db.aliases import drop_aliases, set_aliases
 from ml_training.db.engine import Database
-from ml_training.db.stats import LedgerTotal, Stats, open_stats
+from ml_training.db.stats import LedgerTotal, ProjectUse, Stats, open_stats
 from ml_training.db.tables import jobs, model_aliases, models
+from tests.support.jobs import store_dataset, store_job
 from tests.support.scenario import Scenario, open_scenario, write_scenario
 
 FRESH = 900.0
@@ -53,6 +54,28 @@ def test_deleting_every_job_takes_nothing_from_the_ledger(database: Database) ->
         connection.execute(text("DELETE FROM models"))
         connection.execute(delete(jobs))
     assert totals(database) == before
+
+
+def test_the_use_of_the_named_projects_is_that_of_their_rows(database: Database) -> None:
+    with database.write() as connection:
+        for name in ("team-b", "team-c", "hidden"):
+            connection.execute(text("INSERT INTO projects (name, created_at) VALUES (:name, 0.0)"), {"name": name})
+    dataset_id = store_dataset(database.of(2))
+    store_job(database.of(4), dataset_id=store_dataset(database.of(4)))
+    for _ in range(3):
+        store_job(database.of(2), dataset_id=dataset_id, priority=1)
+    with database.write() as connection:
+        connection.execute(text("UPDATE datasets SET raw_bytes = 1000, index_bytes = 500"))
+        claimed = claims.claim_next(connection, worker="worker@host-1", lease_seconds=30)
+        assert claimed is not None
+        assert claimed.project_id == 2
+    with open_stats(database) as stats:
+        found = {row.name: row for row in stats.projects(["team-b", "team-c", "unknown"])}
+        assert stats.projects([]) == ()
+    assert found == {
+        "team-b": ProjectUse("team-b", pending=2, running=1, stored_bytes=1500),
+        "team-c": ProjectUse("team-c", pending=0, running=0, stored_bytes=0),
+    }
 
 
 def test_jobs_come_in_the_order_of_their_importance(database: Database) -> None:

@@ -135,7 +135,7 @@ def test_equal_requests_of_which_neither_saw_the_other_make_one_job(
         both.wait(60)
         return check_feasibility(resources, spec)
 
-    monkeypatch.setattr(submit, "check_feasibility", check)
+    monkeypatch.setattr(submit, "check_job", check)
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda _: submit_job(resources, spec(dataset_id), idempotency_key="k").id, range(2)))
     assert len(set(found)) == 1

@@ -39,7 +39,7 @@ def test_without_a_worker_it_says_so(resources: Resources, store: Store) -> None
     job_id = store()
     assert reason(resources, job_id) == "waits for a worker: no worker is running"
     beat(resources, slots=0, trouble="another storage")
-    assert reason(resources, job_id) == "waits for a worker: every worker sees another storage than the service"
+    assert reason(resources, job_id) == "waits for a worker: no worker can use the storage of the service"
 
 
 def test_it_counts_the_jobs_that_are_taken_before_it(resources: Resources, store: Store) -> None:

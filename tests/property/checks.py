@@ -1,24 +1,44 @@
 """What must be true of every answer and every result; each check says what is wrong, or nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from ml_training.domain.drift_spec import DriftSpec
+from ml_training.domain.explain_spec import ExplainSpec
+from ml_training.domain.object_sizes import MOST_FIELDS
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec
 from ml_training.domain.targets import ColumnTarget, HorizonTarget, RuleTarget
-from ml_training.domain.validation import CrossValidation, FeatureEngineering, Holdout, TimeSeries
+from ml_training.domain.tune_spec import StopRules, TuneSpec
+from ml_training.domain.validation import (
+    CrossValidation,
+    FeatureEngineering,
+    GroupHoldout,
+    GroupKFold,
+    Holdout,
+    TimeSeries,
+)
 from tests.property.tables import Table
 from tests.support.in_process_service import strict
 
 PROBLEM = "application/problem+json"
 STATUSES = {202, 400, 409, 413, 415, 422}
-SPECS: dict[object, Any] = {"TRAIN": TrainSpec, "TEST": TestSpec, "COMPARE": CompareSpec, "PREDICT": PredictSpec}
+SPECS: dict[object, Any] = {
+    "TRAIN": TrainSpec,
+    "TEST": TestSpec,
+    "COMPARE": CompareSpec,
+    "PREDICT": PredictSpec,
+    "EXPLAIN": ExplainSpec,
+    "DRIFT": DriftSpec,
+    "TUNE": TuneSpec,
+}
 INSIDE: dict[str, tuple[Any, ...]] = {
     "/target": (ColumnTarget, RuleTarget, HorizonTarget),
-    "/validation": (Holdout, TimeSeries, CrossValidation),
+    "/validation": (Holdout, TimeSeries, CrossValidation, GroupHoldout, GroupKFold),
     "/feature_engineering": (FeatureEngineering,),
+    "/stop": (StopRules,),
 }
 LARGEST_ANSWER = 4 << 20
 
@@ -49,12 +69,14 @@ def wrong_with_answer(status: int, kind: str, data: bytes, sent: Any) -> Iterato
 def leads_somewhere(pointer: str, body: Any) -> bool:
     """Whether a sender who looks there finds what to change: a value that was sent, or a field that could have been.
 
-    The whole body is such a place only when it is no object.
+    The whole body is such a place only when it is no object, or has too many fields.
     """
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or len(body) > MOST_FIELDS:
         return pointer == ""
     if not pointer.startswith("/"):
         return False
+    if pointer.startswith("/train/") and isinstance(body.get("train"), dict):
+        return leads_somewhere(pointer.removeprefix("/train"), {**body["train"], "job_type": "TRAIN"})
     holder, _, name = pointer.rpartition("/")
     found, inside = resolved(holder, body)
     if not found:
@@ -98,7 +120,7 @@ def wrong_with_model(model: Mapping[str, Any], spec: Mapping[str, Any], table: T
     used = selected - rows["dropped"]
     if rows["not_covered"] > rows["dropped"] or min(rows.values()) < 0 or rows["train"] < 1:
         yield f"impossible rows: {rows}"
-    if validation["method"] == "cross_validation":
+    if validation["method"] in ("cross_validation", "group_k_fold"):
         right = rows["train"] == rows["held_out"] == used
     elif validation.get("splits") is not None:
         right = rows["train"] == used and 0 < rows["held_out"] < used
@@ -145,14 +167,54 @@ def wrong_with_prediction(
     if shown["columns"][: 2 + len(spec["keep"])] != ["row", *spec["keep"], "prediction"]:
         yield f"columns {shown['columns']}"
     for row in preview:
-        chances = [row[name] for name in shown["columns"][2 + len(spec["keep"]) :]]
-        if not spec["contributions"] and chances and abs(sum(chances) - 1) > 1e-6:
-            yield f"probabilities that do not add up: {row}"
-        if row["prediction"] is None:
-            yield f"no prediction: {row}"
+        yield from _wrong_with_row(row, shown["columns"][2 + len(spec["keep"]) :], spec)
     for counts in (shown["missing"], shown["unseen_categories"]):
         if not all(0 <= count <= shown["rows"] for count in counts.values()):
             yield f"impossible counts: {counts}"
+
+
+def _wrong_with_row(row: dict[str, Any], names: Sequence[str], spec: Mapping[str, Any]) -> Iterator[str]:
+    """names: the columns behind the prediction."""
+    chances = [row[name] for name in names if name.startswith("probability_")]
+    if chances and abs(sum(chances) - 1) > 1e-6:
+        yield f"probabilities that do not add up: {row}"
+    if row["prediction"] is None:
+        yield f"no prediction: {row}"
+    around = [name for name in names if name in ("low", "high", "prediction_set")]
+    if around not in ([["low", "high"], ["prediction_set"]] if spec["interval"] is not None else [[]]):
+        yield f"columns {names} for interval {spec['interval']}"
+    if "prediction_set" in around and len(row["prediction_set"]) > max(2, len(chances)):
+        yield f"a set of more classes than there are: {row}"
+
+
+def wrong_with_explanation(result: Mapping[str, Any], spec: Mapping[str, Any], table: Table) -> Iterator[str]:
+    """The rows add up, every feature has one importance, and the slices of a column hold every row once."""
+    rows, selected = result["row_counts"], len(selected_rows(table, spec, part=""))
+    explained = min(rows["labelled"], spec["sample_rows"])
+    if rows["labelled"] + rows["dropped"] != selected or not rows["explained"] == result["rows"] == explained >= 1:
+        yield f"of {selected} selected rows: {rows}"
+    names = [item["feature"] for item in result["permutation_importance"]["features"]]
+    if len(set(names)) != len(names) or not names:
+        yield f"importances of {names}"
+    for column in result["slices"]:
+        if sum(value["rows"] for value in column["values"]) != explained:
+            yield f"the slices of {column['column']} do not hold {explained} rows"
+
+
+def wrong_with_drift(result: Mapping[str, Any], spec: Mapping[str, Any], table: Table) -> Iterator[str]:
+    """The rows add up, weights are shares, and the verdict follows from the numbers beside it."""
+    rows, selected = result["row_counts"], len(selected_rows(table, spec, part=""))
+    if rows["compared_selected"] != selected or rows["compared"] != min(selected, spec["sample_rows"]):
+        yield f"of {selected} selected rows: {rows}"
+    if abs(sum(item["weight"] for item in result["features"]) - 1) > 1e-9:
+        yield "the weights are no shares"
+    for item in result["features"]:
+        shares = [item[name] for name in ("missing_share", "unseen_share", "missing_share_training")]
+        if min(shares) < 0 or max(shares) > 1 or item["psi"] < 0 or not 0 < (item["p_value"] or 1) <= 1:
+            yield f"the numbers of {item}"
+    significant = result["p_value"] is not None and result["p_value"] <= 0.05
+    if result["drifted"] != (result["judged_psi"] >= spec["threshold"] and significant):
+        yield f"drifted {result['drifted']} for {result['judged_psi']}, {result['p_value']}"
 
 
 def selected_rows(table: Table, spec: Mapping[str, Any], *, part: str) -> list[int]:

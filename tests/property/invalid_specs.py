@@ -138,7 +138,7 @@ def _unknown_exclusion(rng: random.Random, world: World, data: KnownData, body: 
 
 
 def _part(body: Body) -> str:
-    return {"TRAIN": "train_", "PREDICT": ""}.get(body["job_type"], "test_")
+    return {"TRAIN": "train_", "PREDICT": "", "EXPLAIN": "", "DRIFT": ""}.get(body["job_type"], "test_")
 
 
 def _empty_window(rng: random.Random, world: World, data: KnownData, body: Body) -> str | None:
@@ -207,6 +207,12 @@ def _bad_validation(rng: random.Random, world: World, data: KnownData, body: Bod
             ({"method": "holdout", "test_size": 1.0}, "/validation/test_size"),
             ({"method": "holdout", "splits": 3}, "/validation/splits"),
             ({"method": "bootstrap"}, "/validation"),
+            ({"method": "holdout", "group_column": "x"}, "/validation/group_column"),
+            ({"method": "holdout", "purge": "1d"}, "/validation/purge"),
+            ({"method": "time_series", "purge": "1w"}, "/validation/purge"),
+            ({"method": "time_series", "embargo": "36526d"}, "/validation/embargo"),
+            ({"method": "group_holdout", "group_column": ""}, "/validation/group_column"),
+            ({"method": "group_k_fold", "group_column": NOWHERE}, "/validation/group_column"),
             ({"method": ["holdout"]}, "/validation"),
         ]
     )
@@ -281,6 +287,7 @@ def _bad_field(rng: random.Random, world: World, data: KnownData, body: Body) ->
     name, value = rng.choice(
         [
             ("priority", 0),
+            ("calibration", "platt"),
             ("priority", 11),
             ("priority", 5.0),
             ("max_runtime_seconds", 86_401),
@@ -303,7 +310,8 @@ def _bad_field(rng: random.Random, world: World, data: KnownData, body: Body) ->
 
 
 def _missing_field(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
-    required = ("job_type", "model_name", "model_type", "dataset_id", "target", "model_id", "model_ids", "metric")
+    required = ["job_type", "model_name", "model_type", "dataset_id", "target", "model_id", "model_ids"]
+    required += [] if body["job_type"] == "EXPLAIN" else ["metric"]  # there it has a default
     name = rng.choice([name for name in required if name in body])
     del body[name]
     return f"/{name}"
@@ -339,7 +347,7 @@ def _kept_twice(rng: random.Random, world: World, data: KnownData, body: Body) -
 
 
 def _odd_output(rng: random.Random, world: World, data: KnownData, body: Body) -> str:
-    name, value = rng.choice([("format", "xlsx"), ("interval", 0.9), ("contributions", 1), ("keep", "row")])
+    name, value = rng.choice([("format", "xlsx"), ("interval", 1.9), ("contributions", 1), ("keep", "row")])
     body[name] = value
     return f"/{name}"
 
@@ -413,6 +421,8 @@ INVALIDATIONS: dict[str, dict[str, Invalidation]] = {
         },
     },
     "TEST": {**EVERY},
+    "EXPLAIN": {**EVERY},
+    "DRIFT": {**EVERY},
     "PREDICT": {**EVERY, "kept": _unknown_kept, "twice": _kept_twice, "output": _odd_output, "model": _two_models},
     "rows given": {
         "field": _bad_field,

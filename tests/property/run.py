@@ -10,6 +10,8 @@ from typing import Any
 from tests.property.checks import (
     wrong_with_answer,
     wrong_with_comparison,
+    wrong_with_drift,
+    wrong_with_explanation,
     wrong_with_model,
     wrong_with_numbers,
     wrong_with_prediction,
@@ -17,6 +19,7 @@ from tests.property.checks import (
 )
 from tests.property.invalid_specs import make_invalid
 from tests.property.malformed_bodies import JSON_HEADERS, hostile
+from tests.property.studies import spoiled, tune_job, wrong_with_study
 from tests.property.tables import tables
 from tests.property.valid_specs import Body, any_job
 from tests.property.visible_facts import KnownData, KnownModel, World
@@ -24,12 +27,17 @@ from tests.support.in_process_service import InProcessService, strict
 
 AT_ONCE = 25  # specs sent before the jobs that were accepted run
 SLOW_SECONDS = 10.0
+REUSING = ("TRAIN", "PREDICT")
 RESULTS = {
     "TRAIN": ("models", "model_id"),
     "TEST": ("test-results", "test_result_id"),
     "COMPARE": ("comparisons", "comparison_id"),
     "PREDICT": ("predictions", "prediction_id"),
+    "EXPLAIN": ("explanations", "explanation_id"),
+    "DRIFT": ("drift-reports", "drift_report_id"),
+    "TUNE": ("studies", "study_id"),
 }
+STUDIES, AGAIN = 0.04, 0.04  # the shares of drawn specs that are studies, and earlier ones again with `reuse`
 
 
 @dataclass
@@ -83,7 +91,7 @@ def upload_tables(service: InProcessService) -> World:
 
 def _send(rng: random.Random, service: InProcessService, world: World, tally: Tally) -> int | None:
     """Draw a spec and send it; the job's id when it was accepted."""
-    good = any_job(rng, world)
+    good = _good(rng, world)
     kind, data, headers, pointer = _drawn(rng, world, good)
     began = time.monotonic()
     status, mimetype, answer = service.post(data, headers)
@@ -103,8 +111,20 @@ def _send(rng: random.Random, service: InProcessService, world: World, tally: Ta
     if status != 202:
         return None
     job = strict(answer)
+    if kind == "good" and job["job_type"] in REUSING:
+        world.accepted.append(good)
     tally.counts[f"accepted {job['job_type']}"] += 1
     return int(job["id"])
+
+
+def _good(rng: random.Random, world: World) -> Body:
+    """A spec of any type: a study now and then, and one that has been accepted before, to be reused."""
+    kind = rng.random()
+    if kind < STUDIES:
+        return tune_job(rng, world)
+    if kind < STUDIES + AGAIN and world.accepted:
+        return {**rng.choice(world.accepted), "priority": rng.randint(1, 10), "reuse": True}
+    return any_job(rng, world)
 
 
 def _drawn(rng: random.Random, world: World, good: Body) -> tuple[str, bytes, dict[str, str], str]:
@@ -114,7 +134,8 @@ def _drawn(rng: random.Random, world: World, good: Body) -> tuple[str, bytes, di
         key = {"Idempotency-Key": f"key-{rng.getrandbits(64)}"} if rng.random() < 0.1 else {}
         return "good", json.dumps(good).encode(), {**JSON_HEADERS, **key}, ""
     if kind < 0.82:
-        body, pointer = make_invalid(rng, world, good)
+        is_study = good["job_type"] == "TUNE"
+        body, pointer = spoiled(rng, good) if is_study else make_invalid(rng, world, good)
         return "nearly", json.dumps(body).encode(), JSON_HEADERS, pointer
     if kind < 0.83:
         return "rejected data", json.dumps({**good, "dataset_id": world.rejected}).encode(), JSON_HEADERS, ""
@@ -137,7 +158,10 @@ def _check_job(service: InProcessService, world: World, tally: Tally, job_id: in
         return
     result = strict(answer)
     spec = job["spec"]
-    if job["job_type"] == "PREDICT":
+    tally.counts["reused"] += job["reused_from"] is not None
+    if job["job_type"] == "TUNE":
+        wrong = _wrong_with_study(service, world, tally, job, result)
+    elif job["job_type"] == "PREDICT":
         table = None if job["dataset_id"] is None else world.data_of(job["dataset_id"]).table
         preview = service.get(f"/predictions/{result['id']}/preview?limit=200")["items"]
         wrong = list(wrong_with_prediction(result, preview, spec, table))
@@ -148,12 +172,32 @@ def _check_job(service: InProcessService, world: World, tally: Tally, job_id: in
         world.learn(KnownModel.of(result))
 
 
+def _wrong_with_study(
+    service: InProcessService, world: World, tally: Tally, job: dict[str, Any], study: dict[str, Any]
+) -> list[str]:
+    trials = service.get(f"/studies/{study['id']}/trials?limit=200")["items"]
+    jobs = service.get(f"/jobs?parent_id={job['id']}&limit=200")["items"]
+    tally.counts["trials"] += len(trials)
+    tally.counts["reused trials"] += sum(one["job_type"] == "TRIAL" and one["reused_from"] is not None for one in jobs)
+    model = service.get(f"/models/{study['best_model_id']}")
+    spec = model["lineage"]["spec"]
+    world.learn(KnownModel.of(model))
+    table = world.data_of(study["dataset_id"]).table
+    reached = model["scores"]["held_out"][study["metric"]]
+    wrong = [] if reached == study["best_score"] else [f"the model reaches {reached}, its trial {study['best_score']}"]
+    return [*wrong, *wrong_with_study(study, job["spec"], trials, jobs), *_wrong("TRAIN", model, spec, table)]
+
+
 def _wrong(job_type: str, result: dict[str, Any], spec: dict[str, Any], table: Any) -> list[str]:
     if job_type == "TRAIN":
         return [*wrong_with_numbers(result["scores"]), *wrong_with_model(result, spec, table)]
     if job_type == "TEST":
         scores = [*wrong_with_numbers(result["scores"]), *wrong_with_numbers(result["degradation"])]
         return [*scores, *wrong_with_test(result, spec, table)]
+    if job_type == "EXPLAIN":
+        return [*wrong_with_numbers(result["scores"]), *wrong_with_explanation(result, spec, table)]
+    if job_type == "DRIFT":
+        return list(wrong_with_drift(result, spec, table))
     scores = [wrong for service in result["ranking"] for wrong in wrong_with_numbers(service["scores"])]
     return [*scores, *wrong_with_comparison(result, spec, table)]
 

@@ -1,4 +1,4 @@
-"""The numbers of the property test at the end of a run, wherever in it the test ran."""
+"""The numbers that a test was about at the end of a run, wherever in it the test ran."""
 
 from typing import Any
 
@@ -10,4 +10,4 @@ def print_numbers(terminalreporter: Any) -> None:
     for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
         for name, value in getattr(report, "user_properties", ()):
             if name == NUMBERS and report.when == "call":
-                terminalreporter.write_line(f"property test, {value}")
+                terminalreporter.write_line(str(value))

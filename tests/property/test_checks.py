@@ -65,6 +65,9 @@ SPEC = {
 def test_a_pointer_leads_to_what_was_sent_or_could_have_been(pointer: str, leads: bool) -> None:
     assert leads_somewhere(pointer, BODY) is leads
     assert leads_somewhere("", [BODY])
+    many = {f"u{number}": 1 for number in range(2_001)}
+    assert leads_somewhere("", many)
+    assert not leads_somewhere("/u1", many), "no field of it is wrong by itself"
 
 
 @pytest.mark.parametrize(

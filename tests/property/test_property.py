@@ -61,11 +61,13 @@ def test_no_answer_takes_long(tally: Tally) -> None:
 
 
 def test_the_draw_is_worth_its_time(tally: Tally, record_property: Callable[[str, object], None]) -> None:
-    record_property(NUMBERS, f"seed {SEED}: {tally.told()}")
+    record_property(NUMBERS, f"property test, seed {SEED}: {tally.told()}")
     counts = tally.counts
     assert counts["drawn"] == SPECS
     assert counts["COMPLETED"] > 0.3 * SPECS
-    for kind, least in {"TRAIN": 0.2, "TEST": 0.03, "COMPARE": 0.02, "PREDICT": 0.05}.items():
+    accepted = {"TRAIN": 0.2, "TEST": 0.03, "COMPARE": 0.02, "PREDICT": 0.05, "EXPLAIN": 0.01, "DRIFT": 0.005}
+    for kind, least in accepted.items():
         assert counts[f"accepted {kind}"] > least * SPECS, kind
+    assert min(counts["accepted TUNE"], counts["reused"]) > 0.005 * SPECS
     for kind, least in {"nearly refused 422": 0.1, "hostile refused 422": 0.05, "good refused 422": 0.02}.items():
         assert counts[kind] > least * SPECS, kind

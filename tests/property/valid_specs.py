@@ -15,11 +15,15 @@ HORIZONS = ["30m", "2h", "6h", "1d", "3d", "600s"]
 def any_job(rng: random.Random, world: World) -> Body:
     """A TRAIN job, or a job of another type when there are models for it."""
     kind = rng.random()
-    if kind < 0.2 and world.models:
+    if kind < 0.15 and world.models:
         return test_job(rng, world)
-    if kind < 0.32 and world.rivals():
+    if kind < 0.25 and world.rivals():
         return compare_job(rng, world)
-    if kind < 0.5 and world.models:
+    if kind < 0.3 and world.models:
+        return explain_job(rng, world)
+    if kind < 0.34 and world.models:
+        return drift_job(rng, world)
+    if kind < 0.45 and world.models:
         return given_rows_job(rng, world) if rng.random() < 0.35 else predict_job(rng, world)
     return train_job(rng, world)
 
@@ -46,6 +50,8 @@ def train_job(rng: random.Random, world: World) -> Body:
         body["feature_engineering"] = {"windows": rng.sample([2, 3, 5, 10, 40], rng.randint(1, 2))}
     if not is_quantity and rng.random() < 0.35:
         body["class_balance"] = rng.choice(["none", "weights", "smote"])
+    if not is_quantity and rng.random() < 0.12:
+        body["calibration"] = rng.choice(["none", "sigmoid", "isotonic"])
     if model_type in EARLY_STOPPING and rng.random() < 0.3 and body["params"].get("boosting_type") != "dart":
         body["early_stopping_rounds"] = rng.randint(1, 3)
     return body | _sometimes(rng)
@@ -76,6 +82,26 @@ def compare_job(rng: random.Random, world: World) -> Body:
     return body | _rows(rng, data, part="test") | _when(rng)
 
 
+def explain_job(rng: random.Random, world: World) -> Body:
+    """An EXPLAIN job, mostly on the model's own data."""
+    model = rng.choice(world.models)
+    data = world.data_of(model.dataset_id) if rng.random() < 0.7 else _like(rng, world, model.dataset_id)
+    body: Body = {"job_type": "EXPLAIN", "model_id": model.id, "dataset_id": data.id}
+    body["sample_rows"] = rng.choice([1, 2, 30, 200])
+    if rng.random() < 0.3:
+        body["metric"] = rng.choice(model.metrics)
+    return body | _rows(rng, data, part="") | _when(rng)
+
+
+def drift_job(rng: random.Random, world: World) -> Body:
+    """A DRIFT job, mostly on the model's own data."""
+    model = rng.choice(world.models)
+    data = world.data_of(model.dataset_id) if rng.random() < 0.7 else _like(rng, world, model.dataset_id)
+    body: Body = {"job_type": "DRIFT", "model_id": model.id, "dataset_id": data.id}
+    body |= {"sample_rows": rng.choice([100, 150, 20_000]), "threshold": rng.choice([0.05, 0.1, 0.25])}
+    return body | _rows(rng, data, part="") | _when(rng)
+
+
 def predict_job(rng: random.Random, world: World) -> Body:
     """A PREDICT job on a data set, mostly the model's own; keeps some of its columns."""
     model = rng.choice(world.models)
@@ -83,6 +109,7 @@ def predict_job(rng: random.Random, world: World) -> Body:
     names = [column["name"] for column in data.columns]
     body: Body = {"job_type": "PREDICT", "model_id": model.id, "dataset_id": data.id}
     body |= {"keep": rng.sample(names, rng.randint(0, len(names))), "contributions": rng.random() < 0.1}
+    body |= {"interval": rng.choice([0.5, 0.8, 0.95])} if rng.random() < 0.1 else {}
     return body | _rows(rng, data, part="") | _output(rng)
 
 
@@ -224,7 +251,11 @@ def _validation(rng: random.Random, data: KnownData) -> Body:
         return {"validation": {"method": "holdout", "test_size": rng.choice([0.01, 0.2, 0.5, 0.9])}}
     if kind < 0.75 and data.span:
         how: Body = rng.choice([{}, {"test_size": rng.choice([0.05, 0.3, 0.9])}, {"splits": rng.randint(2, 4)}])
-        return {"validation": {"method": "time_series", **how}}
+        gaps = {name: rng.choice(["30m", "2h", "1d"]) for name in ("purge", "embargo") if rng.random() < 0.2}
+        return {"validation": {"method": "time_series", **how, **gaps}}
+    if kind < 0.85 and data.table.group is not None:
+        how = rng.choice([{"method": "group_holdout", "test_size": 0.3}, {"method": "group_k_fold", "splits": 2}])
+        return {"validation": how}
     return {"validation": {"method": "cross_validation", "splits": rng.randint(2, 4)}}
 
 

@@ -103,6 +103,7 @@ class World:
     rejected: int
     models: list[KnownModel] = field(default_factory=list)
     groups: dict[str, list[KnownModel]] = field(default_factory=dict)
+    accepted: list[dict[str, Any]] = field(default_factory=list)  # specs that may be sent again with `reuse`
 
     def learn(self, model: KnownModel) -> None:
         """One more model."""

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
 from ml_training.db import datasets, results
-from ml_training.domain.records import Comparison, Prediction, TestResult
+from ml_training.domain.records import Comparison, DriftReport, Explanation, Prediction, Study, TestResult
 from ml_training.domain.states import TaskKind
 from ml_training.domain.targets import ColumnTarget
 from ml_training.selection.index import ColumnKind, IndexColumn
@@ -130,6 +130,27 @@ def stored_comparison(resources: Resources, *, dataset_id: int, winner_model_id:
         )
 
 
+def stored_study(resources: Resources, *, model_id: int, dataset_id: int, job_id: int = 1) -> int:
+    """A study without trials."""
+    with resources.database.write() as connection:
+        return results.insert_result(
+            connection,
+            Study,
+            job_id=job_id,
+            attempt=1,
+            dataset_id=dataset_id,
+            best_model_id=model_id,
+            metric="f1",
+            sampler="tpe",
+            trials=3,
+            failed_trials=0,
+            best_trial=2,
+            best_score=0.9,
+            stopped_by="trials",
+            details={"best_values": {"/params/C": 1.0}, "importances": {"/params/C": 1.0}},
+        )
+
+
 def stored_prediction(resources: Resources, *, model_id: int, dataset_id: int, job_id: int = 1) -> int:
     """A prediction of one row."""
     stored = resources.storage.put_bytes(ObjectKind.PREDICTION, b"row,prediction")
@@ -148,6 +169,64 @@ def stored_prediction(resources: Resources, *, model_id: int, dataset_id: int, j
             sha256=stored.sha256,
             bytes=stored.size,
             details={"columns": ["row", "prediction"], "unseen_categories": {}, "missing": {}, "preview": preview},
+            lineage={},
+        )
+
+
+def stored_explanation(resources: Resources, *, model_id: int, dataset_id: int, job_id: int = 1) -> int:
+    """An explanation with one feature."""
+    feature = {"feature": "x", "value": 0.25, "spread": 0.01}
+    no_parts = dict.fromkeys(("calibration", "thresholds", "lift", "residuals"))
+    details = {
+        "rows": {"explained": 1, "labelled": 1, "dropped": 0},
+        "metric": "accuracy",
+        "scores": {"accuracy": 1.0},
+        "score_intervals": {"explained": {"accuracy": [0.5, 1.0]}},
+        "permutation_importance": {"metric": "accuracy", "features": [feature]},
+        "contributions": {"features": None, "reason": "it is a forest"},
+        "partial_dependence": [],
+        "slices": [],
+        **no_parts,
+    }
+    with resources.database.write() as connection:
+        return results.insert_result(
+            connection,
+            Explanation,
+            job_id=job_id,
+            attempt=1,
+            model_id=model_id,
+            dataset_id=dataset_id,
+            rows=1,
+            details=details,
+            lineage={},
+        )
+
+
+def stored_drift_report(resources: Resources, *, model_id: int, dataset_id: int, job_id: int = 1) -> int:
+    """A drift report with one feature."""
+    names = ("psi", "p_value", "wasserstein", "ks", "missing_share", "unseen_share")
+    details = {
+        "rows": {"training": 10, "compared": 10},
+        "by_time": True,
+        "judged_psi": 0.4,
+        "threshold": 0.1,
+        "p_value": 0.01,
+        "auc": 0.9,
+        "weights": "importance",
+        "features": [{"feature": "a", **dict.fromkeys(names, 0.5)}],
+    }
+    with resources.database.write() as connection:
+        return results.insert_result(
+            connection,
+            DriftReport,
+            job_id=job_id,
+            attempt=1,
+            model_id=model_id,
+            dataset_id=dataset_id,
+            rows=10,
+            weighted_psi=0.5,
+            drifted=True,
+            details=details,
             lineage={},
         )
 

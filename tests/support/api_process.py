@@ -1,6 +1,7 @@
 """The API as it runs, for tests: gunicorn on a free port, and raw connections to it."""
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Api:
     resources: Resources
     port: int
     client: httpx.Client
+    tls: ssl.SSLContext | None = None
 
     @property
     def master(self) -> psutil.Process:
@@ -37,6 +39,8 @@ class Api:
     def raw(self, data: bytes) -> socket.socket:
         """A connection on which these bytes were sent."""
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(connection, server_hostname="127.0.0.1")
         connection.sendall(data)
         return connection
 
@@ -46,8 +50,10 @@ class Api:
 
 
 @contextmanager
-def running_api(directory: Path, database_url: str, broker_url: str, **settings: str) -> Iterator[Api]:
-    """The API on a free port; everything is killed at the end."""
+def running_api(
+    directory: Path, database_url: str, broker_url: str, *, tls: ssl.SSLContext | None = None, **settings: str
+) -> Iterator[Api]:
+    """The API on a free port; everything is killed at the end. tls: what its clients trust, if it speaks HTTPS."""
     port = free_port("127.0.0.1")
     values = {
         "database_url": database_url,
@@ -64,10 +70,11 @@ def running_api(directory: Path, database_url: str, broker_url: str, **settings:
     with ExitStack() as stack:
         stack.callback(resources.close)
         stack.callback(fleet.end)
-        client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=70, trust_env=False))
+        base_url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        client = stack.enter_context(httpx.Client(base_url=base_url, timeout=70, trust_env=False, verify=tls or True))
         pid = fleet.start("api", "ml_training.api").pid
         eventually(lambda: live(client).get("master_pid") == pid, what="the API answers")
-        yield Api(fleet, resources, port, client)
+        yield Api(fleet, resources, port, client, tls)
 
 
 def live(client: httpx.Client) -> dict[str, Any]:

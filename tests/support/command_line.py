@@ -1,6 +1,7 @@
 """Runs `ml-training` commands in the test process, and makes job documents as the API returns them."""
 
 from typing import Any
+from unittest.mock import patch
 
 from typer.testing import CliRunner, Result
 
@@ -8,8 +9,12 @@ from ml_training.cli.app import app
 
 
 def run_command(*arguments: str, stdin: str | None = None) -> Result:
-    """Run `ml-training` with these arguments; unexpected exceptions are raised."""
-    return CliRunner().invoke(app, arguments, input=stdin, catch_exceptions=False)
+    """Run `ml-training` with these arguments; unexpected exceptions are raised.
+
+    The logs stay as they are: loggers of this process that a command has configured would keep that for later tests.
+    """
+    with patch("ml_training.logs.configure_logs"):
+        return CliRunner().invoke(app, arguments, input=stdin, catch_exceptions=False)
 
 
 def job_document(status: str, **values: Any) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from ml_training.db import checkpoints, claims, jobs, results
+from ml_training.db import checkpoints, claims, jobs, results, trials
 from ml_training.db.engine import open_database
 from ml_training.execution import inputs, run_job
 from ml_training.execution.checkpoints import JobCheckpoints
-from ml_training.execution.handlers import HANDLERS, common, train
+from ml_training.execution.handlers import HANDLERS, common, train, tune
 from ml_training.execution.job_handler import WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.lease import LeaseTimes
@@ -92,6 +92,18 @@ PREDICT_POINTS: Mapping[str, Point] = {
     "prediction completed, not committed": Point(jobs, "complete"),
     "verdict of the prediction committed": Point(run_job, "_write_end_once"),
 }
+STUDY_POINTS: Mapping[str, Point] = {
+    "job of the study claimed": Point(run_job, "_run", after=False),
+    "next values chosen": Point(tune, "next_values"),
+    "jobs of the generation written": Point(jobs, "insert_jobs"),
+    "generation written, not committed": Point(trials, "insert_trials"),
+    "study waits, not committed": Point(jobs, "wait_for_children"),
+    "step committed": Point(run_job, "_write_end_once"),
+    "trial scored": Point(engine, "evaluate"),
+    "score written, not committed": Point(trials, "record_score"),
+    "end of a job of the study not committed": Point(jobs, "complete"),
+    "row of the study written": Point(results, "insert_result"),
+}
 PAST_A_CHECKPOINT = list(POINTS)[list(POINTS).index("checkpoint 5 without a row") :]
 
 
@@ -141,7 +153,7 @@ def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_l
     configure_logs("console", log_level)
     context = _worker_context(url, root, times=times)
     if point is not None:
-        _arm({**POINTS, **PREDICT_POINTS}[point], act)
+        _arm({**POINTS, **PREDICT_POINTS, **STUDY_POINTS}[point], act)
     if not run_next(context):
         sys.exit(IDLE)
 

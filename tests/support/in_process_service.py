@@ -13,37 +13,60 @@ from flask.testing import FlaskClient
 from ml_training.api.app import create_app
 from ml_training.api.caller import caller
 from ml_training.api.context import context_of
+from ml_training.cluster.open_cluster import open_cluster
 from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.limits import Limits
 from ml_training.execution.handlers import HANDLERS
 from ml_training.execution.run_job import run_next
 from ml_training.maintenance.verify import violations
 from ml_training.settings import Settings
+from ml_training.source_settings import SourceSettings
+from ml_training.sources.sources import Sources
 from tests.support.forms import form_request
 from tests.support.wiring import SLOW, make_worker_context
 
 NO_BROKER = "redis://127.0.0.1:1/0"  # permits are only permits: here the test itself asks for the next job
 PREFIX = "/api/v1"
 PROJECT = "tests.project"
+NO_SOURCES = SourceSettings()
 
 
 class InProcessService:
     """An API and a worker; a context manager."""
 
-    def __init__(self, directory: Path, database_url: str, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        database_url: str,
+        *,
+        limits: Limits | None = None,
+        sources: SourceSettings = NO_SOURCES,
+        dask_scheduler: str = "",
+        **more: Any,
+    ) -> None:
         settings = Settings(
             database_url=database_url,
             broker_url=NO_BROKER,
             data_dir=directory,
             publish_budget_seconds=0.2,
             limits=limits or Limits(),
+            data_sources=sources,
+            dask_scheduler=dask_scheduler,
+            **more,
         )
         self._app = create_app(settings)
         self._app.before_request(_act_for_a_project)
         self.resources = context_of(self._app).resources.of(DEFAULT_PROJECT_ID)
         self.client = self._app.test_client()
         self._worker_context = make_worker_context(
-            self.resources.database, self.resources.storage, HANDLERS, times=SLOW, limits=settings.limits
+            self.resources.database,
+            self.resources.storage,
+            HANDLERS,
+            times=SLOW,
+            limits=settings.limits,
+            sources=Sources(sources),
+            dask=open_cluster(settings),
+            storage_trouble=self.resources.storage_check.trouble,
         )
 
     def __enter__(self) -> "InProcessService":

@@ -12,6 +12,7 @@ from ml_training.domain.specs import JobType
 from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.transitions import AttemptFence
+from ml_training.storage.base import StoredObject
 
 
 def in_project(database: Database) -> Database:
@@ -59,8 +60,8 @@ def read_job(database: Database, job_id: int) -> Job:
     return job
 
 
-def a_model(job: Job, *, accuracy: float | None = 0.9) -> JobOutcome:
-    """The outcome of a job that trained a model without bytes."""
+def a_model(job: Job, *, accuracy: float | None = 0.9, stored: StoredObject | None = None) -> JobOutcome:
+    """The outcome of a job that trained a model, without bytes unless they are `stored`."""
 
     def store(connection: Connection, fence: AttemptFence) -> int:
         return results.insert_model(
@@ -72,9 +73,10 @@ def a_model(job: Job, *, accuracy: float | None = 0.9) -> JobOutcome:
             attempt=fence.attempt,
             dataset_id=job.dataset_id,
             dataset_sha256="0" * 64,
-            artifact_key=f"artifacts/{fence.job_id}-{fence.attempt}",
-            artifact_sha256="0" * 64,
+            artifact_key=stored.key if stored else f"artifacts/{fence.job_id}-{fence.attempt}",
+            artifact_sha256=stored.sha256 if stored else "0" * 64,
             artifact_bytes=0,
+            put_after=stored.put_after if stored else None,
             scores={},
             details={},
             lineage={},

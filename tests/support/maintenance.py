@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ml_training.db import heartbeats
+from ml_training.db.schema_version import head_revision
 from ml_training.services.resources import Resources
 from ml_training.settings import Settings
 from workers.maintenance import maintenance_heartbeat, maintenance_loops, run_loop
@@ -53,4 +54,5 @@ def maintained(resources: Resources, *, copies: int = 1, settings: Settings = CA
 def one_slot(resources: Resources) -> None:
     """A worker says that it lives."""
     with resources.database.write() as connection:
-        heartbeats.write_heartbeat(connection, process="worker@test-1", kind="worker", body={"slots": 1})
+        body = {"slots": 1, "schema": head_revision()}
+        heartbeats.write_heartbeat(connection, process="worker@test-1", kind="worker", body=body)

@@ -27,6 +27,7 @@ def _wheel() -> Path:
 
 
 BINARIES = _wheel()
+LOOPBACK = "127.0.0.1"
 
 
 class PostgresServer:
@@ -35,8 +36,9 @@ class PostgresServer:
     Without `fsync` it is faster, and loses data when the machine loses power: right for tests, wrong for measurements.
     """
 
-    def __init__(self, root: Path, *, fsync: bool = False) -> None:
+    def __init__(self, root: Path, *, fsync: bool = False, address: str = LOOPBACK) -> None:
         self._root = root
+        self.address = address  # one of this host; on another one than loopback everybody who reaches it is trusted
         self._fsync = fsync
         self._install = _readable_install(root)
         self._identity = _unprivileged()
@@ -45,7 +47,7 @@ class PostgresServer:
 
     def url(self, database: str = "postgres") -> str:
         """The URL of one of its databases."""
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://postgres@{self.address}:{self.port}/{database}"
 
     def create(self) -> None:
         """Make the cluster; its first files are not synced, since they can be made again."""
@@ -57,6 +59,9 @@ class PostgresServer:
         self._run(
             "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync"
         )
+        if self.address != LOOPBACK:
+            with (data / "pg_hba.conf").open("a", encoding="utf-8") as rules:
+                rules.write("host all all samenet trust\n")
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -70,7 +75,7 @@ class PostgresServer:
                     "-p",
                     str(self.port),
                     "-c",
-                    "listen_addresses=127.0.0.1",
+                    f"listen_addresses={self.address}",
                     "-c",
                     "unix_socket_directories=",
                     "-c",
@@ -126,10 +131,10 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(*, fsync: bool = False) -> Iterator[PostgresServer]:
+def postgres_server(*, fsync: bool = False, address: str = LOOPBACK) -> Iterator[PostgresServer]:
     """A fresh server, gone with everything afterwards."""
     root = Path(tempfile.mkdtemp(prefix="mlt-pg-", dir="/tmp"))
-    server = PostgresServer(root, fsync=fsync)
+    server = PostgresServer(root, fsync=fsync, address=address)
     try:
         server.create()
         server.start()

@@ -124,7 +124,7 @@ def write_scenario(scenario: Scenario) -> None:
     running = scenario.job(created=70.0, phases_count=2)
     scenario.start(running, ago=60.0, progress=0.42, eta_seconds=90.5, features_count=30)
     scenario.job(created=10.0, model_type="random_forest")
-    tested = scenario.job(created=501.0, job_type="TEST")
+    tested = scenario.job(created=501.0, job_type="TEST", estimated_seconds=1.0, estimated_wait=1.0)
     scenario.start(tested, ago=500.0)
     scenario.end(tested, "COMPLETED", ago=490.0, rows_used=50)
     compared = scenario.job(created=300.5, job_type="COMPARE", model_type="mixed")
@@ -149,11 +149,13 @@ def write_scenario(scenario: Scenario) -> None:
 
     dataset = scenario.dataset()
     scores = {"train": {"accuracy": 0.97, "f1": 0.5}, "held_out": {"accuracy": 0.9375, "f1": None}}
-    scenario.model(long_ago, dataset, train_accuracy=0.97, test_accuracy=0.9375, scores=scores)
-    scenario.model(tested, dataset, task="regression", scores={"train": {"rmse": 1.5}, "held_out": {"rmse": 2.25}})
+    drifted = scenario.model(long_ago, dataset, train_accuracy=0.97, test_accuracy=0.9375, scores=scores)
+    errors = {"train": {"rmse": 1.5}, "held_out": {"rmse": 2.25, "mae": 1.75, "mape": 0.125, "r2": 0.875}}
+    scenario.model(tested, dataset, task="regression", scores=errors)
     gone = scenario.model(compared, dataset, train_accuracy=0.5, artifact_bytes=500)
     with scenario.database.write() as connection:
         connection.execute(update(models).where(models.c.id == gone).values(deleted_at=scenario.base))
+        connection.execute(update(models).where(models.c.id == drifted).values(drift=0.0625))
     scenario.process(
         "api@host-7", "api", ago=2.0, master_started_at=scenario.base - 3600.0, rss_bytes=100_000_000, **SERVED
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from ml_training.db import results
 from ml_training.db.job_events import read_events
 from ml_training.domain.records import Model, Prediction
-from ml_training.maintenance.cleanup import sweep_storage_once
+from ml_training.maintenance.sweep import sweep_storage_once
 from ml_training.maintenance.verify import violations
 from ml_training.services.datasets import accept_upload, store_upload
 from ml_training.services.resources import Resources

@@ -89,7 +89,7 @@ def test_silence_of_a_source_is_not_health() -> None:
 
 
 def test_images_are_seen_with_and_without_digest(tmp_path: Path) -> None:
-    assert {name.partition(":")[0] for name in images(ROOT)} >= {"python", "postgres", "redis"}
+    assert {name.partition(":")[0] for name in images(ROOT)} >= {"python", "postgres", "redis", "versity/versitygw"}
     (tmp_path / "Dockerfile").write_text(f"FROM python:3.13@sha256:{SHA256} AS base\nFROM base AS api\n")
     (tmp_path / "docker-compose.yml").write_text("services:\n  redis:\n    image: redis:7\n  api:\n    image: own\n")
     assert without_digest(tmp_path) == ["redis:7"]

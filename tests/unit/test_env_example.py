@@ -5,21 +5,25 @@ from pathlib import Path
 
 from ml_training.domain.limits import Limits
 from ml_training.settings import Settings, variable_name
+from ml_training.source_settings import FAMILIES
 
+NAMES = ("WAREHOUSE", "LAKE")
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / ".env.example").read_text(encoding="utf-8")
-ASSIGNMENT = re.compile(r"^#([A-Z_]+)=(.*)$")
+ASSIGNMENT = re.compile(r"^#([A-Z0-9_]+)=(.*)$")
 
 
 def test_every_setting_is_there_with_its_default() -> None:
-    flat = {name: field for name, field in Settings.model_fields.items() if name != "limits"}
+    flat = {name: field for name, field in Settings.model_fields.items() if name not in ("limits", "data_sources")}
     wanted = {variable_name((name,)): _text(field.default) for name, field in flat.items()}
     wanted |= {variable_name(("limits", name)): str(field.default) for name, field in Limits.model_fields.items()}
+    wanted |= {f"{family}{NAMES[number % 2]}": "" for number, family in enumerate(FAMILIES)}  # an example of each
     assert {name: value for name, value in _assignments() if name.startswith("ML_TRAINING_")} == wanted
 
 
 def test_every_password_of_compose_is_there_without_a_value() -> None:
-    wanted = set(re.findall(r"\{environment: (\w+)\}", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
+    texts = [file.read_text(encoding="utf-8") for file in ROOT.glob("docker-compose*.yml")]
+    wanted = {name for text in texts for name in re.findall(r"\{environment: (\w+)\}", text)}
     assert {name: value for name, value in _assignments() if not name.startswith("ML_TRAINING_")} == dict.fromkeys(
         wanted, ""
     )

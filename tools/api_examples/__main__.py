@@ -10,15 +10,22 @@ from typing import Any
 import httpx
 
 from ml_training.api.examples import FILE
+from tests.support.postgres import postgres_server
 from tests.support.stack_process import start_stack
 from tools.api_examples.recorder import Recorder
 from tools.api_examples.schema_examples import schema_examples
 from tools.api_examples.story import tell
 
+WAREHOUSE = "ML_TRAINING_CONNECTIONS__WAREHOUSE"  # any PostgreSQL: the query of the story reads no table
+
 
 def main() -> int:
     """Write the file; 0 when every schema has an example, else 1."""
-    with tempfile.TemporaryDirectory() as directory, start_stack(Path(directory) / "var", "--sample") as stack:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        postgres_server() as server,
+        start_stack(Path(directory) / "var", "--sample", **{WAREHOUSE: server.url()}) as stack,
+    ):
         stack.wait_until_ready()
         examples, missing = record(stack.urls[0])
     FILE.write_text(json.dumps(examples, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -68,6 +68,17 @@ class Recorder:
         assert answer.status_code == 201, answer.text
         return answer.json()
 
+    def running(self, spec: Json) -> int:
+        """Submit a job that takes long, and wait until a worker runs it; no example is kept."""
+        job_id = int(self._http.post("/jobs", json=spec).json()["id"])
+
+        def runs() -> bool:
+            workers = self._http.get("/workers").json()["items"]
+            return any(job["id"] == job_id for worker in workers for job in worker["jobs"])
+
+        eventually(runs, what=f"job {job_id} runs")
+        return job_id
+
     def job(self, spec: Json, *, name: str, ends: str = "COMPLETED") -> Json:
         """Submit a job and wait until it has ended."""
         job = self.call("POST", "/jobs", status=202, body=spec, name=name)

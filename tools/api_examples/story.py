@@ -14,8 +14,23 @@ TRAIN = {
     "target": {"column": "target"},
     "params": {"n_estimators": 50, "learning_rate": 0.1},
 }
+TUNE = {
+    "job_type": "TUNE",
+    "model_name": "tumour",
+    "train": {"model_type": "logistic_regression", "dataset_id": 1, "target": {"column": "target"}},
+    "search": {
+        "/params/C": {"low": 0.001, "high": 100.0, "log": True},
+        "/class_balance": {"choices": ["none", "weights"]},
+    },
+    "metric": "roc_auc",
+    "trials": 6,
+    "generation": 3,
+    "stop": {"trials_without_improvement": 5},
+    "warm_start": True,
+}
 BAD_TIMES = "when,price\n2026-01-01,3.5\nyesterday,4.0\n"
 CONSTANT = "unit,price\nEUR,3.5\nEUR,4.0\n"
+QUERY = "SELECT n AS customer, n % 3 = 0 AS left FROM generate_series(1, 60) AS n"
 LAST_MONTH = "2026-02-10T00:00:00Z"
 
 
@@ -26,6 +41,8 @@ def tell(recorder: Recorder) -> None:
     _models(recorder)
     _results(recorder)
     _projects(recorder)
+    [worker] = recorder.call("GET", "/workers")["items"]
+    recorder.call("POST", "/workers/{process}/drain", status=202, process=worker["process"])
     for path in ("/model-types", "/health/live", "/health/ready"):
         recorder.call("GET", path)
     _keys(recorder)
@@ -57,6 +74,7 @@ def _datasets(recorder: Recorder) -> int:
     sample = {"name": "machines", "sample": "machines"}
     made = recorder.call("POST", "/datasets", status=201, body=sample, name="sample", query={"wait": 60})
     recorder.call("GET", "/datasets", query={"limit": 2, "name": "machines", "status": "READY", "sort": "oldest"})
+    recorder.call("GET", "/datasets", query={"q": "mach"})
     recorder.call("GET", "/datasets/samples")
     recorder.call("GET", "/datasets/{dataset_id}", dataset_id=1)
     recorder.call("GET", "/datasets/{dataset_id}/preview", dataset_id=made["id"], query={"limit": 3})
@@ -65,6 +83,11 @@ def _datasets(recorder: Recorder) -> int:
     recorder.call("GET", "/datasets/{dataset_id}", dataset_id=odd["id"], name="with warnings")
     stored = recorder.call("GET", "/datasets/{dataset_id}", dataset_id=rejected["id"], name="rejected")["sha256"]
     recorder.call("GET", "/datasets/sha256/{sha256}", sha256=stored)
+    recorder.call("GET", "/connections")
+    customers = {"name": "customers", "connection": "warehouse", "query": QUERY}
+    taken = recorder.call("POST", "/datasets", status=201, body=customers, name="a query", query={"wait": 60})
+    recorder.call("GET", "/datasets/{dataset_id}", dataset_id=taken["id"], name="from a query")
+    recorder.call("POST", "/datasets/{dataset_id}/refresh", status=202, dataset_id=taken["id"], query={"wait": 60})
     spare = recorder.call("POST", "/datasets", status=201, body={"name": "spare", "sample": "iris"}, name="another")
     recorder.call("GET", "/datasets/{dataset_id}", dataset_id=spare["id"], query={"wait": 60})
     recorder.call("DELETE", "/datasets/{dataset_id}", status=204, dataset_id=spare["id"])
@@ -72,6 +95,22 @@ def _datasets(recorder: Recorder) -> int:
 
 
 def _jobs(recorder: Recorder, machines: int) -> None:
+    trained = _trainings(recorder, machines)
+    here = recorder.call("GET", "/changes")["next"]  # every job has ended: nothing runs, in each recording
+    found = _jobs_that_use_models(recorder)
+    _many_jobs(recorder, here)
+    recorder.call("GET", "/jobs", query={"limit": 2, **FILTER})
+    recorder.call("GET", "/jobs", query={"name": "tumour", "sort": "oldest"})
+    recorder.call("GET", "/jobs", query={"q": "tum"})
+    recorder.call("GET", "/jobs", query={"dataset_id": 1, "limit": 2})
+    recorder.call("GET", "/jobs", query={"parent_id": found, "limit": 2})
+    recorder.call("GET", "/jobs/{job_id}", job_id=trained, query={"wait": 30})
+    recorder.call("GET", "/jobs/{job_id}/events", job_id=trained, query={"after": 0})
+    recorder.call("GET", "/jobs/{job_id}/logs", job_id=trained, query={"limit": 20})
+
+
+def _trainings(recorder: Recorder, machines: int) -> int:
+    """TRAIN jobs of every kind; the id of the first."""
     fails_soon = {"model_name": "failure", "model_type": "lightgbm", "dataset_id": machines, "job_type": "TRAIN"}
     trained = recorder.job(TRAIN, name="train")
     recorder.job({**TRAIN, "model_type": "random_forest", "params": {}}, name="train another model type")
@@ -92,7 +131,15 @@ def _jobs(recorder: Recorder, machines: int) -> None:
     validation = {"method": "cross_validation", "splits": 3}
     recorder.job({**fails_soon, "target": rule, "validation": validation}, name="train on a rule")
     horizon = {"column": "temperature", "horizon": "6h", "min_percent_change": 10, "direction": "up"}
-    recorder.job({**fails_soon, "target": horizon}, name="train on a horizon")
+    some = {"method": "group_holdout", "test_size": 0.2}
+    recorder.job({**fails_soon, "target": horizon, "validation": some}, name="train on a horizon")
+    each = {"method": "group_k_fold", "splits": 3}
+    recorder.job({**fails_soon, "target": {"column": "target"}, "validation": each}, name="train by group")
+    return int(trained["id"])
+
+
+def _jobs_that_use_models(recorder: Recorder) -> int:
+    """The id of the study."""
     recorder.job({"job_type": "TEST", "model_id": 1, "dataset_id": 1}, name="test")
     compare = {"job_type": "COMPARE", "model_ids": [1, 2], "dataset_id": 1, "metric": "roc_auc"}
     recorder.job(compare, name="compare")
@@ -100,23 +147,39 @@ def _jobs(recorder: Recorder, machines: int) -> None:
     recorder.job(predict, name="predict a data set")
     by_name = {"job_type": "PREDICT", "model": "breast_cancer-lightgbm", "rows": [{"mean radius": 14.1}, {}]}
     recorder.job(by_name, name="predict rows")
+    explain = {"job_type": "EXPLAIN", "model_id": 1, "dataset_id": 1, "sample_rows": 300}
+    recorder.job(explain, name="explain a model")
+    drift = {"job_type": "DRIFT", "model_id": 1, "dataset_id": 1}
+    recorder.job(drift, name="compare with the training rows")
+    recorder.job({**drift, "sample_rows": 200, "threshold": 0.2}, name="compare with another threshold")
+    recorder.job({**explain, "costs": {"false_positive": 1, "false_negative": 5}}, name="explain with costs")
     recorder.call("POST", "/jobs", body=TRAIN, name="train", query={"dry_run": "true"})
+    found = recorder.job(TUNE, name="search the best parameters")
     both = {"jobs": [TRAIN, {**TRAIN, "params": {"num_leafs": 7}}]}
     recorder.call("POST", "/jobs/batch", status=207, body=both, name="one right, one wrong", headers=KEY)
     recorder.call("POST", "/jobs", status=422, body={**TRAIN, "params": {"max_depth": 65}}, name="refused")
     recorder.operations["post /api/v1/jobs"].requests.pop("refused")
     recorder.operations["post /api/v1/jobs"].parameters.update(KEY)
+    return int(found["id"])
+
+
+def _many_jobs(recorder: Recorder, here: str) -> None:
+    """What changes while jobs fail, wait, are retried and cancelled."""
     endless = {**TRAIN, "model_type": "random_forest", "params": {"n_estimators": 10_000}, "max_runtime_seconds": 1}
     failed = recorder.job(endless, name="train with a time limit", ends="FAILED")
     recorder.call("GET", "/jobs/{job_id}", job_id=failed["id"], name="failed")
     waiting = recorder.call("POST", "/jobs", status=202, body={**TRAIN, "priority": 10}, name="train with low priority")
     recorder.call("POST", "/jobs/{job_id}/cancel", status=202, job_id=waiting["id"])
-    recorder.call("GET", "/jobs", query={"limit": 2, **FILTER})
-    recorder.call("GET", "/jobs", query={"name": "tumour", "sort": "oldest"})
-    recorder.call("GET", "/jobs", query={"dataset_id": 1, "limit": 2})
-    recorder.call("GET", "/jobs/{job_id}", job_id=trained["id"], query={"wait": 30})
-    recorder.call("GET", "/jobs/{job_id}/events", job_id=trained["id"], query={"after": 0})
-    recorder.call("GET", "/jobs/{job_id}/logs", job_id=trained["id"], query={"limit": 20})
+    retried = recorder.call("POST", "/jobs/retry", status=207, body={"ids": [failed["id"], 1]}, name="two jobs")
+    recorder.call("POST", "/jobs/cancel", status=207, body={"ids": [retried["items"][0]["job_id"]]}, name="one job")
+    many = {"filter": {"status": "PENDING", "job_type": "COMPARE"}}  # there is none, in each recording
+    recorder.call("POST", "/jobs/cancel", status=207, body=many, name="all that wait")
+    recorder.operations["post /api/v1/jobs/retry"].parameters.update(KEY)
+    runs = recorder.running({**endless, "max_runtime_seconds": 600})
+    recorder.call("GET", "/changes", query={"after": here, "wait": 5}, name="what has changed")
+    recorder.call("GET", "/workers")
+    recorder.call("GET", "/overview")
+    recorder.call("POST", "/jobs/{job_id}/cancel", status=202, job_id=runs)
 
 
 def _models(recorder: Recorder) -> None:
@@ -127,13 +190,19 @@ def _models(recorder: Recorder) -> None:
     )
     recorder.call("GET", "/models", query={"limit": 2, "tag": "2026-q4"})
     recorder.call("GET", "/models", query={"dataset_id": 1, "sort": "oldest"})
+    recorder.call("GET", "/models", query={"q": "breast"})
     recorder.call("GET", "/models/{model_id}", model_id=1)
     recorder.call("GET", "/models/{model_id}/spec", model_id=1)
+    recorder.call("GET", "/models/{model_id}/card", model_id=1)
     recorder.call("GET", "/models/{model_id}/download", model_id=1)
     recorder.call("DELETE", "/models/{model_id}", status=204, model_id=3)
 
 
 def _results(recorder: Recorder) -> None:
+    recorder.call("GET", "/studies", query={"limit": 2})
+    recorder.call("GET", "/studies", query={"q": "tum"})
+    recorder.call("GET", "/studies/{study_id}", study_id=1)
+    recorder.call("GET", "/studies/{study_id}/trials", study_id=1, query={"limit": 3})
     recorder.call("GET", "/test-results", query={"limit": 2})
     recorder.call("GET", "/test-results/{test_result_id}", test_result_id=1)
     recorder.call("GET", "/comparisons", query={"limit": 2})
@@ -143,3 +212,9 @@ def _results(recorder: Recorder) -> None:
     recorder.call("GET", "/predictions/{prediction_id}/preview", prediction_id=1, query={"limit": 2})
     recorder.call("GET", "/predictions/{prediction_id}/download", prediction_id=1)
     recorder.call("DELETE", "/predictions/{prediction_id}", status=204, prediction_id=2)
+    recorder.call("GET", "/drift-reports", query={"limit": 2})
+    recorder.call("GET", "/drift-reports/{drift_report_id}", drift_report_id=1)
+    recorder.call("DELETE", "/drift-reports/{drift_report_id}", status=204, drift_report_id=2)
+    recorder.call("GET", "/explanations", query={"limit": 2})
+    recorder.call("GET", "/explanations/{explanation_id}", explanation_id=1)
+    recorder.call("DELETE", "/explanations/{explanation_id}", status=204, explanation_id=2)

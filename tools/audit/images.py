@@ -9,7 +9,8 @@ NAMED = re.compile(r"^FROM\s+(\S+)|^\s+image:\s+(\S+)", re.MULTILINE)
 
 def images(root: Path) -> list[str]:
     """Every image that is fetched, in order of its name."""
-    texts = [(root / name).read_text(encoding="utf-8") for name in ("Dockerfile", "docker-compose.yml")]
+    files = [root / "Dockerfile", *sorted(root.glob("docker-compose*.yml"))]
+    texts = [file.read_text(encoding="utf-8") for file in files]
     named = {first or second for text in texts for first, second in NAMED.findall(text)}
     return sorted(name for name in named if ":" in name)  # the others are built here
 

@@ -51,7 +51,7 @@ MEANT = {
     "psf": "PSF-2.0",
 }
 # Packages whose metadata says nothing; read in the licence file of their wheel.
-READ = {"skops": "MIT"}
+READ = {"skops": "MIT", "tqdm": "MPL-2.0 AND MIT"}
 OPERATOR = re.compile(r"\s+(?:AND|OR)\s+|[()]")
 
 

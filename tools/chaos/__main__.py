@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+from ml_training.logs import configure_logs
 from tools.chaos.run import Outcome, run_chaos
 
 WIDTH = 26
@@ -42,6 +43,7 @@ def main() -> int:
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
     parser.add_argument("--directory", type=Path, help="an empty directory for data and logs, to look at afterwards")
     given = parser.parse_args()
+    configure_logs("console", "WARNING")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every process and the small disk go along
     outcome = run_chaos(seed=given.seed, minutes=given.minutes, database=given.database, directory=given.directory)
     head = f"seed {given.seed}, {given.minutes:g} minutes, {given.database}"

@@ -1,4 +1,5 @@
-"""Clients as they should be: each asks with an Idempotency-Key until it has its 202; some cancel, one watches."""
+"""Clients of one project, as they should be: each asks with an Idempotency-Key until it has its 202; some cancel, one
+watches, and looks whether a job of another project can be seen."""
 
 import random
 import threading
@@ -13,7 +14,6 @@ from tools.chaos.history import History
 LATER = (429, 503)
 LIVING = ("PENDING", "RUNNING")
 BACKLOG = 40  # jobs that wait; more would only make the end longer
-LONG_SHARE = 0.05  # of the jobs; the small ones make the number, the long ones are there to be hurt while they run
 Specs = Mapping[str, dict[str, Any]]
 
 
@@ -24,17 +24,39 @@ class Load(NamedTuple):
     small: Specs
 
 
+class Pace(NamedTuple):
+    """How fast two clients submit."""
+
+    pause: tuple[float, float]  # seconds after each job
+    long_share: float  # of the jobs; the small ones make the number, the long ones are there to be hurt while they run
+
+
+BUSY = Pace((0.02, 0.3), 0.05)
+
+
 class Clients:
     """Threads that submit, cancel and watch until stopped."""
 
-    def __init__(self, url: str, history: History, load: Load, *, seed: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        history: History,
+        load: Load,
+        *,
+        seed: int,
+        key: str = "",
+        pace: Pace = BUSY,
+        cancels: bool = True,
+    ) -> None:
         self._url = url
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._history = history
         self._load = load
+        self._pace = pace
         self._stop = threading.Event()
         self._living: dict[int, str] = {}  # job id -> last state seen
         chance = random.Random(seed)
-        work = (self._submit, self._submit, self._cancel, self._watch)
+        work = (self._submit, self._submit, *([self._cancel] if cancels else []), self._watch)
         self._threads = [
             threading.Thread(target=run, args=(random.Random(chance.random()),), name=run.__name__, daemon=True)
             for run in work
@@ -53,17 +75,17 @@ class Clients:
         assert not any(thread.is_alive() for thread in self._threads), "a client still waits for its 202"
 
     def _client(self) -> httpx.Client:
-        return httpx.Client(base_url=self._url, timeout=15, trust_env=False)
+        return httpx.Client(base_url=self._url, headers=self._headers, timeout=15, trust_env=False)
 
     def _submit(self, chance: random.Random) -> None:
         while not self._stop.is_set():
             waiting = sum(status in LIVING for status in dict(self._living).values())
             if waiting < BACKLOG:
                 self._submit_until_accepted(chance)
-            self._stop.wait(chance.uniform(0.02, 0.3))
+            self._stop.wait(chance.uniform(*self._pace.pause))
 
     def _submit_until_accepted(self, chance: random.Random) -> None:
-        specs = self._load.long if chance.random() < LONG_SHARE else self._load.small
+        specs = self._load.long if chance.random() < self._pace.long_share else self._load.small
         name = chance.choice(list(specs))
         token = uuid.uuid4().hex
         spec = {**specs[name], "priority": chance.randint(1, 10)}
@@ -77,7 +99,7 @@ class Clients:
             answer = self._post("/jobs", json=spec, headers={"Idempotency-Key": token})
             if answer is not None and answer.status_code == 202:
                 job_id = int(answer.json()["id"])
-                self._history.accept(job_id, name, before=before)
+                self._history.accept(job_id, name, before=before, owner=self)
                 self._living.setdefault(job_id, "PENDING")
                 before, asks = job_id, asks - 1
             else:
@@ -98,10 +120,26 @@ class Clients:
         if answer is not None and answer.status_code == 202:
             self._history.cancel(job_id, was_running=answer.json()["status"] == "RUNNING")
 
-    def _watch(self, _: random.Random) -> None:
+    def _watch(self, chance: random.Random) -> None:
         while not self._stop.wait(0.4):
             for item in self.look():
                 self._living[item["id"]] = item["status"]
+                if item["id"] in self._history.of_others(self):
+                    self._history.surprise("GET /jobs shows a job of another project")
+            foreign = self._history.of_others(self)
+            if foreign:
+                self._look_at_foreign(chance.choice(foreign))
+
+    def _look_at_foreign(self, job_id: int) -> None:
+        try:
+            with self._client() as client:
+                status = client.get(f"/jobs/{job_id}").status_code
+        except httpx.TransportError:
+            return
+        if status == 404:
+            self._history.hide()
+        elif status not in LATER:
+            self._history.surprise(f"GET of a job of another project: {status}")
 
     def look(self) -> list[dict[str, Any]]:
         """The jobs down to the oldest that lived, newest first, as the API shows them; nothing while it is away."""

@@ -10,6 +10,8 @@ class History:
     """Filled by clients, read by the checker; knows nothing of tables or processes. Thread-safe."""
 
     accepted: dict[int, str] = field(default_factory=dict)  # job id -> name of its spec
+    owners: dict[int, object] = field(default_factory=dict)  # job id -> the clients that it was accepted from
+    hidden: int = 0  # times that a job of another project was asked for and not found
     tokens: set[str] = field(default_factory=set)  # one a job that a client wanted
     cancels: set[int] = field(default_factory=set)  # answered 202
     cancels_asked: set[int] = field(default_factory=set)  # answered or not
@@ -25,12 +27,23 @@ class History:
         with self._lock:
             self.tokens.add(token)
 
-    def accept(self, job_id: int, spec: str, *, before: int | None) -> None:
-        """A 202; `before` is the id that the same key gave before."""
+    def accept(self, job_id: int, spec: str, *, before: int | None, owner: object = None) -> None:
+        """A 202; `before` is the id that the same key gave before; owner: the clients of a project."""
         with self._lock:
             if before is not None and before != job_id:
                 self.changed.append(f"the key of job {before} gave job {job_id}")
             self.accepted[job_id] = spec
+            self.owners[job_id] = owner
+
+    def of_others(self, owner: object) -> list[int]:
+        """The jobs that were accepted from the clients of other projects."""
+        with self._lock:
+            return [job_id for job_id, found in self.owners.items() if found not in (None, owner)]
+
+    def hide(self) -> None:
+        """A job of another project was not found, as it should be."""
+        with self._lock:
+            self.hidden += 1
 
     def ask_cancel(self, job_id: int) -> None:
         """A cancel was sent: the job may be CANCELLED from now on."""

@@ -1,44 +1,30 @@
-"""One run: undisturbed results first, then load and faults together, then peace, and the verdict."""
+"""One run: undisturbed results first, then load of two projects and faults together, then peace, and the verdict."""
 
 import math
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 
+from ml_training.domain.caller import SERVICE, Role
 from ml_training.domain.errors import Unavailable
-from ml_training.domain.states import DatasetStatus
-from ml_training.services import queries
-from ml_training.services.submit import submit_job
-from tests.support.datasets import generated_csv, upload
+from ml_training.services.keys import DEFAULT_PROJECT, create_key
+from ml_training.services.projects import create_project
+from ml_training.services.resources import Resources
 from tests.support.eventually import eventually
-from tools.chaos.checker import RESULTS, Expected, Findings, Guards, check, count_guards
+from tools.chaos.checker import Expected, Findings, Guards, check, count_guards
 from tools.chaos.clients import LIVING, Clients, Load
 from tools.chaos.cluster import SLOTS, WORKERS, Cluster, cluster_directory, running_cluster
 from tools.chaos.history import History
+from tools.chaos.load import all_ended, undisturbed, undisturbed_small
 from tools.chaos.nemesis import Nemesis
 
-LONG_ROWS, SMALL_ROWS, COLUMNS = 30_000, 400, 12
 SETTLE_SECONDS = 150.0
-TRAIN: dict[str, dict[str, Any]] = {
-    "lightgbm": {"model_type": "lightgbm", "params": {"n_estimators": 800, "num_leaves": 63}},
-    "lightgbm, short": {"model_type": "lightgbm", "params": {"n_estimators": 60}, "random_state": 7},
-    "lightgbm, sampled": {
-        "model_type": "lightgbm",
-        "params": {"n_estimators": 150, "subsample": 0.7, "subsample_freq": 1},
-    },
-    "random_forest": {"model_type": "random_forest", "params": {"n_estimators": 30, "max_depth": 10}},
-    "logistic_regression": {"model_type": "logistic_regression"},
-}
-SMALL: dict[str, dict[str, Any]] = {
-    "small lightgbm": {"model_type": "lightgbm", "params": {"n_estimators": 20}},
-    "small random_forest": {"model_type": "random_forest", "params": {"n_estimators": 5}},
-    "small ridge": {"model_type": "ridge"},
-}
+SECOND_PROJECT = "second"
 
 
 @dataclass(frozen=True)
@@ -65,16 +51,37 @@ class Outcome:
 def run_chaos(*, seed: int, minutes: float, database: str, directory: Path | None = None) -> Outcome:
     """Everything on this machine; takes a minute or two longer than `minutes`."""
     with cluster_directory(directory) as place, running_cluster(place, database=database) as cluster:
-        load, expected, history = _undisturbed(cluster)
-        clients, nemesis = Clients(cluster.api_url, history, load, seed=seed), Nemesis(cluster, seed=seed)
-        clients.start()
+        eventually(lambda: _is_ready(cluster), within=120, what="every part is ready")
+        load, expected, history = undisturbed(cluster.resources)
+        second, more = _second_project(cluster.resources, history)
+        nemesis = Nemesis(cluster, seed=seed)
+        loads = {DEFAULT_PROJECT: load, SECOND_PROJECT: second}
+        clients = [
+            Clients(cluster.api_url, history, load, seed=seed + number, key=_new_key(cluster.resources, project))
+            for number, (project, load) in enumerate(loads.items())
+        ]
+        for project in clients:
+            project.start()
         nemesis.start()
         _run_under_faults(cluster, history, minutes=minutes)
         nemesis.stop()
-        clients.stop()
+        for project in clients:
+            project.stop()
         _settle(cluster, clients, history)
-        findings = check(cluster.resources, history, expected=expected, exporter_port=cluster.settings.exporter_port)
+        findings = check(
+            cluster.resources, history, expected={**expected, **more}, exporter_port=cluster.settings.exporter_port
+        )
         return Outcome(findings, history, nemesis, cluster.unexpected, minutes)
+
+
+def _second_project(resources: Resources, history: History) -> tuple[Load, Expected]:
+    project = create_project(resources.database, SERVICE, {"name": SECOND_PROJECT})
+    return undisturbed_small(resources.of(project.id), history, prefix="their ")
+
+
+def _new_key(resources: Resources, project: str) -> str:
+    """A key of a project. The first one closes the service."""
+    return create_key(resources.database, SERVICE, name="chaos", role=Role.OPERATOR, project=project).key
 
 
 def _missing(guards: Guards, history: History, *, minutes: float) -> list[str]:
@@ -83,6 +90,7 @@ def _missing(guards: Guards, history: History, *, minutes: float) -> list[str]:
         "late writes refused": (guards.refused_writes, 1),
         "lost attempts": (guards.lost_attempts, wanted),
         "cancels of RUNNING jobs": (len(history.cancels_of_running), wanted),
+        "looks at a job of another project": (history.hidden, wanted),
     }
     return [f"{name}: {count} of {least}" for name, (count, least) in seen.items() if count < least]
 
@@ -98,67 +106,18 @@ def _run_under_faults(cluster: Cluster, history: History, *, minutes: float) -> 
         pause.wait(1.0)
 
 
-def _undisturbed(cluster: Cluster) -> tuple[Load, Expected, History]:
-    """Every spec once, without any fault: the results that each later run of the same spec must give."""
-    eventually(lambda: _is_ready(cluster), within=120, what="every part is ready")
-    history = History()
-    long, ids = _run_kinds(cluster, history, TRAIN, rows=LONG_ROWS, prefix="")
-    small, small_ids = _run_kinds(cluster, history, SMALL, rows=SMALL_ROWS, prefix="small ")
-    with cluster.resources.database.read() as connection:
-        rows = [tuple(row) for query in RESULTS.values() for row in connection.exec_driver_sql(query)]
-    results = {row[0]: row[1:] for row in rows}
-    return Load(long, small), {name: results[job_id] for name, job_id in (ids | small_ids).items()}, history
-
-
-def _run_kinds(
-    cluster: Cluster, history: History, trainings: dict[str, dict[str, Any]], *, rows: int, prefix: str
-) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
-    """The trainings, a TEST, a COMPARE and a PREDICT on a table of so many rows: the specs and the jobs by name."""
-    dataset = upload(cluster.resources, generated_csv(rows, COLUMNS), name=f"rows-{rows}")
-    assert dataset.status is DatasetStatus.READY, dataset
-    common = {"dataset_id": dataset.id}
-    specs: dict[str, dict[str, Any]] = {
-        name: {"job_type": "TRAIN", "model_name": "whole", "target": {"column": "target"}, **common, **fields}
-        for name, fields in trainings.items()
-    }
-    first = _run_all(cluster, history, specs)
-    models = [queries.get_job(cluster.resources, job_id).result_id for job_id in first.values()]
-    more: dict[str, dict[str, Any]] = {
-        f"{prefix}test": {"job_type": "TEST", "model_id": models[0], **common},
-        f"{prefix}compare": {"job_type": "COMPARE", "model_ids": models[:3], "metric": "f1", **common},
-        f"{prefix}predict": {"job_type": "PREDICT", "model_id": models[0], "keep": ["target"], **common},
-    }
-    return specs | more, first | _run_all(cluster, history, more)
-
-
-def _run_all(cluster: Cluster, history: History, specs: dict[str, dict[str, Any]]) -> dict[str, int]:
-    ids = {name: submit_job(cluster.resources, spec).id for name, spec in specs.items()}
-    for name, job_id in ids.items():
-        history.wants(f"undisturbed {name}")
-        history.accept(job_id, name, before=None)
-        job = queries.wait_for_job(cluster.resources, job_id, seconds=180)
-        assert (job.status, job.attempt) == ("COMPLETED", 1), job
-    return ids
-
-
-def _settle(cluster: Cluster, clients: Clients, history: History) -> None:
+def _settle(cluster: Cluster, clients: Sequence[Clients], history: History) -> None:
     """Wait until every job has ended, and the exporter has seen it; what has not by then is stuck."""
     deadline = time.monotonic() + SETTLE_SECONDS
     pause = threading.Event()
     while time.monotonic() < deadline:
         cluster.revive()
-        living = [item for item in clients.look() if item["status"] in LIVING]
-        if history.accepted and not living and _all_ended(cluster):
+        living = [item for project in clients for item in project.look() if item["status"] in LIVING]
+        if history.accepted and not living and all_ended(cluster.resources):
             break
         pause.wait(0.5)
     eventually(lambda: _is_ready(cluster), within=60, what="every part is ready again")
     pause.wait(3 * cluster.settings.snapshot_seconds)
-
-
-def _all_ended(cluster: Cluster) -> bool:
-    with cluster.resources.database.read() as connection:
-        open_jobs = connection.exec_driver_sql("SELECT count(*) FROM jobs WHERE finished_at IS NULL").scalar_one()
-    return int(open_jobs) == 0
 
 
 def _is_ready(cluster: Cluster) -> bool:

@@ -54,6 +54,7 @@ def describe(spec: TrainSpec) -> str:
     fields = {name: value for name, value in spec.params.items() if value is not None}
     more = [] if spec.validation.method == "holdout" else [f"{getattr(spec.validation, 'splits', 1)} splits"]
     more += ["early stopping"] if spec.early_stopping_rounds else []
+    more += [spec.calibration] if spec.calibration != "none" else []
     return f"{spec.model_type.value} {json.dumps(fields)} {' '.join(more)}".strip()
 
 

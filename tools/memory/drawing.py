@@ -100,4 +100,6 @@ def drawn_spec(draw: Draw, data: str) -> TrainSpec:
         fields["early_stopping_rounds"] = 3
     if data != "quantity" and draw.random() < 0.2:
         fields["class_balance"] = "weights"
+    if data != "quantity" and draw.random() < 0.15:
+        fields["calibration"] = draw.choice(["sigmoid", "isotonic"])
     return spec_of(model_type, PARAMS[model_type](draw), **fields)

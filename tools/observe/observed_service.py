@@ -16,6 +16,7 @@ from tools.observe.workload import Workload
 
 SETTINGS = {
     # Two slots on every machine: the same jobs run and wait. A short lease: a lost attempt is found soon.
+    "ML_TRAINING_METRICS_PROJECTS": "default",
     "ML_TRAINING_WORKER_CONCURRENCY": "2",
     "ML_TRAINING_WORKER_THREADS": "1",
     "ML_TRAINING_LEASE_SECONDS": "10",

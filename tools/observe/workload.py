@@ -72,6 +72,7 @@ class Workload:
         self._cancel_running_and_waiting()
         self._exceed_time_limit()
         self._send_rejected_requests()
+        self._ask_and_submit(self._train_spec("ridge", self._diabetes_dataset, {}))
         while time.time() < until:
             self._play_round()
         self._wait_for_progress(self.long_job)
@@ -124,6 +125,7 @@ class Workload:
                 self._test_spec(self.tested_model, self._stages_dataset),
                 {"job_type": "TEST", "model_id": models[0], **data},
                 {"job_type": "COMPARE", "model_ids": models[:3], "metric": "f1", **data},
+                {"job_type": "DRIFT", "model_id": self.tested_model, "dataset_id": self._stages_dataset},
             ]
         )
         for path in ("/models", f"/models/{models[0]}", f"/models/{models[0]}/download", "/test-results", "/jobs"):
@@ -151,6 +153,7 @@ class Workload:
         self._run_batch(
             [*specs, self._test_spec(self.tested_model, season), self._test_spec(next(self._young_models), season)]
         )
+        self._ask_and_submit(self._train_spec("ridge", self._diabetes_dataset, {}))
         if number % 4 == 0:
             spec = self._train_spec(
                 "lightgbm", self._large_dataset, {**MEDIUM_PARAMS, "n_estimators": 60 + 30 * (number % 5)}
@@ -161,6 +164,11 @@ class Workload:
         if cause_error := {16: self._cancel_running_and_waiting, 20: self._exceed_time_limit}.get(number):
             cause_error()
         self._request("GET", f"/jobs/{self.long_job}?wait={PAUSE_SECONDS}", 200)  # a pause: this job does not end
+
+    def _ask_and_submit(self, spec: Json) -> None:
+        """A job whose estimate is compared with what comes of it."""
+        self._request("POST", "/jobs?dry_run=true", 200, json=spec)
+        self._wait_for_end(self._submit(spec))
 
     def _small_spec(self) -> Json:
         """The next model type, with varying size, features and phases."""

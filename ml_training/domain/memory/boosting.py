@@ -40,6 +40,19 @@ def light_gbm(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> 
     )
 
 
+def light_gbm_elsewhere(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitMemory:
+    """The same model, which other machines fit: only its text and its trees come here."""
+    fit = light_gbm(facts, params, threads=threads)
+    text = fit.pack // TEXT_COPIES
+    return FitMemory(
+        model=fit.model,
+        fit=fit.model + 2 * text + 40 * facts.fit_rows,
+        pack=fit.pack,
+        drivers=fit.drivers,
+        has_matrix=fit.has_matrix,
+    )
+
+
 def _bins(facts: TrainingFacts, most: int) -> int:
     """Bins of all features: a number has at most `most`, a category feature as many as it has frequent texts."""
     seen = facts.distinct or (facts.fit_rows,)

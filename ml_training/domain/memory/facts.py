@@ -24,10 +24,10 @@ class TrainingFacts:
     """The data of a TRAIN job.
 
     rows: with a target; fit_rows: that the largest fit learns from, those made by SMOTE included; stop_rows: set aside
-    for early stopping; held_out: the most that a split holds out, pooled: that all of them hold out together; classes:
-    0 for regression; categories: for each category feature its distinct texts, missing included;
-    category_bytes: of those texts; distinct: values of some of the number features, in a sample; growth: of trees, for
-    forests only.
+    for early stopping, calibration_rows: for calibration; held_out: the most that a split holds out, pooled: that all
+    of them hold out together; classes: 0 for regression; categories: for each category feature its distinct texts,
+    missing included; category_bytes: of those texts; distinct: values of some of the number features, in a sample;
+    growth: of trees, for forests only.
     """
 
     rows: int
@@ -45,6 +45,7 @@ class TrainingFacts:
     has_smote: bool
     keeps_out_of_fold: bool
     growth: TreeGrowth | None = None
+    calibration_rows: int = 0
 
     @property
     def outputs(self) -> int:
@@ -54,7 +55,7 @@ class TrainingFacts:
     @property
     def train_rows(self) -> int:
         """Real rows of the largest training part."""
-        return min(self.rows, self.fit_rows + self.stop_rows)
+        return min(self.rows, self.fit_rows + self.stop_rows + self.calibration_rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from ml_training.domain.memory.batches import InputShape, batch_bytes
 from ml_training.domain.memory.facts import NUMBER, FitMemory, MemoryEstimate, TrainingFacts
 
 BEGIN = 16 << 20  # bytes that every job takes: code and objects that it is the first to use
+DASK = 24 << 20  # of the client of a cluster
 BATCH_ROWS = 50_000  # that are predicted at a time
 SCORED_ROWS = 100_000  # of a training part, at most
 WINDOW_ROW = 9 * NUMBER  # bytes for each row while the windows of a column are computed
@@ -31,11 +32,17 @@ RULES: dict[ModelType, Rule] = {
 }
 
 
-def training(facts: TrainingFacts, model_type: ModelType, params: dict[str, Any], *, threads: int) -> MemoryEstimate:
-    """The estimate for a TRAIN job; params: all of its model type, with every default."""
-    fit = RULES[model_type](facts, params, threads=threads)
+def training(
+    facts: TrainingFacts, model_type: ModelType, params: dict[str, Any], *, threads: int, elsewhere: bool = False
+) -> MemoryEstimate:
+    """The estimate for a TRAIN job; params: all of its model type, with every default.
+
+    elsewhere: a cluster fits the models, and this job only scores and stores them.
+    """
+    rule = boosting.light_gbm_elsewhere if elsewhere else RULES[model_type]
+    fit = rule(facts, params, threads=threads)
     whole = NUMBER * (facts.train_rows + facts.held_out) * facts.features
-    copies = NUMBER * facts.train_rows * facts.features if facts.stop_rows else 0
+    copies = NUMBER * facts.train_rows * facts.features if facts.stop_rows or facts.calibration_rows else 0
     smote = 4 * NUMBER * facts.fit_rows * facts.features if facts.has_smote else 0
     windows = WINDOW_ROW * facts.rows if facts.windows else 0
     matrix = whole + copies if fit.has_matrix else 0
@@ -50,11 +57,15 @@ def training(facts: TrainingFacts, model_type: ModelType, params: dict[str, Any]
     batch += values * at_a_time if most > BATCH_ROWS else 0  # the values of a batch, beside those of all rows
     kept = values * (facts.pooled if facts.splits > 1 else 0)
     base = BEGIN + LABELS * facts.rows + CATEGORY_COPIES * facts.category_bytes + CONFUSION * facts.classes**2
+    base += DASK if elsewhere else 0
+    # The features of the rows and what the model says about them, and what sorting them takes.
+    calibrated = facts.calibration_rows * (NUMBER * facts.features * fit.has_matrix + 4 * values)
     predicted = int(1.3 * values * most)  # and what the scores are computed with
     stages = {
         "reading the features": whole * fit.has_matrix + windows + kept,
         "balancing the classes": matrix + smote + kept,
         "training": matrix + fit.fit + kept + (NUMBER * facts.fit_rows * facts.features if facts.has_smote else 0),
+        "calibrating": (matrix + fit.model + calibrated + batch + kept) if calibrated else 0,
         "scoring": matrix + fit.model + predicted + batch + kept,
         "storing the model": fit.model + fit.pack + held + (3 * values * facts.pooled * facts.keeps_out_of_fold),
     }
@@ -92,3 +103,44 @@ def predicting(models: Sequence[ModelFacts], *, rows: int, keeps_all: bool, outp
     stage = max(stages, key=lambda name: stages[name])
     confusion = CONFUSION * max(model.shape.outputs for model in models) ** 2 if keeps_all else 0
     return MemoryEstimate(int(MARGIN * (BEGIN + LABELS * rows + confusion + stages[stage])), stage)
+
+
+CONTRIBUTIONS = 5_000_000  # of a batch: see training/explain/mean_contributions.py
+RESAMPLED = 3 * NUMBER * 1_000 * 400  # the weights of a bootstrap, and copies: see training/score_intervals.py
+
+
+def explaining(model: ModelFacts, *, rows: int, sample: int) -> MemoryEstimate:
+    """The estimate for an EXPLAIN of `sample` of `rows` labelled rows, whose features are in memory all the time."""
+    shape = model.shape
+    loading = 2 * model.memory + 3 * model.artifact
+    matrix = NUMBER * sample * shape.features
+    at_a_time = min(sample, BATCH_ROWS)
+    batch = batch_bytes(model.model_type, shape, at_a_time, hidden=model.hidden) + NUMBER * at_a_time * shape.outputs
+    values = int(3 * NUMBER * sample * shape.outputs)  # of all rows, those of shuffled ones, and parts of them
+    wide = NUMBER * shape.outputs * (shape.features + 1)
+    contributed = 3 * min(wide * sample, max(wide, NUMBER * CONTRIBUTIONS))
+    blocks = 3 * NUMBER * 400 * 4 * shape.outputs
+    stages = {
+        "loading the model": loading,
+        "explaining": model.memory + 2 * matrix + values + max(batch, contributed) + RESAMPLED + blocks,
+    }
+    stage = max(stages, key=lambda name: stages[name])
+    confusion = CONFUSION * shape.outputs**2
+    return MemoryEstimate(int(MARGIN * (BEGIN + LABELS * rows + confusion + stages[stage])), stage)
+
+
+MOST_EXCHANGED = 500 * (400 + 400)  # permutations times blocks: see training/drift/exchanged_blocks.py
+CLASSIFIED_ROWS = 2 * 10_000  # see training/drift/classifier.py
+
+
+def comparing_rows(model: ModelFacts, *, rows: int, sample: int) -> MemoryEstimate:
+    """The estimate for a DRIFT: the features of both samples, a copy of some rows for the classifier, the exchanges.
+
+    rows: to compare; the training rows are planned again, each with a label and a number.
+    """
+    features = model.shape.features
+    matrices = 2 * NUMBER * sample * features
+    classified = 3 * NUMBER * min(2 * sample, CLASSIFIED_ROWS) * features  # the rows, a half, and their bins
+    planned = LABELS * (rows + 2 * model.shape.rows)
+    needed = BEGIN + planned + matrices + classified + 3 * NUMBER * MOST_EXCHANGED
+    return MemoryEstimate(int(MARGIN * needed), "comparing")

@@ -6,16 +6,19 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from ml_training.domain.drift_spec import DriftSpec
 from ml_training.domain.errors import ErrorCode, Invalid, JobFailed
+from ml_training.domain.explain_spec import ExplainSpec
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.records import Dataset, Job, Model
 from ml_training.domain.specs import CompareSpec, TestSpec, TrainSpec, stored_spec
+from ml_training.domain.tune_spec import TrialSpec, TuneSpec
 from ml_training.execution.inputs import assert_unchanged, load_dataset, open_index
 from ml_training.execution.job_handler import WorkerContext
 from ml_training.selection.index import SelectionIndex
 from ml_training.training import engine
 
-SpecT = TypeVar("SpecT", TrainSpec, TestSpec, CompareSpec, PredictSpec)
+SpecT = TypeVar("SpecT", TrainSpec, TestSpec, CompareSpec, PredictSpec, ExplainSpec, DriftSpec, TuneSpec, TrialSpec)
 PlanT = TypeVar("PlanT")
 
 

@@ -1,6 +1,6 @@
 """The handler of PREDICT: predict rows in batches, and store them as one file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +9,20 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ml_training.db import results
+from ml_training.domain.conformal import HeldOutErrors
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.file_options import FileOptions
 from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.records import Dataset, Job, Model, Prediction
 from ml_training.domain.specs import spec_json
 from ml_training.execution.handlers.common import load_artifact, open_data, planned, spec_of
-from ml_training.execution.inputs import load_models, unusable_object
+from ml_training.execution.inputs import load_dataset, load_models, unusable_object
 from ml_training.execution.job_handler import JobOutcome, WorkerContext
 from ml_training.execution.job_reporter import JobReporter
+from ml_training.execution.reuse import find_prediction, origin_of, same_file, tell_reuse
+from ml_training.execution.reuse_key import prediction_key
 from ml_training.execution.transitions import AttemptFence
+from ml_training.process.counted_put import counted_put
 from ml_training.revision import code_revision
 from ml_training.selection.cell_counts import CellCounts
 from ml_training.selection.given_rows import index_given
@@ -43,38 +47,75 @@ class _Written:
 
 
 def run_predict(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
-    """Apply one model to the rows of the spec."""
+    """Apply one model to the rows of the spec, or take the file of an equal job if the spec wants that."""
     spec = spec_of(job, PredictSpec)
     if spec.model_id is None:
         raise JobFailed(ErrorCode.BAD_SPEC, "the stored spec names no model")
     [model] = load_models(context.database, [spec.model_id])
+    if spec.reuse and (reused := _reused(context, spec, model, reporter)) is not None:
+        return reused
     schema = ModelSchema.of(model)
     with _open_rows(context, spec, schema) as (dataset, index):
         plan = planned(lambda: plan_predict(spec, index, schema))
-        origin = {"model_sha256": model.artifact_sha256, "dataset_sha256": dataset and dataset.raw_sha256}
         with _open_texts(context, plan, dataset) as texts:
-            written = _write(context, plan, load_artifact(context, model), texts, origin=origin, reporter=reporter)
-    values = {
-        "model_id": model.id,
-        "dataset_id": dataset and dataset.id,
+            written = _write(
+                context,
+                plan,
+                load_artifact(context, model),
+                texts,
+                origin=_origin(model, dataset),
+                largest_error=_largest_error(spec, model),
+                reporter=reporter,
+            )
+    values: dict[str, Any] = {
         "rows": len(plan.rows),
         "file_format": spec.format,
         "object_key": written.stored.key,
         "sha256": written.stored.sha256,
         "bytes": written.stored.size,
+        "put_after": written.stored.put_after,
         "details": {
             "columns": written.columns,
             "unseen_categories": written.counts.unseen,
             "missing": written.counts.missing,
             "preview": written.preview.rows,
         },
-        "lineage": {**origin, **_lineage(spec, model)},
+    }
+    return JobOutcome(store=_storing(spec, model, dataset, values, {}), rows_used=len(plan.rows))
+
+
+def _reused(context: WorkerContext, spec: PredictSpec, model: Model, reporter: JobReporter) -> JobOutcome | None:
+    """One more prediction with the file of an equal job's; None when there is none."""
+    dataset = None if spec.dataset_id is None else load_dataset(context.database, spec.dataset_id)
+    found = find_prediction(context, prediction_key(spec, model, dataset, largest_error=_largest_error(spec, model)))
+    if found is None:
+        return None
+    source = found.prediction
+    tell_reuse(reporter, source.job_id)
+    store = _storing(spec, model, dataset, same_file(found), origin_of(source))
+    return JobOutcome(store=store, rows_used=0, reused_from=source.job_id)
+
+
+def _storing(
+    spec: PredictSpec, model: Model, dataset: Dataset | None, values: Mapping[str, Any], more_lineage: Mapping[str, Any]
+) -> Callable[[Connection, AttemptFence], int]:
+    """What stores the row of the prediction."""
+    row = {
+        "model_id": model.id,
+        "dataset_id": dataset and dataset.id,
+        "lineage": {**_origin(model, dataset), **_lineage(spec, model), **more_lineage},
+        "reuse_key": prediction_key(spec, model, dataset, largest_error=_largest_error(spec, model)),
+        **values,
     }
 
     def store(connection: Connection, fence: AttemptFence) -> int:
-        return results.insert_result(connection, Prediction, job_id=fence.job_id, attempt=fence.attempt, **values)
+        return results.insert_result(connection, Prediction, job_id=fence.job_id, attempt=fence.attempt, **row)
 
-    return JobOutcome(store=store, rows_used=len(plan.rows))
+    return store
+
+
+def _origin(model: Model, dataset: Dataset | None) -> dict[str, Any]:
+    return {"model_sha256": model.artifact_sha256, "dataset_sha256": dataset and dataset.raw_sha256}
 
 
 @contextmanager
@@ -98,7 +139,7 @@ def _open_texts(context: WorkerContext, plan: PredictPlan, dataset: Dataset | No
         yield {}
         return
     storage = context.storage
-    if not storage.verify(dataset.raw_key, dataset.raw_sha256):
+    if not storage.verify_local(dataset.raw_key, dataset.raw_sha256):
         message = f"the uploaded bytes of data set {dataset.id} are damaged or gone"
         error = unusable_object(storage, dataset.raw_key)
         raise error(ErrorCode.DATASET_CHANGED, message, hint="restore them from a backup, or keep other columns")
@@ -122,25 +163,39 @@ def _write(
     texts: Mapping[str, FreeText],
     *,
     origin: Mapping[str, Any],
+    largest_error: float | None,
     reporter: JobReporter,
 ) -> _Written:
-    output = PredictionTable(plan, probabilistic=model.predictor.probabilistic, texts=texts)
+    output = PredictionTable(plan, probabilistic=model.fitted.probabilistic, texts=texts)
     counts, preview = CellCounts(plan.index, plan.model), Preview()
 
     def tables() -> Iterator[Any]:
-        for part in engine.predict(model, plan, reporter=reporter, cores=context.cores):
+        for part in engine.predict(model, plan, reporter=reporter, cores=context.cores, largest_error=largest_error):
             counts.add(part.rows)
             table = output.table(part)
             yield preview.seen(table)
 
     chunks = write_tables(tables(), output.schema, plan.spec.format, lineage=origin)
-    stored = context.storage.put_stream(ObjectKind.PREDICTION, chunks, limit_bytes=NO_LIMIT)
+    stored = counted_put(
+        context.database, lambda: context.storage.put_stream(ObjectKind.PREDICTION, chunks, limit_bytes=NO_LIMIT)
+    )
     return _Written(stored, output.schema.names, counts, preview)
+
+
+def _largest_error(spec: PredictSpec, model: Model) -> float | None:
+    """That of the intervals or sets; raises JobFailed, which the API has ruled out."""
+    if spec.interval is None:
+        return None
+    errors = HeldOutErrors.of_details(model.details)
+    found = None if errors is None else errors.largest_error(spec.interval)
+    if found is None:
+        raise JobFailed(ErrorCode.BAD_SPEC, f"model {model.id} has too few errors on held-out rows for this interval")
+    return found
 
 
 def _lineage(spec: PredictSpec, model: Model) -> dict[str, Any]:
     return {
-        "spec": spec_json(spec, without=["rows"]),
+        "spec": spec_json(spec, without=["rows", "reuse"]),
         "model_name": model.name,
         "model_version": model.version,
         "versions": engine.versions(),

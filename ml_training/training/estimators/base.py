@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,17 @@ class Predictor(MatrixPredictor, Protocol):
 
     def importance(self) -> Importance | None:
         """None when the algorithm has no measure of its own."""
+
+
+@runtime_checkable
+class Contributor(Protocol):
+    """A predictor whose raw score is a sum over the features."""
+
+    def contributions(self, x: Matrix, *, threads: int) -> NDArray[np.float64]:
+        """What each feature adds to the raw score of each row, and the base: (rows, raw scores * (features + 1)).
+
+        The columns of a raw score are next to each other, the base last; their sum is the raw score.
+        """
 
 
 @dataclass(frozen=True, slots=True)

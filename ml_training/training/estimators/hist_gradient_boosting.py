@@ -11,7 +11,7 @@ from ml_training.domain.algorithms import ModelType
 from ml_training.inference.threads import limit_threads
 from ml_training.training.estimators.base import Family, FitCost, FitInputs, FitResult, LabelledRows
 from ml_training.training.estimators.pipeline import PipelineModel, loader
-from ml_training.training.matrix import Matrix
+from ml_training.training.matrix import binnable
 
 FALLBACK_ROWS = 100
 LEFTOVERS = ("_feature_subsample_rng", "_scorer", "_random_seed")
@@ -64,7 +64,7 @@ def fit(inputs: FitInputs) -> FitResult:
     evaluated = inputs.stop or inputs.held_out or LabelledRows(inputs.fit.x[some], inputs.fit.y[some])
     name = "stop" if inputs.stop else "held_out" if inputs.held_out else None
     model.on_iteration = callback = _RoundCallback(inputs, rounds, name)
-    x = _binnable(inputs.fit.x)
+    x = binnable(inputs.fit.x)
     while callback.is_unfinished:
         with limit_threads(callback.begin_fit()):
             model.fit(x, inputs.fit.y, inputs.fit.weights, X_val=evaluated.x, y_val=evaluated.y)
@@ -72,16 +72,6 @@ def fit(inputs: FitInputs) -> FitResult:
     kept = int(model.n_iter_)
     stopped = kept if inputs.stop is not None else None
     return FitResult(PipelineModel(_plain(model), inputs.task), iterations=kept, best_iteration=stopped)
-
-
-def _binnable(x: Matrix) -> Matrix:
-    """Replace columns without any value, which the library cannot bin, by constants, which no tree uses."""
-    empty = [at for at in np.flatnonzero(np.isnan(x[0])) if np.isnan(x[:, at]).all()]
-    if not empty:
-        return x
-    filled = x.copy(order="F")
-    filled[:, empty] = 0.0
-    return filled
 
 
 class _RoundCallback:

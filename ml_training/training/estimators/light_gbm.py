@@ -40,7 +40,8 @@ class BoosterModel(BoosterPredictor):
     """A LightGBM booster, used up to its best round."""
 
     def contributions(self, x: Matrix, *, threads: int) -> NDArray[np.float64]:
-        """See `LoadedModel.contributions`."""
+        """See Contributor: SHAP values, Lundberg et al., "Consistent individualized feature attribution for tree
+        ensembles", 2018."""
         found = self._booster.predict(x, num_iteration=self._rounds, num_threads=threads, pred_contrib=True)
         return np.asarray(found, dtype=np.float64)
 
@@ -72,7 +73,7 @@ def _values_of_trees(text: str, name: str) -> list[str]:
 
 def fit(inputs: FitInputs) -> FitResult:
     """Boost with a callback after each round; early stopping keeps the rounds up to the best one."""
-    _require_library()
+    require_library()
     try:
         with limited_threads(lgb, inputs.cores) as limit:
             booster, callback = _boost(inputs, limit)
@@ -84,7 +85,7 @@ def fit(inputs: FitInputs) -> FitResult:
 
 
 def _boost(inputs: FitInputs, limit: ThreadLimit) -> tuple[Any, "_RoundCallback"]:
-    params = _params(inputs) | {"num_threads": limit.most}
+    params = library_params(inputs) | {"num_threads": limit.most}
     checkpoint = inputs.resume_from
     rounds, done = params.pop("n_estimators"), 0 if checkpoint is None else checkpoint.done
     of_categories = partial(make_dataset, params=params, categories=inputs.categories, binned=inputs.binned)
@@ -112,7 +113,7 @@ def _boost(inputs: FitInputs, limit: ThreadLimit) -> tuple[Any, "_RoundCallback"
 
 def load(payload: bytes, task: TaskKind) -> BoosterModel:
     """Load LightGBM's text; the caller must have checked its hash: a forged text can crash the process."""
-    _require_library()
+    require_library()
     return BoosterModel(load_booster(payload), task)
 
 
@@ -168,13 +169,15 @@ class _RoundCallback:
         return Checkpoint(done, state, self._inputs.curve.losses, self.best.state if self.stops else None)
 
 
-def _require_library() -> None:
+def require_library() -> None:
+    """Raise JobFailed where the library cannot be loaded."""
     if lgb is None:
         message = "LightGBM cannot be loaded: the worker's machine has no OpenMP runtime"
         raise JobFailed(ErrorCode.TRAINING_ERROR, message, hint="install libgomp (Linux) or libomp (macOS)")
 
 
-def _params(inputs: FitInputs) -> dict[str, Any]:
+def library_params(inputs: FitInputs) -> dict[str, Any]:
+    """The parameters of the library, of which `n_estimators` is an argument of its own."""
     objective, metric = OBJECTIVES[inputs.task]
     params = inputs.params.model_dump()
     params["max_depth"] = params["max_depth"] or -1

@@ -94,6 +94,7 @@ class PartsDataset(lgb.Dataset if lgb is not None else object):  # type: ignore[
     """A data set of feature rows, binned or read from the cache when it is made.
 
     key: of its file in the cache, None when its bins are not kept; cached: whether they were read from there.
+    part_of: all rows of the training, when `source` is a part of them: every part gets the bins of all rows.
     """
 
     def __init__(
@@ -105,12 +106,14 @@ class PartsDataset(lgb.Dataset if lgb is not None else object):  # type: ignore[
         categories: list[int],
         reference: Any = None,
         binned: BinnedCache = NO_BINNED_CACHE,
+        part_of: FeatureRows | None = None,
     ) -> None:
         named = {"categorical_column": sorted(categories)} if categories else {}
         super().__init__(
             source, reference=reference, categorical_feature=categories, params={**params, **named}, free_raw_data=False
         )
         reference = None if reference is None else reference.construct()
+        self._whole = source if part_of is None else part_of
         self.key = self._key(source, binned, reference)
         self.cached = self.key is not None and self._find(self.key, binned)
         if not self.cached:
@@ -160,13 +163,38 @@ class PartsDataset(lgb.Dataset if lgb is not None else object):  # type: ignore[
 
     def _bin(self, source: FeatureRows, reference: Any) -> None:
         if reference is None:
-            drawn = self._create_sample_indices(total_nrow=len(source))
-            values, positions = _without_zeros(source[drawn].read())
-            self._init_from_sample(values, positions, len(drawn), len(source))
+            drawn = self._create_sample_indices(total_nrow=len(self._whole))
+            values, positions = _without_zeros(self._whole[drawn].read())
+            if self._whole is source:
+                self._init_from_sample(values, positions, len(drawn), len(source))
+            else:
+                self._init_part(values, positions, len(drawn), len(source))
         else:
             self._init_from_ref_dataset(len(source), reference._handle)
         for part in slices(len(source), size=ROWS_PER_PART):
             self._push_rows(source[part].read(order="C"))
+
+    def _init_part(
+        self, values: list[NDArray[np.float64]], positions: list[NDArray[np.int32]], sampled: int, rows: int
+    ) -> None:
+        """As `_init_from_sample`, which takes the rows of this data set for all rows there are."""
+        basic, handle, columns = lgb.basic, ctypes.c_void_p(), len(values)
+        numbers = (ctypes.POINTER(ctypes.c_double) * columns)(*(basic._c_float_array(one)[0] for one in values))
+        places = (ctypes.POINTER(ctypes.c_int32) * columns)(*(basic._c_int_array(one)[0] for one in positions))
+        counts = np.array([len(one) for one in positions], dtype=np.int32)
+        status = basic._LIB.LGBM_DatasetCreateFromSampledColumn(
+            ctypes.cast(numbers, ctypes.POINTER(ctypes.POINTER(ctypes.c_double))),
+            ctypes.cast(places, ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))),
+            ctypes.c_int32(columns),
+            basic._c_int_array(counts)[0],
+            ctypes.c_int32(sampled),
+            ctypes.c_int32(rows),
+            ctypes.c_int64(len(self._whole)),
+            basic._param_dict_to_str(self.get_params()).encode(),
+            ctypes.byref(handle),
+        )
+        basic._safe_call(status)
+        self._handle = handle
 
     def _set_init_score_by_predictor(self, predictor: Any, data: FeatureRows, used_indices: None) -> "PartsDataset":
         """Start from the predictions of an earlier model; called by `lightgbm.train` with an `init_model`."""

@@ -1,16 +1,21 @@
 """Logistic regression, ridge regression and the ridge classifier of scikit-learn, on preprocessed columns."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import Pipeline
 
 from ml_training.domain.algorithms import ModelType
+from ml_training.domain.states import TaskKind
+from ml_training.inference.pipeline_predictor import load_pipeline
 from ml_training.inference.threads import limit_threads
 from ml_training.training.estimators import preprocessing
 from ml_training.training.estimators.base import Family, FitCost, FitInputs, FitResult, Importance
-from ml_training.training.estimators.pipeline import PipelineModel, loader
+from ml_training.training.estimators.pipeline import PipelineModel
+from ml_training.training.matrix import Matrix
 from ml_training.training.stage_progress import StageProgress
 
 
@@ -59,6 +64,36 @@ class _IterationCallback:
         return False
 
 
+class LinearModel(PipelineModel):
+    """A linear model on preprocessed columns."""
+
+    def contributions(self, x: Matrix, *, threads: int) -> NDArray[np.float64]:
+        """See Contributor: coefficient times value of the columns that each feature became, and the intercept.
+
+        Numbers are in standard units, so that a number adds what its distance from the mean of the training rows does;
+        a category adds its own weight. These are the SHAP values of a linear model for independent columns (Lundberg
+        and Lee, NIPS 2017) with zero as the background.
+        """
+        encoder, linear = self._pipeline[0], self._pipeline[-1]
+        owners = np.array(preprocessing.sources(encoder, x.shape[1]))
+        order = np.argsort(owners, kind="stable")
+        present, starts = np.unique(owners[order], return_index=True)
+        with limit_threads(threads):
+            encoded = np.asarray(encoder.transform(x), dtype=np.float64)[:, order]
+        coefficients = np.atleast_2d(linear.coef_)[:, order]
+        bases = np.broadcast_to(linear.intercept_, len(coefficients))  # of a ridge it may be one 0 for all
+        found = np.zeros((len(x), len(coefficients), x.shape[1] + 1))
+        for at, (weights, base) in enumerate(zip(coefficients, bases, strict=True)):
+            found[:, at, present] = np.add.reduceat(encoded * weights, starts, axis=1)
+            found[:, at, -1] = base
+        return found.reshape(len(x), -1)
+
+
+def load(payload: bytes, task: TaskKind, *, model_type: ModelType) -> LinearModel:
+    """See `pipeline.loader`."""
+    return LinearModel(load_pipeline(payload, model_type), task)
+
+
 def _fit(inputs: FitInputs, model: Any) -> FitResult:
     encoder = preprocessing.for_gradients(inputs)
     with limit_threads(inputs.cores.granted()):
@@ -68,7 +103,7 @@ def _fit(inputs: FitInputs, model: Any) -> FitResult:
     importance = _importance(model, preprocessing.sources(encoder, len(inputs.features)), len(inputs.features))
     pipeline = Pipeline([("encode", encoder), ("linear", model)])
     iterations = int(np.max(model.n_iter_)) if getattr(model, "n_iter_", None) is not None else None
-    return FitResult(PipelineModel(pipeline, inputs.task, importance=importance), iterations=iterations)
+    return FitResult(LinearModel(pipeline, inputs.task, importance=importance), iterations=iterations)
 
 
 def _importance(model: Any, sources: list[int], features: int) -> Importance:
@@ -82,12 +117,12 @@ def _importance(model: Any, sources: list[int], features: int) -> Importance:
 LOGISTIC_REGRESSION = Family(
     artifact_format="skops",
     fit=fit_logistic,
-    load=loader(ModelType.LOGISTIC_REGRESSION),
+    load=partial(load, model_type=ModelType.LOGISTIC_REGRESSION),
     cost=FitCost(prepare=200.0, per_round=1.0, predict=60.0),
 )
 RIDGE = Family(
     artifact_format="skops",
     fit=fit_ridge,
-    load=loader(ModelType.RIDGE),
+    load=partial(load, model_type=ModelType.RIDGE),
     cost=FitCost(prepare=100.0, per_round=200.0, predict=60.0),
 )

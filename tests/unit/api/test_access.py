@@ -149,6 +149,20 @@ def test_an_app_that_listens_on_another_address_is_closed_without_any_key(settin
     context_of(app).resources.close()
 
 
+@pytest.mark.parametrize(
+    ("proxies", "address"), [("127.0.0.1", "203.0.113.9"), ("", "127.0.0.1"), ("10.0.0.0/8", "127.0.0.1")]
+)
+def test_the_audit_names_the_client_behind_a_trusted_proxy(settings: Settings, proxies: str, address: str) -> None:
+    app = create_app(settings.model_copy(update={"trusted_proxies": proxies}))
+    made = app.test_client().post(
+        "/api/v1/projects", json={"name": "team"}, headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+    )
+    assert made.status_code == 201
+    [entry] = app.test_client().get("/api/v1/audit").get_json()["items"]
+    assert (entry["action"], entry["address"]) == ("project.create", address)
+    context_of(app).resources.close()
+
+
 def test_many_wrong_keys_from_one_address_are_slowed_and_a_right_one_is_not(
     access: Access, database: Database, clock: Clock
 ) -> None:

@@ -25,6 +25,7 @@ ADMINS = {
     "GET /api/v1/projects/{project_id}",
     "PATCH /api/v1/projects/{project_id}",
 }
+OPERATORS = {"POST /api/v1/workers/{process}/drain"}
 
 
 @pytest.fixture
@@ -52,6 +53,8 @@ def test_every_operation_needs_the_role_that_it_should(all_operations: list[Oper
             assert operation.role is None, name
         elif name in ADMINS:
             assert operation.role is Role.ADMIN, name
+        elif name in OPERATORS:
+            assert operation.role is Role.OPERATOR, name
         else:
             assert operation.role is (Role.VIEWER if operation.method == "get" else Role.SUBMITTER), name
 
@@ -107,7 +110,7 @@ def test_paths_and_methods_without_a_route_need_a_key_too(app: Flask, database: 
     key = make_key(database)
     client = app.test_client()
     for method, path in (
-        ("GET", "/"),
+        ("GET", "/nothing"),
         ("GET", "/api/v1/nothing"),
         ("PUT", "/api/v1/jobs"),
         ("OPTIONS", "/api/v1/jobs"),

@@ -29,12 +29,12 @@ def document(client: FlaskClient) -> dict[str, Any]:
 
 
 def routes_of(app: Flask) -> set[tuple[str, str]]:
-    """Every route of the API as (method, template); the documentation itself is left out."""
+    """Every route of the API as (method, template); documentation and console are left out."""
     return {
         (method, template_of(rule) or "")
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD"}
-        if not rule.endpoint.startswith("docs.")
+        if not rule.endpoint.startswith(("docs.", "console."))
     }
 
 
@@ -57,7 +57,7 @@ def test_every_route_is_documented_and_every_documented_route_exists(app: Flask,
     assert set(operations_of(document)) == routes_of(app)
 
 
-def test_all_routes_except_the_documentation_are_below_api_v1(app: Flask) -> None:
+def test_all_routes_except_documentation_and_console_are_below_api_v1(app: Flask) -> None:
     assert all(path.startswith("/api/v1/") for _, path in routes_of(app))
 
 
@@ -99,6 +99,7 @@ def test_the_ranges_of_numbers_are_documented(document: dict[str, Any], settings
         "wait": {(0, 60)},
         "after": {(0, 999_999_999)},
         "dataset_id": {(1, 999_999_999)},
+        "parent_id": {(1, 999_999_999)},
         "Last-Event-ID": {(0, 999_999_999)},
     }
 
@@ -122,7 +123,7 @@ def test_bodies_are_documented_with_the_closed_models_that_check_them(document: 
     job = operations["POST", "/api/v1/jobs"]["requestBody"]["content"]["application/json"]["schema"]
     spec = document["components"]["schemas"][job["$ref"].rsplit("/")[-1]]
     kinds = spec["discriminator"]["mapping"]
-    assert set(kinds) == {"TRAIN", "TEST", "COMPARE", "PREDICT"}
+    assert set(kinds) == {"TRAIN", "TEST", "COMPARE", "PREDICT", "EXPLAIN", "DRIFT", "TUNE"}
     for reference in kinds.values():
         assert document["components"]["schemas"][reference.rsplit("/")[-1]]["additionalProperties"] is False
     upload = operations["POST", "/api/v1/datasets"]["requestBody"]["content"]
@@ -183,3 +184,9 @@ def test_the_policy_of_the_docs_page_lets_its_scripts_run_and_nothing_foreign(cl
 )
 def test_the_docs_serve_no_other_file(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 2_040, "%00", "x" * 300 + "/y.js"])
+def test_a_name_that_no_file_can_have_is_not_found(client: FlaskClient, name: str) -> None:
+    assert client.get(f"/docs/assets/{name}").status_code == 404
+    assert client.get(f"/console/{name}").status_code in (200, 404)  # what is no file is the address of a page

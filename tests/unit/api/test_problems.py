@@ -37,7 +37,6 @@ def submit(client: FlaskClient, data: bytes | str, **headers: str) -> TestRespon
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/nothing",
         "/api/v1",
         "/api/v1/nothing",

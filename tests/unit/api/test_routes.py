@@ -168,7 +168,7 @@ def test_jobs_are_filtered_by_what_they_are(client: FlaskClient, dataset_id: int
 def test_a_data_set_shows_its_profile_alone_but_not_in_the_list(client: FlaskClient, dataset_id: int) -> None:
     page = documented_body(client, "/datasets", client.get("/api/v1/datasets"))
     shown = documented_body(client, "/datasets/{dataset_id}", client.get(f"/api/v1/datasets/{dataset_id}"))
-    assert shown == page["items"][0] | {"profile": PROFILE, "warnings": []}
+    assert shown == page["items"][0] | {"profile": PROFILE, "warnings": [], "origin": None}
 
 
 def test_a_preview_shows_the_first_rows(client: FlaskClient, dataset_id: int) -> None:

@@ -1,5 +1,6 @@
 """The commands for data sets, with a real HTTP server that answers as the API does."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,61 @@ def test_how_a_file_is_written_is_passed_on(api: JsonServer, tmp_path: Path) -> 
     [body] = [request.body for request in api.requests if request.method == "POST"]
     for name, value in (("separator", ";"), ("decimal", ","), ("thousands", ".")):
         assert f'name="{name}"\r\n\r\n{value}\r\n'.encode() in body
+
+
+def test_rows_are_taken_from_a_query_or_a_bucket(api: JsonServer, tmp_path: Path) -> None:
+    made = {"id": 4, "name": "churn", "version": 1, "status": "PROCESSING", "job_id": 7}
+    api.answer("POST", "/api/v1/datasets", made, status=201)
+    api.answer("GET", "/api/v1/jobs/7", job_document("COMPLETED", job_type="INGEST", model_type="none"))
+    api.answer("GET", "/api/v1/datasets/4", made | {"status": "READY"})
+    (tmp_path / "q.sql").write_text("SELECT 1 AS a", encoding="utf-8")
+    for command, body in (
+        (
+            ["--connection", "warehouse", "--query-file", str(tmp_path / "q.sql"), "--time-column", "day"],
+            {"connection": "warehouse", "query": "SELECT 1 AS a", "name": "warehouse", "time_column": "day"},
+        ),
+        (
+            ["--source", "s3://lake/a/b.csv", "--decimal", ","],
+            {"source": "s3://lake/a/b.csv", "name": "b", "decimal": ","},
+        ),
+    ):
+        result = run_command("datasets", "add", *command)
+        assert result.exit_code == 0, result.output
+        sent = [request.body for request in api.requests if request.method == "POST"][-1]
+        assert json.loads(sent) == body
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["--connection", "warehouse"],
+        ["--query", "SELECT 1"],
+        ["--source", "s3://lake/a.csv", "--connection", "w", "--query", "SELECT 1"],
+        ["--connection", "w", "--query", "SELECT 1", "--query-file", __file__],
+        [__file__, "--source", "s3://lake/a.csv"],
+    ],
+)
+def test_the_rows_are_in_one_place(api: JsonServer, command: list[str]) -> None:
+    assert run_command("datasets", "add", *command).exit_code == 2
+    assert api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("made", "said"), [(2, "data set 2 (churn version 2) is new"), (1, "data set 1 (churn version 1) is unchanged")]
+)
+def test_a_refresh_says_whether_there_is_a_new_version(api: JsonServer, made: int, said: str) -> None:
+    for number in (1, 2):
+        found = {"id": number, "name": "churn", "version": number, "status": "READY", "job_id": 7}
+        api.answer("GET", f"/api/v1/datasets/{number}", found)
+    job = job_document("COMPLETED", job_type="INGEST", model_type="none") | {"result": {"dataset_id": made}}
+    api.answer("POST", "/api/v1/datasets/1/refresh", job, status=202)
+    api.answer("GET", f"/api/v1/jobs/{job['id']}", job)
+    result = run_command("datasets", "refresh", "1")
+    assert result.exit_code == 0, result.output
+    assert said in result.stdout
+
+
+def test_connections_are_listed(api: JsonServer) -> None:
+    api.answer("GET", "/api/v1/connections", {"items": [{"name": "warehouse", "kind": "postgresql"}]})
+    assert "warehouse" in run_command("connections").stdout

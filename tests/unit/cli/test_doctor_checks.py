@@ -3,12 +3,20 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from ml_training.cli.doctor_checks import check_broker, check_database, check_disk, check_keys, check_server
+from ml_training.cli.doctor_checks import (
+    check_broker,
+    check_database,
+    check_disk,
+    check_keys,
+    check_server,
+    check_sources,
+)
 from ml_training.db.engine import open_database
 from ml_training.domain.caller import SERVICE, Role
 from ml_training.local.ports import free_port
 from ml_training.local.redis_server import redis_client
 from ml_training.services.keys import revoke_key
+from ml_training.source_settings import read_source_settings
 from tests.support.access import make_key
 from tests.support.json_server import json_server
 from tests.support.redis_server import RedisServer
@@ -73,3 +81,20 @@ def test_a_service_without_keys_is_right_on_loopback_only(new_sqlite: Callable[[
     make_key(database)
     assert check_keys(url, host="0.0.0.0").ok  # noqa: S104 - nothing listens
     database.dispose()
+
+
+def test_each_source_has_a_line_which_does_not_show_its_address() -> None:
+    port = free_port()
+    found, problems = read_source_settings(
+        {
+            "ML_TRAINING_CONNECTIONS__WAREHOUSE": f"postgresql://user:secret@127.0.0.1:{port}/sales",
+            "ML_TRAINING_CONNECTIONS__SHOP": f"mariadb://user:secret@127.0.0.1:{port}/shop",
+            "ML_TRAINING_SOURCES__LAKE": f"s3://user:secret@bucket/x?endpoint=http://127.0.0.1:{port}",
+        }
+    )
+    assert problems == []
+    checks = list(check_sources(found))
+    assert [check.ok for check in checks] == [False] * 3
+    lines = [f"{check.line()} {check.remedy}" for check in checks]
+    assert not [line for line in lines if "secret" in line or str(port) in line or "user" in line]
+    assert "ML_TRAINING_CONNECTIONS__WAREHOUSE" in lines[1] + lines[0]

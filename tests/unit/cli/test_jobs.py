@@ -107,3 +107,19 @@ def test_jobs_are_listed_page_by_page_up_to_the_limit(api: JsonServer) -> None:
 def test_cancel_prints_the_status_of_the_job(api: JsonServer) -> None:
     api.answer("POST", "/api/v1/jobs/7/cancel", job_document("RUNNING"), status=202)
     assert "#7 TRAIN lightgbm is RUNNING, and was asked to stop" in run_command("cancel", "7").stdout
+
+
+def test_cancel_and_retry_take_many_jobs_and_say_what_could_not_be(api: JsonServer) -> None:
+    refused = {"id": 8, "status": 409, "job_id": None, "job_status": None}
+    refused |= {"errors": [{"pointer": "", "detail": "job 8 is COMPLETED already"}]}
+    done = {"id": 7, "status": 202, "job_id": 7, "job_status": "CANCELLED", "errors": []}
+    api.answer("POST", "/api/v1/jobs/cancel", {"items": [done, refused], "remaining": 0}, status=207)
+    result = run_command("cancel", "7", "8")
+    assert (result.exit_code, api.requests[-1].json) == (1, {"ids": [7, 8]})
+    assert result.stdout.splitlines() == ["#7 is CANCELLED", "#8: job 8 is COMPLETED already"]
+    api.answer("POST", "/api/v1/jobs/retry", {"items": [{**done, "job_id": 9}], "remaining": 12}, status=207)
+    result = run_command("retry", "--status", "failed", "--type", "train")
+    assert api.requests[-1].json == {"filter": {"status": "FAILED", "job_type": "TRAIN"}}
+    assert result.stdout.splitlines() == ["#7 is tried again as #9"]
+    assert "12 or more remain" in result.stderr
+    assert run_command("cancel").exit_code == run_command("retry", "7", "--status", "failed").exit_code == 2

@@ -57,6 +57,20 @@ def test_a_training_from_options() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("options", "validation"),
+    [
+        (["--test-size", "0.3"], {"method": "holdout", "test_size": 0.3}),
+        (["--group-column", "ward"], {"method": "group_holdout", "group_column": "ward"}),
+        (["--group-column", "ward", "--splits", "3"], {"method": "group_k_fold", "group_column": "ward", "splits": 3}),
+        (["--validation", "group_k_fold"], {"method": "group_k_fold"}),
+        (["--purge", "7d", "--embargo", "1d"], {"method": "time_series", "purge": "7d", "embargo": "1d"}),
+    ],
+)
+def test_the_options_choose_the_validation(options: list[str], validation: dict[str, Any]) -> None:
+    assert spec("train", "4", "--target", "y", *options)["validation"] == validation
+
+
 def test_targets_by_rule_and_by_horizon() -> None:
     rule = spec("train", "4", "--target", "y", "--operator", ">=", "--value", "3.5")
     assert rule["target"] == {"column": "y", "operator": ">=", "value": 3.5}

@@ -15,19 +15,31 @@ from ml_training.client.errors import ApiError
 from ml_training.client.jobs import Job, Jobs
 from ml_training.client.models import Model, Models
 from ml_training.client.records import Record, field_names
-from ml_training.client.results import Comparison, Prediction, TestResult
-from ml_training.client.specs import compare_spec, evaluation_spec, predict_spec, train_spec
+from ml_training.client.results import Comparison, DriftReport, Explanation, Prediction, Study, TestResult
+from ml_training.client.specs import (
+    compare_spec,
+    drift_spec,
+    evaluation_spec,
+    explain_spec,
+    predict_spec,
+    train_spec,
+    tune_spec,
+)
 from ml_training.services.resources import Resources
 from tests.support.api import (
     ready_dataset,
     stored_comparison,
+    stored_drift_report,
+    stored_explanation,
     stored_model,
     stored_prediction,
+    stored_study,
     stored_test_result,
     usable_model,
 )
 
 Json = dict[str, Any]
+SEARCH = {"C": {"low": 0.1, "high": 10.0}}
 PREFIX = "/api/v1"
 ADMIN = "for admins, who use the command line"
 NOT_IN_THE_CLIENT: dict[str, str] = dict.fromkeys(
@@ -40,6 +52,9 @@ RECORDS: dict[str, type[Record]] = {
     "/test-results/{test_result_id}": TestResult,
     "/comparisons/{comparison_id}": Comparison,
     "/predictions/{prediction_id}": Prediction,
+    "/studies/{study_id}": Study,
+    "/explanations/{explanation_id}": Explanation,
+    "/drift-reports/{drift_report_id}": DriftReport,
 }
 
 
@@ -63,6 +78,9 @@ def ids(resources: Resources) -> dict[str, int]:
         "doomed": stored_model(resources, dataset_id=dataset_id, job_id=104),
         "test_result": stored_test_result(resources, model_id=model_id, dataset_id=dataset_id, job_id=101),
         "prediction": stored_prediction(resources, model_id=model_id, dataset_id=dataset_id, job_id=105),
+        "study": stored_study(resources, model_id=model_id, dataset_id=dataset_id, job_id=106),
+        "explanation": stored_explanation(resources, model_id=model_id, dataset_id=dataset_id, job_id=107),
+        "drift_report": stored_drift_report(resources, model_id=model_id, dataset_id=dataset_id, job_id=108),
         "comparison": stored_comparison(resources, dataset_id=dataset_id, winner_model_id=None, job_id=102),
     }
 
@@ -97,12 +115,34 @@ def used(client: Client, ids: dict[str, int], tmp_path: Path) -> set[str]:
     assert [event.kind for event in job.events()][-1] == "end"
     assert job.logs() == []
     client.jobs.list(name="m")
+    assert [item["status"] for item in client.jobs.cancel_many([job.id])["items"]] == [202]
+    assert client.jobs.cancel_many(status="RUNNING")["items"] == []
+    retried = client.jobs.retry_many([job.id])["items"][0]
+    assert retried["job_id"] > job.id
+    assert client.jobs.retry_many(status="FAILED") == {"items": [], "remaining": 0}
+    here = client.changes.get()
+    client.jobs.cancel_many([retried["job_id"]])
+    assert [item["id"] for item in client.changes.get(here.next, wait=1).items] == [retried["job_id"]]
+    follower = client.changes.follow(here.next)
+    assert [next(follower).reset, len(client.changes.get("1.1").items)] == [False, 0]
+    assert next(client.changes.follow()).reset
+    assert client.overview()["jobs"]["running"] == 0
+    assert client.workers.list() == []
+    with pytest.raises(ApiError, match="no worker"):
+        client.workers.drain("worker@gone-1")
     client.jobs.submit_many([job.spec])
     client.datasets.samples()
+    assert client.datasets.connections() == []
+    with pytest.raises(ApiError, match="was uploaded"):
+        client.datasets.start_refresh(ids["dataset"])
     client.model_types()
     client.live()
     client.ready()
     model = client.models.get(ids["model"]).update(tags=["eu"])
+    card = model.card()
+    assert card.data["id"] == model.id
+    assert card.save(tmp_path).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert "<iframe" in card._repr_html_()
     assert model.spec() == {"job_type": "TRAIN"}
     assert model.download(tmp_path).stat().st_size
     client.models.list(tag="eu")
@@ -115,6 +155,21 @@ def used(client: Client, ids: dict[str, int], tmp_path: Path) -> set[str]:
     client.comparisons.list()
     client.predict("model", rows=[{"a": 1.5}, {"a": float("nan")}])
     client.predictions.list()
+    client.tune(ids["dataset"], target="target", search=SEARCH, metric="f1", name="m", model_type="logistic_regression")
+    client.studies.list()
+    assert client.studies.get(ids["study"]).list_trials() == []
+    client.explain(model, ids["dataset"], sample_rows=100)
+    client.explanations.list()
+    explanation = client.explanations.get(ids["explanation"])
+    assert explanation.importance == [("x", 0.25, 0.01)]
+    assert "<td>0.2500</td>" in explanation._repr_html_()
+    explanation.delete()
+    client.drift(model, ids["dataset"], sample_rows=100)
+    client.drift_reports.list()
+    report = client.drift_reports.get(ids["drift_report"])
+    assert report.drifted
+    assert "<td>0.5000</td>" in report._repr_html_()
+    report.delete()
     with pytest.raises(ApiError, match="out-of-fold"):
         model.out_of_fold()
     assert client.jobs.dry_run(job.spec)["accepted"]
@@ -163,6 +218,9 @@ def test_every_field_that_the_client_sends_exists(document: Json) -> None:
         "TRAIN": train_spec(1, target="x", model_type="ridge", name="m", params={}, features=["a"]),
         "TEST": evaluation_spec(1, 2),
         "COMPARE": compare_spec([1, 2], 3, metric="f1"),
+        "TUNE": tune_spec(1, target="x", search=SEARCH, metric="f1", name="m", model_type="mlp", trials=3),
+        "EXPLAIN": explain_spec(1, 2),
+        "DRIFT": drift_spec(1, 2),
         "PREDICT": predict_spec("m@champion", dataset_id=1) | predict_spec(1, rows=[{"a": 1}]),
     }
     body = operations(document)["POST /jobs"]["requestBody"]["content"]["application/json"]["schema"]

@@ -8,7 +8,7 @@ import pytest
 from ml_training.domain.algorithms import PARAMS, ModelType
 from ml_training.domain.memory.batches import InputShape
 from ml_training.domain.memory.facts import TrainingFacts, TreeGrowth
-from ml_training.domain.memory.jobs import ModelFacts, predicting, training
+from ml_training.domain.memory.jobs import ModelFacts, explaining, predicting, training
 
 GIGABYTE = 1_000_000_000
 DATA = TrainingFacts(
@@ -110,3 +110,12 @@ def test_a_job_that_loads_models_needs_them_all_and_its_predictions() -> None:
     kept, batches = (predicting([wide], rows=1_000_000, keeps_all=keeps).bytes for keeps in (True, False))
     assert kept > 8 * GIGABYTE
     assert batches < 3 * GIGABYTE, "PREDICT has a batch in memory, whatever the number of rows"
+
+
+def test_an_explanation_needs_the_features_of_its_sample_and_not_of_all_rows() -> None:
+    shape = InputShape(rows=1_000, features=1_000, categories=(), outputs=2)
+    model = ModelFacts(model_type=ModelType.LIGHTGBM, memory=1_000_000, artifact=100_000, shape=shape)
+    small, large = (explaining(model, rows=1_000_000, sample=sample).bytes for sample in (1_000, 100_000))
+    assert small < 300_000_000
+    assert large > 2 * 8 * 1_000 * 100_000, "the rows, and a copy of some"
+    assert explaining(model, rows=100_000, sample=100_000).stage == "explaining"

@@ -8,6 +8,8 @@ import pytest
 from ml_training.domain.near_misses import near_miss
 from ml_training.domain.specs import parse_spec
 
+JOB_TYPES = 'must be one of "TRAIN", "TEST", "COMPARE", "PREDICT", "EXPLAIN", "DRIFT", "TUNE"'
+
 TRAIN: dict[str, Any] = {
     "job_type": "TRAIN",
     "model_name": "m",
@@ -33,9 +35,12 @@ WRONG: list[tuple[object, dict[str, str]]] = [
     ({}, {"/job_type": "field required"}),
     (
         {"job_type": "train"},
-        {"/job_type": 'must be one of "TRAIN", "TEST", "COMPARE", "PREDICT": did you mean "TRAIN"?'},
+        {"/job_type": JOB_TYPES + ': did you mean "TRAIN"?'},
     ),
-    ({"job_type": "INGEST", "dataset_id": 1}, {"/job_type": 'must be one of "TRAIN", "TEST", "COMPARE", "PREDICT"'}),
+    (
+        {"job_type": "INGEST", "dataset_id": 1},
+        {"/job_type": JOB_TYPES},
+    ),
     ({**TRAIN, "target": "y"}, {"/target": 'must be an object, such as {"column": "..."}'}),
     (
         {**TRAIN, "target": {"colum": "y"}},

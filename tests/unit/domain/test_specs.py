@@ -169,7 +169,7 @@ def test_what_is_no_spec_at_all_is_refused_as_a_whole(body: object) -> None:
 
 def test_an_unknown_job_type_is_told_the_known_ones_and_not_repeated() -> None:
     _, (error,) = parse_spec(TRAIN | {"job_type": "x" * 10_000}, max_runtime_seconds=LIMIT)
-    assert error.detail == 'must be one of "TRAIN", "TEST", "COMPARE", "PREDICT"'
+    assert error.detail == 'must be one of "TRAIN", "TEST", "COMPARE", "PREDICT", "EXPLAIN", "DRIFT", "TUNE"'
 
 
 def test_a_key_with_slashes_is_escaped_in_its_pointer() -> None:
@@ -222,3 +222,40 @@ def test_a_field_that_came_later_changes_no_spec_that_does_not_set_it() -> None:
         prints.append(fingerprint(spec_json(spec)))
     assert prints[:2] == [before, before]
     assert prints[2] != before
+
+
+TARGET = {"target": {"column": "y"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"model_type": "ridge"}, "trains lightgbm only"),
+        ({"early_stopping_rounds": 5}, "has no early stopping"),
+        ({"class_balance": "smote"}, "choose class_balance weights"),
+        ({"engine": "spark"}, 'must be "dask"'),
+    ],
+)
+def test_what_a_dask_cluster_cannot_do_is_an_error_of_engine(fields: dict[str, Any], what: str) -> None:
+    body = {"job_type": "TRAIN", "model_name": "m", "model_type": "lightgbm", "dataset_id": 1}
+    spec, errors = parse_spec({**body, **TARGET, "engine": "dask", **fields}, max_runtime_seconds=60)
+    assert spec is None
+    assert [error.pointer for error in errors] == ["/engine"]
+    assert what in errors[0].detail
+
+
+def test_all_that_a_dask_cluster_cannot_do_is_in_one_error() -> None:
+    body = {"job_type": "TRAIN", "model_name": "m", "model_type": "hist_gradient_boosting", "dataset_id": 1}
+    fields = {**TARGET, "engine": "dask", "early_stopping_rounds": 5, "class_balance": "smote"}
+    _, errors = parse_spec({**body, **fields}, max_runtime_seconds=60)
+    [error] = errors
+    assert all(what in error.detail for what in ("lightgbm only", "early stopping", "class_balance weights"))
+
+
+def test_a_spec_without_an_engine_is_stored_as_before_there_was_one() -> None:
+    body = {"job_type": "TRAIN", "model_name": "m", "model_type": "lightgbm", "dataset_id": 1}
+    for more in ({}, {"engine": None}, {"engine": "dask"}):
+        spec, _ = parse_spec({**body, **TARGET, **more}, max_runtime_seconds=60)
+        assert spec is not None
+        assert ("engine" in spec_json(spec)) is (more.get("engine") is not None)
+        assert stored_spec(spec_json(spec)) == spec

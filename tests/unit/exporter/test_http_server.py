@@ -3,8 +3,9 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
-from http.client import HTTPConnection
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,10 @@ from exporter.connections import Connections
 from exporter.http_request import HttpRequest
 from exporter.http_server import MAX_CONNECTIONS, HttpResponse, HttpServer
 from ml_training.domain.allowed_hosts import AllowedHosts
+from ml_training.process.certificate import ServerCertificate
 from tests.support.eventually import eventually
 from tests.support.exporter import ExporterClient
+from tests.support.tls import Authority
 
 HOSTS = AllowedHosts("127.0.0.1", "exporter")
 LARGE = bytes(8_000_000)  # more than the kernel takes
@@ -31,15 +34,21 @@ def broken(_request: HttpRequest) -> HttpResponse:
     raise ValueError("broken")
 
 
-@pytest.fixture
-def server() -> Iterator[HttpServer]:
-    server = HttpServer("127.0.0.1", 0, {"/page": page, "/large": large, "/broken": broken}, HOSTS)
+@contextmanager
+def serving(server: HttpServer) -> Iterator[HttpServer]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield server
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[HttpServer]:
+    routes = {"/page": page, "/large": large, "/broken": broken}
+    with serving(HttpServer("127.0.0.1", 0, routes, HOSTS)) as server:
+        yield server
 
 
 @pytest.fixture
@@ -182,3 +191,37 @@ def test_an_absolute_uri_counts_like_the_header(client: ExporterClient) -> None:
 def test_a_taken_port_is_an_error_at_once(server: HttpServer) -> None:
     with pytest.raises(OSError, match="in use"):
         HttpServer("127.0.0.1", server.port, {}, HOSTS)
+
+
+@pytest.fixture
+def tls_server(tmp_path: Path) -> Iterator[tuple[HttpServer, Authority]]:
+    authority = Authority(tmp_path)
+    files = authority.issue()
+    certificate = ServerCertificate(files.cert, files.key)
+    with serving(HttpServer("127.0.0.1", 0, {"/page": page, "/large": large}, HOSTS, certificate)) as server:
+        yield server, authority
+
+
+def test_with_a_certificate_it_answers_the_same(tls_server: tuple[HttpServer, Authority]) -> None:
+    server, authority = tls_server
+    connection = HTTPSConnection("localhost", server.port, timeout=60, context=authority.client())
+    for path, body in (("/page", b"hello\n"), ("/large", LARGE), ("/page", b"hello\n")):
+        connection.request("GET", path)
+        assert connection.getresponse().read() == body
+    connection.close()
+
+
+def test_plain_http_is_told_of_https(tls_server: tuple[HttpServer, Authority]) -> None:
+    status, _, body = ExporterClient(tls_server[0].port).get("/page")
+    assert (status, b"https://" in body) == (400, True)
+
+
+def test_clients_that_never_make_keys_make_room(tls_server: tuple[HttpServer, Authority]) -> None:
+    server, authority = tls_server
+    with ExitStack() as stack:
+        for number in range(2 * MAX_CONNECTIONS):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=60))
+            client.sendall(b"\x16\x03\x01\x02\x00"[: number % 6])  # the first bytes of a TLS client, or none
+        connection = HTTPSConnection("localhost", server.port, timeout=60, context=authority.client())
+        connection.request("GET", "/page", headers={"Connection": "close"})
+        assert connection.getresponse().read() == b"hello\n"

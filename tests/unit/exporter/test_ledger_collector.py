@@ -6,6 +6,7 @@ from exporter.collectors.ledger import LedgerCollector
 from ml_training.db.stats import LedgerTotal, Stats
 from ml_training.domain.algorithms import ModelType
 from ml_training.domain.histogram_buckets import DURATION_BUCKETS, bucket_of
+from ml_training.domain.specs import JobType
 from tests.support.exporter import Series
 
 
@@ -32,9 +33,9 @@ def ended(seconds: float, *, n: int = 1, status: str = "COMPLETED", model_type: 
 
 def test_everything_starts_at_zero() -> None:
     series = page(LedgerCollector())
-    assert len(series.all("ml_jobs_total")) == 5 * 3
-    assert len(series.all("ml_jobs_duration_seconds_bucket")) == 5 * 14
-    assert len(series.all("ml_queue_wait_seconds_bucket")) == 5 * 11
+    assert len(series.all("ml_jobs_total")) == len(JobType) * 3
+    assert len(series.all("ml_jobs_duration_seconds_bucket")) == len(JobType) * 14
+    assert len(series.all("ml_queue_wait_seconds_bucket")) == len(JobType) * 11
     assert series.labels("ml_job_attempts_lost_total", "reason") == {"worker_lost"}
     assert series.labels("ml_training_rows_total", "model_type") == set(ModelType)
     assert series["ml_stale_writes_refused_total"] == 0
@@ -90,3 +91,16 @@ def test_another_database_with_fewer_jobs_is_a_true_reset() -> None:
     ledger = LedgerCollector()
     page(ledger, ended(100.0, n=5))
     assert page(ledger, ended(1.0)).value("ml_jobs_duration_seconds_sum", job_type="TRAIN") == 1.0
+
+
+def test_reused_jobs_and_estimates_are_counted_and_start_at_zero() -> None:
+    series = page(LedgerCollector())
+    assert series.labels("ml_jobs_reused_total", "job_type") == {"TRAIN", "PREDICT", "TRIAL"}
+    assert len(series.all("ml_job_estimates_total")) == 4
+    rows = [LedgerTotal("reused", "TRAIN", "", "", -1, n, 0.0, 0) for n in (2, 1)]
+    rows += [LedgerTotal(f"estimate_{result}", "TRAIN", "seconds", "", -1, 3, 1.0, 0) for result in ("held", "missed")]
+    series = page(LedgerCollector(), *rows)
+    assert series.value("ml_jobs_reused_total", job_type="TRAIN") == 3
+    assert series.value("ml_job_estimates_total", estimate="seconds", result="held") == 3
+    assert series.value("ml_job_estimates_total", estimate="starts_in_seconds", result="held") == 0
+    assert series.value("ml_jobs_total", job_type="TRAIN", status="COMPLETED") == 0

@@ -86,3 +86,12 @@ def test_at_most_two_hundred_models_and_two_hundred_with_an_alias_are_shown() ->
     series = page(ModelsCollector(), rows)
     assert len(series.labels("ml_test_accuracy", "model_id")) == 400
     assert len(series.labels("ml_model_score", "model_id")) == MAX_SCORED
+
+
+def test_a_model_says_what_it_is_called_and_no_name_can_add_a_label() -> None:
+    named, injected = ModelRow(7, 0.9, 0.7, "churn", 3), ModelRow(8, 0.9, 0.7, 'x",model_id="9', 1)
+    series = page(ModelsCollector(), Rows(named, injected, ModelRow(9, None, None, "a" * 65, 1)))
+    assert series.all("ml_model_info") == {
+        frozenset({("model_id", "7"), ("model_name", "churn"), ("model_version", "3")}): 1.0
+    }
+    assert series.labels("ml_training_accuracy", "model_id") == {"7", "8"}

@@ -12,6 +12,8 @@ def test_the_service_to_call_is_the_setting_then_the_running_stack_then_the_conf
     wildcards = {"api_host": "0.0.0.0", "exporter_host": "::"}  # noqa: S104 - what a user may have set
     settings = Settings(data_dir=tmp_path, api_port=81, exporter_port=82, **wildcards)
     assert find_stack_urls(settings) == StackUrls("http://127.0.0.1:81", "http://[::1]:82")
+    tls = settings.model_copy(update={"tls_cert_file": tmp_path / "cert.pem"})
+    assert find_stack_urls(tls) == StackUrls("https://127.0.0.1:81", "https://[::1]:82")
     info = RunInfo(
         api_url="http://127.0.0.1:1",
         exporter_url="http://127.0.0.1:2",

@@ -208,7 +208,25 @@ def test_a_group_on_both_sides_is_told_unless_the_split_is_in_time(table: Table)
         assert [(w.code, w.pointer) for w in advised(index, validation=validation)[1]] == [
             (WarningCode.GROUP_ON_BOTH_SIDES, "/validation")
         ]
-    assert advised(index, validation={"method": "time_series"})[1] == []
+    told = advised(index)[1][0].detail
+    assert "group_holdout or group_k_fold" in told, "the warning says what to do"
+    for method in ("time_series", "group_holdout", "group_k_fold"):
+        assert advised(index, validation={"method": method})[1] == []
+
+
+def test_groups_of_another_column_may_tear_those_of_the_data_set_apart(table: Table) -> None:
+    group = category("customer", [f"c{n % 40}" for n in range(ROWS)])
+    town, day = (
+        category(name, [f"{n % 40 % 8}" if name == "town" else f"{n % 7}" for n in range(ROWS)])
+        for name in ("town", "day")
+    )
+    index = table(noise("x"), group, town, day, coin(), group="customer")
+    within, across = (
+        advised(index, validation={"method": "group_holdout", "group_column": name}, features=["x"])[1]
+        for name in ("town", "day")
+    )
+    assert within == [], "all rows of a customer are of one town"
+    assert [(w.code, "leave group_column out" in w.detail) for w in across] == [(WarningCode.GROUP_ON_BOTH_SIDES, True)]
 
 
 def test_refuse_makes_every_open_warning_an_error_at_once(table: Table) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ml_training.domain.errors import Invalid
 from ml_training.domain.problems import Problems
+from ml_training.domain.specs import spec_json
 from ml_training.selection.fold_counts import count_folds
 from ml_training.selection.folds import Folds
 from ml_training.selection.index import SelectionIndex
@@ -148,6 +149,55 @@ def test_rows_whose_horizon_reaches_into_the_held_out_time_are_left_out(
     assert drawn(hours, training_spec(target=target, features=["z"]))[1].purged == 0
 
 
+@pytest.mark.parametrize("how", [{"test_size": 0.25}, {"splits": 3}], ids=str)
+@pytest.mark.parametrize(
+    ("horizon", "gaps", "hours_left_out"),
+    [
+        (None, {"purge": "3h"}, 3),
+        (None, {"purge": "90m"}, 1),
+        (None, {"embargo": "2h"}, 2),
+        (None, {"purge": "3h", "embargo": "120m"}, 5),
+        ("4h", {"purge": "3h"}, 4),
+        ("2h", {"purge": "3h"}, 3),
+        ("2h", {"embargo": "3h"}, 5),
+        ("2h", {"purge": "2h", "embargo": "3h"}, 5),
+    ],
+)
+def test_purge_and_embargo_leave_a_gap_before_the_held_out_rows(
+    hours: SelectionIndex,
+    training_spec: Callable[..., Any],
+    how: dict[str, Any],
+    horizon: str | None,
+    gaps: dict[str, str],
+    hours_left_out: int,
+) -> None:
+    """A label that is known at the first held-out moment is too late: the row of exactly that distance goes too."""
+    target = {"column": "x", "horizon": horizon, "min_percent_change": 1, "direction": "up"} if horizon else "y"
+    fields = {"target": target, "features": ["z"], "validation": {"method": "time_series", **how, **gaps}}
+    plan, folds = drawn(hours, training_spec(**fields))
+    for fold in folds.splits:
+        first = min(times_of(plan, fold.held_out))
+        assert max(times_of(plan, fold.train)) == first - (hours_left_out + 1) * HOUR
+    assert folds.purged == plan.purged == hours_left_out * len(folds.splits)
+    if folds.final is not folds.splits[0]:
+        assert len(folds.final.train) == len(plan.labels.rows), "the stored model is fitted on all rows"
+
+
+def test_a_gap_that_leaves_nothing_to_learn_from_is_refused(
+    hours: SelectionIndex, training_spec: Callable[..., Any], reasons: Callable[..., dict[str, str]]
+) -> None:
+    spec = training_spec(validation={"method": "time_series", "splits": 3, "purge": "10h", "embargo": "5h"})
+    detail = "split 1 has no row to learn from, since all 14 before the held-out ones are purged: shorten purge, "
+    assert reasons(plan_train, spec, hours) == {"/validation": f"{detail}embargo or horizon"}
+
+
+def test_without_a_gap_a_spec_is_stored_as_it_was_before(training_spec: Callable[..., Any]) -> None:
+    plain = spec_json(training_spec(validation={"method": "time_series", "splits": 3}))["validation"]
+    assert plain == {"method": "time_series", "test_size": None, "splits": 3}
+    with_purge = spec_json(training_spec(validation={"method": "time_series", "purge": "7d"}))["validation"]
+    assert with_purge == {"method": "time_series", "test_size": None, "splits": None, "purge": "7d"}
+
+
 @pytest.mark.parametrize(
     ("columns", "fields", "pointer", "word"),
     [
@@ -254,6 +304,9 @@ def test_the_check_counts_what_the_engine_draws(
         {"method": "time_series"},
         {"method": "time_series", "splits": int(random.integers(2, 5))},
     ][seed % 4]
+    if validation["method"] == "time_series":
+        gaps = {name: f"{int(random.integers(1, 6))}h" for name in ("purge", "embargo") if random.random() < 0.4}
+        validation = {**validation, **gaps}
     move = {"column": "x", "horizon": "2h", "min_percent_change": 20, "direction": "up"}
     target = [{"column": "y"}, {"column": "x", "operator": ">", "value": 1.5}, move][seed % 3]
     stopping = {"early_stopping_rounds": 3} if random.random() < 0.5 else {}

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,6 +46,20 @@ def test_csv_is_rfc_4180_and_loses_no_digit() -> None:
     found = [float(row[4]) if row[4] else None for row in first]
     assert found == NUMBERS
     assert first[1][4].startswith("-"), "the sign of zero too"
+
+
+def test_a_set_of_classes_is_a_json_array_in_csv_and_a_list_elsewhere() -> None:
+    sets: list[list[str]] = [["a"], [], ['"quoted", ü', "b"]]
+    found = pa.table({"prediction_set": pa.array(sets, pa.list_(pa.string()))})
+    _, *rows = csv.reader(io.StringIO(written("csv", found).decode("utf-8"), newline=""), strict=True)
+    assert [json.loads(text) for [text] in rows] == sets
+    assert rows[2] == ['["\\"quoted\\", ü", "b"]']
+    assert pq.read_table(io.BytesIO(written("parquet", found))).to_pydict() == {"prediction_set": sets}
+    preview = Preview()
+    preview.seen(found)
+    assert [row["prediction_set"] for row in preview.rows] == sets
+    numbers = pa.table({"prediction_set": pa.array([[True, False], [True]], pa.list_(pa.bool_()))})
+    assert written("csv", numbers).splitlines()[1:] == [b'"[true, false]"', b'"[true]"']
 
 
 def test_parquet_holds_the_table_and_says_where_it_is_from() -> None:

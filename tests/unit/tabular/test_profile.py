@@ -36,7 +36,9 @@ def profile(ingest: Callable[..., IngestResult]) -> Callable[..., dict[str, Any]
 def test_every_column_is_described(profile: Callable[..., dict[str, Any]]) -> None:
     found = profile(TABLE, time_column="when", phase_column="stage")
     assert found["rows"] == 4
-    assert [tuple(column.values()) for column in found["columns"]] == [
+    spreads = ("histogram", "most_frequent")
+    facts = [{name: value for name, value in column.items() if name not in spreads} for column in found["columns"]]
+    assert [tuple(column.values()) for column in facts] == [
         ("when", "time", 1, 3, "2026-01-01T00:00:00Z", "2026-01-11T00:00:00Z"),
         ("stage", "category", 1, 2, "early", "late"),
         ("n", "integer", 0, 3, 1, 3),
@@ -44,7 +46,19 @@ def test_every_column_is_described(profile: Callable[..., dict[str, Any]]) -> No
         ("flag", "boolean", 1, 2, False, True),
         ("empty", "number", 4, 0, None, None),
     ]
-    assert list(found["columns"][3]) == ["name", "kind", "nulls", "distinct", "min", "max", "infinite"]
+    assert list(facts[3]) == ["name", "kind", "nulls", "distinct", "min", "max", "infinite"]
+
+
+def test_every_column_says_how_its_values_are_spread(profile: Callable[..., dict[str, Any]]) -> None:
+    when, stage, n, x, flag, empty = profile(TABLE, time_column="when", phase_column="stage")["columns"]
+    assert n["histogram"] == {"edges": [1, 2, 3, 4], "counts": [1, 2, 1]}
+    assert (len(x["histogram"]["edges"]), x["histogram"]["edges"][0], x["histogram"]["edges"][-1]) == (21, -2.5, 1.5)
+    assert x["histogram"]["counts"] == [1, *[0] * 18, 1]
+    assert (when["histogram"]["edges"][0], when["histogram"]["edges"][-1]) == (when["min"], when["max"])
+    assert sum(when["histogram"]["counts"]) == 3
+    assert stage["most_frequent"] == [{"value": "late", "rows": 2}, {"value": "early", "rows": 1}]
+    assert flag["most_frequent"] == [{"value": True, "rows": 2}, {"value": False, "rows": 1}]
+    assert empty.keys().isdisjoint({"histogram", "most_frequent"})
 
 
 def test_rows_over_time_and_per_phase_add_up(profile: Callable[..., dict[str, Any]]) -> None:

@@ -89,6 +89,8 @@ def test_curves_have_few_points_and_both_ends() -> None:
     roc = curves["roc"]
     assert 50 < len(roc["fpr"]) == len(roc["tpr"]) <= 200
     assert (roc["fpr"][0], roc["tpr"][0], roc["fpr"][-1], roc["tpr"][-1]) == (0.0, 0.0, 1.0, 1.0)
+    assert roc["threshold"][0] is None  # nobody is taken for positive
+    assert roc["threshold"][1:] == sorted(roc["threshold"][1:], reverse=True)
     steps = np.hypot(np.diff(roc["fpr"]), np.diff(roc["tpr"]))
     assert steps.max() < 0.03
     recall = curves["precision_recall"]["recall"]

@@ -12,6 +12,7 @@ from ml_training.domain.predict_spec import PredictSpec
 from ml_training.domain.states import TaskKind
 from ml_training.selection.cell_counts import CellCounts
 from ml_training.selection.plan import plan_predict
+from ml_training.selection.predict_plan import output_names, values_in_a_row
 from ml_training.training import engine, prediction
 from ml_training.training.cores import FixedCores
 from tests.support.training_data import Recorder, category, integer, job, mixed, number, table, trained
@@ -84,3 +85,11 @@ def test_cells_without_value_and_with_unknown_categories_are_counted_by_column(t
     counts.add(np.array([3]))
     assert counts.missing == {"size": 2, "plan": 1}
     assert counts.unseen == {"plan": 2}
+
+
+def test_the_classes_of_a_set_count_as_values_of_the_row(tmp_path: Path) -> None:
+    _, plan = model_and_plan(tmp_path, TaskKind.MULTICLASS, interval=0.9)
+    assert output_names(plan.spec, plan.model)[-1] == "prediction_set"
+    assert values_in_a_row(plan.spec, plan.model) == len(output_names(plan.spec, plan.model)) + 4
+    without = SPEC.model_copy(update={"interval": None})
+    assert values_in_a_row(without, plan.model) == len(output_names(without, plan.model))

@@ -81,9 +81,9 @@ def test_curves_are_those_of_scikit_learn_to_the_last_digit(case: Case) -> None:
     if truth.all() or not truth.any():
         assert found == {}
         return
-    fpr, tpr, _ = metrics.roc_curve(truth, values)
+    fpr, tpr, threshold = metrics.roc_curve(truth, values)
     precision, recall, _ = metrics.precision_recall_curve(truth, values)
     assert found == {
-        "roc": curves._thinned(fpr=fpr, tpr=tpr),
+        "roc": curves._thinned(fpr=fpr, tpr=tpr, beside={"threshold": threshold}),
         "precision_recall": curves._thinned(recall=recall, precision=precision),
     }

@@ -5,24 +5,20 @@ The code before this revision keeps working on it as long as nobody submits a PR
 Revision ID: 0005
 """
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
+
+from ml_training.db.job_type_check import add_job_types
 
 revision = "0005"
 down_revision = "0004"
 
-DEFENSIVE = 1010  # SQLITE_DBCONFIG_DEFENSIVE, which the module sqlite3 names from Python 3.12 on
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-JOB_TYPES = ("TRAIN", "TEST", "COMPARE", "PREDICT", "INGEST")
-BEFORE = "job_type IN ('TRAIN', 'TEST', 'COMPARE', 'INGEST')"
-AFTER = f"job_type IN ({', '.join(repr(job_type) for job_type in JOB_TYPES)})"
 
 
 def upgrade() -> None:
     """One table, and one more job type."""
-    _allow_job_type()
+    add_job_types(op.get_bind(), "PREDICT")
     op.create_table(
         "predictions",
         sa.Column("id", ID, autoincrement=True, nullable=False),
@@ -48,33 +44,3 @@ def upgrade() -> None:
     live = sa.text("deleted_at IS NULL")
     op.create_index("predictions_live", "predictions", ["id"], sqlite_where=live, postgresql_where=live)
     op.create_index("predictions_object", "predictions", ["object_key"])
-
-
-def _allow_job_type() -> None:
-    """Widen the check on `jobs.job_type`.
-
-    SQLite cannot alter a check. To copy the table would fire its triggers and the cascades of other tables, so the
-    stored definition is edited, as https://www.sqlite.org/lang_altertable.html allows where every row stays valid.
-    """
-    connection = op.get_bind()
-    if connection.dialect.name == "postgresql":
-        op.drop_constraint("jobs_job_type", "jobs", type_="check")
-        op.create_check_constraint("jobs_job_type", "jobs", AFTER)
-        return
-    _let_schema_be_edited(connection.connection.dbapi_connection)
-    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    edited = connection.exec_driver_sql(
-        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = 'jobs' AND instr(sql, ?)",
-        (BEFORE, AFTER, BEFORE),
-    )
-    if edited.rowcount != 1:
-        raise RuntimeError("the table jobs has no check on job_type as revision 0001 made it")
-    connection.exec_driver_sql(f"PRAGMA schema_version = {int(version) + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
-
-
-def _let_schema_be_edited(dbapi: Any) -> None:
-    """Some systems build SQLite so that it refuses to edit its schema unless a connection asks for it."""
-    if hasattr(dbapi, "setconfig"):  # Python 3.12
-        dbapi.setconfig(DEFENSIVE, False)

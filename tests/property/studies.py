@@ -1,0 +1,202 @@
+"""Draws TUNE jobs of a few trials, spoils them, and checks what became of them."""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from ml_training.domain.algorithms import ModelType
+from ml_training.domain.score_names import CLASSIFICATION_METRICS, LOWER_IS_BETTER, REGRESSION_METRICS
+from ml_training.selection.index import ColumnKind
+from ml_training.training.parameter_sampler import MOST_FOR_IMPORTANCE
+from tests.property.valid_specs import Body, train_job
+from tests.property.visible_facts import FEW, World
+
+OF_THE_STUDY = ("job_type", "model_name", "priority", "max_runtime_seconds")
+ENDED = ("COMPLETED", "FAILED", "CANCELLED")
+FEW_ROUNDS = {"low": 1, "high": 4}
+# What a user might search for each model type; with steps or choices for a grid.
+CONTINUOUS: dict[str, Body] = {
+    "lightgbm": {"/params/learning_rate": {"low": 0.01, "high": 1.0, "log": True}},
+    "hist_gradient_boosting": {"/params/l2_regularization": {"low": 0.0, "high": 10.0}},
+    "random_forest": {"/params/max_features": {"low": 0.2, "high": 1.0}},
+    "extra_trees": {"/params/min_impurity_decrease": {"low": 0.0, "high": 0.1}},
+    "logistic_regression": {"/params/C": {"low": 1e-3, "high": 1e3, "log": True}},
+    "ridge": {"/params/alpha": {"low": 1e-3, "high": 1e3, "log": True}},
+    "mlp": {"/params/learning_rate_init": {"low": 1e-4, "high": 0.1, "log": True}},
+}
+COUNTED: dict[str, Body] = {
+    "lightgbm": {"/params/n_estimators": FEW_ROUNDS, "/params/boosting_type": {"choices": ["gbdt", "dart"]}},
+    "hist_gradient_boosting": {"/params/n_estimators": FEW_ROUNDS, "/params/max_bins": {"choices": [2, 30, 255]}},
+    "random_forest": {"/params/n_estimators": FEW_ROUNDS, "/params/max_depth": {"choices": [None, 1, 5]}},
+    "extra_trees": {"/params/n_estimators": FEW_ROUNDS, "/params/bootstrap": {"choices": [True, False]}},
+    "logistic_regression": {"/params/fit_intercept": {"choices": [True, False]}},
+    "ridge": {"/params/alpha": {"low": 0.5, "high": 2.0, "step": 0.5}},
+    "mlp": {"/params/hidden_layer_sizes": {"choices": [[2], [4, 3]]}},
+}
+
+
+def tune_job(rng: random.Random, world: World) -> Body:
+    """A TUNE job of two to six trials."""
+    train = {name: value for name, value in train_job(rng, world).items() if name not in OF_THE_STUDY}
+    body: Body = {"job_type": "TUNE", "model_name": f"s{rng.randrange(10)}", "train": train}
+    body["sampler"] = rng.choice(["random", "tpe", "grid"])
+    body["search"] = _search(rng, train, is_grid=body["sampler"] == "grid")
+    body["metric"] = rng.choice(sorted(REGRESSION_METRICS if _is_quantity(world, train) else CLASSIFICATION_METRICS))
+    body["generation"] = rng.randint(1, 3)
+    if body["sampler"] != "grid":
+        body["trials"] = rng.randint(2, 6)
+    if rng.random() < 0.3:
+        body["stop"] = rng.choice([{"trials_without_improvement": 2}, {"target": 0.5}, {"target": -1e9}])
+    if rng.random() < 0.3:
+        train["reuse"] = True
+    if body["sampler"] == "tpe" and rng.random() < 0.5:
+        body["warm_start"] = True
+    return body
+
+
+def _search(rng: random.Random, train: Body, *, is_grid: bool) -> Body:
+    model_type = train["model_type"]
+    spaces = dict(COUNTED[model_type]) if is_grid else {**CONTINUOUS[model_type], **COUNTED[model_type]}
+    names = rng.sample(sorted(spaces), rng.randint(1, len(spaces)))
+    found = {name: deepcopy(spaces[name]) for name in names}
+    if "early_stopping_rounds" in train:
+        found.pop("/params/boosting_type", None)
+    if "class_balance" in train and rng.random() < 0.5:
+        found["/class_balance"] = {"choices": ["none", "weights"]}
+    if "feature_engineering" in train and rng.random() < 0.5:
+        found["/feature_engineering/windows"] = {"choices": [[2], [3, 5]]}
+    if not found:
+        found["/params/n_estimators"] = dict(FEW_ROUNDS)
+    if rng.random() < 0.1 and not is_grid and "early_stopping_rounds" not in train and not train["params"]:
+        found["/model_type"] = {"choices": [model_type, ModelType.RANDOM_FOREST.value]}
+        if model_type == ModelType.RANDOM_FOREST:
+            del found["/model_type"]
+    return found
+
+
+def _is_quantity(world: World, train: Body) -> bool:
+    """What a user would think that the target is."""
+    target = train["target"]
+    if len(target) > 1:
+        return False
+    column = next(one for one in world.data_of(train["dataset_id"]).columns if one["name"] == target["column"])
+    is_class = column["kind"] in (ColumnKind.BOOLEAN, ColumnKind.CATEGORY)
+    return not is_class and (column["distinct"] or FEW + 1) > FEW
+
+
+def spoiled(rng: random.Random, good: Body) -> tuple[Body, str]:
+    """The study with one thing wrong, and the pointer that the refusal must have."""
+    body = deepcopy(good)
+    return body, rng.choice(SPOILS)(rng, body)
+
+
+def _odd_place(rng: random.Random, body: Body) -> str:
+    place = rng.choice(["/target", "/validation/splits", "/random_state", "params/C", "/params/", "/phases"])
+    body["search"][place] = {"choices": [1]}
+    return "/search/" + place.replace("~", "~0").replace("/", "~1")
+
+
+def _odd_range(rng: random.Random, body: Body) -> str:
+    place = rng.choice(sorted(body["search"]))
+    body["search"][place] = rng.choice([{"low": 3, "high": 2}, {"low": 1}, {"choices": [1], "low": 1}, {"choices": []}])
+    at = "/choices" if body["search"][place] == {"choices": []} else ""
+    return "/search/" + place.replace("/", "~1") + at
+
+
+def _odd_field(rng: random.Random, body: Body) -> str:
+    name, value = rng.choice(
+        [
+            ("metric", "F1"),
+            ("sampler", "bayes"),
+            ("generation", 0),
+            ("generation", 101),
+            ("trials", 0),
+            ("trials", 10_001),
+            ("warm_start", "yes"),
+            ("halving", 3),
+            ("stop", {"target": "high"}),
+            ("search", {}),
+        ]
+    )
+    body[name] = value
+    return f"/{name}/target" if name == "stop" else f"/{name}"
+
+
+def _field_of_the_study(rng: random.Random, body: Body) -> str:
+    name = rng.choice(OF_THE_STUDY)
+    body["train"][name] = {"job_type": "TRAIN", "model_name": "m"}.get(name, 5)
+    return f"/train/{name}"
+
+
+def _missing(rng: random.Random, body: Body) -> str:
+    if rng.random() < 0.5:
+        name = rng.choice(["model_name", "train", "search", "metric"])
+        del body[name]
+        return f"/{name}"
+    name = rng.choice(["dataset_id", "target"])
+    del body["train"][name]
+    return f"/train/{name}"
+
+
+def _no_such_data(rng: random.Random, body: Body) -> str:
+    body["train"]["dataset_id"] = 999_999
+    return "/train/dataset_id"
+
+
+SPOILS: Sequence[Callable[[random.Random, Body], str]] = (
+    _odd_place,
+    _odd_range,
+    _odd_field,
+    _field_of_the_study,
+    _missing,
+    _no_such_data,
+)
+
+
+def wrong_with_study(
+    study: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    trials: Sequence[Mapping[str, Any]],
+    jobs: Sequence[Mapping[str, Any]],
+) -> Iterator[str]:
+    """The table of trials and the study say the same, and none of its jobs outlives it. jobs: those of the study."""
+    if [trial["number"] for trial in trials] != list(range(1, study["trials"] + 1)) or not trials:
+        yield f"{study['trials']} trials, but {[trial['number'] for trial in trials]}"
+    if spec["trials"] is not None and len(trials) > spec["trials"]:
+        yield f"{len(trials)} trials of {spec['trials']}"
+    if any(job["status"] not in ENDED for job in jobs) or len(jobs) != len(trials) + 1:
+        yield f"its jobs: {[(job['job_type'], job['status']) for job in jobs]}"
+    scored = [trial for trial in trials if trial["score"] is not None]
+    if study["failed_trials"] != len(trials) - len(scored):
+        yield f"{study['failed_trials']} failed trials of {[trial['score'] for trial in trials]}"
+    yield from _wrong_best(study, spec, scored)
+    for trial in trials:
+        for place, value in trial["values"].items():
+            if not _is_within(spec["search"][place], value):
+                yield f"trial {trial['number']} tried {value!r} for {place}"
+    known = [share for share in study["importances"].values() if share is not None]
+    if known and len(trials) <= MOST_FOR_IMPORTANCE and not math.isclose(sum(known), 1.0):
+        yield f"the importances are no shares: {study['importances']}"
+
+
+def _wrong_best(
+    study: Mapping[str, Any], spec: Mapping[str, Any], scored: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    scores = [trial["score"] for trial in scored]
+    if not scores:
+        if study["best_score"] is not None or study["stopped_by"] == "target":
+            yield f"a best score of {study['best_score']} without any"
+        return
+    best = min(scores) if spec["metric"] in LOWER_IS_BETTER else max(scores)
+    first = next(trial for trial in scored if trial["score"] == best)
+    found = (study["best_score"], study["best_trial"], study["best_values"])
+    if found != (best, first["number"], first["values"]):
+        yield f"the best is {found}, of {scores}"
+
+
+def _is_within(search: Mapping[str, Any], value: Any) -> bool:
+    if search["choices"] is not None:
+        return value in search["choices"]
+    return bool(search["low"] <= value <= search["high"])

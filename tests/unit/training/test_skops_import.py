@@ -1,0 +1,36 @@
+"""A worker's import of skops: all of our models can be stored and loaded, and not all of scikit-learn is imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import sys
+from pathlib import Path
+
+from ml_training.training.skops_import import import_skops
+import_skops()
+import sklearn.utils
+assert sklearn.utils.all_estimators.__module__.startswith("sklearn."), "it is itself again"
+from ml_training.execution import handlers
+for name in ("sklearn.gaussian_process", "sklearn.mixture", "imblearn", "pytest"):
+    assert name not in sys.modules, name
+
+from ml_training.training import engine
+from tests.support.training_data import MODEL_CASES, job, mixed, trained
+
+directory = Path(sys.argv[1])
+for number, (model_type, task) in enumerate(MODEL_CASES):
+    place = directory / str(number)
+    place.mkdir()
+    made = trained(job(model_type), mixed(place, task))
+    assert engine.load_model(made.artifact, model_id=1).schema.task is task
+print(len(MODEL_CASES), "models")
+"""
+
+
+def test_every_model_is_stored_and_loaded_and_the_rest_of_scikit_learn_stays_outside(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert found.stdout.strip().endswith("models")
