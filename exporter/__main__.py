@@ -38,6 +38,7 @@ from ml_training.logs import configure_logs, get_logger, warn_of_settings
 from ml_training.process.certificate import server_certificate
 from ml_training.process.malloc import limit_arenas
 from ml_training.process.private_files import write_privately
+from ml_training.process.stop_event import StopEvent
 from ml_training.revision import code_revision
 from ml_training.settings import Settings, SettingsError, read_settings, unknown_settings
 
@@ -147,7 +148,7 @@ def build_exporter(settings: Settings, *, revision: str) -> Exporter:
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT; exit status 1 with one line if it cannot start."""
-    stopped = threading.Event()
+    stopped = StopEvent()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     try:

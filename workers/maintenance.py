@@ -21,6 +21,7 @@ from ml_training.maintenance.reaper import reap_once
 from ml_training.maintenance.relay import relay_once
 from ml_training.maintenance.sweep import sweep_storage_once
 from ml_training.process.heartbeat import Heartbeat
+from ml_training.process.stop_event import StopEvent
 from ml_training.process.storage_check import storage_report
 from ml_training.queue.broker_check import broker_report
 from ml_training.services.resources import Resources, build_resources
@@ -75,7 +76,7 @@ def maintenance_loops(resources: Resources, settings: Settings) -> tuple[Mainten
     )
 
 
-def run_loop(loop: MaintenanceLoop, stop: threading.Event) -> None:
+def run_loop(loop: MaintenanceLoop, stop: StopEvent) -> None:
     """Call until `stop`. During an outage the loop waits; any other error ends the process with a stack trace."""
     while not stop.is_set():
         found: object = None
@@ -83,7 +84,7 @@ def run_loop(loop: MaintenanceLoop, stop: threading.Event) -> None:
             found = loop.run_once()
         except (Unavailable, OSError) as error:
             log.warning("maintenance_waits", loop=loop.name, error=str(error))
-        except BaseException:
+        except BaseException:  # a defect: the supervisor of this process restarts it
             stop.set()
             raise
         stop.wait(loop.busy_every if found and loop.busy_every else loop.every)
@@ -93,7 +94,7 @@ def run_maintenance(settings: Settings) -> int:
     """Run every loop in a thread of its own until SIGTERM or SIGINT; returns 1 when a loop raised."""
     configure_logs(settings.log_format, settings.log_level)
     warn_of_settings(unknown_settings())
-    stop, requested = threading.Event(), threading.Event()
+    stop, requested = StopEvent(), StopEvent()
 
     def request_stop(*_: object) -> None:
         requested.set()

@@ -1,11 +1,12 @@
 """Turns Ctrl-C, SIGTERM and SIGHUP into a flag that the main loop reads, instead of an exception at any point."""
 
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from ml_training.process.stop_event import StopEvent
 
 DUPLICATE_SECONDS = 0.5  # a terminal, a shell and make may each deliver the same Ctrl-C
 
@@ -20,7 +21,7 @@ class Interrupts:
     def __init__(self) -> None:
         self._first: float | None = None
         self._forced = False
-        self._event = threading.Event()
+        self._event = StopEvent()
 
     @property
     def requested(self) -> bool:

@@ -12,6 +12,7 @@ from ml_training.domain.errors import Unavailable
 from ml_training.domain.states import JobStatus
 from ml_training.domain.worker_shape import WorkerShape
 from ml_training.process.heartbeat import process_name
+from ml_training.process.stop_event import StopEvent
 from ml_training.services.cancel import request_cancel
 from ml_training.services.resources import Resources
 from ml_training.settings import Settings
@@ -56,7 +57,7 @@ def scalar(resources: Resources, query: str) -> int:
 
 @pytest.mark.parametrize("error", [Unavailable("the database is away"), OSError(28, "No space left on device")])
 def test_a_loop_waits_out_an_outage_and_ends_loudly_on_a_defect(error: Exception) -> None:
-    stop, ticks = threading.Event(), [error, None, RuntimeError("a defect")]
+    stop, ticks = StopEvent(), [error, None, RuntimeError("a defect")]
 
     def tick() -> None:
         news = ticks.pop(0)
