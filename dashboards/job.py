@@ -1,6 +1,6 @@
 """The dashboard of one job: status, progress, comparison with jobs of its type, and lost attempts in the fleet."""
 
-from dashboards.grafana_sdk import DashboardBuilder, dashboard, stat
+from dashboards.grafana_sdk import DashboardBuilder, dashboard, stat, timeseries
 from dashboards.links import CHOSEN_JOB, CLICKED_JOB, FLEET, JOB, api_link, dashboard_link
 from dashboards.operator_dashboard import (
     NO_DATA,
@@ -129,13 +129,15 @@ def _add_history_row(builder: DashboardBuilder) -> None:
             ),
             PanelQuery(f"max by (job_id) (ml_job_progress_percent{{{OF_JOB}}})", "Job {{job_id}}"),
         ),
+        _loss_panel(),
         time_series_panel(
             PanelOptions(
                 title="Elapsed and left",
                 description="Seconds since the first start, and the estimate to the end.",
                 no_value=NOT_SEEN,
                 unit="s",
-                width=12,
+                width=8,
+                height=6,
             ),
             PanelQuery(f"max(ml_job_duration_seconds{{{OF_JOB}}})", "elapsed"),
             PanelQuery(f"max(ml_job_eta_seconds{{{OF_JOB}}})", "left"),
@@ -146,7 +148,7 @@ def _add_history_row(builder: DashboardBuilder) -> None:
                 description=pace,
                 no_value=NOT_SEEN,
                 unit="suffix:%/min",
-                width=12,
+                width=8,
                 height=6,
                 min_interval="1m",
             ),
@@ -159,12 +161,21 @@ def _add_history_row(builder: DashboardBuilder) -> None:
                 title="Status over time",
                 description="RUNNING may turn to PENDING when an attempt is lost.",
                 no_value=NOT_SEEN,
-                width=12,
+                width=8,
                 height=6,
             ),
             PanelQuery(f"max by (job_id) (ml_job_status{{{OF_JOB}}})", "Job {{job_id}}"),
             value_labels=STATUS,
         ),
+    )
+
+
+def _loss_panel() -> timeseries.Panel:
+    description = "After each reported iteration: train are the rows learnt from, held_out the others; lower is better."
+    no_value = "no loss is reported in this range"
+    return time_series_panel(
+        PanelOptions(title="Loss", description=description, no_value=no_value, width=12),
+        PanelQuery(f"max by (split, score) (ml_job_loss{{{OF_JOB}}})", "{{score}}, {{split}}"),
     )
 
 

@@ -17,6 +17,7 @@ from exporter.collectors.build import BuildCollector
 from exporter.collectors.events import EventsCollector
 from exporter.collectors.jobs import JobsCollector
 from exporter.collectors.ledger import LedgerCollector
+from exporter.collectors.losses import LossesCollector
 from exporter.collectors.models import ModelsCollector
 from exporter.collectors.own_process import OwnProcessCollector
 from exporter.collectors.processes import ProcessesCollector
@@ -113,6 +114,7 @@ def build_exporter(settings: Settings, *, revision: str) -> Exporter:
         LedgerCollector(),
         QueueCollector(),
         JobsCollector(live_progress),
+        LossesCollector(),
         ModelsCollector(),
         StorageCollector(),
         ApiCollector(),

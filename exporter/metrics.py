@@ -141,6 +141,13 @@ JOB_DURATION = _gauge(
 JOB_ETA = _gauge(
     "ml_job_eta_seconds", "Expected seconds to the end of a RUNNING job; absent while unknown.", *_JOB, unit="seconds"
 )
+JOB_LOSS = _gauge(
+    "ml_job_loss",
+    "Loss of a RUNNING training after its latest iteration, on the rows of the split; lower is better.",
+    "job_id",
+    "split",
+    "score",
+)
 JOB_STATUS = _gauge(
     "ml_job_status",
     "One series a job: its status as label and as code (1 PENDING, 2 RUNNING, 3 COMPLETED, 4 FAILED, 5 CANCELLED).",
@@ -241,6 +248,7 @@ CATALOGUE: tuple[Metric, ...] = tuple(value for value in tuple(globals().values(
 # are fixed by contract come last.
 DROPPED_FIRST: tuple[Metric, ...] = (
     MODEL_SCORE,
+    JOB_LOSS,
     MODEL_INFO,
     PROCESS_MEMORY,
     PROCESS_STORAGE_OK,

@@ -34,7 +34,7 @@ from ml_training.db.engine import Database, outages
 from ml_training.db.job_rows import SHOWN_STATUS, WAITING_STUDY
 from ml_training.db.newest import oldest_ids
 from ml_training.db.project_tables import project_counters, projects
-from ml_training.db.tables import datasets, heartbeats, jobs, ledger, ledger_totals, model_aliases, models
+from ml_training.db.tables import datasets, heartbeats, job_events, jobs, ledger, ledger_totals, model_aliases, models
 from ml_training.domain.specs import JobType
 
 LIVE = ("RUNNING", "PENDING")
@@ -184,6 +184,17 @@ def _stored(table: Table, size: ColumnElement[int]) -> Executable:
     return select(func.count(), total).where(table.c.deleted_at.is_(None))
 
 
+def _running_losses() -> Select[Any]:
+    # One look into the index of the events for each job: the newest one with scores, of the attempt that runs.
+    running = select(jobs.c.id, jobs.c.attempt).where(_status("RUNNING"), jobs.c.lease_until > 0)
+    newest = running.order_by(jobs.c.id.desc()).limit(_LIMIT).cte("running")
+    looked = job_events.alias()
+    of_job = select(looked.c.seq).where(looked.c.job_id == newest.c.id, looked.c.kind == "scores")
+    last = of_job.order_by(looked.c.seq.desc()).limit(1).correlate(newest).scalar_subquery()
+    same = and_(job_events.c.job_id == newest.c.id, job_events.c.seq == last, job_events.c.attempt == newest.c.attempt)
+    return select(newest.c.id, job_events.c.body).join_from(newest, job_events, same)
+
+
 def _projects() -> Select[Any]:
     counts = [func.coalesce(func.sum(project_counters.c[name]), 0) for name in ProjectUse._fields[1:]]
     same = project_counters.c.project_id == projects.c.id
@@ -216,6 +227,7 @@ _STORED_MODELS = _stored(models, models.c.artifact_bytes)
 _STORED_DATASETS = _stored(datasets, datasets.c.raw_bytes + datasets.c.index_bytes)
 _SHOWN_MODELS = _shown_models()
 _PROJECTS = _projects()
+_RUNNING_LOSSES = _running_losses()
 _HEARTBEATS = (
     _columns(heartbeats, HeartbeatRow)
     .where(heartbeats.c.seen_at >= _SINCE)
@@ -246,6 +258,10 @@ class Stats:
                 found.extend(map(JobRow._make, self._ask(part, limit=limit - len(found), **bound)))
         hidden = self._ask(_ELIGIBLE, since=since)[0][0] - limit if len(found) == limit else 0
         return JobPage(tuple(found), int(hidden))
+
+    def running_losses(self, *, limit: int) -> dict[int, Any]:
+        """The latest scores that the newest `limit` RUNNING jobs reported in this attempt, by job, unchecked."""
+        return dict(self._ask(_RUNNING_LOSSES, limit=limit))
 
     def live_jobs(self) -> tuple[LiveJobs, ...]:
         """PENDING and RUNNING jobs by type, and how many of them are due now."""

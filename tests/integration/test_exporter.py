@@ -16,6 +16,7 @@ from exporter.collectors.jobs import FAMILIES, MAX_JOBS
 from ml_training.db import claims, ledger
 from ml_training.db import jobs as job_rows
 from ml_training.db.engine import Database
+from ml_training.db.job_events import append_events
 from ml_training.db.tables import jobs
 from ml_training.local.ports import free_port
 from tests.support.eventually import eventually
@@ -69,6 +70,7 @@ def test_a_job_is_followed_from_its_submission_to_its_end(exporter: ExporterClie
     assert page.value("ml_job_progress_percent", job_id=job_id) == 25
     assert page.value("ml_job_eta_seconds", job_id=job_id) == 12
     assert page.value("ml_job_features_count", job_id=job_id) == 8
+    assert not page.all("ml_job_loss", job_id=job_id)
     assert page["ml_active_jobs"] == 1
     assert page["ml_queue_oldest_seconds"] == 0
     assert page.value("ml_queue_wait_seconds_count", job_type="TRAIN") == 1
@@ -84,6 +86,29 @@ def test_a_job_is_followed_from_its_submission_to_its_end(exporter: ExporterClie
     assert page.value("ml_jobs_total", job_type="TRAIN", status="COMPLETED") == 1
     assert page.value("ml_jobs_duration_seconds_count", job_type="TRAIN") == 1
     assert page.value("ml_training_rows_total", model_type="lightgbm") == 500
+
+
+def test_the_latest_losses_of_the_running_attempt_are_shown_while_it_runs(
+    exporter: ExporterClient, database: Database
+) -> None:
+    scenario = open_scenario(database)
+    job_id = scenario.job(created=60.0)
+    scenario.start(job_id, ago=50.0)
+    scenario.report_scores(job_id, {"iteration": 1, "train_rmse": 4.0}, {"iteration": 2, "train_rmse": 3.0, "split": 2})
+    page = _page_with(exporter, "ml_job_loss", 3.0, job_id=str(job_id))
+    assert page.all("ml_job_loss") == page.all("ml_job_loss", job_id=str(job_id), split="train", score="rmse")
+    with database.write() as connection:
+        append_events(connection, job_id=job_id, attempt=1, events=[("log", {"line": "a line after the scores"})])
+        append_events(connection, job_id=job_id, attempt=1, events=[("scores", {"iteration": 3, "train_rmse": 2.0})])
+    _page_with(exporter, "ml_job_loss", 2.0, job_id=str(job_id))
+
+    scenario.change(job_id, status="PENDING", lease_until=None, worker=None)
+    scenario.start(job_id, ago=1.0, attempt=2)  # the old curve is not that of this attempt
+    eventually(lambda: "ml_job_loss" not in exporter.series(), what="the losses of the lost attempt are gone")
+    scenario.report_scores(job_id, {"iteration": 1, "train_rmse": 4.0}, attempt=2)
+    _page_with(exporter, "ml_job_loss", 4.0, job_id=str(job_id))
+    scenario.end(job_id, "COMPLETED", ago=0.0)
+    eventually(lambda: "ml_job_loss" not in exporter.series(), what="a job that has ended has no loss")
 
 
 def test_no_counter_moves_when_rows_are_folded_or_deleted(exporter: ExporterClient, database: Database) -> None:

@@ -363,6 +363,7 @@ def _of_the_rest(dataset_id: int) -> dict[str, list[Call]]:
         "Stats.jobs": [lambda c: Stats(c).jobs(limit=10**6, finished_within=60.0)],
         "Stats.projects": [lambda c: Stats(c).projects(["default", "unknown"])],
         "Stats.live_jobs": [lambda c: Stats(c).live_jobs()],
+        "Stats.running_losses": [lambda c: Stats(c).running_losses(limit=200)],
         "Stats.busy_slots": [lambda c: Stats(c).busy_slots()],
         "Stats.shown_models": [lambda c: Stats(c).shown_models(newest=20, aliased=20)],
         "Stats.scores_of": [lambda c: Stats(c).scores_of([1, 2])],

@@ -9,6 +9,7 @@ from sqlalchemy import insert, update
 from ml_training.db import ledger, results
 from ml_training.db.datasets import insert_dataset
 from ml_training.db.engine import Database
+from ml_training.db.job_events import append_events
 from ml_training.db.jobs import insert_job
 from ml_training.db.tables import heartbeats, jobs, models
 from ml_training.domain.histogram_buckets import REQUEST_BUCKETS
@@ -62,6 +63,12 @@ class Scenario:
         result = {"result_id": job_id, "progress": 1.0} if status == "COMPLETED" else {}
         ended = {"status": status, "lease_until": None, "finished_at": self.base - ago}
         self.change(job_id, **{**ended, **result, **values})
+
+    def report_scores(self, job_id: int, *bodies: dict[str, float], attempt: int = 1) -> None:
+        """What the training reports after some of its iterations."""
+        events = [("scores", body) for body in bodies]
+        with self.database.write() as connection:
+            append_events(connection, job_id=job_id, attempt=attempt, events=events)
 
     def change(self, job_id: int, **values: Any) -> None:
         """Write columns of one job."""
@@ -123,6 +130,8 @@ def write_scenario(scenario: Scenario) -> None:
     """Every status and type, two models, three processes, half of the ledger folded."""
     running = scenario.job(created=70.0, phases_count=2)
     scenario.start(running, ago=60.0, progress=0.42, eta_seconds=90.5, features_count=30)
+    losses = {"train_log_loss": 0.25, "held_out_log_loss": 0.5, "stop_log_loss": 0.375}
+    scenario.report_scores(running, {"iteration": 41, "train_log_loss": 0.5}, {"iteration": 42, "split": 1.0, **losses})
     scenario.job(created=10.0, model_type="random_forest")
     tested = scenario.job(created=501.0, job_type="TEST", estimated_seconds=1.0, estimated_wait=1.0)
     scenario.start(tested, ago=500.0)
