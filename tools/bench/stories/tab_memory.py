@@ -89,7 +89,7 @@ def _rows(address: str, looks: list[Look]) -> list[Row]:
 STORY = Story(
     "tabs",
     "The memory of open tabs",
-    "Headless Chromium keeps four pages of the console open for an hour, one of them of a job with a long curve, while a job a "
-    "second is submitted and done; the JavaScript heap after a garbage collection, at sixty moments.",
+    "Headless Chromium keeps four pages of the console open for an hour, one of them of a job with a long curve, while "
+    "a job a second is submitted and done; the JavaScript heap after a garbage collection, at sixty moments.",
     measure,
 )
