@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS = never
+unexport PYTHONDONTWRITEBYTECODE # each process would compile every module again: a second of each start
 
 ##@ Use
 help: ## List every command
@@ -18,9 +19,13 @@ demo: install ## Like run, but exits with 0 after the sample jobs
 	@exec $(BIN)/ml-training up --sample --exit
 
 ##@ Develop
-test: $(VENV)/.dev ## Lint, types, architecture and the whole suite on SQLite and PostgreSQL, with a real Redis
+test: $(VENV)/.dev ## Lint, types, architecture and the suite with a real Redis, each test on SQLite or PostgreSQL
 	@$(MAKE) --no-print-directory lint types arch
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+rest: $(VENV)/.dev ## What make test leaves out and continuous integration runs too: the second database, the slow tests
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
+	    -m "(slow or second_database) and not faults and not exhaustive and not charts and not browser" $(ARGS)
 
 exhaustive: $(VENV)/.dev ## The cases that make test leaves out because similar ones are in it; part of them: ARGS="-k digits"
 	$(BIN)/python -m pytest -n auto -m exhaustive $(ARGS)

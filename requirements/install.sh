@@ -31,3 +31,5 @@ else
     with_pip --require-hashes -r "$lock"
     with_pip --no-deps --no-build-isolation -e .
 fi
+# As an installer does for what it copies: else each of the service's processes compiles the sources when it starts.
+"$bin/python" -m compileall -q -j 0 ml_training workers exporter

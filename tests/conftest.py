@@ -22,6 +22,7 @@ from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.promtool import warn_if_promtool_is_missing
 from tests.support.redis_server import RedisServer, start_redis
 from tests.support.s3_server import S3Server, moto_server, rclone_server
+from tests.support.second_database import mark_second_database
 from tests.support.wiring import make_resources
 
 _numbers = itertools.count(1)
@@ -38,6 +39,12 @@ def pytest_configure() -> None:
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before `-m` chooses among the tests."""
+    mark_second_database(items)
 
 
 def pytest_xdist_auto_num_workers() -> int:

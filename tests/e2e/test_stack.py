@@ -31,7 +31,6 @@ from tests.support.stack_process import (
     start_stack,
 )
 
-pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
