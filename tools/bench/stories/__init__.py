@@ -1,7 +1,20 @@
 """All stories, in the order of the report."""
 
-from tools.bench.stories import claims, console, contention, drain, families, fleet, growth, idle, large, small, submit
+from tools.bench.stories import (
+    claims,
+    console,
+    contention,
+    drain,
+    families,
+    fleet,
+    growth,
+    idle,
+    large,
+    query,
+    small,
+    submit,
+)
 from tools.bench.stories.base import Story
 
-_MODULES = (small, drain, submit, large, families, contention, idle, growth, claims, fleet, console)
+_MODULES = (small, drain, submit, large, families, contention, idle, growth, claims, fleet, console, query)
 STORIES: dict[str, Story] = {module.STORY.name: module.STORY for module in _MODULES}
