@@ -20,6 +20,7 @@ from tests.support.s3_proxy import (
 )
 
 SLOW_BYTES_A_SECOND = 1e6
+LONG_ABSENCE = "away for longer than is waited for"  # meanwhile no job runs that could be hurt
 REPEATED_SECONDS = 30.0  # so long a request is repeated, before a job is handed back
 LASTING: Mapping[str, Trouble] = {
     "away": away,
@@ -53,7 +54,7 @@ class BucketTrouble:
             **lasting,
             **{name: partial(self._happen_often, trouble) for name, trouble in often.items()},
             "sends a wrong bit": self._lie,
-            "away for longer than is waited for": self._stay_away,
+            LONG_ABSENCE: self._stay_away,
         }
 
     def _last(self, trouble: Trouble, chance: random.Random) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from ml_training.domain.errors import Unavailable
 from tests.support.proxy import Proxy
 from tests.support.s3_proxy import S3Proxy
-from tools.chaos.bucket_trouble import BucketTrouble
+from tools.chaos.bucket_trouble import LONG_ABSENCE, BucketTrouble
 from tools.chaos.cluster import WORKERS, Cluster
 from tools.chaos.redis_attacker import RedisAttacker
 
@@ -144,7 +144,8 @@ class Nemesis:
 
     def _of_bucket(self, proxy: S3Proxy) -> tuple[Fault, ...]:
         found = BucketTrouble(proxy, wait=self._stop.wait).faults()
-        return tuple(Fault(f"bucket: {name}", 1, inflict) for name, inflict in found.items())
+        weights = {name: 1 if name == LONG_ABSENCE else 4 for name in found}
+        return tuple(Fault(f"bucket: {name}", weights[name], inflict) for name, inflict in found.items())
 
     def _kill_child(self, chance: random.Random) -> None:
         _, child = self._busy_child(chance)
