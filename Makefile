@@ -58,8 +58,8 @@ charts: $(VENV)/.charts ## Render the Helm chart with each set of values and che
 faults: $(VENV)/.dev ## Every directed fault test, also those that take minutes; part of them: ARGS="-k postgresql"
 	$(BIN)/python -m pytest -m "" tests/faults $(ARGS)
 
-chaos: $(VENV)/.dev ## Random load and faults, then a check of every promise: SEED=1 MINUTES=5 DATABASE=postgresql (or sqlite)
-	@$(BIN)/python -m tools.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) --database $(or $(DATABASE),postgresql)
+chaos: $(VENV)/.dev ## Random load and faults, then a check of every promise: SEED=1 MINUTES=5 DATABASE=postgresql (or sqlite); with a bucket: BUCKET=1
+	@$(BIN)/python -m tools.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) --database $(or $(DATABASE),postgresql) --storage $(if $(BUCKET),bucket,directory)
 
 scale: $(VENV)/.dev ## Hosts in network namespaces: pulled cables, dead hosts, a scaler at random; needs root: SEED=1 MINUTES=5
 	@$(BIN)/python -m tools.scale --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) $(ARGS)

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     s3_path_style: bool | None = None  # None: with an endpoint
     s3_access_key_id: str = Field("", repr=False)  # empty: the role of the machine
     s3_secret_access_key: str = Field("", repr=False, validate_default=True)
+    s3_redirect_seconds: int = Field(0, ge=0, le=604_800)  # 0: the API sends files itself; S3 signs for a week at most
     cache_dir: Path | None = None  # None: in the data directory
     cache_bytes: NonNegativeInt = 10 << 30
     tls_cert_file: Path | None = None  # of API and exporter; None: they speak plain HTTP

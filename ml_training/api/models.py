@@ -4,15 +4,15 @@ from flask import Response
 
 from ml_training.api import response_schemas
 from ml_training.api.context import resources
-from ml_training.api.downloads import binary, send_file
+from ml_training.api.downloads import file_answers, send_file
 from ml_training.api.openapi_routes import blueprint, documented, problems
-from ml_training.api.request_parameters import ModelListParameters
+from ml_training.api.request_parameters import DownloadParameters, ModelListParameters
 from ml_training.api.responses import json_response, no_content
 from ml_training.domain.caller import Role
 from ml_training.domain.model_changes import ModelChanges
 from ml_training.domain.specs import TrainSpec
 from ml_training.services import queries
-from ml_training.services.models import change_model, delete_model, open_artifact, train_spec
+from ml_training.services.models import artifact_download, change_model, delete_model, train_spec
 
 models = blueprint("models", "Trained models")
 
@@ -54,8 +54,8 @@ def delete(model_id: int) -> Response:
     return no_content()
 
 
-@models.get("/<id:model_id>/download", responses={200: binary("application/zip"), 304: None, **problems(404)})
-@documented(Role.VIEWER, path="model_id")
-def download(model_id: int) -> Response:
-    """The model's file, with its SHA-256 as ETag and Content-Digest."""
-    return send_file(open_artifact(resources(), model_id))
+@models.get("/<id:model_id>/download", responses={**file_answers("application/zip"), **problems(404)})
+@documented(Role.VIEWER, path="model_id", query=DownloadParameters)
+def download(model_id: int, query: DownloadParameters) -> Response:
+    """The model's file, with its SHA-256 as ETag and Content-Digest, or where the bucket gives it."""
+    return send_file(artifact_download(resources(), model_id), may_redirect=query.redirect)

@@ -7,10 +7,10 @@ from pydantic import AliasPath, Field
 
 from ml_training.api import response_schemas
 from ml_training.api.context import resources
-from ml_training.api.downloads import binary, send_file
+from ml_training.api.downloads import file_answers, send_file
 from ml_training.api.models import models
 from ml_training.api.openapi_routes import documented, problems
-from ml_training.api.request_parameters import PreviewParameters
+from ml_training.api.request_parameters import DownloadParameters, PreviewParameters
 from ml_training.api.response_schemas import Cursor, ResponseSchema, Time
 from ml_training.api.responses import json_response, no_content
 from ml_training.api.results import result_blueprint
@@ -19,8 +19,8 @@ from ml_training.domain.caller import Role
 from ml_training.services.predictions import (
     MEDIA_TYPES,
     delete_prediction,
-    open_prediction,
     out_of_fold,
+    prediction_download,
     preview_prediction,
 )
 
@@ -79,13 +79,11 @@ def preview(prediction_id: int, query: PreviewParameters) -> Response:
     return json_response(response_schemas.Preview(items=preview_prediction(resources(), prediction_id, query.limit)))
 
 
-@predictions.get(
-    "/<id:prediction_id>/download", responses={200: binary(*MEDIA_TYPES.values()), 304: None, **problems(404)}
-)
-@documented(Role.VIEWER, path="prediction_id")
-def download(prediction_id: int) -> Response:
-    """The file of a prediction, with its SHA-256 as ETag and Content-Digest."""
-    return send_file(open_prediction(resources(), prediction_id))
+@predictions.get("/<id:prediction_id>/download", responses={**file_answers(*MEDIA_TYPES.values()), **problems(404)})
+@documented(Role.VIEWER, path="prediction_id", query=DownloadParameters)
+def download(prediction_id: int, query: DownloadParameters) -> Response:
+    """The file of a prediction, with its SHA-256 as ETag and Content-Digest, or where the bucket gives it."""
+    return send_file(prediction_download(resources(), prediction_id), may_redirect=query.redirect)
 
 
 @models.get("/<id:model_id>/out-of-fold", responses={200: Prediction, **problems(404)})

@@ -127,6 +127,14 @@ class WaitParameters(QueryParameters):
     wait: Wait = Field(0, description="answer when it has ended, or after this many seconds")
 
 
+class DownloadParameters(QueryParameters):
+    """How a file is given."""
+
+    redirect: Annotated[bool, BeforeValidator(_true_or_false)] = Field(
+        True, description="false: never answer 307 with an address of the bucket, but send the bytes"
+    )
+
+
 class PreviewParameters(QueryParameters):
     """How many rows to show."""
 

@@ -164,7 +164,8 @@ class Transport:
     def stream(self, path: str, *, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
         """GET `path` and read the body piece by piece; raises Unreachable also when the body breaks off."""
         try:
-            with self._http.stream("GET", path, headers=headers) as response:
+            # A file may be in a bucket: httpx sends the key to no other host than that of the service.
+            with self._http.stream("GET", path, headers=headers, follow_redirects=True) as response:
                 self._has_answered = True
                 if response.status_code != httpx.codes.OK:
                     response.read()

@@ -15,7 +15,8 @@ from ml_training.services.audit import audited_change
 from ml_training.services.ownership import require_owner, require_role
 from ml_training.services.queries import get_model
 from ml_training.services.resources import Resources
-from ml_training.services.stored_files import StoredFile, open_stored
+from ml_training.services.stored_files import Download, StoredFile, open_stored
+from ml_training.storage.base import StoredObject
 
 
 def open_artifact(resources: Resources, model_id: int) -> AbstractContextManager[StoredFile]:
@@ -23,12 +24,14 @@ def open_artifact(resources: Resources, model_id: int) -> AbstractContextManager
 
     Raises NotFound, or Unavailable when the stored bytes are not the ones that were registered.
     """
+    return open_stored(resources, artifact_download(resources, model_id))
+
+
+def artifact_download(resources: Resources, model_id: int) -> Download:
+    """The model's file as it is offered; raises NotFound."""
     model = get_model(resources, model_id)
-    return open_stored(
-        resources,
-        key=model.artifact_key,
-        sha256=model.artifact_sha256,
-        size=model.artifact_bytes,
+    return Download(
+        stored=StoredObject(model.artifact_key, model.artifact_sha256, model.artifact_bytes),
         filename=f"{model.name}-{model.version}.zip",
         media_type="application/zip",
         damaged=f"the stored file of model {model_id} is damaged or gone: restore it or train the model again",

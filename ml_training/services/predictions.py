@@ -1,7 +1,6 @@
 """The use cases of a stored prediction: preview, download, delete."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
 from ml_training.db import results
@@ -12,7 +11,8 @@ from ml_training.services.audit import audited_change
 from ml_training.services.ownership import require_owner
 from ml_training.services.queries import get_model, get_result
 from ml_training.services.resources import Resources
-from ml_training.services.stored_files import StoredFile, open_stored
+from ml_training.services.stored_files import Download
+from ml_training.storage.base import StoredObject
 
 MEDIA_TYPES: Mapping[str, str] = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv"}
 
@@ -36,17 +36,11 @@ def out_of_fold(resources: Resources, model_id: int) -> Prediction:
     return found
 
 
-def open_prediction(resources: Resources, prediction_id: int) -> AbstractContextManager[StoredFile]:
-    """The file of a prediction, closed at the end of the block.
-
-    Raises NotFound, or Unavailable when the stored bytes are not the ones that were registered.
-    """
+def prediction_download(resources: Resources, prediction_id: int) -> Download:
+    """The file of a prediction as it is offered; raises NotFound."""
     found = get_result(resources, Prediction, prediction_id)
-    return open_stored(
-        resources,
-        key=found.object_key,
-        sha256=found.sha256,
-        size=found.bytes,
+    return Download(
+        stored=StoredObject(found.object_key, found.sha256, found.bytes),
         filename=f"prediction-{prediction_id}.{found.file_format}",
         media_type=MEDIA_TYPES[found.file_format],
         damaged=f"the stored file of prediction {prediction_id} is damaged or gone: restore it or submit the job again",

@@ -40,6 +40,7 @@ class Resources:
     sources: Sources = NO_SOURCES
     slots: Slots = field(default_factory=lambda: Slots(configured=None))
     has_dask: bool = False  # whether jobs may ask for that engine
+    redirect_seconds: int = 0  # for which a bucket gives a file itself to those who download it; 0: it does not
     caller: Caller = SERVICE
     check_cache: CheckCache = field(default_factory=CheckCache)
     given_estimates: GivenEstimates = field(default_factory=GivenEstimates)
@@ -96,6 +97,7 @@ def build_resources(settings: Settings, *, pool_size: int = 4) -> Resources:
         sources=Sources(settings.data_sources),
         slots=Slots(configured=_configured_slot(settings)),
         has_dask=bool(settings.dask_scheduler),
+        redirect_seconds=settings.s3_redirect_seconds,
     )
 
 

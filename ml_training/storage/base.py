@@ -121,5 +121,11 @@ class Storage(Protocol):
     def sweep_scratch(self, *, older_than: float) -> int:
         """Remove scratch directories of killed processes that are older, in seconds; returns how many."""
 
+    def signed_url(self, key: str, *, seconds: int) -> str | None:
+        """Where everybody can read a file for `seconds`, without this process; None: nowhere.
+
+        Nothing is asked: whether there is such an object, with the right bytes, the reader must find out.
+        """
+
     def free_bytes(self) -> int | None:
         """Bytes that can still be written; None where there is no such limit."""

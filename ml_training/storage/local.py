@@ -179,6 +179,9 @@ class LocalStorage:
                     removed += 1
         return removed
 
+    def signed_url(self, key: str, *, seconds: int) -> str | None:
+        """See Storage: a directory is on no other machine."""
+
     def free_bytes(self) -> int:
         """See Storage."""
         _make_directory(self._root)

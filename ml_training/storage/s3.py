@@ -216,6 +216,10 @@ class S3Storage:
                 removed += 1
         return removed
 
+    def signed_url(self, key: str, *, seconds: int) -> str | None:
+        """See Storage."""
+        return None if is_directory(checked_key(key)) else self._bucket.signed_url(key, seconds=seconds)
+
     def free_bytes(self) -> None:
         """See Storage: a bucket has no such limit."""
 

@@ -1,6 +1,7 @@
 """The contract of a storage backend: what every implementation of `Storage` must do, through the interface only."""
 
 import hashlib
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -225,3 +226,18 @@ def test_only_known_kinds_become_keys(storage: Storage) -> None:
 def test_free_space_is_known_before_the_first_object_or_has_no_limit(storage: Storage) -> None:
     free = storage.free_bytes()
     assert free is None or free > 0
+
+
+def test_a_signed_address_gives_a_file_and_nothing_else(storage: Storage) -> None:
+    stored = storage.put_bytes(ObjectKind.ARTIFACT, b"a model")
+    address = storage.signed_url(stored.key, seconds=60)
+    if isinstance(storage, LocalStorage):
+        assert address is None, "a directory is on no other machine"
+        return
+    assert address is not None
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        assert answer.read() == b"a model"
+    directory = put_directory(storage, one=b"1")
+    assert storage.signed_url(directory, seconds=60) is None
+    with pytest.raises(ValueError, match="not a storage key"):
+        storage.signed_url("artifacts/../secret", seconds=60)

@@ -13,8 +13,9 @@ from tools.chaos.run import Outcome, run_chaos
 @pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_minute_of_chaos_loses_nothing(tmp_path: Path) -> None:
-    outcome = run_chaos(seed=42, minutes=1.0, database="postgresql", directory=tmp_path)
+@pytest.mark.parametrize("storage", ["directory", "bucket"])
+def test_a_minute_of_chaos_loses_nothing(tmp_path: Path, storage: str) -> None:
+    outcome = run_chaos(seed=42, minutes=1.0, database="postgresql", storage=storage, directory=tmp_path)
     assert outcome.is_good, report(outcome)
 
 

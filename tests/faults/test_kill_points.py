@@ -11,7 +11,6 @@ from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.errors import Conflict
 from ml_training.domain.records import Model
 from ml_training.domain.states import JobStatus
-from ml_training.maintenance.reaper import reap_once
 from ml_training.services.cancel import request_cancel
 from ml_training.services.queries import get_job
 from ml_training.services.resources import Resources, build_resources
@@ -19,7 +18,17 @@ from ml_training.settings import Settings
 from tests.support.crashing_worker import PAST_A_CHECKPOINT, POINTS, PREDICT_POINTS, work
 from tests.support.eventually import eventually
 from tests.support.exporter import DEAD_BROKER
-from tests.support.small_jobs import check, log_of, models, predictions, ready_data, submit_predict, submit_train
+from tests.support.small_jobs import (
+    after_the_fault,
+    check,
+    log_of,
+    models,
+    predictions,
+    ready_data,
+    reaped,
+    submit_predict,
+    submit_train,
+)
 
 ALWAYS = {  # the others take as long again and are left to `make faults`
     "before the claim",
@@ -56,23 +65,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> M
     found = models(resources)[job_id]
     resources.close()
     return found
-
-
-def after_the_fault(resources: Resources, url: str, root: Path, job_id: int) -> int:
-    """The reaper, and another process, do what is left to do; how many attempts there are to be."""
-    if get_job(resources, job_id).status is JobStatus.RUNNING:
-        eventually(lambda: reaped(resources), what="the lease has ended")
-    job = get_job(resources, job_id)
-    if job.status.is_terminal:
-        return job.attempt
-    assert work(url, root)
-    return job.attempt + 1
-
-
-def reaped(resources: Resources) -> int:
-    """How many leases had ended."""
-    found = reap_once(resources)
-    return found.handed_back + found.cancelled
 
 
 @pytest.mark.parametrize("point", EACH_POINT)

@@ -27,6 +27,7 @@ from ml_training.storage.local import LocalStorage
 from ml_training.tabular.prediction_table import PredictionTable
 from ml_training.training import checkpoint, engine, fitting, prediction
 from tests.support.forked_processes import FORKS
+from tests.support.s3_server import BucketPlace
 from tests.support.wiring import RecordingWatchdog, make_worker_context
 
 IDLE = 3  # exit status: nothing was due
@@ -107,6 +108,10 @@ STUDY_POINTS: Mapping[str, Point] = {
 PAST_A_CHECKPOINT = list(POINTS)[list(POINTS).index("checkpoint 5 without a row") :]
 
 
+def _tell_nobody(pid: int) -> None:
+    """Nobody wants to know it."""
+
+
 def kill_me() -> None:
     """kill -9."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -114,21 +119,24 @@ def kill_me() -> None:
 
 def work(
     url: str,
-    root: Path,
+    root: Path | BucketPlace,
     *,
     point: str | None = None,
     act: Callable[[], None] = kill_me,
     log_level: str = "ERROR",
     lease: float | None = None,
+    begun: Callable[[int], None] = _tell_nobody,
 ) -> bool:
     """Run the first due job in a process of its own, which acts at `point`; True when it ran one to its end.
 
+    root: of its storage, which is a directory or a bucket. begun: is told the id of the process.
     lease: in seconds; by default short for a worker that is to die, because the test waits for its end, and long for
     the one that must finish the job: if it lost the job on a busy machine, the test would see a correct third attempt.
     """
     times = replace(TIMES, lease=lease or (SURVIVOR_LEASE if point is None else TIMES.lease))
-    process = FORKS.Process(target=_work, args=(url, str(root), point, act, log_level, times), daemon=True)
+    process = FORKS.Process(target=_work, args=(url, root, point, act, log_level, times), daemon=True)
     process.start()
+    begun(process.pid or 0)
     process.join(120)
     assert process.exitcode in (0, IDLE, -signal.SIGKILL), process.exitcode
     return process.exitcode == 0
@@ -136,12 +144,12 @@ def work(
 
 def serve(url: str, root: Path) -> BaseProcess:
     """A process that runs every job that is due, until it is killed."""
-    process = FORKS.Process(target=_serve, args=(url, str(root)), daemon=True)
+    process = FORKS.Process(target=_serve, args=(url, root), daemon=True)
     process.start()
     return process
 
 
-def _serve(url: str, root: str) -> NoReturn:
+def _serve(url: str, root: Path) -> NoReturn:
     configure_logs("console", "ERROR")
     context, rest = _worker_context(url, root, times=TIMES), threading.Event()
     while True:
@@ -149,7 +157,14 @@ def _serve(url: str, root: str) -> NoReturn:
             rest.wait(0.05)
 
 
-def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_level: str, times: LeaseTimes) -> None:
+def _work(
+    url: str,
+    root: Path | BucketPlace,
+    point: str | None,
+    act: Callable[[], None],
+    log_level: str,
+    times: LeaseTimes,
+) -> None:
     configure_logs("console", log_level)
     context = _worker_context(url, root, times=times)
     if point is not None:
@@ -158,18 +173,18 @@ def _work(url: str, root: str, point: str | None, act: Callable[[], None], log_l
         sys.exit(IDLE)
 
 
-def _worker_context(url: str, root: str, *, times: LeaseTimes) -> WorkerContext:
+def _worker_context(url: str, root: Path | BucketPlace, *, times: LeaseTimes) -> WorkerContext:
     checkpoint.MAX_TIME_SHARE = float("inf")  # a checkpoint after every round, regardless of its cost
     prediction.ROWS_PER_BATCH = 100  # several batches
     fitting.CELLS_IN_MEMORY = 0  # small data are handled as large ones: read in parts, and kept in binned form
     return make_worker_context(
         open_database(url, pool_size=2),
-        Path(root),
+        root if isinstance(root, Path) else root.open_in_a_process_of_its_own(),
         HANDLERS,
         worker=f"worker@crashing-{os.getpid()}",
         times=times,
         watchdog=RecordingWatchdog(lambda: os._exit(0)),
-        binned_rows=binned_rows(Path(root)),
+        binned_rows=binned_rows(root if isinstance(root, Path) else root.machine),
     )
 
 

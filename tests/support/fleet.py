@@ -41,12 +41,12 @@ class Fleet:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     worker: str = "workers"  # the module to run as a worker
 
-    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Start `python -m command` as process `name`; its output goes to the file `name`.log."""
+    def start(self, name: str, *command: str, **own: str) -> subprocess.Popen[bytes]:
+        """Start `python -m command` as process `name`; its output goes to the file `name`.log. own: its variables."""
         with (self.directory / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *command],
-                env={**os.environ, **self.variables},
+                env={**os.environ, **self.variables, **own},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CHUNK = 1 << 16
@@ -14,6 +15,22 @@ Trouble = Callable[["Exchange"], None]
 
 class CutConnection(Exception):
     """The connection to the client ends here."""
+
+
+class Step(StrEnum):
+    """How far a request is."""
+
+    BEGUN = "its head has arrived"
+    HALF = "half of its body has arrived"
+    DONE = "the server has done it, and nobody has heard of it"
+    ANSWERED = "its answer was sent"
+
+
+Watch = Callable[[str, str, Step], None]  # (method, path without the query, step); may raise CutConnection
+
+
+def watch_nothing(method: str, path: str, step: Step) -> None:
+    """Nobody is interested."""
 
 
 class Exchange:
@@ -47,45 +64,15 @@ class Exchange:
 
 
 class S3Proxy:
-    """`trouble` is called for each request; None: the requests pass as they are."""
+    """`trouble` is called for each request; None: the requests pass as they are. `watch`: at each step of each."""
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.trouble: Trouble | None = None
+        self.watch: Watch = watch_nothing
         self.requests: list[tuple[str, str]] = []  # (method, path without the query)
         self._lock = threading.Lock()
-        proxy = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def handle_one_request(self) -> None:
-                try:
-                    super().handle_one_request()
-                except (CutConnection, OSError):
-                    self.close_connection = True
-
-            def _serve(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                headers = {name: value for name, value in self.headers.items() if name.lower() not in UNPASSED}
-                exchange = Exchange(proxy, self.command, self.path, headers, body)
-                proxy._pass(exchange)
-                self.send_response_only(exchange.status)
-                for name, value in exchange.answer_headers.items():
-                    self.send_header(name, value)
-                if self.command != "HEAD":
-                    self.send_header("Content-Length", str(len(exchange.answer)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    _send(self, exchange)
-
-            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815 - names of http.server
-
-            def log_message(self, *_: object) -> None:
-                """Tests say what they saw."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(self)
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -97,6 +84,15 @@ class S3Proxy:
             yield
         finally:
             self.trouble = None
+
+    @contextmanager
+    def watched(self, watch: Watch) -> Iterator[None]:
+        """Every step of every request is told inside the block."""
+        self.watch = watch
+        try:
+            yield
+        finally:
+            self.watch = watch_nothing
 
     def close(self) -> None:
         """End it."""
@@ -111,6 +107,59 @@ class S3Proxy:
             exchange.forward()
         else:
             trouble(exchange)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: "_Server"
+    protocol_version = "HTTP/1.1"
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except (CutConnection, OSError):
+            self.close_connection = True
+
+    def _serve(self) -> None:
+        self._watch(Step.BEGUN)
+        body = self._body()
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in UNPASSED}
+        exchange = Exchange(self.server.proxy, self.command, self.path, headers, body)
+        self.server.proxy._pass(exchange)
+        self._watch(Step.DONE)
+        self.send_response_only(exchange.status)
+        for name, value in exchange.answer_headers.items():
+            self.send_header(name, value)
+        if self.command != "HEAD":
+            self.send_header("Content-Length", str(len(exchange.answer)))
+        self.end_headers()
+        if self.command != "HEAD":
+            _send(self, exchange)
+        self._watch(Step.ANSWERED)
+
+    def _watch(self, step: Step) -> None:
+        self.server.proxy.watch(self.command, self.path.partition("?")[0], step)
+
+    def _body(self) -> bytes:
+        length = int(self.headers.get("Content-Length") or 0)
+        first = self.rfile.read(length // 2)
+        self._watch(Step.HALF)
+        body = first + self.rfile.read(length - len(first))
+        if len(body) < length:  # as a server: it does nothing that it was not asked as a whole
+            raise CutConnection
+        return body
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815 - names of http.server
+
+    def log_message(self, *_: object) -> None:
+        """Tests say what they saw."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, proxy: S3Proxy) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.proxy = proxy
 
 
 def _send(handler: BaseHTTPRequestHandler, exchange: Exchange) -> None:
@@ -175,9 +224,10 @@ def lie(exchange: Exchange) -> None:
 
 
 def slow(bytes_a_second: float) -> Trouble:
-    """Answers arrive at this speed."""
+    """Bodies and answers arrive at this speed."""
 
     def trouble(exchange: Exchange) -> None:
+        time.sleep(len(exchange.body) / bytes_a_second)
         exchange.forward()
         exchange.bytes_a_second = bytes_a_second
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ml_training.storage.bucket import Bucket, BucketAddress
+from ml_training.storage import bucket, s3
+from ml_training.storage.bucket import PART_BYTES, Bucket, BucketAddress
 from ml_training.storage.object_cache import ObjectCache
 from ml_training.storage.s3 import S3Storage
 from tests.support.eventually import eventually
@@ -56,6 +57,24 @@ def open_s3(address: BucketAddress, cache: Path, *, limit_bytes: int = 1 << 30, 
     if port is not None:
         address = replace(address, endpoint=f"http://127.0.0.1:{port}")
     return S3Storage(Bucket(address), ObjectCache(cache, limit_bytes=limit_bytes))
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPlace:
+    """A bucket as the storage of a machine, for processes of a test."""
+
+    address: BucketAddress
+    machine: Path  # a path beside which the processes keep their files; its directory holds the cache
+    part_bytes: int = PART_BYTES  # objects above it are stored in parts
+
+    def open(self) -> S3Storage:
+        """The storage."""
+        return open_s3(self.address, self.machine.parent / "copies")
+
+    def open_in_a_process_of_its_own(self) -> S3Storage:
+        """The storage in a process that has no other use for a bucket: the size of a part is one of the module."""
+        bucket.PART_BYTES = s3.PART_BYTES = self.part_bytes
+        return self.open()
 
 
 @contextmanager

@@ -36,12 +36,12 @@ class RecordingWatchdog(NoWatchdog):
 
 
 def make_resources(
-    database: Database, root: Path, *, broker_url: str, limits: Limits | None = None, budget: float = 1.0
+    database: Database, root: Path | Storage, *, broker_url: str, limits: Limits | None = None, budget: float = 1.0
 ) -> Resources:
-    """The resources of a process over a database and a storage directory."""
+    """The resources of a process over a database and a storage, or its directory."""
     return Resources(
         database=database.of(database.project_id or DEFAULT_PROJECT_ID),
-        storage=LocalStorage(root),
+        storage=LocalStorage(root) if isinstance(root, Path) else root,
         permits=open_permits(broker_url, budget=budget),
         broker_check=BrokerCheck(broker_url, budget=budget),
         ended_jobs=open_end_listener(broker_url),

@@ -194,7 +194,7 @@ def _models(recorder: Recorder) -> None:
     recorder.call("GET", "/models/{model_id}", model_id=1)
     recorder.call("GET", "/models/{model_id}/spec", model_id=1)
     recorder.call("GET", "/models/{model_id}/card", model_id=1)
-    recorder.call("GET", "/models/{model_id}/download", model_id=1)
+    recorder.call("GET", "/models/{model_id}/download", model_id=1, query={"redirect": "false"})
     recorder.call("DELETE", "/models/{model_id}", status=204, model_id=3)
 
 
@@ -210,7 +210,7 @@ def _results(recorder: Recorder) -> None:
     recorder.call("GET", "/predictions", query={"limit": 2})
     recorder.call("GET", "/predictions/{prediction_id}", prediction_id=1)
     recorder.call("GET", "/predictions/{prediction_id}/preview", prediction_id=1, query={"limit": 2})
-    recorder.call("GET", "/predictions/{prediction_id}/download", prediction_id=1)
+    recorder.call("GET", "/predictions/{prediction_id}/download", prediction_id=1, query={"redirect": "false"})
     recorder.call("DELETE", "/predictions/{prediction_id}", status=204, prediction_id=2)
     recorder.call("GET", "/drift-reports", query={"limit": 2})
     recorder.call("GET", "/drift-reports/{drift_report_id}", drift_report_id=1)

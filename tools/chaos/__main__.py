@@ -1,4 +1,4 @@
-"""`make chaos SEED=1 MINUTES=5 DATABASE=postgresql`: one run, its numbers, and exit status 0 only if it was good."""
+"""`make chaos SEED=1 MINUTES=5 DATABASE=sqlite BUCKET=1`: one run, its numbers, exit status 0 only if it was good."""
 
 import argparse
 import signal
@@ -41,12 +41,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
+    parser.add_argument("--storage", choices=("directory", "bucket"), default="directory")
     parser.add_argument("--directory", type=Path, help="an empty directory for data and logs, to look at afterwards")
     given = parser.parse_args()
     configure_logs("console", "WARNING")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every process and the small disk go along
-    outcome = run_chaos(seed=given.seed, minutes=given.minutes, database=given.database, directory=given.directory)
-    head = f"seed {given.seed}, {given.minutes:g} minutes, {given.database}"
+    outcome = run_chaos(
+        seed=given.seed,
+        minutes=given.minutes,
+        database=given.database,
+        storage=given.storage,
+        directory=given.directory,
+    )
+    head = f"seed {given.seed}, {given.minutes:g} minutes, {given.database}, {given.storage}"
     sys.stdout.write(f"{head}\n{report(outcome)}\n{'good' if outcome.is_good else 'NOT GOOD'}\n")
     return 0 if outcome.is_good else 1
 

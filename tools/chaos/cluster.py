@@ -21,6 +21,8 @@ from tests.support.fleet import SHORT_TIMES, Fleet
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.proxy import Proxy, proxy_to
 from tests.support.redis_server import RedisServer, start_redis
+from tests.support.s3_proxy import S3Proxy, s3_proxy_to
+from tests.support.s3_server import BUCKET, KEY_ID, SECRET, rclone_server
 
 WORKERS = ("worker-1", "worker-2")
 SLOTS = 2  # of each worker
@@ -56,6 +58,7 @@ class Cluster:
     broker_proxy: Proxy
     postgres: PostgresServer | None
     database_proxy: Proxy | None
+    bucket_proxy: S3Proxy | None  # None: the storage is a directory
     disk: Path | None  # a small file system of its own, when this machine lets us make one
     unexpected: list[str] = field(default_factory=list)
 
@@ -65,8 +68,9 @@ class Cluster:
         return f"http://127.0.0.1:{self.settings.api_port}/api/v1"
 
     def start(self, name: str) -> None:
-        """Start one of COMMANDS."""
-        self.fleet.start(name, *COMMANDS[name])
+        """Start one of COMMANDS. With a bucket, each has a data directory of its own, as on a machine of its own."""
+        own = self.settings.data_dir / name if self.bucket_proxy else self.settings.data_dir
+        self.fleet.start(name, *COMMANDS[name], ML_TRAINING_DATA_DIR=str(own))
 
     def kill(self, name: str) -> None:
         """kill -9, with everything that it started, and start it again."""
@@ -107,7 +111,7 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(directory: Path, *, database: str) -> Iterator[Cluster]:
+def running_cluster(directory: Path, *, database: str, storage: str = "directory") -> Iterator[Cluster]:
     """Everything started, nothing ready yet; everything is gone afterwards."""
     with ExitStack() as stack:
         disk = stack.enter_context(_small_disk(directory / "data"))
@@ -122,6 +126,11 @@ def running_cluster(directory: Path, *, database: str) -> Iterator[Cluster]:
             direct = postgres.url()
             url = direct.replace(f":{postgres.port}/", f":{database_proxy.port}/")
         _migrate(direct)
+        bucket_proxy, of_bucket, of_bucket_itself = None, dict[str, str](), dict[str, str]()
+        if storage == "bucket":
+            server = stack.enter_context(rclone_server(directory))
+            bucket_proxy = stack.enter_context(s3_proxy_to(server.port))
+            of_bucket, of_bucket_itself = _bucket_settings(bucket_proxy.port), _bucket_settings(server.port)
         values = {
             "database_url": url,
             "broker_url": redis.url.replace(f":{_port_of(redis.url)}/", f":{broker_proxy.port}/"),
@@ -130,11 +139,12 @@ def running_cluster(directory: Path, *, database: str) -> Iterator[Cluster]:
             "exporter_port": str(free_port()),
             "worker_concurrency": str(SLOTS),
             "worker_threads": "1",
+            **of_bucket,
             **TIMES,
         }
         fleet = Fleet(directory, {f"ML_TRAINING_{name.upper()}": value for name, value in values.items()})
         resources = build_resources(
-            Settings.model_validate({**values, "database_url": direct, "broker_url": redis.url})
+            Settings.model_validate({**values, **of_bucket_itself, "database_url": direct, "broker_url": redis.url})
         ).of(DEFAULT_PROJECT_ID)
         stack.callback(resources.close)
         stack.callback(fleet.end)
@@ -147,11 +157,21 @@ def running_cluster(directory: Path, *, database: str) -> Iterator[Cluster]:
             broker_proxy,
             postgres,
             database_proxy,
+            bucket_proxy,
             disk,
         )
         for name in COMMANDS:
             cluster.start(name)
         yield cluster
+
+
+def _bucket_settings(port: int) -> dict[str, str]:
+    return {
+        "storage_url": f"s3://{BUCKET}/chaos",
+        "s3_endpoint": f"http://127.0.0.1:{port}",
+        "s3_access_key_id": KEY_ID,
+        "s3_secret_access_key": SECRET,
+    }
 
 
 def _migrate(url: str) -> None:

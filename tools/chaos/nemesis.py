@@ -1,4 +1,4 @@
-"""What hurts the service: three lanes of faults at a time, each drawn from the seed."""
+"""What hurts the service: three or four lanes of faults at a time, each drawn from the seed."""
 
 import random
 import signal
@@ -18,6 +18,8 @@ from sqlalchemy import text
 
 from ml_training.domain.errors import Unavailable
 from tests.support.proxy import Proxy
+from tests.support.s3_proxy import S3Proxy
+from tools.chaos.bucket_trouble import LONG_ABSENCE, BucketTrouble
 from tools.chaos.cluster import WORKERS, Cluster
 from tools.chaos.redis_attacker import RedisAttacker
 
@@ -46,7 +48,7 @@ class Row(NamedTuple):
 
 
 class Nemesis:
-    """Three threads: one kills workers, one makes zombies, one hurts everything else."""
+    """Threads: one kills workers, one makes zombies, one hurts the bucket if there is one, one everything else."""
 
     def __init__(self, cluster: Cluster, *, seed: int) -> None:
         self.inflicted: Counter[str] = Counter()
@@ -60,6 +62,8 @@ class Nemesis:
             "zombies": (self._of_zombies(), (0.3, 2.0)),
             "servers": (self._of_servers(), (1.0, 4.0)),
         }
+        if cluster.bucket_proxy is not None:
+            lanes["bucket"] = (self._of_bucket(cluster.bucket_proxy), (1.0, 4.0))
         self._threads = [
             threading.Thread(target=self._run, args=(*lane, random.Random(f"{seed}-{name}")), name=name, daemon=True)
             for name, lane in lanes.items()
@@ -137,6 +141,11 @@ class Nemesis:
         if self._cluster.disk is not None:
             found.append(Fault("disk full", 1, self._fill_disk))
         return tuple(found)
+
+    def _of_bucket(self, proxy: S3Proxy) -> tuple[Fault, ...]:
+        found = BucketTrouble(proxy, wait=self._stop.wait).faults()
+        weights = {name: 1 if name == LONG_ABSENCE else 4 for name in found}
+        return tuple(Fault(f"bucket: {name}", weights[name], inflict) for name, inflict in found.items())
 
     def _kill_child(self, chance: random.Random) -> None:
         _, child = self._busy_child(chance)

@@ -80,9 +80,9 @@ export function newRequestKey() {
   return `console-${crypto.randomUUID ? crypto.randomUUID() : [...crypto.getRandomValues(new Uint32Array(4))].join("-")}`;
 }
 
-/** Saves the body of an answer as a file. A link could not send the key. */
+/** Saves a file. A link could not send the key, and a page may not read a bucket, which is another origin. */
 export async function download(path, name) {
-  const answer = await request("GET", path);
+  const answer = await request("GET", withQuery(path, { redirect: false }));
   saveFile(await answer.blob(), name);
 }
 

@@ -10,11 +10,12 @@ from tools.bench.stories import (
     growth,
     idle,
     large,
+    query,
     small,
     submit,
     tab_memory,
 )
 from tools.bench.stories.base import Story
 
-_MODULES = (small, drain, submit, large, families, contention, idle, growth, claims, fleet, console, tab_memory)
+_MODULES = (small, drain, submit, large, families, contention, idle, growth, claims, fleet, console, query, tab_memory)
 STORIES: dict[str, Story] = {module.STORY.name: module.STORY for module in _MODULES}
