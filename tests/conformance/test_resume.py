@@ -13,6 +13,7 @@ from ml_training.training import engine
 from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, open_checkpoint
 from ml_training.training.cores import FixedCores
 from ml_training.training.estimators import FAMILIES
+from ml_training.training.fit_states import FitStates, open_states
 from tests.support.training_data import Recorder, job, mixed
 
 
@@ -128,3 +129,57 @@ def test_checkpoints_are_kept_as_rarely_as_their_cost_demands() -> None:
     opened = open_checkpoint(recorder.checkpoints[41], {"of": "a test"})
     assert opened is not None
     assert (opened.done, opened.state, opened.losses, opened.best) == (41, b"state", {"train": [0.5]}, (1, 0.5))
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        TaskKind.BINARY,
+        pytest.param(TaskKind.MULTICLASS, marks=pytest.mark.exhaustive),
+        pytest.param(TaskKind.REGRESSION, marks=pytest.mark.exhaustive),
+    ],
+)
+@pytest.mark.parametrize("validation", [{"method": "holdout"}, {"method": "cross_validation", "splits": 2}], ids=str)
+@pytest.mark.parametrize(
+    "model_type", ["lightgbm", "random_forest", pytest.param("extra_trees", marks=pytest.mark.exhaustive)]
+)
+def test_a_trial_that_goes_on_with_more_rounds_has_the_scores_of_a_whole_one(
+    tmp_path: Path, model_type: str, validation: dict[str, Any], task: TaskKind
+) -> None:
+    index = mixed(tmp_path, task, rows=200)
+    few, more, most = (
+        plan_train(job(model_type, params={"n_estimators": rounds}, validation=validation), index)
+        for rounds in (3, 7, 12)
+    )
+    state = None
+    for plan in (few, more):
+        states = FitStates()
+        engine.evaluate(plan, reporter=Recorder(), cores=FixedCores(1), checkpoint=state, states=states)
+        state = states.pack(plan.spec)
+        assert state is not None
+    again = Recorder()
+    continued = engine.evaluate(most, reporter=again, cores=FixedCores(2), checkpoint=state)
+    assert "continuing the trial that ended after 7 rounds" in again.lines
+    assert min((iteration for iteration, _ in again.iterations), default=8) == 8
+    assert continued == engine.evaluate(most, reporter=Recorder(), cores=FixedCores(1))
+
+
+def test_the_states_of_another_trial_are_not_used(tmp_path: Path) -> None:
+    index, states = mixed(tmp_path, TaskKind.BINARY, rows=200), FitStates()
+    spec = job("lightgbm", params={"n_estimators": 3})
+    engine.evaluate(plan_train(spec, index), reporter=Recorder(), cores=FixedCores(1), states=states)
+    packed = states.pack(spec)
+    assert packed is not None
+    params = {"n_estimators": 6}
+    assert open_states(packed, job("lightgbm", params=params), fits=1) is not None
+    assert open_states(packed, job("lightgbm", params={**params, "num_leaves": 5}), fits=1) is None
+    assert open_states(packed, job("lightgbm", params=params), fits=2) is None
+    assert open_states(packed[:-30], job("lightgbm", params=params), fits=1) is None
+
+
+def test_a_fit_that_finds_no_more_splits_leaves_no_state(tmp_path: Path) -> None:
+    """Its number of trees does not say how many rounds are done."""
+    index, states = mixed(tmp_path, TaskKind.REGRESSION, rows=60), FitStates()
+    spec = job("lightgbm", params={"n_estimators": 5, "min_child_samples": 1_000})
+    engine.evaluate(plan_train(spec, index), reporter=Recorder(), cores=FixedCores(1), states=states)
+    assert states.pack(spec) is None
