@@ -11,6 +11,7 @@ from ml_training.db.storage_references import named_keys
 from ml_training.execution.handlers import HANDLERS
 from ml_training.execution.run_job import run_next
 from tests.support.in_process_service import PREFIX, InProcessService
+from tests.support.small_jobs import check
 from tests.support.studies import rows_csv, run, submit, trials_of
 from tests.support.wiring import SLOW, make_worker_context
 
@@ -89,7 +90,7 @@ def test_the_best_trials_of_each_rung_continue_where_they_ended(service: InProce
     assert model["scores"]["held_out"]["roc_auc"] == found["best_score"], "as that of a training without a break"
     with service.resources.database.read() as connection:
         assert connection.execute(text(STATES)).all() == []
-    assert service.violations() == []
+    check(service.resources)
 
 
 def test_the_states_are_kept_until_the_study_has_decided_who_continues(service: InProcessService) -> None:
@@ -103,10 +104,10 @@ def test_the_states_are_kept_until_the_study_has_decided_who_continues(service: 
     with service.resources.database.read() as connection:
         assert connection.execute(text(STATES)).all() == []
         assert len(named_keys(connection, keys)) == 2, "those of the trials that continue"
-    assert service.violations() == []
     assert service.client.post(f"{PREFIX}/jobs/{job['id']}/cancel").status_code == 202
     with service.resources.database.read() as connection:
         assert named_keys(connection, keys) == set()
+    check(service.resources)
 
 
 def test_a_study_ends_the_same_whatever_its_trials_have_lost(quick: InProcessService) -> None:
@@ -117,7 +118,7 @@ def test_a_study_ends_the_same_whatever_its_trials_have_lost(quick: InProcessSer
     while quick.get(f"/jobs/{hurt['id']}")["status"] not in ("COMPLETED", "FAILED"):
         with quick.resources.database.write() as connection:
             connection.execute(text("DELETE FROM checkpoints"))
-            connection.execute(text("UPDATE jobs SET priority = 1 + (id * 7) % 10 WHERE parent_id IS NOT NULL"))
+            connection.execute(text("UPDATE jobs SET priority = 1 + (id * 7) % 10 WHERE status = 'PENDING'"))
         step(quick, 1)
     hurt = quick.get(f"/jobs/{hurt['id']}")
     assert rows_of(quick, hurt) == rows_of(quick, whole)
@@ -135,7 +136,9 @@ def test_trials_without_a_score_never_continue(quick: InProcessService) -> None:
         assert quick.client.post(f"{PREFIX}/jobs/{child['id']}/cancel").status_code == 202
     quick.work()
     ended = quick.get(f"/jobs/{job['id']}")
-    assert [row[1] for row in rows_of(quick, ended)] == [None, None, None, None, None, None, 5, 7]
+    rows = rows_of(quick, ended)
+    best = max((5, 6), key=lambda number: (rows[number - 1][3], -number))
+    assert [row[1] for row in rows] == [None, None, None, None, None, None, best, 7]
     assert quick.get(f"/studies/{ended['result']['study_id']}")["best_trial"] == 8
 
 
