@@ -58,15 +58,20 @@ def to_continue(spec: TuneSpec, trials: Sequence[Trial]) -> list[Trial]:
     halving = spec.halving
     if halving is None or not trials or trials[-1].rung == halving.rungs - 1:
         return []
-    begun = [trial for trial in trials if trial.continues is None]
-    if trials[-1].rung == 0:
-        group = begun[(len(begun) - 1) // spec.generation * spec.generation :]
-    else:
-        group = list(takewhile(lambda trial: trial.rung == trials[-1].rung, reversed(trials)))
+    group = newest(spec, trials)
     sign = 1 if spec.metric in LOWER_IS_BETTER else -1
     scored = [(sign * trial.score, trial.number, trial) for trial in group if trial.score is not None]
     best = sorted(scored, key=lambda one: one[:2])[: _continuing(halving, len(group))]
     return sorted((trial for _, _, trial in best), key=lambda trial: trial.number)
+
+
+def newest(spec: TuneSpec, trials: Sequence[Trial]) -> list[Trial]:
+    """The trials that were made together at last: those of a generation, or of one of its later rungs."""
+    if not trials or trials[-1].rung == 0:
+        begun = [trial for trial in trials if trial.continues is None]
+        return begun[(len(begun) - 1) // spec.generation * spec.generation :] if begun else []
+    of_rung = takewhile(lambda trial: trial.rung == trials[-1].rung, reversed(trials))
+    return sorted(of_rung, key=lambda trial: trial.number)
 
 
 def furthest(trials: Sequence[Trial]) -> list[Trial]:

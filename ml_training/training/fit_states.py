@@ -11,15 +11,19 @@ from ml_training.training.canonical import archive
 from ml_training.training.checkpoint import Checkpoint, open_checkpoint
 from ml_training.training.versions import versions
 
+MOST_BYTES = 32 * 2**20  # of a trial: more could be too much beside what its memory was estimated at
 ENTRY = "fit-{number}.zip"
 
 
 class FitStates:
-    """Takes the states of the fits of one trial, in their order."""
+    """Takes the states of the fits of one trial, in their order; none at all when they are larger than MOST_BYTES."""
 
-    def __init__(self) -> None:
-        self._taken: list[Checkpoint] = []
+    def __init__(self, spec: TrainSpec) -> None:
+        self.done = 0  # the rounds of each fit
+        self._origin = _origin(spec)
+        self._taken: list[bytes] = []
         self._fits = 0
+        self._bytes = 0
 
     def expect(self, fits: int) -> None:
         """How many fits the trial has."""
@@ -27,20 +31,18 @@ class FitStates:
 
     def take(self, state: Checkpoint) -> None:
         """The state of the next fit."""
-        self._taken.append(state)
+        packed = state.pack(self._origin)
+        self.done = state.done
+        self._bytes += len(packed)
+        self._taken.append(packed)
+        if self._bytes > MOST_BYTES:
+            self._taken = []
 
-    @property
-    def done(self) -> int:
-        """The rounds of each fit."""
-        return self._taken[0].done if self._taken else 0
-
-    def pack(self, spec: TrainSpec) -> bytes | None:
+    def pack(self) -> bytes | None:
         """All states as one file; None when a fit has left none, such as one that found no more splits."""
         if not self._fits or len(self._taken) != self._fits:
             return None
-        origin = _origin(spec)
-        entries = {ENTRY.format(number=number): state.pack(origin) for number, state in enumerate(self._taken)}
-        return archive(entries)
+        return archive({ENTRY.format(number=number): packed for number, packed in enumerate(self._taken)})
 
 
 def open_states(data: bytes, spec: TrainSpec, *, fits: int) -> Sequence[Checkpoint] | None:

@@ -9,7 +9,7 @@ from ml_training.domain.algorithms import PARAMS, ModelType
 from ml_training.domain.states import TaskKind
 from ml_training.selection.plan import plan_train
 from ml_training.training import checkpoint as checkpoints
-from ml_training.training import engine
+from ml_training.training import engine, fit_states
 from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, open_checkpoint
 from ml_training.training.cores import FixedCores
 from ml_training.training.estimators import FAMILIES
@@ -34,6 +34,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "random_forest": ("random_forest", {"params": {"n_estimators": 40, "max_depth": 6}}),
     "extra_trees": ("extra_trees", {"params": {"n_estimators": 40, "bootstrap": True}}),
 }
+
+
+TWO_SPLITS = {"method": "cross_validation", "splits": 2}
 
 
 @pytest.fixture
@@ -139,7 +142,7 @@ def test_checkpoints_are_kept_as_rarely_as_their_cost_demands() -> None:
         pytest.param(TaskKind.REGRESSION, marks=pytest.mark.exhaustive),
     ],
 )
-@pytest.mark.parametrize("validation", [{"method": "holdout"}, {"method": "cross_validation", "splits": 2}], ids=str)
+@pytest.mark.parametrize("validation", [{"method": "holdout"}, TWO_SPLITS], ids=str)
 @pytest.mark.parametrize(
     "model_type", ["lightgbm", "random_forest", pytest.param("extra_trees", marks=pytest.mark.exhaustive)]
 )
@@ -153,9 +156,9 @@ def test_a_trial_that_goes_on_with_more_rounds_has_the_scores_of_a_whole_one(
     )
     state = None
     for plan in (few, more):
-        states = FitStates()
+        states = FitStates(plan.spec)
         engine.evaluate(plan, reporter=Recorder(), cores=FixedCores(1), checkpoint=state, states=states)
-        state = states.pack(plan.spec)
+        state = states.pack()
         assert state is not None
     again = Recorder()
     continued = engine.evaluate(most, reporter=again, cores=FixedCores(2), checkpoint=state)
@@ -165,10 +168,10 @@ def test_a_trial_that_goes_on_with_more_rounds_has_the_scores_of_a_whole_one(
 
 
 def test_the_states_of_another_trial_are_not_used(tmp_path: Path) -> None:
-    index, states = mixed(tmp_path, TaskKind.BINARY, rows=200), FitStates()
-    spec = job("lightgbm", params={"n_estimators": 3})
+    index, spec = mixed(tmp_path, TaskKind.BINARY, rows=200), job("lightgbm", params={"n_estimators": 3})
+    states = FitStates(spec)
     engine.evaluate(plan_train(spec, index), reporter=Recorder(), cores=FixedCores(1), states=states)
-    packed = states.pack(spec)
+    packed = states.pack()
     assert packed is not None
     params = {"n_estimators": 6}
     assert open_states(packed, job("lightgbm", params=params), fits=1) is not None
@@ -179,7 +182,20 @@ def test_the_states_of_another_trial_are_not_used(tmp_path: Path) -> None:
 
 def test_a_fit_that_finds_no_more_splits_leaves_no_state(tmp_path: Path) -> None:
     """Its number of trees does not say how many rounds are done."""
-    index, states = mixed(tmp_path, TaskKind.REGRESSION, rows=60), FitStates()
+    index = mixed(tmp_path, TaskKind.REGRESSION, rows=60)
     spec = job("lightgbm", params={"n_estimators": 5, "min_child_samples": 1_000})
+    states = FitStates(spec)
     engine.evaluate(plan_train(spec, index), reporter=Recorder(), cores=FixedCores(1), states=states)
-    assert states.pack(spec) is None
+    assert states.pack() is None
+
+
+@pytest.mark.parametrize("most", [10, 1_500])  # less than the first one, and than both together
+def test_states_that_are_too_large_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    index = mixed(tmp_path, TaskKind.BINARY, rows=200)
+    spec = job("lightgbm", params={"n_estimators": 2, "num_leaves": 2}, validation=TWO_SPLITS)
+    kept, dropped = FitStates(spec), FitStates(spec)
+    for states in (kept, dropped):
+        engine.evaluate(plan_train(spec, index), reporter=Recorder(), cores=FixedCores(1), states=states)
+        monkeypatch.setattr(fit_states, "MOST_BYTES", most)
+    assert kept.pack() is not None
+    assert dropped.pack() is None

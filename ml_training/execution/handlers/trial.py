@@ -7,7 +7,6 @@ from sqlalchemy import Connection
 
 from ml_training.db import checkpoints, reuse, trials
 from ml_training.domain.records import Job
-from ml_training.domain.train_spec import TrainSpec
 from ml_training.domain.tune_spec import TrialSpec
 from ml_training.execution.checkpoints import load_checkpoint
 from ml_training.execution.handlers.common import open_data, planned, spec_of
@@ -31,7 +30,7 @@ def run_trial(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOut
     if spec.train.reuse and (reused := _reused(context, spec, reporter)) is not None:
         return reused
     may_continue = job.attempt > 1 or spec.continues is not None
-    states = FitStates() if spec.keeps_state else None
+    states = FitStates(spec.train) if spec.keeps_state else None
     with context.binned_rows.session() as binned:
         with open_data(context, spec.train.dataset_id) as (dataset, index):
             plan = planned(lambda: plan_train(spec.train, index))
@@ -44,7 +43,7 @@ def run_trial(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOut
                 states=states,
             )
         binned.publish()
-    state = None if states is None else _stored_state(context, job, spec.train, states)
+    state = None if states is None else _stored_state(context, job, states)
     store = _storing(spec, scores["held_out"], training_key(spec.train, dataset), state)
     return JobOutcome(store=store, rows_used=len(plan.labels.rows))
 
@@ -61,12 +60,12 @@ def _reused(context: WorkerContext, spec: TrialSpec, reporter: JobReporter) -> J
     return JobOutcome(store=_storing(spec, scores, key), rows_used=0, reused_from=job_id)
 
 
-def _stored_state(context: WorkerContext, job: Job, train: TrainSpec, states: FitStates) -> dict[str, Any] | None:
+def _stored_state(context: WorkerContext, job: Job, states: FitStates) -> dict[str, Any] | None:
     """Store the states of all fits for the trial that continues this one; what their row says of them.
 
     None when one could not be kept: then that trial starts from the beginning, and ends with the same scores.
     """
-    packed = states.pack(train)
+    packed = states.pack()
     if packed is None:
         return None
     stored = counted_put(context.database, lambda: context.storage.put_bytes(ObjectKind.CHECKPOINT, packed))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from ml_training.db import checkpoints, jobs, results, trials, warm_starts
 from ml_training.db.clock import read_clock
 from ml_training.domain.errors import ErrorCode, JobFailed
-from ml_training.domain.halving import final_values, furthest, rows_expected, to_continue, values_at, with_rungs
+from ml_training.domain.halving import final_values, furthest, newest, rows_expected, to_continue, values_at, with_rungs
 from ml_training.domain.records import Job, Study
 from ml_training.domain.search_space import SearchSpace, parse_trial, search_space, winner_spec
 from ml_training.domain.specs import JobType, TrainSpec, spec_json
@@ -100,9 +100,9 @@ def _read(context: WorkerContext, job: Job) -> _Study:
 
 
 def _log_ended(study: _Study, reporter: JobReporter) -> None:
-    """The trials of the last generation, in the log of the study."""
+    """The trials of the last step, in the log of the study."""
     best = best_trial(study.spec.metric, study.trials)
-    for trial in study.trials[-study.spec.generation :]:
+    for trial in newest(study.spec, study.trials):
         reached = f"{study.spec.metric} {trial.score:.6g}" if trial.score is not None else trial.error or "no score"
         leads = " (the best so far)" if trial == best else ""
         reporter.log(f"trial {trial.number}: {trial.status}, {reached}{leads}")
