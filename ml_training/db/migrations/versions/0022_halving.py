@@ -14,11 +14,13 @@ revision = "0022"
 down_revision = "0021"
 oldest_code = "0009"
 
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Two columns and an index."""
     op.add_column("trials", sa.Column("continues", sa.Integer(), nullable=True))
-    op.add_column("checkpoints", sa.Column("study_job_id", sa.BigInteger(), nullable=True))
+    op.add_column("checkpoints", sa.Column("study_job_id", BIG, nullable=True))
     op.get_bind().exec_driver_sql(
         "CREATE INDEX checkpoints_of_study ON checkpoints (study_job_id) WHERE study_job_id IS NOT NULL"
     )
