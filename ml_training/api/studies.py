@@ -27,7 +27,7 @@ class StudySummary(ResponseSchema):
     best_model_id: int
     metric: str
     sampler: str
-    trials: int
+    trials: int = Field(description="with halving also those that continue others")
     failed_trials: int = Field(description="FAILED, CANCELLED, or without a score")
     best_trial: int = Field(description="its number, from 1")
     model_name: str | None = Field(description="null for a study of an older version")
@@ -75,6 +75,7 @@ class Trial(ResponseSchema):
     score: float | None = Field(description="null unless it is COMPLETED and its score is defined")
     seconds: float | None = Field(description="of run time; null when it was cancelled before it started")
     error: str | None
+    continues: int | None = Field(description="with halving: the number of the trial that it continues")
 
 
 class TrialPage(ResponseSchema):

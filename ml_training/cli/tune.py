@@ -52,6 +52,12 @@ def tune(
     sampler: Annotated[Sampler | None, typer.Option(case_sensitive=False, help="Default tpe.")] = None,
     trials: Annotated[int | None, typer.Option(help="Default 50; of a grid all points.")] = None,
     generation: Annotated[int | None, typer.Option(help="Trials that may run at the same time; default 4.")] = None,
+    halving_rungs: Annotated[
+        int | None, typer.Option(help="Compare trials so often, the first times after few rounds; default: once.")
+    ] = None,
+    halving_factor: Annotated[
+        int | None, typer.Option(help="One in N trials continues, with N times the rounds; default 3.")
+    ] = None,
     splits: Annotated[int | None, typer.Option(help="Score each trial by cross-validation over so many parts.")] = None,
     group_column: Annotated[str | None, typer.Option(help="Keep rows of one value together in the parts.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Not this column; may be repeated.")] = None,
@@ -93,6 +99,7 @@ def _tune(options: Json) -> None:
     fields = given(
         sampler=None if chosen is None else chosen.value,
         stop=stop or None,
+        halving=given(rungs=options["halving_rungs"], factor=options["halving_factor"]) or None,
         warm_start=options["warm_start"] or None,
         **{one: options[one] for one in same},
     )

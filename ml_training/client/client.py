@@ -161,7 +161,8 @@ class Client:
 
         search: by JSON pointer into the training, {"low", "high", "log", "step"} or {"choices"}; a plain name is a
         parameter of the model type: "num_leaves" is "/params/num_leaves". train: every other field of the training,
-        such as validation. more: sampler, trials, generation, stop, random_state, priority (docs/tune.md).
+        such as validation. more: sampler, trials, generation, halving, stop, random_state, priority
+        (docs/tune.md).
         """
         dataset_id = self._dataset_id(data)
         spec = specs.tune_spec(

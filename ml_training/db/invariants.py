@@ -126,6 +126,9 @@ QUERIES = {
         SELECT t.id FROM trials t JOIN jobs j ON j.id = t.job_id LEFT JOIN trials s ON s.job_id = j.reused_from
         WHERE j.reused_from IS NOT NULL AND s.id IS NOT NULL
           AND (s.reuse_key <> t.reuse_key OR s.project_id <> t.project_id)""",
+    "18: a trial continues an earlier one of its study, which has a score": """
+        SELECT t.id FROM trials t LEFT JOIN trials b ON b.study_job_id = t.study_job_id AND b.number = t.continues
+        WHERE t.continues IS NOT NULL AND (b.score IS NULL OR b.number >= t.number)""",
     "1: the times of a job are in order": """
         SELECT id FROM jobs WHERE started_at < created_at - 0.001 OR finished_at < started_at - 0.001""",
 }

@@ -11,17 +11,21 @@ _ON_DATASET = and_(models.c.project_id == datasets.c.project_id, models.c.datase
 _TRAINED = select(models.c.id).where(_ON_DATASET, models.c.deleted_at.is_(None)).exists()
 _NEEDED = or_(datasets.c.deleted_at.is_(None), _TRAINED)
 
+_NOT_ENDED = ["PENDING", "RUNNING"]
+_STUDIES = jobs.alias("studies_of_checkpoints")
+_WAITS = and_(_STUDIES.c.id == checkpoints.c.study_job_id, _STUDIES.c.status.in_(_NOT_ENDED))
 _CHECKPOINTS = (
     select(checkpoints.c.job_id, checkpoints.c.key, checkpoints.c.sha256)
     .join(jobs, jobs.c.id == checkpoints.c.job_id)
-    .where(jobs.c.status.in_(["PENDING", "RUNNING"]))
+    .where(or_(jobs.c.status.in_(_NOT_ENDED), select(_STUDIES.c.id).where(_WAITS).exists()))
 )
 
 
 def named_keys(connection: Connection, keys: Collection[str]) -> set[str]:
     """Those of the keys whose objects a row needs.
 
-    A deleted data set needs its bytes as long as a model was trained on it; a job needs its checkpoints until it ends.
+    A deleted data set needs its bytes as long as a model was trained on it; a job needs its checkpoints until it ends,
+    and a study the states of the trials that it may continue.
     """
     if not keys:
         return set()

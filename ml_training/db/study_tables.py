@@ -21,6 +21,7 @@ trials = Table(  # a row is made with the trial's job and outlives it
     Column("status", Text, nullable=True),
     double("seconds", nullable=True),
     string("error_message", nullable=True),
+    Column("continues", Integer, nullable=True),  # the number of the trial that it continues with more rounds
     string("reuse_key", nullable=True),  # of a scored one: equal for equal trials, see execution/reuse_key.py
     project_column(),
     sqlite_autoincrement=True,

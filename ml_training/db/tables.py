@@ -143,13 +143,21 @@ checkpoints = Table(
     metadata,
     id_column(),
     Column("job_id", BigId, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("attempt", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),  # 0: of the trial that this one continues
     integer("done"),
     Column("key", Text, nullable=False, index=True),
     string("sha256"),
     integer("bytes"),
     time("created_at"),
+    Column("study_job_id", BigId, nullable=True),  # a study that needs it after its job has ended
     sqlite_autoincrement=True,
+)
+
+Index(
+    "checkpoints_of_study",
+    checkpoints.c.study_job_id,
+    sqlite_where=text("study_job_id IS NOT NULL"),
+    postgresql_where=text("study_job_id IS NOT NULL"),
 )
 
 models = Table(

@@ -11,17 +11,24 @@ from ml_training.db.study_tables import trials
 from ml_training.db.tables import jobs
 from ml_training.domain.study_steps import Trial
 
-_SHOWN = [trials.c[name] for name in ("number", "job_id", "parameters", "status", "score", "seconds", "error_message")]
+_NAMES = ("number", "job_id", "parameters", "status", "score", "seconds", "error_message", "continues")
+_SHOWN = [trials.c[name] for name in _NAMES]
 _OF_STUDY = own(trials), trials.c.study_job_id == bindparam("study_job", type_=Integer)
 _AFTER = trials.c.number > bindparam("after_number", type_=Integer)
 _IN_ORDER = trials.c.study_job_id, trials.c.number  # of the index: it is the one to read
 _PAGE = select(*_SHOWN).where(*_OF_STUDY, _AFTER).order_by(*_IN_ORDER).limit(bindparam("page_size", type_=Integer))
 
 
-def insert_trials(connection: Connection, study_job_id: int, made: Mapping[int, tuple[int, Mapping[str, Any]]]) -> None:
-    """Store trials by number: the id of the job and what it tries."""
+def insert_trials(
+    connection: Connection,
+    study_job_id: int,
+    made: Mapping[int, tuple[int, Mapping[str, Any]]],
+    continues: Mapping[int, int],
+) -> None:
+    """Store trials by number: the id of the job and what it tries; continues: the numbers of those that continue."""
+    common = {"study_job_id": study_job_id}
     rows = [
-        {"study_job_id": study_job_id, "number": number, "job_id": job_id, "parameters": dict(values)}
+        {**common, "number": number, "job_id": job_id, "parameters": dict(values), "continues": continues.get(number)}
         for number, (job_id, values) in made.items()
     ]
     connection.execute(insert(trials), rows)
@@ -64,4 +71,5 @@ def _trial(row: RowMapping) -> Trial:
         score=row["score"],
         seconds=row["seconds"],
         error=row["error_message"],
+        continues=row["continues"],
     )

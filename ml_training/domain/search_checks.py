@@ -9,6 +9,7 @@ from itertools import combinations, product
 
 from ml_training.domain.algorithms import ModelType, parameter_names
 from ml_training.domain.errors import FieldError
+from ml_training.domain.halving import check_halving
 from ml_training.domain.json_pointers import pointer_to
 from ml_training.domain.problems import Problems
 from ml_training.domain.search_space import (
@@ -37,6 +38,7 @@ def check_search(spec: TuneSpec) -> None:
     for one in search_space(spec).parameters:
         if one.is_whole and not isinstance(one.search.step, int | None):
             problems.add(pointer_to("search", one.pointer, "step"), "must be a whole number, as the parameter is")
+    check_halving(spec, problems)
     problems.raise_if_any(REFUSED)
     if spec.sampler == "grid":
         _check_grid(spec, problems)

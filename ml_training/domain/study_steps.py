@@ -27,7 +27,8 @@ class StoppedBy(StrEnum):
 class Trial:
     """One trial as its row says; score: None unless it has COMPLETED with a score that is defined.
 
-    status: COMPLETED, FAILED or CANCELLED; None until it has ended. error: why it FAILED.
+    status: COMPLETED, FAILED or CANCELLED; None until it has ended. error: why it FAILED. continues: the number of the
+    trial that it continues with more rounds; rung: how many trials there are before it in this way (`halving`).
     """
 
     number: int
@@ -37,6 +38,8 @@ class Trial:
     score: float | None
     seconds: float | None = None
     error: str | None = None
+    continues: int | None = None
+    rung: int = 0
 
     @property
     def id(self) -> int:
@@ -57,14 +60,18 @@ def is_better(metric: str, score: float, than: float) -> bool:
 
 
 def best_trial(metric: str, trials: Iterable[Trial]) -> Trial | None:
-    """The trial with the best score, of equal ones the first; None when none has a score."""
-    best: Trial | None = None
-    for trial in trials:
-        if trial.score is None:
-            continue
-        if best is None or best.score is None or is_better(metric, trial.score, best.score):
-            best = trial
-    return best
+    """The trial with the best score, of equal ones the first; None when none has a score.
+
+    Of trials that continue others only those of the furthest rung: a score after fewer rounds is another one.
+    """
+    scored = [trial for trial in trials if trial.score is not None]
+    furthest = max((trial.rung for trial in scored), default=0)
+    best: tuple[float, Trial] | None = None
+    for trial in scored:
+        score = trial.score
+        if score is not None and trial.rung == furthest and (best is None or is_better(metric, score, best[0])):
+            best = score, trial
+    return None if best is None else best[1]
 
 
 def chosen_trial(metric: str, trials: Sequence[Trial]) -> Trial | None:
@@ -81,9 +88,10 @@ def stopped_by(spec: TuneSpec, trials: Sequence[Trial], *, allowed: int, seconds
     best, rules = best_trial(spec.metric, trials), spec.stop
     if _reaches(spec.metric, best, rules.target):
         return StoppedBy.TARGET
-    if len(trials) >= allowed:
+    begun = [trial.number for trial in trials if trial.continues is None]
+    if len(begun) >= allowed:
         return StoppedBy.TRIALS
-    since_best = len(trials) - (0 if best is None else best.number)
+    since_best = sum(best is None or number > best.number for number in begun)
     if rules.trials_without_improvement is not None and since_best >= rules.trials_without_improvement:
         return StoppedBy.NO_IMPROVEMENT
     if rules.seconds is not None and seconds >= rules.seconds:

@@ -123,6 +123,17 @@ class StopRules(Spec):
     target: float | None = Field(default=None, strict=True, description="a score that is good enough")
 
 
+class Halving(Spec):
+    """Successive halving: the trials of a generation begin with few rounds, the best ones continue with more."""
+
+    rungs: Annotated[StrictInt, Field(ge=2, le=8)] = Field(
+        default=3, description="how often trials are compared; the last time after all rounds"
+    )
+    factor: Annotated[StrictInt, Field(ge=2, le=10)] = Field(
+        default=3, description="the best trials continue, one in `factor`, with `factor` times the rounds"
+    )
+
+
 class TuneSpec(SubmittedSpec):
     """Search the best parameters for a model, and train it with them."""
 
@@ -140,7 +151,7 @@ class TuneSpec(SubmittedSpec):
     generation: Annotated[StrictInt, Field(ge=1, le=MOST_GENERATION)] = Field(
         default=4, description="trials that are chosen together, and so may run at the same time"
     )
-    halving: Literal[None] = Field(default=None, description="not supported yet")
+    halving: Halving | None = Field(default=None, description="end the poor trials of each generation after few rounds")
     stop: StopRules = StopRules()
     warm_start: StrictBool = Field(
         default=False,
@@ -148,19 +159,14 @@ class TuneSpec(SubmittedSpec):
     )
     random_state: Annotated[StrictInt, Field(ge=0, lt=2**31)] = 42
 
-    @field_validator("halving", mode="before")
-    @classmethod
-    def _not_yet(cls, value: object) -> object:
-        if value is not None:
-            raise ValueError("is not supported yet: leave it out")
-        return value
-
     @field_validator("warm_start")
     @classmethod
     def _can_learn(cls, warm_start: bool, info: Any) -> bool:
         sampler = info.data.get("sampler", "tpe")
         if warm_start and sampler != "tpe":
             raise ValueError(f"the sampler {sampler} does not learn from earlier trials: leave it out, or choose tpe")
+        if warm_start and info.data.get("halving") is not None:
+            raise ValueError("does not go with halving, which may end the best earlier trial: leave one of them out")
         return warm_start
 
     @model_validator(mode="before")
@@ -199,9 +205,13 @@ class TrialSpec(Spec):
     result_field: ClassVar[str] = "trial_id"
 
     job_type: Literal["TRIAL"]
+    shown_if_set = frozenset({"continues", "keeps_state"})
+
     number: StrictInt
     metric: METRICS
     train: TrainSpec
+    continues: StrictInt | None = None  # the number of the trial with fewer rounds
+    keeps_state: StrictBool = False  # another trial may continue this one
 
 
 Values = Mapping[str, Any]  # what a trial tries: by pointer into `train`

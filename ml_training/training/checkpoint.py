@@ -46,6 +46,9 @@ class Checkpoint:
         return archive({MANIFEST: json.dumps(manifest).encode(), STATE: self.state})
 
 
+TakeState = Callable[[Checkpoint], None]
+
+
 def open_checkpoint(data: bytes, origin: Mapping[str, Any]) -> Checkpoint | None:
     """The checkpoint; None when the file is damaged or of another origin, such as another version of a library."""
     try:
@@ -62,7 +65,15 @@ def open_checkpoint(data: bytes, origin: Mapping[str, Any]) -> Checkpoint | None
 class CheckpointWriter:
     """Writes the checkpoints of one fit when the reporter wants one; spends at most `MAX_TIME_SHARE` of the time."""
 
-    def __init__(self, reporter: TrainingReporter, origin: Mapping[str, Any], *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        reporter: TrainingReporter,
+        origin: Mapping[str, Any],
+        *,
+        clock: Callable[[], float],
+        at_end: TakeState | None = None,
+    ) -> None:
+        self._at_end = at_end
         self._reporter = reporter
         self._origin = origin
         self._clock = clock
@@ -78,14 +89,29 @@ class CheckpointWriter:
         ended = self._clock()
         self._not_before = ended + (ended - started) / MAX_TIME_SHARE
 
+    def write_last(self, make: Callable[[], Checkpoint]) -> None:
+        """Called after the last round: pass on the state that `make` returns, if somebody takes it."""
+        if self._at_end is not None:
+            self._at_end(make())
+
 
 class NoCheckpointWriter:
-    """Writes nothing: for a fit that would not end with the same model after a resume."""
+    """Writes nothing on the way: for a fit that would not end with the same model after a resume, or one of several."""
+
+    def __init__(self, at_end: TakeState | None = None) -> None:
+        self._at_end = at_end
 
     def write_if_due(self, make: Callable[[], Checkpoint]) -> None:
         """Do nothing."""
 
+    def write_last(self, make: Callable[[], Checkpoint]) -> None:
+        """See CheckpointWriter."""
+        if self._at_end is not None:
+            self._at_end(make())
 
-def new_checkpoint_writer(reporter: TrainingReporter, origin: Mapping[str, Any]) -> CheckpointWriter:
-    """A writer that measures with the monotonic clock."""
-    return CheckpointWriter(reporter, origin, clock=time.monotonic)
+
+def new_checkpoint_writer(
+    reporter: TrainingReporter, origin: Mapping[str, Any], at_end: TakeState | None = None
+) -> CheckpointWriter:
+    """A writer that measures with the monotonic clock; at_end: takes the state after the last round."""
+    return CheckpointWriter(reporter, origin, clock=time.monotonic, at_end=at_end)

@@ -1,5 +1,7 @@
 """The public functions of the engine: train, test, compare, predict, explain, drift; no state is kept between calls."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ml_training.domain.algorithms import PARAMS
@@ -11,6 +13,7 @@ from ml_training.training.checkpoint import (
     Checkpoint,
     CheckpointWriter,
     NoCheckpointWriter,
+    TakeState,
     new_checkpoint_writer,
     open_checkpoint,
 )
@@ -20,6 +23,7 @@ from ml_training.training.drift.report import drift
 from ml_training.training.estimators import FAMILIES
 from ml_training.training.evaluation import compare, test
 from ml_training.training.explain.explanation import explain
+from ml_training.training.fit_states import FitStates, open_states
 from ml_training.training.fitting import FittedFold, FoldFitter, ScoredFold
 from ml_training.training.model_details import model_details
 from ml_training.training.out_of_fold import out_of_fold
@@ -106,16 +110,27 @@ def evaluate(
     cores: Cores,
     checkpoint: bytes | None = None,
     binned: BinnedCache = NO_BINNED_CACHE,
+    states: FitStates | None = None,
 ) -> dict[str, Any]:
-    """The scores that `train` would give, to the last bit, without the model: no fit on all rows after the splits."""
+    """The scores that `train` would give, to the last bit, without the model: no fit on all rows after the splits.
+
+    checkpoint: of an earlier attempt, or the states of a trial with fewer rounds. states: takes those of these fits.
+    """
     spec, progress = plan.spec, StageProgress(reporter)
     reporter.features(len(plan.features))
     with warnings_logged(reporter):
         folds = plan.draw_folds()
         reporter.log(describe_rows(plan, folds))
-        writer, resume_from = _checkpoints(spec, reporter, checkpoint)
+        at_end = None if states is None else states.take
+        continued = None if checkpoint is None else open_states(checkpoint, spec, fits=len(folds.splits))
+        if states is not None:
+            states.expect(len(folds.splits))
+        if continued is not None:
+            reporter.log(f"continuing the trial that ended after {continued[0].done} rounds")
+        writer, resume_from = _checkpoints(spec, reporter, checkpoint if continued is None else None, at_end)
         fitter = FoldFitter(plan, progress, cores, writer, resume_from, binned)
-        splits = _fit_splits(fitter, folds, progress, total=sum(len(fold.train) for fold in folds.splits))
+        total = sum(len(fold.train) for fold in folds.splits)
+        splits = _fit_splits(fitter, folds, progress, total=total, continued=continued)
         scores = split_scores(plan, folds, splits)
         reporter.log(describe_scores(scores))
     progress.finish("scored")
@@ -123,19 +138,23 @@ def evaluate(
 
 
 def _checkpoints(
-    spec: TrainSpec, reporter: TrainingReporter, stored: bytes | None
+    spec: TrainSpec, reporter: TrainingReporter, stored: bytes | None, at_end: TakeState | None = None
 ) -> tuple[CheckpointWriter | NoCheckpointWriter, Checkpoint | None]:
-    """The writer of checkpoints, and the checkpoint to resume from; a job of several fits starts from the first."""
+    """The writer of checkpoints, and the checkpoint to resume from; a job of several fits starts from the first.
+
+    at_end: takes the state of each fit after its last round, where it can continue to the same model.
+    """
     params = PARAMS[spec.model_type].model_validate(spec.params)
-    if spec.engine is not None or spec.validation.is_refitted or not FAMILIES[spec.model_type].can_resume(params):
-        return NoCheckpointWriter(), None
+    can_resume = spec.engine is None and FAMILIES[spec.model_type].can_resume(params)
+    if not can_resume or spec.validation.is_refitted:
+        return NoCheckpointWriter(at_end if can_resume else None), None
     origin = {"spec": spec_json(spec), "versions": versions()}
     resume_from = None if stored is None else open_checkpoint(stored, origin)
     if resume_from is not None:
         reporter.log(f"resuming from a checkpoint after {resume_from.done} rounds")
     elif stored is not None:
         reporter.log("the checkpoint is of other versions or damaged: starting again")
-    return new_checkpoint_writer(reporter, origin), resume_from
+    return new_checkpoint_writer(reporter, origin, at_end), resume_from
 
 
 def _fit_all(fitter: FoldFitter, folds: Folds, progress: StageProgress) -> tuple[list[ScoredFold], FittedFold]:
@@ -151,12 +170,22 @@ def _fit_all(fitter: FoldFitter, folds: Folds, progress: StageProgress) -> tuple
     return splits, final
 
 
-def _fit_splits(fitter: FoldFitter, folds: Folds, progress: StageProgress, *, total: int) -> list[ScoredFold]:
-    """total: the training rows of all fits of the job."""
+def _fit_splits(
+    fitter: FoldFitter,
+    folds: Folds,
+    progress: StageProgress,
+    *,
+    total: int,
+    continued: Sequence[Checkpoint] | None = None,
+) -> list[ScoredFold]:
+    """total: the training rows of all fits of the job; continued: the state from which each fit continues."""
+    fitters = [fitter] * len(folds.splits)
+    if continued is not None:
+        fitters = [replace(fitter, resume_from=state) for state in continued]
     if len(folds.splits) == 1:
-        return [fitter.fit(folds.splits[0], split=None, until=FITTED).scored]
+        return [fitters[0].fit(folds.splits[0], split=None, until=FITTED).scored]
     done, splits = 0, []
-    for number, fold in enumerate(folds.splits, start=1):
+    for number, (fold, fitter) in enumerate(zip(folds.splits, fitters, strict=True), start=1):
         progress.set_prefix(f"split {number} of {len(folds.splits)}")
         done += len(fold.train)
         splits.append(fitter.fit(fold, split=number, until=FITTED * done / total).scored)

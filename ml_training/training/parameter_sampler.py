@@ -27,14 +27,17 @@ TREES = 64
 def next_values(
     spec: TuneSpec, space: SearchSpace, ended: Sequence[Trial], *, count: int, earlier: Sequence[Trial] = ()
 ) -> list[Values]:
-    """What the next `count` trials try, fewer when a grid has no more points; ended: all trials before.
+    """What the next `count` trials try, fewer when a grid has no more points.
 
+    ended: all trials before; of one that others have continued the last of these. TPE takes a score after fewer rounds
+    for that of a trial which was stopped: of these those with more rounds are the better ones.
     earlier: trials of earlier studies, with values of this space. The first trial tries the best of them again.
     """
     if spec.sampler == "grid":
         return list(islice(space.grid(), len(ended), len(ended) + count))
     with _quiet():
-        study = _study(spec, space, [*earlier, *ended], seed=_seed(spec.random_state, len(ended)))
+        last = 0 if spec.halving is None else spec.halving.rungs - 1
+        study = _study(spec, space, [*earlier, *ended], seed=_seed(spec.random_state, len(ended)), last=last)
         best = None if ended else best_trial(spec.metric, earlier)
         if best is not None:
             study.enqueue_trial(_params(space, best.values)[0])
@@ -55,7 +58,7 @@ def importances(spec: TuneSpec, space: SearchSpace, ended: Sequence[Trial]) -> d
     if len({trial.score for trial in scored}) < 2:
         return found
     with _quiet():
-        study = _study(spec, space, scored, seed=spec.random_state)
+        study = _study(spec, space, scored, seed=spec.random_state, last=0)
         evaluator = FanovaImportanceEvaluator(n_trees=TREES, max_depth=TREES, seed=spec.random_state)
         try:
             shares = {name: float(share) for name, share in evaluator.evaluate(study).items()}
@@ -65,7 +68,7 @@ def importances(spec: TuneSpec, space: SearchSpace, ended: Sequence[Trial]) -> d
     return found | {name: share / total for name, share in shares.items() if total > 0}
 
 
-def _study(spec: TuneSpec, space: SearchSpace, ended: Iterable[Trial], *, seed: int) -> Any:
+def _study(spec: TuneSpec, space: SearchSpace, ended: Iterable[Trial], *, seed: int, last: int) -> Any:
     # Here, not at the top: only studies need it, and it takes memory and a second.
     import optuna
 
@@ -76,12 +79,21 @@ def _study(spec: TuneSpec, space: SearchSpace, ended: Iterable[Trial], *, seed: 
     direction: Any = "minimize" if spec.metric in LOWER_IS_BETTER else "maximize"
     study = optuna.create_study(sampler=sampler, direction=direction)
     for trial in ended:
-        state = optuna.trial.TrialState.FAIL if trial.score is None else optuna.trial.TrialState.COMPLETE
         params, distributions = _params(space, trial.values)
-        study.add_trial(
-            optuna.trial.create_trial(state=state, value=trial.score, params=params, distributions=distributions)
-        )
+        made = optuna.trial.create_trial(**_ending(trial, last), params=params, distributions=distributions)
+        study.add_trial(made)
     return study
+
+
+def _ending(trial: Trial, last: int) -> dict[str, Any]:
+    """State and score of an ended trial; last: the rung on which trials are trained to the end."""
+    from optuna.trial import TrialState
+
+    if trial.score is None:
+        return {"state": TrialState.FAIL}
+    if trial.rung < last:
+        return {"state": TrialState.PRUNED, "intermediate_values": {trial.rung: trial.score}}
+    return {"state": TrialState.COMPLETE, "value": trial.score}
 
 
 def _ask(study: Any, space: SearchSpace) -> Values:

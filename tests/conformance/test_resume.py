@@ -9,10 +9,11 @@ from ml_training.domain.algorithms import PARAMS, ModelType
 from ml_training.domain.states import TaskKind
 from ml_training.selection.plan import plan_train
 from ml_training.training import checkpoint as checkpoints
-from ml_training.training import engine
+from ml_training.training import engine, fit_states
 from ml_training.training.checkpoint import Checkpoint, CheckpointWriter, open_checkpoint
 from ml_training.training.cores import FixedCores
 from ml_training.training.estimators import FAMILIES
+from ml_training.training.fit_states import FitStates, open_states
 from tests.support.training_data import Recorder, job, mixed
 
 
@@ -33,6 +34,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "random_forest": ("random_forest", {"params": {"n_estimators": 40, "max_depth": 6}}),
     "extra_trees": ("extra_trees", {"params": {"n_estimators": 40, "bootstrap": True}}),
 }
+
+
+TWO_SPLITS = {"method": "cross_validation", "splits": 2}
 
 
 @pytest.fixture
@@ -128,3 +132,70 @@ def test_checkpoints_are_kept_as_rarely_as_their_cost_demands() -> None:
     opened = open_checkpoint(recorder.checkpoints[41], {"of": "a test"})
     assert opened is not None
     assert (opened.done, opened.state, opened.losses, opened.best) == (41, b"state", {"train": [0.5]}, (1, 0.5))
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        TaskKind.BINARY,
+        pytest.param(TaskKind.MULTICLASS, marks=pytest.mark.exhaustive),
+        pytest.param(TaskKind.REGRESSION, marks=pytest.mark.exhaustive),
+    ],
+)
+@pytest.mark.parametrize("validation", [{"method": "holdout"}, TWO_SPLITS], ids=str)
+@pytest.mark.parametrize(
+    "model_type", ["lightgbm", "random_forest", pytest.param("extra_trees", marks=pytest.mark.exhaustive)]
+)
+def test_a_trial_that_goes_on_with_more_rounds_has_the_scores_of_a_whole_one(
+    tmp_path: Path, model_type: str, validation: dict[str, Any], task: TaskKind
+) -> None:
+    index = mixed(tmp_path, task, rows=200)
+    few, more, most = (
+        plan_train(job(model_type, params={"n_estimators": rounds}, validation=validation), index)
+        for rounds in (3, 7, 12)
+    )
+    state = None
+    for plan in (few, more):
+        states = FitStates(plan.spec)
+        engine.evaluate(plan, reporter=Recorder(), cores=FixedCores(1), checkpoint=state, states=states)
+        state = states.pack()
+        assert state is not None
+    again = Recorder()
+    continued = engine.evaluate(most, reporter=again, cores=FixedCores(2), checkpoint=state)
+    assert "continuing the trial that ended after 7 rounds" in again.lines
+    assert min((iteration for iteration, _ in again.iterations), default=8) == 8
+    assert continued == engine.evaluate(most, reporter=Recorder(), cores=FixedCores(1))
+
+
+def test_the_states_of_another_trial_are_not_used(tmp_path: Path) -> None:
+    index, spec = mixed(tmp_path, TaskKind.BINARY, rows=200), job("lightgbm", params={"n_estimators": 3})
+    states = FitStates(spec)
+    engine.evaluate(plan_train(spec, index), reporter=Recorder(), cores=FixedCores(1), states=states)
+    packed = states.pack()
+    assert packed is not None
+    params = {"n_estimators": 6}
+    assert open_states(packed, job("lightgbm", params=params), fits=1) is not None
+    assert open_states(packed, job("lightgbm", params={**params, "num_leaves": 5}), fits=1) is None
+    assert open_states(packed, job("lightgbm", params=params), fits=2) is None
+    assert open_states(packed[:-30], job("lightgbm", params=params), fits=1) is None
+
+
+def test_a_fit_that_finds_no_more_splits_leaves_no_state(tmp_path: Path) -> None:
+    """Its number of trees does not say how many rounds are done."""
+    index = mixed(tmp_path, TaskKind.REGRESSION, rows=60)
+    spec = job("lightgbm", params={"n_estimators": 5, "min_child_samples": 1_000})
+    states = FitStates(spec)
+    engine.evaluate(plan_train(spec, index), reporter=Recorder(), cores=FixedCores(1), states=states)
+    assert states.pack() is None
+
+
+@pytest.mark.parametrize("most", [10, 1_500])  # less than the first one, and than both together
+def test_states_that_are_too_large_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    index = mixed(tmp_path, TaskKind.BINARY, rows=200)
+    spec = job("lightgbm", params={"n_estimators": 2, "num_leaves": 2}, validation=TWO_SPLITS)
+    kept, dropped = FitStates(spec), FitStates(spec)
+    for states in (kept, dropped):
+        engine.evaluate(plan_train(spec, index), reporter=Recorder(), cores=FixedCores(1), states=states)
+        monkeypatch.setattr(fit_states, "MOST_BYTES", most)
+    assert kept.pack() is not None
+    assert dropped.pack() is None

@@ -15,14 +15,28 @@ from ml_training.maintenance.reaper import reap_once
 from ml_training.services import queries
 from ml_training.services.resources import Resources
 from ml_training.services.submit import submit_job
-from tests.support.crashing_worker import STUDY_POINTS, serve, work
+from tests.support.crashing_worker import HALVING_POINTS, STUDY_POINTS, serve, work
 from tests.support.eventually import eventually
 from tests.support.maintenance import maintained
 from tests.support.small_jobs import check, models, ready_data
 
 KILLS = 6
 ALWAYS = {"generation written, not committed", "step committed"}
-EACH_POINT = [pytest.param(point, marks=() if point in ALWAYS else pytest.mark.faults) for point in STUDY_POINTS]
+PLAIN: dict[str, Any] = {}
+HALVED: dict[str, Any] = {  # four begin, two continue, one is trained to the end
+    "train": {"model_type": "lightgbm", "params": {"n_estimators": 8, "min_child_samples": 5}},
+    "search": {"/params/num_leaves": {"low": 2, "high": 12}},
+    "halving": {"rungs": 3, "factor": 2},
+    "generation": 4,
+}
+EACH_POINT = [
+    *(pytest.param(point, PLAIN, marks=() if point in ALWAYS else pytest.mark.faults) for point in STUDY_POINTS),
+    *(pytest.param(point, HALVED, marks=pytest.mark.faults) for point in HALVING_POINTS),
+]
+EACH_SLOTS = [
+    *(pytest.param(slots, PLAIN, marks=pytest.mark.faults if slots == 2 else ()) for slots in (1, 2, 4)),
+    *(pytest.param(slots, HALVED, marks=pytest.mark.faults if slots < 4 else ()) for slots in (1, 2, 4)),
+]
 SEARCH = {
     "/model_type": {"choices": ["logistic_regression", "ridge"]},
     "/params/C": {"low": 0.001, "high": 10.0, "log": True},
@@ -31,11 +45,11 @@ SEARCH = {
 
 
 def submit_study(resources: Resources, dataset_id: int, **fields: Any) -> int:
-    """A study of four trials, two at a time; its id."""
+    """A study of four trials, two at a time; `train` is added to the common one. Its id."""
     spec = {
         "job_type": "TUNE",
         "model_name": "model",
-        "train": {"dataset_id": dataset_id, "target": {"column": "target"}},
+        "train": {"dataset_id": dataset_id, "target": {"column": "target"}, **fields.pop("train", {})},
         "search": SEARCH,
         "metric": "accuracy",
         "trials": 4,
@@ -53,7 +67,7 @@ def outcome(resources: Resources, job_id: int) -> tuple[Sequence[Any], str]:
         found = trials.list_trials(connection, job_id, after=0, limit=100)
     assert study is not None
     made = {model.id: model for model in models(resources).values()}
-    table = [(trial.number, trial.values, trial.status, trial.score) for trial in found]
+    table = [(trial.number, trial.continues, trial.values, trial.status, trial.score) for trial in found]
     return [*table, study.best_trial, study.details], made[study.best_model_id].artifact_sha256
 
 
@@ -79,16 +93,16 @@ def reaped(resources: Resources) -> bool:
     return not running_jobs(resources)
 
 
-@pytest.mark.parametrize("point", EACH_POINT)
+@pytest.mark.parametrize(("point", "fields"), EACH_POINT)
 def test_killed_once_in_each_job_at_any_point_a_study_ends_as_an_undisturbed_one(
-    resources: Resources, database_url: str, tmp_path: Path, point: str
+    resources: Resources, database_url: str, tmp_path: Path, point: str, fields: dict[str, Any]
 ) -> None:
     root = tmp_path / "storage"
     dataset_id = ready_data(resources, database_url, root)
-    undisturbed = submit_study(resources, dataset_id)
+    undisturbed = submit_study(resources, dataset_id, **fields)
     while not has_ended(resources, undisturbed):
         assert work(database_url, root)
-    hurt = submit_study(resources, dataset_id)
+    hurt = submit_study(resources, dataset_id, **fields)
     kills = 0
     while not has_ended(resources, hurt):
         if work(database_url, root, point=point):
@@ -102,16 +116,17 @@ def test_killed_once_in_each_job_at_any_point_a_study_ends_as_an_undisturbed_one
     check(resources)
 
 
-@pytest.mark.parametrize("slots", [1, pytest.param(2, marks=pytest.mark.faults), 4])
+@pytest.mark.parametrize(("slots", "fields"), EACH_SLOTS)
 def test_equal_studies_are_equal_for_any_number_of_slots_and_any_kills(
-    resources: Resources, database_url: str, tmp_path: Path, slots: int
+    resources: Resources, database_url: str, tmp_path: Path, slots: int, fields: dict[str, Any]
 ) -> None:
     root = tmp_path / "storage"
     dataset_id = ready_data(resources, database_url, root)
-    undisturbed = submit_study(resources, dataset_id, trials=8, generation=4)
+    fields = {"generation": 4, **fields, "trials": 8}
+    undisturbed = submit_study(resources, dataset_id, **fields)
     while not has_ended(resources, undisturbed):
         assert work(database_url, root)
-    hurt = submit_study(resources, dataset_id, trials=8, generation=4)
+    hurt = submit_study(resources, dataset_id, **fields)
     workers = [serve(database_url, root) for _ in range(slots)]
     killed: set[int] = set()  # jobs, each once: three losses of one would end it
     try:

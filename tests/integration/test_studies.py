@@ -26,6 +26,17 @@ MIXED = {
     "/class_balance": {"choices": ["none", "weights"]},
 }
 
+LIGHTGBM = {"model_type": "lightgbm"}
+LEAVES = {"train": LIGHTGBM, "search": {"/params/num_leaves": {"low": 4, "high": 60}}}
+HALVED = {"halving": {"rungs": 3, "factor": 3}, "generation": 9}
+DRAWS = {
+    "/params/boosting_type": {"choices": ["gbdt", "dart"]},
+    "/params/colsample_bytree": {"low": 0.5, "high": 1.0},
+    "/params/n_estimators": {"low": 9, "high": 30},
+    "/params/subsample": {"low": 0.5, "high": 1.0},
+    "/params/subsample_freq": {"choices": [0, 1]},
+}
+
 
 @pytest.fixture
 def service(tmp_path: Path, database_url: str) -> Iterator[InProcessService]:
@@ -296,7 +307,25 @@ def test_a_study_stops_by_its_rules(
         ({"stop": {"target": "0.9"}}, ["/stop/target"]),
         ({"sampler": "grid"}, [C]),
         ({"metric": "rmse"}, ["/metric"]),
-        ({"halving": {"rungs": 3, "factor": 3}, "warm_start": "yes"}, ["/halving", "/warm_start"]),
+        ({"halving": 3, "warm_start": "yes"}, ["/halving", "/warm_start"]),
+        ({"halving": {"rungs": 1, "factor": 11}}, ["/halving/factor", "/halving/rungs"]),
+        ({"halving": {}, "warm_start": True}, ["/warm_start"]),
+        ({"halving": {}}, ["/generation", "/train/model_type"]),
+        ({**LEAVES, "halving": {}}, ["/generation"]),
+        ({**LEAVES, **HALVED, "train": {**LIGHTGBM, "params": {"n_estimators": 8}}}, ["/halving/rungs"]),
+        ({**LEAVES, **HALVED, "train": {**LIGHTGBM, "early_stopping_rounds": 5}}, ["/train/early_stopping_rounds"]),
+        ({**LEAVES, **HALVED, "train": {**LIGHTGBM, "params": {"extra_trees": True}}}, ["/train/params/extra_trees"]),
+        (
+            {"train": LIGHTGBM, **HALVED, "search": DRAWS},
+            [
+                f"/search/~1params~1{name}"
+                for name in ("boosting_type", "colsample_bytree", "n_estimators", "subsample")
+            ],
+        ),
+        (
+            {**HALVED, "search": {"/model_type": {"choices": ["lightgbm", "hist_gradient_boosting"]}}},
+            ["/search/~1model_type/choices/1"],
+        ),
         ({"warm_start": True, "sampler": "random"}, ["/warm_start"]),
         ({"metric": "log_loss", "train": {"model_type": "ridge"}, "search": RIDGE}, ["/metric"]),
         ({"train": {"model_name": "x", "priority": 3}}, ["/train/model_name", "/train/priority"]),

@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from ml_training.domain.algorithms import ModelType
+from ml_training.domain.resumable import DECIDING, RESUMABLE
 from ml_training.domain.score_names import CLASSIFICATION_METRICS, LOWER_IS_BETTER, REGRESSION_METRICS
 from ml_training.selection.index import ColumnKind
 from ml_training.training.parameter_sampler import MOST_FOR_IMPORTANCE
@@ -14,6 +15,8 @@ from tests.property.valid_specs import Body, train_job
 from tests.property.visible_facts import FEW, World
 
 OF_THE_STUDY = ("job_type", "model_name", "priority", "max_runtime_seconds")
+ROUNDS = "/params/n_estimators"
+UNHALVED = (*DECIDING, "n_estimators")
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 FEW_ROUNDS = {"low": 1, "high": 4}
 # What a user might search for each model type; with steps or choices for a grid.
@@ -53,7 +56,20 @@ def tune_job(rng: random.Random, world: World) -> Body:
         train["reuse"] = True
     if body["sampler"] == "tpe" and rng.random() < 0.5:
         body["warm_start"] = True
-    return body
+    return _halved(rng, body) if rng.random() < 0.3 else body
+
+
+def _halved(rng: random.Random, body: Body) -> Body:
+    """The study with halving, without what does not go with it; as it is where nothing is left to search."""
+    train = body["train"]
+    without = {name: value for name, value in body["search"].items() if name.removeprefix("/params/") not in UNHALVED}
+    is_known = train["model_type"] in RESUMABLE and "/model_type" not in without
+    if not without or not is_known or body["sampler"] == "grid" or "early_stopping_rounds" in train:
+        return body
+    params = {name: value for name, value in train["params"].items() if name not in DECIDING}
+    more = {"halving": {"rungs": 2, "factor": rng.randint(2, 3)}, "generation": rng.randint(3, 4)}
+    changed = {"train": {**train, "params": {**params, "n_estimators": rng.randint(3, 9)}}, "search": without}
+    return {name: value for name, value in {**body, **changed, **more}.items() if name != "warm_start"}
 
 
 def _search(rng: random.Random, train: Body, *, is_grid: bool) -> Body:
@@ -116,12 +132,13 @@ def _odd_field(rng: random.Random, body: Body) -> str:
             ("trials", 10_001),
             ("warm_start", "yes"),
             ("halving", 3),
+            ("halving", {"factor": 1}),
             ("stop", {"target": "high"}),
             ("search", {}),
         ]
     )
     body[name] = value
-    return f"/{name}/target" if name == "stop" else f"/{name}"
+    return f"/{name}/{next(iter(value))}" if isinstance(value, dict) and value else f"/{name}"
 
 
 def _field_of_the_study(rng: random.Random, body: Body) -> str:
@@ -164,21 +181,43 @@ def wrong_with_study(
     """The table of trials and the study say the same, and none of its jobs outlives it. jobs: those of the study."""
     if [trial["number"] for trial in trials] != list(range(1, study["trials"] + 1)) or not trials:
         yield f"{study['trials']} trials, but {[trial['number'] for trial in trials]}"
-    if spec["trials"] is not None and len(trials) > spec["trials"]:
-        yield f"{len(trials)} trials of {spec['trials']}"
+    begun = [trial for trial in trials if trial["continues"] is None]
+    if spec["trials"] is not None and len(begun) > spec["trials"]:
+        yield f"{len(begun)} trials of {spec['trials']}"
+    yield from _wrong_halving(spec, trials)
     if any(job["status"] not in ENDED for job in jobs) or len(jobs) != len(trials) + 1:
         yield f"its jobs: {[(job['job_type'], job['status']) for job in jobs]}"
     scored = [trial for trial in trials if trial["score"] is not None]
     if study["failed_trials"] != len(trials) - len(scored):
         yield f"{study['failed_trials']} failed trials of {[trial['score'] for trial in trials]}"
-    yield from _wrong_best(study, spec, scored)
+    furthest = max((rounds_of(spec, trial) for trial in scored), default=0)
+    yield from _wrong_best(study, spec, [trial for trial in scored if rounds_of(spec, trial) == furthest])
     for trial in trials:
         for place, value in trial["values"].items():
-            if not _is_within(spec["search"][place], value):
+            if place in spec["search"] and not _is_within(spec["search"][place], value):
                 yield f"trial {trial['number']} tried {value!r} for {place}"
     known = [share for share in study["importances"].values() if share is not None]
     if known and len(trials) <= MOST_FOR_IMPORTANCE and not math.isclose(sum(known), 1.0):
         yield f"the importances are no shares: {study['importances']}"
+
+
+def rounds_of(spec: Mapping[str, Any], trial: Mapping[str, Any]) -> int:
+    """The rounds of a trial of a study with halving; 0 for any other."""
+    return 0 if spec["halving"] is None else int(trial["values"][ROUNDS])
+
+
+def _wrong_halving(spec: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A trial continues one with fewer rounds, a score and otherwise the same values; each is continued once."""
+    continued = [trial["continues"] for trial in trials if trial["continues"] is not None]
+    if len(set(continued)) < len(continued) or (continued and spec["halving"] is None):
+        yield f"these trials are continued: {continued}"
+    for trial in trials:
+        if trial["continues"] is None:
+            continue
+        before = trials[trial["continues"] - 1]
+        is_same = {**before["values"], ROUNDS: 0} == {**trial["values"], ROUNDS: 0}
+        if not is_same or before["score"] is None or rounds_of(spec, before) >= rounds_of(spec, trial):
+            yield f"trial {trial['number']} {trial['values']} continues {before['values']}, {before['score']}"
 
 
 def _wrong_best(
@@ -192,7 +231,8 @@ def _wrong_best(
     best = min(scores) if spec["metric"] in LOWER_IS_BETTER else max(scores)
     first = next(trial for trial in scored if trial["score"] == best)
     found = (study["best_score"], study["best_trial"], study["best_values"])
-    if found != (best, first["number"], first["values"]):
+    most = {} if spec["halving"] is None else {ROUNDS: spec["train"]["params"]["n_estimators"]}
+    if found != (best, first["number"], {**first["values"], **most}):
         yield f"the best is {found}, of {scores}"
 
 

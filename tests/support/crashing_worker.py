@@ -15,7 +15,7 @@ from ml_training.db import checkpoints, claims, jobs, results, trials
 from ml_training.db.engine import open_database
 from ml_training.execution import inputs, run_job
 from ml_training.execution.checkpoints import JobCheckpoints
-from ml_training.execution.handlers import HANDLERS, common, train, tune
+from ml_training.execution.handlers import HANDLERS, common, train, trial, tune
 from ml_training.execution.job_handler import WorkerContext
 from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.lease import LeaseTimes
@@ -105,6 +105,11 @@ STUDY_POINTS: Mapping[str, Point] = {
     "end of a job of the study not committed": Point(jobs, "complete"),
     "row of the study written": Point(results, "insert_result"),
 }
+HALVING_POINTS: Mapping[str, Point] = {
+    "state of a trial without a row": Point(trial, "_stored_state"),
+    "state of a trial written, not committed": Point(checkpoints, "insert_checkpoint"),
+    "states handed over, not committed": Point(checkpoints, "hand_over_states"),
+}
 PAST_A_CHECKPOINT = list(POINTS)[list(POINTS).index("checkpoint 5 without a row") :]
 
 
@@ -168,7 +173,7 @@ def _work(
     configure_logs("console", log_level)
     context = _worker_context(url, root, times=times)
     if point is not None:
-        _arm({**POINTS, **PREDICT_POINTS, **STUDY_POINTS}[point], act)
+        _arm({**POINTS, **PREDICT_POINTS, **STUDY_POINTS, **HALVING_POINTS}[point], act)
     if not run_next(context):
         sys.exit(IDLE)
 

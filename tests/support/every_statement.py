@@ -171,6 +171,7 @@ def _of_jobs(running: int) -> dict[str, list[Call]]:
                 c, job_id=running, attempt=1, done=1, key="k", sha256="0" * 64, bytes=1
             )
         ],
+        "checkpoints.hand_over_states": [lambda c: checkpoints.hand_over_states(c, running, {running: running})],
         "checkpoints.list_checkpoints": [lambda c: checkpoints.list_checkpoints(c, running)],
         "ledger.fold": [lambda c: ledger.fold(c, limit=100)],
         "ledger.count_reuse": [lambda c: ledger.count_reuse(c, "TRAIN")],

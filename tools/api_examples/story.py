@@ -28,6 +28,20 @@ TUNE = {
     "stop": {"trials_without_improvement": 5},
     "warm_start": True,
 }
+HALVED = {
+    **TUNE,
+    "train": {
+        "model_type": "lightgbm",
+        "dataset_id": 1,
+        "target": {"column": "target"},
+        "params": {"n_estimators": 81},
+    },
+    "search": {"/params/num_leaves": {"low": 3, "high": 63, "log": True}},
+    "trials": 18,
+    "generation": 9,
+    "halving": {"rungs": 3, "factor": 3},
+    "warm_start": False,
+}
 BAD_TIMES = "when,price\n2026-01-01,3.5\nyesterday,4.0\n"
 CONSTANT = "unit,price\nEUR,3.5\nEUR,4.0\n"
 QUERY = "SELECT n AS customer, n % 3 = 0 AS left FROM generate_series(1, 60) AS n"
@@ -155,6 +169,7 @@ def _jobs_that_use_models(recorder: Recorder) -> int:
     recorder.job({**explain, "costs": {"false_positive": 1, "false_negative": 5}}, name="explain with costs")
     recorder.call("POST", "/jobs", body=TRAIN, name="train", query={"dry_run": "true"})
     found = recorder.job(TUNE, name="search the best parameters")
+    recorder.call("POST", "/jobs", body=HALVED, name="search with halving", query={"dry_run": "true"})
     both = {"jobs": [TRAIN, {**TRAIN, "params": {"num_leafs": 7}}]}
     recorder.call("POST", "/jobs/batch", status=207, body=both, name="one right, one wrong", headers=KEY)
     recorder.call("POST", "/jobs", status=422, body={**TRAIN, "params": {"max_depth": 65}}, name="refused")

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ml_training.db import reuse, trials
+from ml_training.db import checkpoints, reuse, trials
 from ml_training.domain.records import Job
 from ml_training.domain.tune_spec import TrialSpec
 from ml_training.execution.checkpoints import load_checkpoint
@@ -16,9 +16,12 @@ from ml_training.execution.job_reporter import JobReporter
 from ml_training.execution.reuse import tell_reuse
 from ml_training.execution.reuse_key import training_key
 from ml_training.execution.transitions import AttemptFence
+from ml_training.process.counted_put import counted_put
 from ml_training.selection.plan import plan_train
+from ml_training.storage.base import ObjectKind
 from ml_training.training import engine
 from ml_training.training.binned import BinnedCache
+from ml_training.training.fit_states import FitStates
 
 
 def run_trial(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome:
@@ -26,6 +29,8 @@ def run_trial(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOut
     spec = spec_of(job, TrialSpec)
     if spec.train.reuse and (reused := _reused(context, spec, reporter)) is not None:
         return reused
+    may_continue = job.attempt > 1 or spec.continues is not None
+    states = FitStates(spec.train) if spec.keeps_state else None
     with context.binned_rows.session() as binned:
         with open_data(context, spec.train.dataset_id) as (dataset, index):
             plan = planned(lambda: plan_train(spec.train, index))
@@ -33,11 +38,13 @@ def run_trial(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOut
                 plan,
                 reporter=reporter,
                 cores=context.cores,
-                checkpoint=load_checkpoint(context.database, context.storage, job.id) if job.attempt > 1 else None,
+                checkpoint=load_checkpoint(context.database, context.storage, job.id) if may_continue else None,
                 binned=BinnedCache(binned, dataset.index_sha256 or ""),
+                states=states,
             )
         binned.publish()
-    store = _storing(spec, scores["held_out"], training_key(spec.train, dataset))
+    state = None if states is None else _stored_state(context, job, states)
+    store = _storing(spec, scores["held_out"], training_key(spec.train, dataset), state)
     return JobOutcome(store=store, rows_used=len(plan.labels.rows))
 
 
@@ -53,12 +60,35 @@ def _reused(context: WorkerContext, spec: TrialSpec, reporter: JobReporter) -> J
     return JobOutcome(store=_storing(spec, scores, key), rows_used=0, reused_from=job_id)
 
 
-def _storing(spec: TrialSpec, held_out: Mapping[str, Any], reuse_key: str) -> Callable[[Connection, AttemptFence], int]:
-    """What stores the scores in the row of the trial."""
+def _stored_state(context: WorkerContext, job: Job, states: FitStates) -> dict[str, Any] | None:
+    """Store the states of all fits for the trial that continues this one; what their row says of them.
+
+    None when one could not be kept: then that trial starts from the beginning, and ends with the same scores.
+    """
+    packed = states.pack()
+    if packed is None:
+        return None
+    stored = counted_put(context.database, lambda: context.storage.put_bytes(ObjectKind.CHECKPOINT, packed))
+    return {
+        "done": states.done,
+        "key": stored.key,
+        "sha256": stored.sha256,
+        "bytes": stored.size,
+        "put_after": stored.put_after,
+        "study_job_id": job.parent_id,
+    }
+
+
+def _storing(
+    spec: TrialSpec, held_out: Mapping[str, Any], reuse_key: str, state: Mapping[str, Any] | None = None
+) -> Callable[[Connection, AttemptFence], int]:
+    """What stores the scores in the row of the trial, and the state from which another one continues."""
     score = held_out.get(spec.metric)
 
     def store(connection: Connection, fence: AttemptFence) -> int:
         fenced = {"job_id": fence.job_id, "attempt": fence.attempt}
+        if state is not None:
+            checkpoints.insert_checkpoint(connection, **fenced, **state)
         return trials.record_score(connection, **fenced, score=score, scores=held_out, reuse_key=reuse_key)
 
     return store

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ml_training.db import jobs, results, trials, warm_starts
+from ml_training.db import checkpoints, jobs, results, trials, warm_starts
 from ml_training.db.clock import read_clock
 from ml_training.domain.errors import ErrorCode, JobFailed
+from ml_training.domain.halving import final_values, furthest, newest, rows_expected, to_continue, values_at, with_rungs
 from ml_training.domain.records import Job, Study
 from ml_training.domain.search_space import SearchSpace, parse_trial, search_space, winner_spec
 from ml_training.domain.specs import JobType, TrainSpec, spec_json
@@ -26,6 +27,7 @@ from ml_training.execution.lease import TIMEOUT
 from ml_training.execution.transitions import AttemptFence
 from ml_training.training.parameter_sampler import importances, next_values
 
+MOST_ROWS = 2 * MOST_TRIALS  # of those that begin at most half continue, of these at most half, and so on
 SEARCHED = 0.95  # the share of a study that is done when its trials have ended: the training of the model remains
 
 
@@ -47,6 +49,16 @@ class _Study:
         return trials_allowed(self.spec, self.space.grid_points() if self.spec.sampler == "grid" else 0)
 
     @property
+    def begun(self) -> int:
+        """How many trials there are that continue no other one."""
+        return sum(trial.continues is None for trial in self.trials)
+
+    @property
+    def expected(self) -> int:
+        """How many trials there will be, with those that continue others, unless a rule stops the study."""
+        return rows_expected(self.spec, self.allowed)
+
+    @property
     def stopped_by(self) -> StoppedBy | None:
         """Why there are no more trials; None when there are."""
         return stopped_by(self.spec, self.trials, allowed=self.allowed, seconds=self.seconds)
@@ -55,7 +67,7 @@ class _Study:
     def progress(self) -> float:
         """The share that is done: trials that have ended."""
         ended = sum(trial.status is not None for trial in self.trials)
-        return SEARCHED if self.winner else SEARCHED * min(1.0, ended / self.allowed)
+        return SEARCHED if self.winner else SEARCHED * min(1.0, ended / self.expected)
 
 
 def run_tune(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutcome | JobWaits:
@@ -69,6 +81,8 @@ def run_tune(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutc
     if study.winner is not None or any(trial.status is None for trial in study.trials):
         return JobWaits(lambda _connection, _fence: 0, study.progress, job.progress_message)
     _log_ended(study, reporter)
+    if promoted := to_continue(study.spec, study.trials):
+        return _continued(study, promoted)
     reason = study.stopped_by
     return _next_trials(_warmed(context, study, reporter)) if reason is None else _train_winner(study, reason, reporter)
 
@@ -76,19 +90,19 @@ def run_tune(context: WorkerContext, job: Job, reporter: JobReporter) -> JobOutc
 def _read(context: WorkerContext, job: Job) -> _Study:
     spec = spec_of(job, TuneSpec)
     with context.database.read() as connection:
-        found = trials.list_trials(connection, job.id, after=0, limit=MOST_TRIALS)
+        found = trials.list_trials(connection, job.id, after=0, limit=MOST_ROWS)
         newest = trials.newest_child(connection, job.id)
         child = None if newest is None else jobs.get_job(connection, newest)
         now = read_clock(connection)
     winner = child if child is not None and child.job_type is JobType.TRAIN else None
     taken = warm_start.taken_before(context, job) if spec.warm_start else None
-    return _Study(job, spec, search_space(spec), found, winner, now - (job.started_at or now), taken)
+    return _Study(job, spec, search_space(spec), with_rungs(found), winner, now - (job.started_at or now), taken)
 
 
 def _log_ended(study: _Study, reporter: JobReporter) -> None:
-    """The trials of the last generation, in the log of the study."""
+    """The trials of the last step, in the log of the study."""
     best = best_trial(study.spec.metric, study.trials)
-    for trial in study.trials[-study.spec.generation :]:
+    for trial in newest(study.spec, study.trials):
         reached = f"{study.spec.metric} {trial.score:.6g}" if trial.score is not None else trial.error or "no score"
         leads = " (the best so far)" if trial == best else ""
         reporter.log(f"trial {trial.number}: {trial.status}, {reached}{leads}")
@@ -105,31 +119,55 @@ def _warmed(context: WorkerContext, study: _Study, reporter: JobReporter) -> _St
 
 
 def _next_trials(study: _Study) -> JobWaits:
-    spec, first = study.spec, len(study.trials) + 1
-    count = min(spec.generation, study.allowed - len(study.trials))
+    spec = study.spec
+    count = min(spec.generation, study.allowed - study.begun)
     earlier = warm_start.as_trials(study.taken)
-    values = next_values(spec, study.space, study.trials, count=count, earlier=earlier)
-    chosen = dict(enumerate(values, start=first))
-    rows = [_trial_row(study, number, values) for number, values in chosen.items()]
+    values = next_values(spec, study.space, furthest(study.trials), count=count, earlier=earlier)
+    return _made(study, [(values_at(spec, one, 0), None) for one in values])
+
+
+def _continued(study: _Study, promoted: Sequence[Trial]) -> JobWaits:
+    """The next rung: the best trials of the last one again, with more rounds, each from where it ended."""
+    return _made(study, [(values_at(study.spec, one.values, one.rung + 1), one) for one in promoted])
+
+
+def _made(study: _Study, chosen: Sequence[tuple[Values, Trial | None]]) -> JobWaits:
+    """The next trials: what each tries, and which one it continues."""
+    first = len(study.trials) + 1
+    numbered = dict(enumerate(chosen, start=first))
+    rows = [_trial_row(study, number, values, before) for number, (values, before) in numbered.items()]
+    continues = {number: before.number for number, (_, before) in numbered.items() if before is not None}
 
     def store(connection: Connection, fence: AttemptFence) -> int:
         if study.taken is not None and first == 1:
             warm_starts.store_warm_start(connection, fence.job_id, study.taken)
         made = jobs.insert_jobs(connection, rows, now=read_clock(connection))
-        pairs = zip(chosen.items(), made, strict=True)
-        trials.insert_trials(connection, fence.job_id, {number: (one.id, values) for (number, values), one in pairs})
+        ids = {number: one.id for number, one in zip(numbered, made, strict=True)}
+        tried = {number: (ids[number], values) for number, (values, _) in numbered.items()}
+        trials.insert_trials(connection, fence.job_id, tried, continues)
+        if study.spec.halving is not None:
+            heirs = {before.job_id: ids[number] for number, (_, before) in numbered.items() if before is not None}
+            checkpoints.hand_over_states(connection, fence.job_id, heirs)
         return len(made)
 
-    message = f"trials {first} to {first + len(rows) - 1} of {study.allowed}"
+    message = f"trials {first} to {first + len(rows) - 1} of {study.expected}"
     return JobWaits(store, study.progress, message)
 
 
-def _trial_row(study: _Study, number: int, values: Values) -> dict[str, Any]:
+def _trial_row(study: _Study, number: int, values: Values, before: Trial | None) -> dict[str, Any]:
     train, errors = parse_trial(study.spec, values)
     if train is None:  # cannot be: the submission tried every pair of choices
         raise JobFailed(ErrorCode.BAD_SPEC, f"trial {number}: {errors[0].pointer}: {errors[0].detail}")
     train = train.model_copy(update={"keep_out_of_fold": False})
-    spec = TrialSpec(job_type="TRIAL", number=number, metric=study.spec.metric, train=train)
+    halving, rung = study.spec.halving, 0 if before is None else before.rung + 1
+    spec = TrialSpec(
+        job_type="TRIAL",
+        number=number,
+        metric=study.spec.metric,
+        train=train,
+        continues=None if before is None else before.number,
+        keeps_state=halving is not None and rung < halving.rungs - 1,
+    )
     return _child_row(study, JobType.TRIAL, train, spec_json(spec))
 
 
@@ -162,7 +200,7 @@ def _train_winner(study: _Study, reason: StoppedBy, reporter: JobReporter) -> Jo
         "is the best" if best.score is not None else f"is taken, since {study.spec.metric} is undefined for every one"
     )
     reporter.log(f"stopped by {reason}: trial {best.number} {said}, its model is trained now")
-    train = winner_spec(study.spec, best.values)
+    train = winner_spec(study.spec, final_values(study.spec, best.values))
     if train is None:  # cannot be: the trial itself ran with it
         raise JobFailed(ErrorCode.BAD_SPEC, f"trial {best.number} cannot be trained")
     row = _child_row(study, JobType.TRAIN, train, spec_json(train))
@@ -194,8 +232,8 @@ def _finished(context: WorkerContext, study: _Study, winner: Job, reporter: JobR
         "best_score": best.score,
         "stopped_by": (reason or StoppedBy.SECONDS).value,
         "details": {
-            "best_values": dict(best.values),
-            "importances": importances(study.spec, study.space, study.trials),
+            "best_values": dict(final_values(study.spec, best.values)),
+            "importances": importances(study.spec, study.space, [trial for trial in study.trials if trial.rung == 0]),
             **({"warm_start": warm_start.told(study.taken)} if study.spec.warm_start else {}),
         },
         "warm_key": warm_start.warm_key(context, study.spec),

@@ -67,8 +67,8 @@ def _grow(forest: Any, x: NDArray[np.float32], inputs: FitInputs, *, total: int)
             forest.set_params(n_estimators=built + batch).fit(x, inputs.fit.y, sample_weight=inputs.fit.weights)
         built += batch
         rate = min(2 * max(rate, 1 / BATCH_SECONDS), batch / threads / max(time.monotonic() - started, 1e-6))
-        if built < total:
-            inputs.checkpoint_writer.write_if_due(partial(_checkpoint, forest, built))
+        writer = inputs.checkpoint_writer
+        (writer.write_if_due if built < total else writer.write_last)(partial(_checkpoint, forest, built))
         inputs.progress.step(built, total, f"tree {built} of {total}")
 
 

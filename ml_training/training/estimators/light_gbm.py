@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ml_training.domain.algorithms import Params
 from ml_training.domain.errors import ErrorCode, JobFailed
+from ml_training.domain.resumable import obstacles
 from ml_training.domain.states import TaskKind
 from ml_training.inference.booster_predictor import BoosterPredictor, load_booster
 from ml_training.inference.matrix import Matrix
@@ -160,6 +161,8 @@ class _RoundCallback:
         is_over = done == self._rounds or (self.stops and self.best.exhausted(done))
         if not is_over:
             self._inputs.checkpoint_writer.write_if_due(lambda: self._checkpoint(done, env.model))
+        elif env.model.current_iteration() == done:  # otherwise the last rounds have found no split
+            self._inputs.checkpoint_writer.write_last(lambda: self._checkpoint(done, env.model))
         self._inputs.progress.step(done, self._rounds, f"round {done} of {self._rounds}")
         if is_over and done < self._rounds:
             raise lgb.EarlyStopException(self.best.best_iteration - 1, [])
@@ -196,11 +199,8 @@ def library_params(inputs: FitInputs) -> dict[str, Any]:
 
 
 def can_resume(params: Params) -> bool:
-    """True without dart and without random draws of rows, columns or thresholds: a model does not store their state."""
-    values = params.model_dump()
-    draws_rows = values["subsample"] < 1 and values["subsample_freq"] > 0
-    draws = draws_rows or values["colsample_bytree"] < 1 or values["extra_trees"]
-    return not draws and values["boosting_type"] == "gbdt"
+    """Without dart and without random draws: see `obstacles`."""
+    return not obstacles(params.model_dump())
 
 
 FAMILY = Family(

@@ -170,3 +170,11 @@ def test_a_dry_run_says_what_the_job_would_be_and_submits_nothing(api: JsonServe
         "would be accepted: rows 1,470, folds 1, features 30, classes 2, memory_bytes 1,500,000, starts_in_seconds 2.5",
     ]
     assert [request.path for request in api.requests if request.method == "POST"] == ["/api/v1/jobs?dry_run=true"]
+
+
+def test_a_study_with_halving_from_options() -> None:
+    common = ["tune", "4", "--target", "y", "--metric", "roc_auc", "-s", "num_leaves=log:7..255"]
+    assert "halving" not in spec(*common)
+    made = spec(*common, "--halving-rungs", "2", "--halving-factor", "4", "--generation", "8")
+    assert (made["halving"], made["generation"]) == ({"rungs": 2, "factor": 4}, 8)
+    assert spec(*common, "--halving-rungs", "4")["halving"] == {"rungs": 4}
