@@ -34,6 +34,7 @@ OF_THE_CHART = frozenset(
         "exporter_host",
         "exporter_port",
         "metrics_token",
+        "oidc_client_secret",
         "tls_cert_file",
         "tls_key_file",
         "worker_concurrency",
