@@ -48,7 +48,7 @@ def _run(settings: Settings, *, output: CommandOutput, interrupts: Interrupts, s
 
 def _run_sample(stack: Stack, info: RunInfo, output: CommandOutput) -> bool:
     with (
-        sample_key(info.database_url) as key,
+        sample_key(info.database_url, is_closed=bool(settings.oidc_issuer)) as key,
         Transport(info.api_url, key=key, pause=stack.pause, is_known=True) as client,
     ):
         run = SampleRun(client, output=output)

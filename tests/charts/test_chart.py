@@ -137,6 +137,7 @@ def test_every_file_with_a_secret_is_there_and_only_for_its_process(rendered: Re
         ("BOOTSTRAP_KEY_FILE", {"api"}),
         ("METRICS_TOKEN_FILE", {"exporter"}),
         ("S3_SECRET_ACCESS_KEY_FILE", {"api", "worker", "maintenance"}),
+        ("OIDC_CLIENT_SECRET_FILE", {"api"}),
         ("TLS_CERT_FILE", {"api", "exporter"}),
         ("TLS_KEY_FILE", {"api", "exporter"}),
         ("BROKER_PASSWORD_FILE", {"api", "worker", "maintenance", "exporter"}),

@@ -150,6 +150,16 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
             "serverName": "ml.example.org",
         },
     },
+    "people sign in": {
+        **USUAL,
+        "api": {**FIRST_KEY["api"], "signIn": {"existingSecret": "sign-in"}},
+        "settings": {
+            "OIDC_ISSUER": "https://login.example.org",
+            "OIDC_CLIENT_ID": "ml-training",
+            "OIDC_REDIRECT_URL": "https://ml.example.org/api/v1/sign-in/callback",
+            "OIDC_ROLES": "ml-admins=admin",
+        },
+    },
     "no network policies": {**USUAL, "networkPolicy": {"enabled": False}},
     "network policies both ways": {
         **USUAL,
