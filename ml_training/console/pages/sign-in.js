@@ -27,7 +27,7 @@ export function SignIn({ onDone, trouble = "" }) {
   };
   return html`<${Head} title=${t("sign_in.title")} />
     ${trouble && html`<p class="problem" role="alert">${t(`sign_in.trouble.${TROUBLES.includes(trouble) ? trouble : "away"}`)}</p>`}
-    ${provider && html`<p class="card narrow"><a class="button primary" href=${session.start()}>${t("sign_in.with", { provider })}</a></p>`}
+    ${provider && html`<p class="card narrow"><a class="button primary" href=${session.start()} onClick=${() => key.clear()}>${t("sign_in.with", { provider })}</a></p>`}
     <form class="card narrow" onSubmit=${(event) => event.preventDefault()}>
       <p>${t("sign_in.explain")}</p>
       <${TextField} label=${t("sign_in.key")} value=${value} onChange=${setValue} type="password" autocomplete="current-password" placeholder="mlt_…" required />
