@@ -1,5 +1,6 @@
 """Which role a person has who signs in: by what the identity provider says of them, such as their groups."""
 
+import re
 from dataclasses import dataclass
 
 from ml_training.domain.caller import Role
@@ -7,6 +8,8 @@ from ml_training.domain.caller import Role
 EVERYBODY = "*"
 DEFAULT_PROJECT = "default"
 FORM = "must be VALUE=ROLE or VALUE=ROLE@PROJECT, several with semicolons, such as ml-admins=admin;ml-team=submitter"
+
+_OTHER_RULE = re.compile(rf"=\s*({'|'.join(Role)})\s*(@[^,]*)?,")  # rules with commas between them: one value otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ def rule_for(claim: object, rules: tuple[RoleRule, ...]) -> RoleRule | None:
 def _rule(text: str) -> RoleRule:
     value, equals, target = text.rpartition("=")
     role, at, project = target.strip().partition("@")
-    if not (value.strip() and equals and (project.strip() or not at)):
+    if not (value.strip() and equals and (project.strip() or not at)) or _OTHER_RULE.search(value):
         raise ValueError(FORM)
     if role not in list(Role):
         raise ValueError(f"{role!r} is no role: take one of {', '.join(Role)}")
