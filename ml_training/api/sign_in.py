@@ -22,7 +22,7 @@ from ml_training.api.session_cookies import (
     set_session,
 )
 from ml_training.domain.caller import Role
-from ml_training.domain.errors import Conflict, NotFound
+from ml_training.domain.errors import Conflict
 from ml_training.domain.sign_in import SignInFailed, SignInTrouble
 from ml_training.logs import get_logger
 from ml_training.services import sign_in as service
@@ -75,7 +75,7 @@ def show() -> Response:
     return json_response(SignIn(provider=None if provider is None else provider.name, person=person))
 
 
-@sign_in.get("/start", responses={SEE_OTHER: None, **problems(404)})
+@sign_in.get("/start", responses={SEE_OTHER: None, **problems(409)})
 @documented(EVERYONE, query=StartParameters)
 def start(query: StartParameters) -> Response:
     """Send the browser to the provider; when that is away, back to the console, which says so."""
@@ -89,7 +89,7 @@ def start(query: StartParameters) -> Response:
     return response
 
 
-@sign_in.get("/callback", responses={SEE_OTHER: None, **problems(404)})
+@sign_in.get("/callback", responses={SEE_OTHER: None, **problems(409)})
 @documented(EVERYONE, query=AnswerParameters)
 def callback(query: AnswerParameters) -> Response:
     """Take the provider's answer: a session and the console, or the console with the reason why not."""
@@ -141,7 +141,7 @@ def _answered(provider: IdentityProvider, query: AnswerParameters) -> Response:
 def _provider() -> IdentityProvider:
     found = context().provider
     if found is None:
-        raise NotFound("nobody signs in here: send an API key, or set ML_TRAINING_OIDC_ISSUER")
+        raise Conflict("nobody signs in here: send an API key, or set ML_TRAINING_OIDC_ISSUER")
     return found
 
 

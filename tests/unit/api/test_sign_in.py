@@ -294,7 +294,7 @@ def test_without_the_settings_there_are_keys_only(settings: Settings) -> None:
     client = app.test_client()
     assert client.get(SIGN_IN).get_json() == {"provider": None, "person": None}
     for path in ("start", "callback"):
-        assert client.get(f"{SIGN_IN}/{path}").status_code == 404
+        assert client.get(f"{SIGN_IN}/{path}").status_code == 409
     assert client.get(JOBS).status_code == 200
     resources = context_of(app).resources.of(DEFAULT_PROJECT_ID)
     make_key(resources.database)
