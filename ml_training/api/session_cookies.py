@@ -42,7 +42,7 @@ def own_place(place: str) -> str:
 
 
 def session_header() -> str | None:
-    """The Authorization header that a session stands for; None without one, or where nobody signs in."""
+    """The Authorization header in whose place a cookie is; None without one, or where nobody signs in."""
     if context().provider is None:
         return None
     value = request.cookies.get(_name(SESSION))

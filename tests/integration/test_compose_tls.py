@@ -13,13 +13,14 @@ from jsonschema import Draft202012Validator
 
 from ml_training.local.ports import free_port
 from ml_training.settings import PREFIX, Settings
-from tests.integration.test_compose_bucket import BASE, merged
 from tests.support.api_process import running_api
+from tests.support.compose import merged
 from tests.support.eventually import eventually
 from tests.support.redis_server import RedisServer
 from tests.support.tls import Authority
 
 ROOT = Path(__file__).parents[2]
+BASE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 MORE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.tls.yml").read_text(encoding="utf-8"))
 SERVERS = ("api", "exporter")
 
