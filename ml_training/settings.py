@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from pydantic import Field, NonNegativeInt, PositiveInt, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from ml_training.domain.allowed_hosts import host_names
 from ml_training.domain.limits import Limits
@@ -21,6 +21,7 @@ from ml_training.domain.variables import DEFAULT_API_PORT, DEFAULT_DATA_DIR, DEF
 from ml_training.domain.variables import PREFIX as PREFIX
 from ml_training.domain.variables import SettingsError as SettingsError
 from ml_training.secret_files import read_secrets
+from ml_training.sign_in_settings import SignInSettings
 from ml_training.source_settings import SourceSettings, is_source_variable, read_source_settings
 
 API_KEY = f"{PREFIX}API_KEY"  # of clients; no process of the service reads it
@@ -32,6 +33,7 @@ SECRETS = (
     "metrics_token",
     "s3_access_key_id",
     "s3_secret_access_key",
+    "oidc_client_secret",
 )  # each also as NAME_FILE
 DEFAULT_BROKER_URL = "redis://127.0.0.1:6379/0"  # the default address of a Redis server
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -47,7 +49,7 @@ ENDPOINT_FORM = "must be http://HOST:PORT or https://HOST, without the bucket an
 BROKER_FORM = f"must be redis://:PASSWORD@HOST:PORT/DB, rediss://... or redis+socket:///PATH, {ESCAPED}"
 
 
-class Settings(BaseSettings):
+class Settings(SignInSettings):
     """The variables with PREFIX, as documented in .env.example; times are in seconds."""
 
     model_config = SettingsConfigDict(

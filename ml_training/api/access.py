@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ml_training.api.counters import Counters
-from ml_training.domain.api_keys import FORM, Refusal, authenticate
+from ml_training.domain.api_keys import FORM, Refusal, StoredKey, authenticate
 from ml_training.domain.caller import DEFAULT_PROJECT_ID, Caller, Role
 from ml_training.domain.errors import TooMany, Unauthenticated
 from ml_training.domain.token_bucket import TokenBuckets
@@ -54,11 +54,11 @@ class Access:
         self._failures = TokenBuckets(rate=FAILURES_PER_SECOND, burst=FAILURES_AT_ONCE)
         self._reports = TokenBuckets(rate=REPORTS_PER_SECOND, burst=REPORTS_AT_ONCE)
 
-    def identify(self, header: str | None, *, address: str, request_id: str) -> Caller:
+    def identify(self, header: str | None, *, address: str, request_id: str, is_session: bool = False) -> Caller:
         """The caller; raises Unauthenticated, TooMany, or Unavailable when no keys could be read yet.
 
-        header: Authorization. A right key is never refused because others of its address, such as those behind the
-        same proxy, have sent wrong ones.
+        header: Authorization, or what a cookie holds in its place: then only a session is right. A right key is never
+        refused because others of its address, such as those behind the same proxy, have sent wrong ones.
         """
         self._take(self._of_addresses, address)
         snapshot = self.keys.read()
@@ -68,11 +68,13 @@ class Access:
         found = authenticate(header, snapshot.keys, now=now)
         if found in SHOWN_A_KEY:  # of a known id as of an unknown one, so that the time tells nothing
             found = authenticate(header, self.keys.read(fresh=NEW_KEY_SECONDS).keys, now=now)
+        if isinstance(found, StoredKey) and is_session and found.person_id is None:
+            found = Refusal.MALFORMED  # a key in a cookie
         if isinstance(found, Refusal):
             raise self._refused(found, address)
-        self._take(self._of_keys, found.key_id)
+        self._take(self._of_keys, found.owner_id)
         self.keys.note_use(found, now)
-        return Caller(found.key_id, found.role, found.project_id, address, request_id)
+        return Caller(found.owner_id, found.role, found.project_id, address, request_id)
 
     def is_stranger(self, header: str | None) -> bool:
         """Whether the sender of a request to an open route shows no valid key of a closed service; counts nothing."""
@@ -80,6 +82,12 @@ class Access:
         if self._is_local and not snapshot.exists:
             return False
         return isinstance(authenticate(header, snapshot.keys, now=snapshot.now(self._clock())), Refusal)
+
+    def session(self, header: str) -> StoredKey | None:
+        """The session that a cookie shows, if it is a valid one; counts nothing."""
+        snapshot = self.keys.read()
+        found = authenticate(header, snapshot.keys, now=snapshot.now(self._clock()))
+        return found if isinstance(found, StoredKey) and found.person_id is not None else None
 
     def may_report(self, caller: Caller) -> bool:
         """Whether one more refusal of this key may become a row: a key that keeps asking must not fill the disk."""

@@ -36,6 +36,7 @@ from ml_training.api.request_hooks import install_hooks, template_of
 from ml_training.api.response_schemas import Problem
 from ml_training.api.results import RESULT_BLUEPRINTS
 from ml_training.api.route_rules import add_rules, rules_of
+from ml_training.api.sign_in import sign_in
 from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.api.studies import studies
 from ml_training.api.workers import workers
@@ -44,6 +45,7 @@ from ml_training.domain.caller import Role
 from ml_training.domain.trusted_proxies import TrustedProxies
 from ml_training.domain.variables import is_loopback
 from ml_training.services.change_watch import ChangeWatch
+from ml_training.services.identity_provider import IdentityProvider
 from ml_training.services.key_cache import KeyCache
 from ml_training.services.resources import build_resources
 from ml_training.settings import Settings
@@ -65,6 +67,7 @@ BLUEPRINTS = (
     projects,
     keys,
     audit,
+    sign_in,
     health,
 )
 INFO = Info(
@@ -98,6 +101,7 @@ def create_app(
     app.url_map.merge_slashes = False  # no redirects: a path is right or 404
     app.url_map.converters["id"] = IdConverter
     is_local = is_loopback(settings.api_host)
+    provider = IdentityProvider(settings) if settings.oidc_issuer else None
     # A pool may grow to twice its size: one connection for each thread and for the heartbeat.
     resources = build_resources(settings, pool_size=settings.api_threads // 2 + 1)
     counters = Counters()
@@ -107,10 +111,14 @@ def create_app(
         hosts=AllowedHosts(settings.api_host, settings.allowed_hosts),
         counters=counters,
         access=Access(
-            KeyCache(resources.database), counters, is_local=is_local, limits=_rate_limits(settings, is_local)
+            KeyCache(resources.database),
+            counters,
+            is_local=is_local and provider is None,  # where people sign in, nobody comes in without
+            limits=_rate_limits(settings, is_local),
         ),
         master=master or Master(os.getpid(), time.time()),
         change_watch=ChangeWatch(resources.database, is_draining=is_draining),
+        provider=provider,
         is_draining=is_draining,
         proxies=TrustedProxies(settings.trusted_proxies),
     )

@@ -9,12 +9,14 @@ from flask import Flask, g, request
 
 from ml_training.api.context import context
 from ml_training.api.route_rules import EVERYONE
+from ml_training.api.session_cookies import session_header
 from ml_training.domain.caller import Caller, Role
 from ml_training.domain.errors import Forbidden, Unavailable
 from ml_training.logs import get_logger
 from ml_training.services.audit import audit_refusal
 
 log = get_logger(__name__)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 LONGEST_ROUTE = 200  # characters of it in the audit
 NO_ROUTE = Role.VIEWER  # a path without a route tells a stranger nothing, not even that there is no route
 
@@ -32,7 +34,7 @@ def caller() -> Caller:
 
 def is_stranger() -> bool:
     """Whether the sender of this request, to an open route, shows no key of a closed service."""
-    return context().access.is_stranger(_authorization())
+    return context().access.is_stranger(_authorization() or session_header())
 
 
 def report_refusal() -> None:
@@ -51,7 +53,13 @@ def _guard(rules: Mapping[str, Role | None]) -> Callable[[], None]:
         needed = NO_ROUTE if request.endpoint is None else rules[request.endpoint]
         if needed is EVERYONE:
             return
-        found = context().access.identify(_authorization(), address=_address(), request_id=g.request_id)
+        header, session = _authorization(), session_header()
+        is_session = header is None and session is not None
+        found = context().access.identify(
+            session if is_session else header, address=client_address(), request_id=g.request_id, is_session=is_session
+        )
+        if is_session and request.method not in SAFE_METHODS and not _names_its_page():
+            raise Forbidden("a request with a session must say which page sent it: programs send a key instead")
         g.caller = found
         if not found.role.includes(needed):
             raise Forbidden(f"this needs the role {needed.value}: this key has the role {found.role.value}")
@@ -59,7 +67,13 @@ def _guard(rules: Mapping[str, Role | None]) -> Callable[[], None]:
     return guard
 
 
-def _address() -> str:
+def _names_its_page() -> bool:
+    # `request_hooks` has refused those that name a foreign one. Every browser names it.
+    return any(name in request.headers for name in ("Sec-Fetch-Site", "Origin"))
+
+
+def client_address() -> str:
+    """The address of the client of this request, behind the proxies that are trusted."""
     forwarded_for = request.environ.get("HTTP_X_FORWARDED_FOR", "")
     return context().proxies.client_address(request.remote_addr or "", forwarded_for)
 

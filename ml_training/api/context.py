@@ -12,6 +12,7 @@ from ml_training.api.slow_requests import SlowRequestLimiter
 from ml_training.domain.allowed_hosts import AllowedHosts
 from ml_training.domain.trusted_proxies import TrustedProxies
 from ml_training.services.change_watch import ChangeWatch
+from ml_training.services.identity_provider import IdentityProvider
 from ml_training.services.resources import Resources
 
 PREFIX = "/api/v1"
@@ -38,6 +39,7 @@ class Context:
     proxies: TrustedProxies
     master: Master
     change_watch: ChangeWatch
+    provider: IdentityProvider | None  # None: nobody signs in, there are keys only
     is_draining: Callable[[], bool]  # a draining process ends long polls and streams early
 
 

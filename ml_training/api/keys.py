@@ -53,6 +53,7 @@ class KeyInfo(ResponseSchema):
     expires_at: Time | None
     revoked_at: Time | None
     last_used_at: Time | None = Field(description="to a minute")
+    person_id: str | None = Field(description="who signed in: this is a session, not a key; null: a key")
 
 
 class NewKey(KeyInfo):

@@ -1,6 +1,6 @@
 // Starts the console: the frame around every page, and which page belongs to which address.
 import { html, render, useEffect, useRef, useState } from "./core/html.js";
-import { connection, key, signIn } from "./core/api.js";
+import { connection, key, session, signIn } from "./core/api.js";
 import { startChanges } from "./core/changes.js";
 import { focusHeading, keepFocus } from "./core/focus.js";
 import { Link, matchRoute, useAddress } from "./core/route.js";
@@ -19,6 +19,16 @@ function Console() {
   const [signedIn, setSignedIn] = useState(0);
   useEffect(() => signIn.listen(setNeedsKey), []);
   useEffect(() => connection.listen(setConnected), []);
+  const [person, setPerson] = useState(null);
+  useEffect(() => {
+    session.show().then((found) => setPerson(found.person), () => setPerson(null));
+  }, [signedIn, needsKey]);
+  const signOut = async () => {
+    if (person) await session.end();
+    key.clear();
+    setPerson(null);
+    setNeedsKey(true);
+  };
   const [Page, parameters] = matchRoute(ROUTES, address.path);
   const shown = useRef(address.path);
   useEffect(() => {
@@ -31,14 +41,14 @@ function Console() {
   };
   return html`
     <a class="skip" href="#content">${t("skip")}</a>
-    <${Bar} path=${address.path} onSignOut=${() => (key.clear(), setNeedsKey(true))} />
+    <${Bar} path=${address.path} person=${person} onSignOut=${signOut} />
     ${!isConnected && html`<div class="lost" role="alert">${t("connection.lost")}</div>`}
     <main id="content" key=${signedIn}>
       ${needsKey ? html`<${SignIn} onDone=${done} />` : Page ? html`<${Page} key=${address.path} query=${address.query} address=${address.path} ...${parameters} />` : html`<${NotFound} />`}
     </main>`;
 }
 
-function Bar({ path, onSignOut }) {
+function Bar({ path, person, onSignOut }) {
   const [open, setOpen] = useState(false);
   useEffect(() => setOpen(false), [path]);
   const isCurrent = (name) => (name ? path.startsWith(`/${name}`) : path === "/");
@@ -52,7 +62,8 @@ function Bar({ path, onSignOut }) {
       <${Link} to="/jobs/new" class="button primary">${t("nav.new_job")}<//>
       <select aria-label=${t("language")} onChange=${(event) => setLanguage(event.target.value)}>${Object.entries(LANGUAGES).map(([name, label]) => html`<option value=${name} selected=${name === language()}>${label}</option>`)}</select>
       <button class="quiet" onClick=${switchTheme} aria-label=${t("theme")} title=${t("theme")}>◐</button>
-      ${key.get() && html`<button class="quiet" onClick=${onSignOut}>${t("sign_out")}</button>`}
+      ${person && html`<span class="quiet">${person.name}</span>`}
+      ${(key.get() || person) && html`<button class="quiet" onClick=${onSignOut}>${t("sign_out")}</button>`}
     </span>
   </header>`;
 }

@@ -24,6 +24,7 @@ api_keys = Table(
     time("expires_at", nullable=True),
     time("revoked_at", nullable=True),
     time("last_used_at", nullable=True),
+    string("person_id", nullable=True),  # of a session of somebody who signed in; null: a key
     UniqueConstraint("key_id", name="api_keys_key_id"),
     CheckConstraint(f"role IN ({quoted(Role)})", name="api_keys_role"),
     sqlite_autoincrement=True,
@@ -34,6 +35,14 @@ Index(
     api_keys.c.id,
     sqlite_where=text("revoked_at IS NULL"),
     postgresql_where=text("revoked_at IS NULL"),
+)
+
+Index(  # the sessions of a person
+    "api_keys_sessions",
+    api_keys.c.person_id,
+    api_keys.c.id,
+    sqlite_where=text("person_id IS NOT NULL AND revoked_at IS NULL"),
+    postgresql_where=text("person_id IS NOT NULL AND revoked_at IS NULL"),
 )
 
 key_changes = Table(  # one row, which counts changes of api_keys: a process reads the keys again when it has risen

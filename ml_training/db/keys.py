@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, or_, select, update
 
 from ml_training.db.access_tables import api_keys, key_changes
 from ml_training.db.clock import db_now
@@ -25,7 +25,7 @@ _USED = (
 
 
 def insert_key(connection: Connection, **values: Any) -> StoredKey:
-    """Store a key; values: key_id, secret_sha256, role, project_id, name, expires_at."""
+    """Store a key; values: key_id, secret_sha256, role, project_id, name, expires_at; person_id of a session."""
     row = {**values, "role": Role(values["role"]).value, "created_at": db_now()}
     key_row = connection.execute(insert(api_keys).values(**row).returning(*api_keys.c)).mappings().one()
     _count_change(connection)
@@ -65,6 +65,15 @@ def revoke_key(connection: Connection, key_id: str) -> bool:
     if revoked:
         _count_change(connection)
     return revoked
+
+
+def end_sessions(connection: Connection, person_id: str, *, keep: int) -> None:
+    """Revoke the sessions of a person that have expired, and all but the newest `keep`."""
+    own = (api_keys.c.person_id == person_id, api_keys.c.revoked_at.is_(None))
+    kept = select(api_keys.c.id).where(*own).order_by(api_keys.c.id.desc()).limit(keep).scalar_subquery()
+    is_over = or_(api_keys.c.expires_at <= db_now(), api_keys.c.id.not_in(kept))
+    if connection.execute(update(api_keys).where(*own, is_over).values(revoked_at=db_now())).rowcount:
+        _count_change(connection)
 
 
 def read_changes(connection: Connection) -> tuple[int, float]:

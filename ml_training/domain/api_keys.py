@@ -51,6 +51,12 @@ class StoredKey:
     expires_at: float | None
     revoked_at: float | None
     last_used_at: float | None
+    person_id: str | None = None  # of a session: who signed in
+
+    @property
+    def owner_id(self) -> str:
+        """The id under which its caller makes things, the same in all sessions of a person."""
+        return self.person_id or self.key_id
 
 
 class Refusal(StrEnum):

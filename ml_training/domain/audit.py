@@ -21,6 +21,8 @@ class AuditAction(StrEnum):
     EXPLANATION_DELETE = "explanation.delete"
     KEY_CREATE = "key.create"
     KEY_REVOKE = "key.revoke"
+    SIGN_IN = "sign_in"  # of a person, with the id of the session
+    SIGN_OUT = "sign_out"
     PROJECT_CREATE = "project.create"
     PROJECT_CHANGE = "project.change"
     WORKER_DRAIN = "worker.drain"

@@ -27,8 +27,8 @@ RANKS = {role: rank for rank, role in enumerate(Role)}
 class Caller:
     """Who sent a request.
 
-    key_id: the public id of the key; None on a service without keys, which is open. address: as the API sees it, so of
-    the proxy behind one. request_id: of the one request.
+    key_id: the public id of the key, or the id of the person who signed in; None on a service without keys, which is
+    open. address: as the API sees it, so of the proxy behind one. request_id: of the one request.
     """
 
     key_id: str | None

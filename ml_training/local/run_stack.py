@@ -37,7 +37,7 @@ def _run(settings: Settings, *, output: CommandOutput, interrupts: Interrupts, s
     with running_stack(settings, output=output, interrupts=interrupts) as (stack, info):
         try:
             if sample:
-                complete = _run_sample(stack, info, output)
+                complete = _run_sample(stack, info, output, is_closed=bool(settings.oidc_issuer))
             _print_urls(info, output, keeps_running=not exit_after)
             while not exit_after:
                 stack.pause(FOREVER_SECONDS)
@@ -46,9 +46,9 @@ def _run(settings: Settings, *, output: CommandOutput, interrupts: Interrupts, s
     return complete
 
 
-def _run_sample(stack: Stack, info: RunInfo, output: CommandOutput) -> bool:
+def _run_sample(stack: Stack, info: RunInfo, output: CommandOutput, *, is_closed: bool) -> bool:
     with (
-        sample_key(info.database_url) as key,
+        sample_key(info.database_url, is_closed=is_closed) as key,
         Transport(info.api_url, key=key, pause=stack.pause, is_known=True) as client,
     ):
         run = SampleRun(client, output=output)

@@ -77,6 +77,7 @@ def stack_environment(settings: Settings, *, broker_url: str) -> dict[str, str]:
         "metrics_token": settings.metrics_token.get_secret_value(),
         "s3_access_key_id": settings.s3_access_key_id,
         "s3_secret_access_key": settings.s3_secret_access_key,
+        "oidc_client_secret": settings.oidc_client_secret,
     }
     return {**write_secrets(settings.data_dir, secrets), f"{PREFIX}DATA_DIR": str(settings.data_dir)}
 

@@ -18,6 +18,7 @@ FILES = {  # setting -> file
     "metrics_token": "metrics.token",
     "s3_access_key_id": "s3_access_key_id",
     "s3_secret_access_key": "s3_secret_access_key",
+    "oidc_client_secret": "oidc_client_secret",
 }
 
 

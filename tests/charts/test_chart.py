@@ -7,6 +7,8 @@ import functools
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,13 @@ from ml_training.domain.allowed_hosts import AllowedHosts
 from ml_training.settings import PREFIX, Settings, read_settings, unknown_settings
 from tests.charts.rendered import CHART, NAMESPACE, RELEASE, Pod, Rendered, merged, render
 from tests.charts.value_sets import REFUSED, SECRETS, USUAL, VALUE_SETS
+from tests.support.api_process import running_api
 from tests.support.dockerfile import read_stages
 from tests.support.documented_metrics import documented_metrics, documented_series
 from tests.support.postgres import PostgresServer
 from tests.support.promql import selectors, series_names
+from tests.support.redis_server import RedisServer
+from tests.support.tls import Authority
 
 pytestmark = pytest.mark.charts
 ROOT = Path(__file__).parents[2]
@@ -132,6 +137,9 @@ def test_every_file_with_a_secret_is_there_and_only_for_its_process(rendered: Re
         ("BOOTSTRAP_KEY_FILE", {"api"}),
         ("METRICS_TOKEN_FILE", {"exporter"}),
         ("S3_SECRET_ACCESS_KEY_FILE", {"api", "worker", "maintenance"}),
+        ("OIDC_CLIENT_SECRET_FILE", {"api"}),
+        ("TLS_CERT_FILE", {"api", "exporter"}),
+        ("TLS_KEY_FILE", {"api", "exporter"}),
         ("BROKER_PASSWORD_FILE", {"api", "worker", "maintenance", "exporter"}),
     ):
         assert {name for name, names in shown.items() if PREFIX + setting in names} in (set(), components), setting
@@ -158,7 +166,8 @@ def test_every_setting_exists_and_accepts_its_value(
                 environment.setenv(name, value.replace("$(POD_IP)", "10.2.3.4"))
             for path, place in pod.secret_files.items():
                 file = tmp_path / Path(path).name
-                file.write_text(own.get(place) or urls.get(file.name) or SECRETS["token"], encoding="utf-8")
+                url = urls["database_url"] if file.name.startswith("connections__") else urls.get(file.name)
+                file.write_text(own.get(place) or url or SECRETS["token"], encoding="utf-8")
                 file.chmod(0o440)
                 (variable,) = [name for name, value in pod.environment.items() if value == path]
                 environment.setenv(variable, str(file))
@@ -217,7 +226,7 @@ def test_processes_have_a_place_for_their_files(rendered: Rendered, values: dict
 
 
 def test_probes_ask_routes_that_exist_under_a_name_that_is_allowed(
-    rendered: Rendered, routes: dict[str, set[str]]
+    rendered: Rendered, values: dict[str, Any], routes: dict[str, set[str]]
 ) -> None:
     for component in ("api", "exporter"):
         pod = rendered.pod(component)
@@ -228,6 +237,7 @@ def test_probes_ask_routes_that_exist_under_a_name_that_is_allowed(
         for probe, path in (("startup", "live"), ("liveness", "live"), ("readiness", "ready")):
             asked = pod.container[f"{probe}Probe"]["httpGet"]
             assert asked["port"] == "http"
+            assert asked["scheme"] == ("HTTPS" if "tls" in values else "HTTP")
             assert asked["path"].endswith(f"/health/{path}")
             assert asked["path"] in routes[component]
             (header,) = asked["httpHeaders"]
@@ -261,11 +271,78 @@ def test_services_and_proxies_ask_under_allowed_names(rendered: Rendered, values
             assert all(hosts.allows(host) for host in (*own, *values.get("allowedHosts", [])))
 
 
-def test_the_test_of_the_release_asks_the_service(rendered: Rendered) -> None:
+def test_the_test_of_the_release_asks_the_service(rendered: Rendered, values: dict[str, Any]) -> None:
     service = rendered.one("Service", "-api")
-    url = rendered.pod("test").container["command"][-1]
-    port = service["spec"]["ports"][0]["port"]
-    assert url == f"http://{service['metadata']['name']}.{NAMESPACE}:{port}/api/v1/health/ready"
+    *_, name, url = rendered.pod("test").container["command"]
+    port = service["spec"]["ports"][0]
+    scheme = "https" if "tls" in values else "http"
+    assert port["appProtocol"] == scheme
+    assert url == f"{scheme}://{service['metadata']['name']}.{NAMESPACE}:{port['port']}/api/v1/health/ready"
+    assert url.rpartition(":")[0] in rendered.notes
+    assert name == (values.get("tls", {}).get("serverName") or f"{service['metadata']['name']}.{NAMESPACE}.svc")
+
+
+def test_with_a_certificate_everything_inside_the_cluster_speaks_tls() -> None:
+    made = render(VALUE_SETS["TLS by an authority of theirs"])
+    for component in ("api", "exporter"):
+        pod = made.pod(component)
+        for setting, key in (("TLS_CERT", "tls.crt"), ("TLS_KEY", "tls.key")):
+            assert pod.secret_files[pod.environment[f"{PREFIX}{setting}_FILE"]] == ("ml-certificate", key)
+    (monitor,) = made.of("ServiceMonitor")
+    (endpoint,) = monitor["spec"]["endpoints"]
+    name = made.one("Service", "-exporter")["metadata"]["name"]
+    assert endpoint["scheme"] == "https"
+    assert endpoint["tlsConfig"] == {
+        "serverName": f"{name}.{NAMESPACE}.svc",
+        "ca": {"secret": {"name": "ml-certificate", "key": "ca.crt"}},
+    }
+    (ingress,) = made.of("Ingress")
+    annotations = ingress["metadata"]["annotations"]
+    assert annotations["nginx.ingress.kubernetes.io/backend-protocol"] == "HTTPS"
+    assert "nginx.ingress.kubernetes.io/proxy-body-size" in annotations
+    test = made.pod("test")
+    assert test.secret_files == {test.environment["SSL_CERT_FILE"]: ("ml-certificate", "ca.crt")}
+
+
+def test_a_public_authority_needs_no_file_and_its_certificate_another_name() -> None:
+    made = render(VALUE_SETS["TLS by a public authority"])
+    (monitor,) = made.of("ServiceMonitor")
+    assert monitor["spec"]["endpoints"][0]["tlsConfig"] == {"serverName": "ml.example.org"}
+    assert made.pod("test").secret_files == {}
+    plain = render(VALUE_SETS["monitored"]).of("ServiceMonitor")[0]["spec"]["endpoints"][0]
+    assert (plain["scheme"], "tlsConfig" in plain) == ("http", False)
+
+
+def test_the_test_of_the_release_succeeds_only_with_the_right_certificate(
+    tmp_path: Path, sqlite_template: bytes, redis_server: RedisServer
+) -> None:
+    authority, stranger = Authority(tmp_path), Authority(_folder(tmp_path / "stranger"))
+    (tmp_path / "jobs.db").write_bytes(sqlite_template)
+    _, option, script, *_ = render(VALUE_SETS["TLS by an authority of theirs"]).pod("test").container["command"]
+    assert option == "-c"
+
+    def exit_status(name: str, ca_file: Path) -> int:
+        url = f"https://127.0.0.1:{api.port}/api/v1/health/ready"
+        environment = {"SSL_CERT_FILE": str(ca_file)}
+        command = [sys.executable, "-c", script, name, url]
+        return subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False).returncode
+
+    with running_api(
+        tmp_path,
+        f"sqlite:///{tmp_path / 'jobs.db'}",
+        redis_server.url,
+        tls=authority.client(),
+        api_workers="1",
+        **authority.issue().settings(),
+    ) as api:
+        assert exit_status("ml.example.org", authority.file) == 0
+        assert exit_status("ml.example.com", authority.file) == 1
+        assert exit_status("ml.example.org", stranger.file) == 1
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
 def test_selectors_find_their_pods_and_nothing_else(rendered: Rendered) -> None:
@@ -428,7 +505,8 @@ def test_prometheus_and_grafana_get_the_files_of_the_repository() -> None:
 def test_the_values_of_the_page_are_those_of_a_whole_installation() -> None:
     page = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    values, digest = (yaml.safe_load(block) for block in blocks)
+    found = [yaml.safe_load(block) for block in blocks]
+    values, digest = (block for block in found if "scrape_configs" not in block)
     made = render(values, name="ml-training")
     kinds = {resource["kind"] for resource in made.resources}
     assert {"ScaledObject", "ServiceMonitor", "PrometheusRule", "ConfigMap", "Ingress", "NetworkPolicy"} <= kinds

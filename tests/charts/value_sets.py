@@ -132,6 +132,34 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
         "allowedHosts": ["ml.internal", "10.0.0.7"],
     },
     "an ingress behind TLS": {**USUAL, "ingress": {"enabled": True, "host": "ml.example.org", "annotations": {}}},
+    "TLS by an authority of theirs": {
+        **USUAL,
+        **MONITORING,
+        "tls": {"existingSecret": "ml-certificate"},
+        "ingress": {"enabled": True, "host": "ml.example.org", "tlsSecret": "ml-tls"},
+        "api": {**FIRST_KEY["api"], "service": {"port": 443}},
+    },
+    "TLS by a public authority": {
+        **USUAL,
+        **MONITORING,
+        "tls": {
+            "existingSecret": "ml-certificate",
+            "certKey": "chain.pem",
+            "keyKey": "key.pem",
+            "caKey": "",
+            "serverName": "ml.example.org",
+        },
+    },
+    "people sign in": {
+        **USUAL,
+        "api": {**FIRST_KEY["api"], "signIn": {"existingSecret": "sign-in"}},
+        "settings": {
+            "OIDC_ISSUER": "https://login.example.org",
+            "OIDC_CLIENT_ID": "ml-training",
+            "OIDC_REDIRECT_URL": "https://ml.example.org/api/v1/sign-in/callback",
+            "OIDC_ROLES": "ml-admins=admin",
+        },
+    },
     "no network policies": {**USUAL, "networkPolicy": {"enabled": False}},
     "network policies both ways": {
         **USUAL,
@@ -251,6 +279,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "/storage/bucket/existingSecret",
     ),
     "a Secret and a key": ({"api": {"bootstrapKey": {"value": KEY}}}, "/api/bootstrapKey/value"),
+    "a name without a certificate": ({"tls": {"serverName": "ml.example.org"}}, "/tls/existingSecret"),
+    "one key for certificate and private key": (
+        {"tls": {"existingSecret": "ml", "keyKey": "tls.crt"}},
+        "/tls/keyKey",
+    ),
+    "a file of a certificate as a setting": ({"settings": {"TLS_CERT_FILE": "/tls.crt"}}, "TLS_CERT_FILE"),
     "an ingress without a name": ({"ingress": {"enabled": True}}, "/ingress/host"),
     "no Prometheus": ({"keda": {"enabled": True}}, "/keda/prometheus/serverAddress"),
     "more at least than at most": (

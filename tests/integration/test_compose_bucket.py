@@ -10,23 +10,13 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from ml_training.settings import PREFIX, Settings, read_settings
+from tests.support.compose import merged
 
 ROOT = Path(__file__).parents[2]
 BASE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 TEXT = (ROOT / "docker-compose.bucket.yml").read_text(encoding="utf-8")
 MORE: dict[str, Any] = yaml.safe_load(TEXT)
 VARIABLE = re.compile(r"\$\{[A-Z0-9_]+:-([^}]*)\}")
-
-
-def merged(old: Any, new: Any) -> Any:
-    """Mappings are merged, lists joined, everything else replaced."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        return {**old, **{name: merged(old.get(name), value) for name, value in new.items()}}
-    if isinstance(old, list) and isinstance(new, list):
-        return old + [item for item in new if item not in old]
-    return new
-
-
 BOTH: dict[str, Any] = merged(BASE, MORE)
 SERVICES: dict[str, dict[str, Any]] = BOTH["services"]
 

@@ -102,6 +102,7 @@ def test_the_rule_files_and_their_tests_pass() -> None:
     promtool.check_rules(RULE_FILES)
     promtool.check_rule_tests(RULE_TESTS)
     promtool.check_config(PROMETHEUS / "prometheus.yml")
+    promtool.check_config(PROMETHEUS / "prometheus.tls.yml")
 
 
 @pytest.mark.parametrize(("where", "expression"), expressions(), ids=[where for where, _ in expressions()])

@@ -54,7 +54,7 @@ def running_api(
     directory: Path, database_url: str, broker_url: str, *, tls: ssl.SSLContext | None = None, **settings: str
 ) -> Iterator[Api]:
     """The API on a free port; everything is killed at the end. tls: what its clients trust, if it speaks HTTPS."""
-    port = free_port("127.0.0.1")
+    port = int(settings.get("api_port") or free_port("127.0.0.1"))
     values = {
         "database_url": database_url,
         "broker_url": broker_url,

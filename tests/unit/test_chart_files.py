@@ -1,6 +1,7 @@
 """The Helm chart's files fit the code; what Helm makes of them is looked at by `make charts`."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ def test_the_chart_accepts_the_settings_of_today_and_no_others() -> None:
     settings = json.loads(text)["properties"]["settings"]["properties"]
     assert {"LEASE_SECONDS", "LIMITS__UPLOAD_BYTES", "LOG_LEVEL"} <= set(settings)
     assert not {name.upper() for name in OF_THE_CHART} & set(settings)
+
+
+def test_every_part_that_the_schema_names_is_in_it() -> None:
+    """Helm refuses all values where one is missing."""
+    text = SCHEMA.read_text(encoding="utf-8")
+    named = {name.removeprefix("#/$defs/") for name in re.findall(r'"\$ref": "([^"]+)"', text)}
+    assert named <= set(json.loads(text)["$defs"])
 
 
 def test_the_default_values_are_valid_and_complete() -> None:

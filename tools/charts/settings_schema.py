@@ -34,9 +34,13 @@ OF_THE_CHART = frozenset(
         "exporter_host",
         "exporter_port",
         "metrics_token",
+        "oidc_client_secret",
+        "tls_cert_file",
+        "tls_key_file",
         "worker_concurrency",
     }
 )
+GROUPS = {"limits", "data_sources"}  # no variables themselves: each limit is one, and `connections` says the sources
 NOT_IN_A_SCHEMA = {"title", "default", "format", "writeOnly"}
 
 
@@ -45,7 +49,7 @@ def settings_schema() -> dict[str, Any]:
     properties = {
         _name((name,)): _rule(schema)
         for name, schema in Settings.model_json_schema()["properties"].items()
-        if name not in OF_THE_CHART and name != "limits"
+        if name not in OF_THE_CHART | GROUPS
     }
     limits = Limits.model_json_schema()["properties"]
     properties |= {_name(("limits", name)): _rule(schema) for name, schema in limits.items()}

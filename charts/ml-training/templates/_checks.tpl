@@ -22,6 +22,9 @@
 {{- $token := $values.exporter.metricsToken }}
 {{- if and $token.existingSecret $token.value }}{{ $wrong = append $wrong "/exporter/metricsToken/value: there is an existingSecret too; leave one of the two empty" }}{{ end }}
 {{- if and $values.ingress.enabled (not $values.ingress.host) }}{{ $wrong = append $wrong "/ingress/host: must be the name of the service" }}{{ end }}
+{{- $tls := $values.tls }}
+{{- if and $tls.existingSecret (eq $tls.certKey $tls.keyKey) }}{{ $wrong = append $wrong "/tls/keyKey: is the certKey too; the certificate and its private key are two keys of the Secret" }}{{ end }}
+{{- if and $tls.serverName (not $tls.existingSecret) }}{{ $wrong = append $wrong "/tls/existingSecret: must name the Secret with the certificate for /tls/serverName" }}{{ end }}
 {{- $drain := index $values.settings "DRAIN_GRACE_SECONDS" | default 5 }}
 {{- if lt (float64 $values.worker.terminationGracePeriodSeconds) (addf $drain 5) }}{{ $wrong = append $wrong (printf "/worker/terminationGracePeriodSeconds: jobs are handed back within DRAIN_GRACE_SECONDS (%v) and a last checkpoint: make it at least %v" $drain (addf $drain 5)) }}{{ end }}
 {{- if $values.keda.enabled }}

@@ -41,6 +41,17 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
+{{/* What a Service is asked with. */}}
+{{- define "ml-training.scheme" -}}
+{{ .Values.tls.existingSecret | empty | ternary "http" "https" }}
+{{- end }}
+
+{{/* The name in the certificate of a component. Called with (list . "api"). */}}
+{{- define "ml-training.serverName" -}}
+{{- $root := index . 0 }}
+{{- $root.Values.tls.serverName | default (printf "%s-%s.%s.svc" (include "ml-training.fullname" $root) (index . 1) $root.Release.Namespace) }}
+{{- end }}
+
 {{/* The names under which a Service is asked, with commas. Called with (list . "api"). */}}
 {{- define "ml-training.serviceNames" -}}
 {{- $root := index . 0 }}

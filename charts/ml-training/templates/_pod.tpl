@@ -89,14 +89,17 @@ securityContext:
 {{- include "ml-training.secretVolume" . }}
 {{- end }}
 
-{{/* Both probes name the host, since the service answers only under names that it knows, and not under the pod's address. */}}
+{{/* All probes name the host, since the service answers only under names that it knows, and not under the pod's address. The kubelet
+does not check the certificate. Called with (list . "/api/v1"). */}}
 {{- define "ml-training.probes" -}}
-{{- $prefix := . -}}
+{{- $root := index . 0 }}
+{{- $prefix := index . 1 -}}
 {{- range $probe, $path := dict "startup" "live" "liveness" "live" "readiness" "ready" }}
 {{ $probe }}Probe:
   httpGet:
     path: {{ $prefix }}/health/{{ $path }}
     port: http
+    scheme: {{ include "ml-training.scheme" $root | upper }}
     httpHeaders: [{name: Host, value: localhost}]
   periodSeconds: {{ eq $probe "startup" | ternary 2 10 }}
   timeoutSeconds: 5

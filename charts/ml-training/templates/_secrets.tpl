@@ -41,6 +41,13 @@ All secrets that the values name, as a JSON object: SETTING -> {secret, key, val
 {{- else if $token.value }}
   {{- $_ := set $found "METRICS_TOKEN" (dict "key" "metrics-token" "value" $token.value) }}
 {{- end }}
+{{- with .Values.api.signIn.existingSecret }}
+  {{- $_ := set $found "OIDC_CLIENT_SECRET" (dict "secret" . "key" $.Values.api.signIn.key) }}
+{{- end }}
+{{- with .Values.tls.existingSecret }}
+  {{- $_ := set $found "TLS_CERT" (dict "secret" . "key" $.Values.tls.certKey) }}
+  {{- $_ := set $found "TLS_KEY" (dict "secret" . "key" $.Values.tls.keyKey) }}
+{{- end }}
 {{- range $name, $at := .Values.connections }}
   {{- $_ := set $found (printf "CONNECTIONS__%s" (upper $name)) (dict "secret" $at.existingSecret "key" $at.key) }}
 {{- end }}
@@ -57,9 +64,10 @@ All secrets that the values name, as a JSON object: SETTING -> {secret, key, val
 {{- range $name, $_ := (index . 0).Values.connections }}{{ $connections = append $connections (printf "CONNECTIONS__%s" (upper $name)) }}{{ end }}
 {{- $servers := list "DATABASE_URL" "DATABASE_PASSWORD" "BROKER_URL" "BROKER_PASSWORD" }}
 {{- $bucket := list "S3_ACCESS_KEY_ID" "S3_SECRET_ACCESS_KEY" }}
+{{- $tls := list "TLS_CERT" "TLS_KEY" }}
 {{- if eq $component "migrate" }}{{ list "DATABASE_URL" "DATABASE_PASSWORD" | join " " }}
-{{- else if eq $component "exporter" }}{{ append $servers "METRICS_TOKEN" | join " " }}
-{{- else if eq $component "api" }}{{ append (concat $servers $bucket $connections) "BOOTSTRAP_KEY" | join " " }}
+{{- else if eq $component "exporter" }}{{ append (concat $servers $tls) "METRICS_TOKEN" | join " " }}
+{{- else if eq $component "api" }}{{ concat $servers $bucket $connections $tls (list "BOOTSTRAP_KEY" "OIDC_CLIENT_SECRET") | join " " }}
 {{- else if eq $component "worker" }}{{ concat $servers $bucket $connections | join " " }}
 {{- else if eq $component "maintenance" }}{{ concat $servers $bucket | join " " }}
 {{- end }}

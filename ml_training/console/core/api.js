@@ -121,6 +121,23 @@ export const connection = {
   },
 };
 
+// A person who signed in has a cookie that no script can read, so the service is asked who they are.
+export const session = {
+  show: () => get("/sign-in"),
+  /** Where the button leads; the browser comes back to the address where it is now. */
+  start() {
+    const isTrouble = location.pathname.endsWith("/sign-in");
+    return withQuery(`${ROOT}/sign-in/start`, { place: isTrouble ? "" : location.pathname + location.search });
+  },
+  async end() {
+    try {
+      await send("DELETE", "/sign-in");
+    } catch (problem) {
+      if (![401, 409].includes(problem.status)) throw problem; // the session had ended before
+    }
+  },
+};
+
 const wanted = signal();
 export const signIn = { listen: wanted.listen, wanted: () => wanted.tell(true) };
 

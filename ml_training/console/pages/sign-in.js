@@ -1,11 +1,18 @@
-// Asks for an API key, and tries it before it is kept.
-import { html, useState } from "../core/html.js";
-import { get, key } from "../core/api.js";
+// Leads to the provider where people sign in, and asks for an API key, which is tried before it is kept.
+import { html, useEffect, useState } from "../core/html.js";
+import { get, key, session } from "../core/api.js";
+import { go } from "../core/route.js";
 import { t } from "../core/text.js";
 import { Action, Head } from "../parts/basics.js";
 import { CheckField, TextField } from "../parts/fields.js";
 
-export function SignIn({ onDone }) {
+const TROUBLES = ["away", "denied", "state", "token", "role", "project"];
+
+export function SignIn({ onDone, trouble = "" }) {
+  const [provider, setProvider] = useState(null);
+  useEffect(() => {
+    session.show().then((found) => setProvider(found.provider), () => setProvider(null)); // a key works without it
+  }, []);
   const [value, setValue] = useState("");
   const [keep, setKeep] = useState(false);
   const check = async () => {
@@ -19,6 +26,8 @@ export function SignIn({ onDone }) {
     onDone();
   };
   return html`<${Head} title=${t("sign_in.title")} />
+    ${trouble && html`<p class="problem" role="alert">${t(`sign_in.trouble.${TROUBLES.includes(trouble) ? trouble : "away"}`)}</p>`}
+    ${provider && html`<p class="card narrow"><a class="button primary" href=${session.start()} onClick=${() => key.clear()}>${t("sign_in.with", { provider })}</a></p>`}
     <form class="card narrow" onSubmit=${(event) => event.preventDefault()}>
       <p>${t("sign_in.explain")}</p>
       <${TextField} label=${t("sign_in.key")} value=${value} onChange=${setValue} type="password" autocomplete="current-password" placeholder="mlt_…" required />
@@ -27,3 +36,6 @@ export function SignIn({ onDone }) {
       <p class="quiet">${t("sign_in.make")}</p><pre>ml-training keys create --role operator --name me</pre>
     </form>`;
 }
+
+/** Where a sign-in ends that did not succeed; a key or another attempt leads to the first page. */
+export const SignInPage = ({ query }) => html`<${SignIn} onDone=${() => go("/")} trouble=${query.trouble} />`;

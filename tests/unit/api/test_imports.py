@@ -13,6 +13,8 @@ HEAVY = (
     "alembic",
     "prometheus_client",
     "exporter",
+    "httpx",
+    "joserfc",
     "workers",
 )
 SCRIPT = f"""

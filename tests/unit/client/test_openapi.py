@@ -44,7 +44,10 @@ PREFIX = "/api/v1"
 ADMIN = "for admins, who use the command line"
 NOT_IN_THE_CLIENT: dict[str, str] = dict.fromkeys(
     ("POST /projects", "GET /projects", "GET /projects/{project_id}", "PATCH /projects/{project_id}"), ADMIN
-)  # operation -> why the client does not call it
+) | dict.fromkeys(  # operation -> why the client does not call it
+    ("GET /sign-in", "GET /sign-in/start", "GET /sign-in/callback", "DELETE /sign-in"),
+    "for browsers: programs use keys",
+)
 RECORDS: dict[str, type[Record]] = {
     "/jobs/{job_id}": Job,
     "/datasets/{dataset_id}": Dataset,
