@@ -2,12 +2,15 @@
 
 import hashlib
 import json
-import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
 from ml_training.domain.algorithms import EARLY_STOPPING, ModelType
 from ml_training.domain.errors import Interrupted, StopReason
@@ -16,6 +19,7 @@ from ml_training.domain.states import TaskKind
 from ml_training.selection.index import SelectionIndex
 from ml_training.selection.plan import plan_train
 from ml_training.training import engine
+from ml_training.training.estimators import forests
 from ml_training.training.matrix import MatrixReader
 from tests.support.fresh_processes import printed, with_one_thread_and_two
 from tests.support.training_data import MODEL_CASES, Recorder, job, mixed, trained
@@ -100,18 +104,52 @@ def test_a_stop_is_obeyed_at_the_next_question(tables: Tables, model_type: str, 
     assert recorder.fractions[-1] < 1.0
 
 
-@pytest.mark.parametrize("model_type", ["lightgbm", "random_forest", "extra_trees", "hist_gradient_boosting", "mlp"])
-def test_long_fits_ask_at_least_twice_a_second_whether_to_stop(tables: Tables, model_type: str) -> None:
-    class Clocked(Recorder):
-        def should_stop(self) -> StopReason | None:
-            moments.append(time.process_time())  # of this process alone, however busy the machine is
-            return super().should_stop() if len(moments) < 2 or moments[-1] - moments[0] < 1.5 else StopReason.DRAIN
+class TimedQuestions(Recorder):
+    """Notes when it is asked whether to stop, by `clock`, in seconds."""
 
-    moments: list[float] = []
+    def __init__(self, clock: Callable[[], float], *, stop_at: int) -> None:
+        super().__init__(stop_at=stop_at)
+        self.moments: list[float] = []
+        self._clock = clock
+
+    def should_stop(self) -> StopReason | None:
+        self.moments.append(self._clock())
+        return super().should_stop()
+
+
+@pytest.mark.parametrize("model_type", ["lightgbm", "hist_gradient_boosting", "mlp"])
+def test_fits_in_rounds_ask_in_each_whether_to_stop(tables: Tables, model_type: str) -> None:
+    recorder = Recorder(stop_at=30)
     endless = {"max_iter" if model_type == "mlp" else "n_estimators": 10_000}
     with pytest.raises(Interrupted):
-        trained(job(model_type, params=endless), tables.index(TaskKind.MULTICLASS), reporter=Clocked())
-    assert max(np.diff(moments)) < 0.75  # half a second on an idle machine
+        trained(job(model_type, params=endless), tables.index(TaskKind.MULTICLASS), reporter=recorder)
+    assert 10 < len(recorder.iterations) <= 30
+
+
+@pytest.mark.parametrize("seconds_a_tree", [0.005, 0.05, 0.4])
+@pytest.mark.parametrize(
+    ("model_type", "library"), [("random_forest", RandomForestClassifier), ("extra_trees", ExtraTreesClassifier)]
+)
+def test_forests_ask_at_least_twice_a_second_whether_to_stop(
+    tables: Tables, model_type: str, library: type[Any], seconds_a_tree: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = 0.0
+    grow = library.fit
+
+    def grow_in_a_known_time(forest: Any, *arguments: Any, **more: Any) -> Any:
+        nonlocal clock
+        grown = len(getattr(forest, "estimators_", ()))
+        fitted = grow(forest, *arguments, **more)
+        clock += (forest.n_estimators - grown) * seconds_a_tree
+        return fitted
+
+    monkeypatch.setattr(library, "fit", grow_in_a_known_time)
+    monkeypatch.setattr(forests, "time", SimpleNamespace(monotonic=lambda: clock))
+    recorder = TimedQuestions(lambda: clock, stop_at=15)
+    with pytest.raises(Interrupted):
+        trained(job(model_type, params={"n_estimators": 10_000}), tables.index(TaskKind.MULTICLASS), reporter=recorder)
+    assert max(np.diff(recorder.moments)) <= 0.5
+    assert max(np.diff(recorder.moments)) >= 0.1, "a batch has as many trees as fit into its time"
 
 
 @pytest.mark.parametrize("model_type", sorted(EARLY_STOPPING))
