@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.browser import DARK, GERMAN, NARROW, Problems, accessibility_violations, open_page
 
+pytestmark = pytest.mark.slow
 PAGES = (
     "/jobs/new",
     "/jobs/new?dataset_id=1&target=target",

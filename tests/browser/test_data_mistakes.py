@@ -14,6 +14,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.stack_process import StackProcess, start_stack
 from tests.support.warehouse import Warehouse, warehouse_of
 
+pytestmark = pytest.mark.slow
 UNKNOWN_BYTES = "/datasets/sha256/"  # 404: then the file is sent
 UPLOADS = re.compile(r"/api/v1/datasets$")
 CHURN = b"age,left\n" + b"".join(b"%d,%s\n" % (20 + n % 50, b"no" if n % 3 else b"yes") for n in range(90))

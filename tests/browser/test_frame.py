@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import DARK, GERMAN, NARROW, Problems, accessibility_violations, new_context, open_page
 
+pytestmark = pytest.mark.slow
 PAGES = ("/", "/jobs", "/jobs/2", "/jobs/2?tab=log", "/jobs/2?tab=facts", "/jobs/2?tab=spec", "/fleet", "/access")
 
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Dialog, Locator, Page, expect
 from tests.support.browser import open_page
 from tests.support.console_jobs import finished, train
 
+pytestmark = pytest.mark.slow
 NAVIGATION = ("Jobs", "Data sets", "Models", "Predictions", "Studies", "Workers", "Access", "Overview")
 LISTS = ("Jobs", "Data sets", "Models", "Predictions", "Studies")
 MOST_STOPS = 300

@@ -28,7 +28,7 @@ OVER_CONFIDENT: dict[str, dict[str, Any]] = {
     "random_forest": {"n_estimators": 15},
     "extra_trees": {"n_estimators": 15},
 }
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")]
 
 
 def model_bytes(artifact: bytes) -> tuple[bytes, dict[str, Any]]:

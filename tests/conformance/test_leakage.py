@@ -17,6 +17,7 @@ from ml_training.training.matrix import MatrixReader
 from tests.support.timed_data import ROWS, START, TYPES, Values, everything, timed, values
 from tests.support.training_data import SMALL, Recorder, integer, job, number, table, trained
 
+pytestmark = pytest.mark.slow
 PERMUTATIONS = 4
 SIGMAS = 4.0  # of a standard normal: 14 numbers stay within it in 999 of 1,000 worlds, and the seeds are fixed
 HALF = {"method": "holdout", "test_size": 0.5}

@@ -34,7 +34,7 @@ CASES = [
     for model_type in ModelType
     if not (table().is_regression and model_type in CLASSIFICATION_ONLY)
 ]
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")]
 
 
 @dataclass(frozen=True)

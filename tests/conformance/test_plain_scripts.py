@@ -39,6 +39,7 @@ from ml_training.training.cores import FixedCores
 from ml_training.training.reporter import SilentReporter
 from tests.support.training_data import job, trained
 
+pytestmark = pytest.mark.slow
 Array = np.ndarray[Any, Any]
 SEED = 42
 HOUR = 3_600_000_000

@@ -7,6 +7,8 @@ from tests.support.artifact_digests import CASES, digest_of, digests
 from tests.support.fresh_processes import printed, with_one_thread_and_two
 from tests.support.timed_data import TYPES, timed, values
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> SelectionIndex:

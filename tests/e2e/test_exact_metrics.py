@@ -24,6 +24,7 @@ from tests.support.exporter import Series
 from tests.support.fleet import pool_children
 from tests.support.stack_process import StackProcess, is_alive, start_stack
 
+pytestmark = pytest.mark.slow
 SHORT_TIMES = {
     "LEASE_SECONDS": "3",
     "LEASE_RENEW_SECONDS": "0.5",

@@ -149,6 +149,7 @@ def test_the_log_of_a_part_that_cannot_start_is_printed_and_the_others_are_stopp
     assert "redis        stopped" in stack.output
 
 
+@pytest.mark.slow
 def test_the_sample_run_of_a_closed_service_has_a_key_of_its_own(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=0o700)

@@ -17,6 +17,7 @@ from tests.support.maintenance import maintained
 from tests.support.small_jobs import check, log_of, models, ready_data, submit_train
 from tests.support.stored_files import stored_path
 
+pytestmark = pytest.mark.slow
 HIT = "the bins of the features were kept by an earlier job"
 
 

@@ -18,6 +18,7 @@ from tests.support.eventually import eventually
 from tests.support.fleet import Fleet, RunningFleet, running_fleet
 from tests.support.fleet_jobs import SMALL, ended, train
 
+pytestmark = pytest.mark.slow
 INGESTS, TRAININGS = 30, 70
 NAMED_WITHIN = 10.0  # seconds
 

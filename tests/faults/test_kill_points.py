@@ -30,6 +30,7 @@ from tests.support.small_jobs import (
     submit_train,
 )
 
+pytestmark = pytest.mark.slow
 ALWAYS = {  # the others take as long again and are left to `make faults`
     "before the claim",
     "claimed, not committed",

@@ -13,6 +13,7 @@ from tests.support.eventually import eventually
 from tests.support.fleet import RunningFleet
 from tests.support.fleet_jobs import LONG, MIDDLE, SMALL, counted, ended, running, train, worker_of
 
+pytestmark = pytest.mark.slow
 HANDED_BACK_SECONDS = 10.0  # docs/faults.md: SIGTERM in mid-job
 
 

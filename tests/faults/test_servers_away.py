@@ -34,6 +34,7 @@ from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.redis_server import RedisServer, start_redis
 from tests.support.wiring import make_worker_context
 
+pytestmark = pytest.mark.slow
 CLIENTS = 30
 SLOWEST_POST = 2.5  # seconds; one call may wait for the broker's budget of a second
 

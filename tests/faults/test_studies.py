@@ -20,6 +20,7 @@ from tests.support.eventually import eventually
 from tests.support.maintenance import maintained
 from tests.support.small_jobs import check, models, ready_data
 
+pytestmark = pytest.mark.slow
 KILLS = 6
 ALWAYS = {"generation written, not committed", "step committed"}
 PLAIN: dict[str, Any] = {}
