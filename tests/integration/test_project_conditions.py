@@ -54,6 +54,7 @@ OF_ALL_PROJECTS = {
     "keys.get_key": AN_ADMIN,
     "keys.list_keys": AN_ADMIN,
     "keys.revoke_key": AN_ADMIN,
+    "keys.end_sessions": "somebody who signs in ends sessions of their own, of every project",
     "keys.valid_keys": "the key of a request says which project it is for",
     "keys.record_uses": WHOLE,
     "projects.get_project": AN_ADMIN,

@@ -71,6 +71,7 @@ def run_property(service: InProcessService, *, seed: int, specs: int) -> Tally:
         service.work()
         for job_id in accepted:
             _check_job(service, world, tally, job_id)
+    service.sweep()  # a study that has ended leaves the states of its trials to the sweeper
     tally.broken += service.violations()
     return tally
 

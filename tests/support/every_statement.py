@@ -222,12 +222,12 @@ def _of_changes() -> dict[str, list[Call]]:
 def _of_trials(running: int) -> dict[str, list[Call]]:
     made = {1: (10**9, {"/params/C": 1.0})}
     return {
-        "trials.insert_trials": [lambda c: trials.insert_trials(c, running, made)],
+        "trials.insert_trials": [lambda c: trials.insert_trials(c, running, made, {})],
         "trials.list_trials": [lambda c: trials.list_trials(c, running, after=0, limit=50)],
         "trials.newest_child": [lambda c: trials.newest_child(c, running)],
         "trials.record_score": [
             lambda c: (
-                trials.insert_trials(c, running, made),
+                trials.insert_trials(c, running, made, {}),
                 trials.record_score(c, job_id=10**9, attempt=1, score=0.5, scores={}),
             )
         ],
@@ -404,6 +404,7 @@ def _of_access() -> dict[str, list[Call]]:
         "keys.get_key": [lambda c: keys.get_key(c, "a")],
         "keys.list_keys": list(_pages(keys.list_keys)),
         "keys.revoke_key": [lambda c: keys.revoke_key(c, "a")],
+        "keys.end_sessions": [lambda c: keys.end_sessions(c, "person_a", keep=1)],
         "keys.read_changes": [keys.read_changes],
         "keys.valid_keys": [keys.valid_keys],
         "keys.record_uses": [lambda c: keys.record_uses(c, {"a": 1.0})],

@@ -18,6 +18,7 @@ from ml_training.domain.caller import DEFAULT_PROJECT_ID
 from ml_training.domain.limits import Limits
 from ml_training.execution.handlers import HANDLERS
 from ml_training.execution.run_job import run_next
+from ml_training.maintenance.sweep import sweep_storage_once
 from ml_training.maintenance.verify import violations
 from ml_training.settings import Settings
 from ml_training.source_settings import SourceSettings
@@ -123,6 +124,10 @@ class InProcessService:
         self.work()
         found: dict[str, Any] = self.get(f"/datasets/{body['id']}")
         return found
+
+    def sweep(self) -> None:
+        """Remove the stored objects that no row names, however young they are."""
+        sweep_storage_once(self.resources, age_seconds=-1.0)
 
     def violations(self) -> list[str]:
         """Every invariant that does not hold."""

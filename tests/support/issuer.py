@@ -86,7 +86,8 @@ def running_issuer() -> Iterator[Issuer]:
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             form = {name: values[0] for name, values in parse_qs(self.rfile.read(length).decode()).items()}
-            issuer.authorization = self.headers.get("Authorization", "")
+            if self.path == "/token":
+                issuer.authorization = self.headers.get("Authorization", "")
             status, document = issuer.answer(urlsplit(self.path).path, form)
             body = orjson.dumps(document)
             self.send_response(status)
