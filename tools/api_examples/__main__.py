@@ -14,6 +14,7 @@ from tests.support.postgres import postgres_server
 from tests.support.stack_process import start_stack
 from tools.api_examples.recorder import Recorder
 from tools.api_examples.schema_examples import schema_examples
+from tools.api_examples.sign_in import tell_sign_in
 from tools.api_examples.story import tell
 
 WAREHOUSE = "ML_TRAINING_CONNECTIONS__WAREHOUSE"  # any PostgreSQL: the query of the story reads no table
@@ -40,9 +41,10 @@ def record(api_url: str) -> tuple[dict[str, Any], list[str]]:
         document = http.get(api_url.removesuffix("/api/v1") + "/openapi.json").json()
         recorder = Recorder(http)
         tell(recorder)
-    named = schema_examples(document, recorder.operations)
+    operations = recorder.operations | tell_sign_in()
+    named = schema_examples(document, operations)
     examples = {
-        "operations": {key: asdict(kept) for key, kept in sorted(recorder.operations.items())},
+        "operations": {key: asdict(kept) for key, kept in sorted(operations.items())},
         "schemas": dict(sorted(named.items())),
     }
     return examples, sorted(set(document["components"]["schemas"]) - set(named))
