@@ -143,4 +143,4 @@ $(VENV)/.schemathesis: requirements/schemathesis.txt $(VENV)/.dev
 	@sh requirements/install.sh $(BIN) requirements/schemathesis.txt
 	@touch $@
 
-.PHONY: help browser vendor charts scale install run demo test property lint lint-github types arch verify faults chaos fuzz fuzz-schema mutants bench memory bench-peers bench-exporter timing dashboards examples exhaustive observe screenshots console-screenshots lock audit wheel clean
+.PHONY: help browser vendor charts scale install run demo test rest property lint lint-github types arch verify faults chaos fuzz fuzz-schema mutants bench memory bench-peers bench-exporter timing dashboards examples exhaustive observe screenshots console-screenshots lock audit wheel clean

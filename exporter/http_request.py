@@ -35,11 +35,11 @@ class HttpRequest:
 
 
 class HttpRequestReader:
-    """Reads the requests of one blocking connection, one after the other. opened: what of arrived bytes is complete."""
+    """Reads the requests of one blocking connection, one after the other. decrypt: of received bytes."""
 
-    def __init__(self, connection: socket.socket, opened: Callable[[bytes], bytes] = bytes) -> None:
+    def __init__(self, connection: socket.socket, decrypt: Callable[[bytes], bytes] = bytes) -> None:
         self._connection = connection
-        self._opened = opened
+        self._decrypt = decrypt
         self._buffer = b""
 
     def next(self, *, wait: float, deadline: float) -> HttpRequest | None:
@@ -54,7 +54,7 @@ class HttpRequestReader:
             arrived = self._receive(until - time.monotonic())
             if not arrived:
                 return None
-            fresh = self._opened(arrived)
+            fresh = self._decrypt(arrived)
             if not fresh:
                 continue
             if not self._buffer:

@@ -129,7 +129,7 @@ class _ConnectionHandler(socketserver.BaseRequestHandler):
         if self.server.certificate is None:
             return bytes
         self._tls = TlsConnection(self.server.certificate.context(), self._send_at_once)
-        return self._tls.opened
+        return self._tls.decrypt
 
     def _send_at_once(self, data: bytes) -> None:
         if self.request.send(data, socket.MSG_DONTWAIT) < len(data):
@@ -152,7 +152,7 @@ class _ConnectionHandler(socketserver.BaseRequestHandler):
     def _send(self, response: HttpResponse, *, keep_alive: bool, with_body: bool) -> None:
         answer = _encode(response, keep_alive=keep_alive, with_body=with_body)
         if self._tls is not None:
-            answer = self._tls.sealed(answer) + (b"" if keep_alive else self._tls.end())
+            answer = self._tls.encrypt(answer) + (b"" if keep_alive else self._tls.end())
         try:
             sent = self.request.send(answer, socket.MSG_DONTWAIT)  # usually all of it, in one call
         except BlockingIOError:

@@ -22,6 +22,7 @@ from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.promtool import warn_if_promtool_is_missing
 from tests.support.redis_server import RedisServer, start_redis
 from tests.support.s3_server import S3Server, moto_server, rclone_server
+from tests.support.scheduling import scheduler_of
 from tests.support.second_database import mark_second_database
 from tests.support.wiring import make_resources
 
@@ -53,6 +54,11 @@ def pytest_xdist_auto_num_workers() -> int:
     Not more than 8: each has a PostgreSQL server of its own.
     """
     return min(usable_cores() + 1, 8)
+
+
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
+    """Tests that share a running service go to one worker."""
+    return scheduler_of(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -143,7 +143,7 @@ class TlsClientSocket(ClientSocket):
             data = super().recv(READ_BYTES, flags)
             if not data:
                 return b""
-            self._received = self._tls.opened(data)
+            self._received = self._tls.decrypt(data)
         taken, self._received = self._received[:size], self._received[size:]
         return taken
 
@@ -159,7 +159,7 @@ class TlsClientSocket(ClientSocket):
     def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]  # gunicorn sends bytes only
         """Like that of ClientSocket."""
         if data:
-            super().sendall(self._tls.sealed(data), flags)
+            super().sendall(self._tls.encrypt(data), flags)
 
     def shutdown(self, how: int) -> None:
         """Tell the client that the answer is complete, then half-close the connection."""

@@ -15,7 +15,7 @@ PLAIN_ANSWER = (
 
 
 class TlsConnection:
-    """What a server and one client send each other; one thread at a time uses it. reply: sends bytes at once."""
+    """TLS between a server and one client, for one thread at a time. reply: sends encrypted bytes at once."""
 
     def __init__(self, context: ssl.SSLContext, reply: Callable[[bytes], None]) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -23,8 +23,8 @@ class TlsConnection:
         self._reply = reply
         self.has_ended = False  # the client has said that it sends no more
 
-    def opened(self, data: bytes) -> bytes:
-        """What the client sent, as far as it is complete: nothing while the two make their keys. Raises OSError."""
+    def decrypt(self, data: bytes) -> bytes:
+        """The plain bytes of what has arrived, as far as complete: none during the handshake. Raises OSError."""
         self._incoming.write(data)
         try:
             return self._read()
@@ -36,15 +36,15 @@ class TlsConnection:
             if answer := self._outgoing.read():
                 self._reply(answer)
 
-    def sealed(self, data: bytes) -> bytes:
-        """An answer, encrypted; raises OSError before the keys are made."""
+    def encrypt(self, data: bytes) -> bytes:
+        """What to send for this answer; raises OSError before the end of the handshake."""
         rest = memoryview(data)
         while rest:
             rest = rest[self._tls.write(rest) :]
         return self._outgoing.read()
 
     def end(self) -> bytes:
-        """What tells the client that nothing more comes; empty before the keys are made."""
+        """What tells the client that nothing more comes; empty before the end of the handshake."""
         try:
             self._tls.unwrap()
         except ssl.SSLError:  # the client has not said the same yet

@@ -326,8 +326,8 @@ def test_a_hold_is_renewed_while_the_copy_runs_and_a_lost_one_is_noticed(
     monkeypatch.setattr(hold, "HOLD_SECONDS", 60.0)
     with held_sweeps(database) as held:
         with database.write() as connection:
-            connection.execute(text("UPDATE sweep_holds SET valid_until = valid_until - 50"))
-        first = valid_until(database)
+            earlier = "UPDATE sweep_holds SET valid_until = valid_until - 50 RETURNING valid_until"
+            first = connection.execute(text(earlier)).scalar_one()
         eventually(lambda: valid_until(database) > first + 40, what="the hold was renewed")
         held.check()
         with database.write() as connection:

@@ -98,6 +98,7 @@ def write_rule_test(path: Path, series: list[dict[str, str]], samples: dict[str,
     return path
 
 
+@pytest.mark.slow  # a quarter of a minute of simulated weeks
 def test_the_rule_files_and_their_tests_pass() -> None:
     promtool.check_rules(RULE_FILES)
     promtool.check_rule_tests(RULE_TESTS)

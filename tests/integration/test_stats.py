@@ -180,13 +180,17 @@ def _many_models(database: Database, dataset_id: int, count: int, *, aliased: bo
         "lineage": {},
         "created_at": 1.0,
     }
-    with database.write() as connection:
+    with database.read() as connection:
         first = connection.execute(text("SELECT coalesce(max(id), 0) + 1 FROM models")).scalar_one()
-        ids = range(first, first + count)
-        connection.execute(insert(models), [row | {"id": n, "name": f"m{n}", "version": 1, "job_id": n} for n in ids])
+    for start in range(first, first + count, 1_000):  # PostgreSQL is slow to change a counter often in one transaction
+        ids = range(start, start + 1_000)
         aliases = [{"name": f"m{n}", "alias": "champion", "model_id": n, "created_at": 1.0} for n in ids]
-        if aliased:
-            connection.execute(insert(model_aliases), aliases)
+        with database.write() as connection:
+            named = [row | {"id": n, "name": f"m{n}", "version": 1, "job_id": n} for n in ids]
+            connection.execute(insert(models), named)
+            if aliased:
+                connection.execute(insert(model_aliases), aliases)
+    with database.write() as connection:
         connection.execute(text("ANALYZE"))
 
 

@@ -27,7 +27,7 @@ TOTALS = """SELECT job_type, label, sum(n) AS n FROM (
 ROWS = """SELECT job_type, status AS label, count(*) AS n FROM jobs
     WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED') GROUP BY job_type, status"""
 # A trial that has lost too many workers counts as one without a score: then the study is another one.
-HURT = """SELECT t.study_job_id, count(*) FROM trials t JOIN jobs j ON j.id = t.job_id
+WITHOUT_SCORE = """SELECT t.study_job_id, count(*) FROM trials t JOIN jobs j ON j.id = t.job_id
     WHERE j.error_code = 'poison' GROUP BY t.study_job_id"""
 LOSSES = """SELECT family, max(n) FROM (
     SELECT coalesce(j.parent_id, j.id) AS family, count(*) AS n FROM lost_attempts l JOIN jobs j ON j.id = l.job_id
@@ -56,7 +56,7 @@ def count_guards(resources: Resources) -> Guards:
 
 @dataclass
 class Findings:
-    """What must be empty, and what must have happened."""
+    """Every list is empty after a good run; the numbers say how much has happened."""
 
     lost: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Findings:
     resumed: int = 0
 
     def bad(self) -> dict[str, list[str]]:
-        """Every list that is none, by its title."""
+        """The lists that must be empty, by title."""
         return {
             "lost": self.lost,
             "stuck": self.stuck,
@@ -98,7 +98,7 @@ def check(resources: Resources, history: History, *, expected: Expected, exporte
         results = {row[0]: tuple(row[1:]) for query in RESULTS.values() for row in connection.execute(text(query))}
         resumed = "SELECT count(*) FROM job_events WHERE kind = 'log' AND CAST(body AS TEXT) LIKE '%going on from a%'"
         found.resumed = connection.execute(text(resumed)).scalar_one()
-        losses, hurt = dict(_pairs(connection, LOSSES)), dict(_pairs(connection, HURT))
+        losses, without_score = dict(_pairs(connection, LOSSES)), dict(_pairs(connection, WITHOUT_SCORE))
         _count_doubles(connection, found)
     for job_id, spec in history.accepted.items():
         job = jobs.get(job_id)
@@ -108,7 +108,7 @@ def check(resources: Resources, history: History, *, expected: Expected, exporte
             found.stuck.append(f"job {job_id} is {job.status}, attempt {job.attempt}: {job.progress_message}")
         else:
             _judge_end(found, job, history, losses=losses.get(job_id, 0))
-            if job.status == "COMPLETED" and job_id not in hurt and results.get(job_id) != expected[spec]:
+            if job.status == "COMPLETED" and job_id not in without_score and results.get(job_id) != expected[spec]:
                 found.wrong_artifacts.append(f"job {job_id} ({spec}), attempt {job.attempt}")
     if len(history.accepted) != len(history.tokens):
         found.doubled.append(f"{len(history.tokens)} jobs were wanted, {len(history.accepted)} ids were given")

@@ -66,7 +66,9 @@ ROLES: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize(
+    "threads", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("roles", ROLES, ids=str)
 def test_the_index_and_the_profile_are_the_same(
     ingest: Ingest, request: pytest.FixtureRequest, roles: dict[str, str], threads: int
