@@ -1,5 +1,6 @@
 """`python -m ml_training.api`: starts the API server of this machine."""
 
+import gc
 import sys
 
 from ml_training.api.first_key import StartRefused, prepare_keys
@@ -24,7 +25,10 @@ def main() -> None:
         prepare_keys(settings)
     except StartRefused as refused:
         sys.exit(str(refused))
-    ApiServer(settings, certificate).run()
+    server = ApiServer(settings, certificate)
+    gc.collect()
+    gc.freeze()  # the collector of a worker process would write to, and so copy, every page that holds an object
+    server.run()
 
 
 if __name__ == "__main__":

@@ -69,6 +69,7 @@ def options(settings: Settings) -> dict[str, Any]:
     host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
     return {
         "bind": f"{host}:{settings.api_port}",
+        "proc_name": "ml_training.api",  # gunicorn and Celery show such names where setproctitle is installed
         "workers": settings.api_workers,
         "threads": settings.api_threads,
         "worker_class": ApiWorker,

@@ -2,10 +2,13 @@
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
+from ml_training.local.forked_process import ForkedProcess, can_fork, fork_module
 from ml_training.local.log_file import LogFile
 from ml_training.local.orphan_guard import OrphanGuard, signal_process_group
 
@@ -21,6 +24,12 @@ class ProcessSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: float = 10.0  # from SIGTERM to SIGKILL
 
+    @property
+    def module(self) -> tuple[str, ...]:
+        """The module and its arguments, when the command is `python -m`; else nothing."""
+        is_module = self.command[:2] == (sys.executable, "-m")
+        return self.command[2:] if is_module else ()
+
 
 class ChildProcess:
     """A started `ProcessSpec`."""
@@ -29,14 +38,7 @@ class ChildProcess:
         self._guard = guard
         self._stop_seconds = spec.stop_seconds
         with spec.log.open() as log:
-            self._process = subprocess.Popen(
-                spec.command,
-                env=child_environment(spec.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the parent, which stops its children in order
-            )
+            self._process = _start(spec, log)
         guard.child_started(self.pid)
 
     @property
@@ -67,6 +69,21 @@ class ChildProcess:
         signal_process_group(self.pid)
         self._process.wait()
         self._guard.child_ended(self.pid)
+
+
+def _start(spec: ProcessSpec, log: BinaryIO) -> "subprocess.Popen[bytes] | ForkedProcess":
+    """In a session of its own: Ctrl-C is for the parent, which stops its children in order."""
+    environment = child_environment(spec.environment)
+    if spec.module and can_fork(spec.environment):
+        return fork_module(spec.module, environment=environment, output=log.fileno())
+    return subprocess.Popen(
+        spec.command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 def child_environment(variables: Mapping[str, str]) -> dict[str, str]:

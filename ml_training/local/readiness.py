@@ -40,6 +40,8 @@ def heartbeat_ready(database: Database, *, kind: str, within_seconds: float) -> 
                 rows = list_heartbeats(connection, kind=kind, within_seconds=within_seconds)
         except Unavailable:
             return False
+        finally:
+            database.dispose()  # a process that is forked later must not inherit its connection
         return any(row.body.get("pid") == pid and row.body.get("ready", True) for row in rows)
 
     return ready

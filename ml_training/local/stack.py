@@ -9,6 +9,7 @@ from pathlib import Path
 from ml_training.db.engine import Database, open_database
 from ml_training.local.child_process import ChildProcess, ProcessSpec
 from ml_training.local.console_output import CommandOutput
+from ml_training.local.forked_process import load_shared_modules
 from ml_training.local.interrupts import Interrupts
 from ml_training.local.log_file import LogFile
 from ml_training.local.orphan_guard import OrphanGuard
@@ -117,9 +118,10 @@ def check_ports(settings: Settings) -> None:
 def _start(
     settings: Settings, *, stack: Stack, supervisor: Supervisor, guard: OrphanGuard, database: Database
 ) -> RunInfo:
-    logs = settings.data_dir / "logs"
-    own = settings.broker_url == ""
-    broker_url = _start_redis(settings.data_dir / "redis", logs, supervisor, stack) if own else settings.broker
+    logs, redis_directory = settings.data_dir / "logs", settings.data_dir / "redis"
+    broker_url = settings.broker if settings.broker_url else _start_redis(redis_directory, logs, supervisor)
+    load_shared_modules()  # while Redis starts
+    _wait_for_redis(redis_directory, stack)
     environment = stack_environment(settings, broker_url=broker_url)
     _migrate(environment, logs, guard=guard, stack=stack)
     for spec in python_processes(settings, database=database, environment=environment):
@@ -135,16 +137,19 @@ def _start(
     )
 
 
-def _start_redis(directory: Path, logs: Path, supervisor: Supervisor, stack: Stack) -> str:
+def _start_redis(directory: Path, logs: Path, supervisor: Supervisor) -> str:
     config = configure_redis(directory)
     supervisor.start(redis_process(config, logs))
+    return config.url
+
+
+def _wait_for_redis(directory: Path, stack: Stack) -> None:
     try:
         stack.wait_until_ready()
     except StackError as error:
         raise StackError(
             f"{error}\n  {directory} holds only permits to run jobs: it can be deleted, no job is lost"
         ) from None
-    return config.url
 
 
 def _migrate(environment: dict[str, str], logs: Path, *, guard: OrphanGuard, stack: Stack) -> None:

@@ -67,9 +67,9 @@ class Fleet:
         return pool_children(psutil.Process(self.processes[name].pid))
 
     def fork_server(self, name: str = "worker") -> psutil.Process:
-        """The fork server of a worker; its command line is the worker's own."""
+        """The fork server of a worker: its child that runs no code of `multiprocessing`."""
         worker = psutil.Process(self.processes[name].pid)
-        (found,) = [child for child in worker.children() if child.cmdline() == worker.cmdline()]
+        (found,) = [child for child in worker.children() if "-c" not in child.cmdline()]
         return found
 
     def ready_children(self, name: str) -> int:

@@ -16,11 +16,11 @@ from ml_training.local.run_file import read_run_file
 from tests.support.eventually import PATIENCE, eventually
 
 PROGRAM = Path(sys.executable).with_name("ml-training")
-PARTS = {  # the end of each command line; a Redis server rewrites its own to show its address
+PARTS = {  # each command line once it is ready: Redis, gunicorn and Celery rewrite their own
     "redis": r"-server 127\.0\.0\.1:\d+",
     "exporter": "-m exporter",
-    "api": r"-m ml_training\.api",
-    "worker": "-m workers",
+    "api": r"gunicorn: master \[ml_training\.api\]",
+    "worker": r"\[celeryd: worker-\d+@.*:MainProcess\].*",
     "maintenance": "-m workers maintenance",
 }
 READY = "Ctrl-C stops everything"
