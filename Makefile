@@ -94,8 +94,9 @@ bench-exporter: $(VENV)/.dev ## Measure the exporter beside 1,000,000 jobs; smal
 timing: $(VENV)/.dev ## Tell known and unknown key ids apart by the time of 20,000 answers each, or fail to
 	$(BIN)/python -m tools.timing $(ARGS)
 
-dashboards: $(VENV)/.dev ## Build the dashboards' JSON from code
+dashboards: $(VENV)/.dev ## Build the dashboards' JSON from code, and the console's page of the runbook
 	$(BIN)/python -m dashboards.build
+	$(BIN)/python -m tools.runbook_page
 
 examples: $(VENV)/.dev ## Record the examples of the OpenAPI document from a running service
 	@$(BIN)/python -m tools.api_examples

@@ -1,7 +1,7 @@
 """The dashboard of one job: status, progress, comparison with jobs of its type, and lost attempts in the fleet."""
 
 from dashboards.grafana_sdk import DashboardBuilder, dashboard, stat, timeseries
-from dashboards.links import CHOSEN_JOB, CLICKED_JOB, FLEET, JOB, api_link, dashboard_link
+from dashboards.links import CHOSEN_JOB, CLICKED_JOB, FLEET, JOB, console_link, dashboard_link
 from dashboards.operator_dashboard import (
     NO_DATA,
     add_api_url_variable,
@@ -74,7 +74,7 @@ def _add_current_state_row(builder: DashboardBuilder) -> None:
                 width=4,
                 height=6,
                 thresholds=BLUE,
-                links=(api_link("This job in the API", f"jobs/{CHOSEN_JOB}"),),
+                links=(console_link("This job in the console", f"jobs/{CHOSEN_JOB}"),),
             ),
             PanelQuery(_latest_value("ml_job_status"), "Status"),
             value_labels=STATUS,
@@ -185,7 +185,7 @@ def _add_comparison_row(builder: DashboardBuilder) -> None:
     fleet = (dashboard_link(FLEET, "Fleet and queues"),)
     options = PanelOptions(
         title="This job",
-        description="Click the number for the job in the API.",
+        description="Click the number for the job in the console.",
         no_value=NOT_SEEN,
         width=12,
         height=6,
@@ -201,7 +201,7 @@ def _add_comparison_row(builder: DashboardBuilder) -> None:
             TableColumn(query, value_labels=STATUS),
             labels=JOB_LABELS,
             descending="Status",
-            links={"Job": (api_link("This job in the API", f"jobs/{CLICKED_JOB}"),)},
+            links={"Job": (console_link("This job in the console", f"jobs/{CLICKED_JOB}"),)},
         ),
         bar_gauge_panel(
             PanelOptions(

@@ -1,4 +1,4 @@
-"""Uids of the dashboards, and links from a panel to another dashboard or to a resource of the service's API."""
+"""Uids of the dashboards, and links from a panel to another dashboard or to a page of the console."""
 
 from dataclasses import dataclass
 
@@ -36,11 +36,16 @@ def job_dashboard_link(job_id: str) -> Link:
     return Link(link.title, f"{link.url}&var-job_id={job_id}")
 
 
-def api_link(title: str, path: str) -> Link:
-    """A link to a resource of the API, as JSON; `path` is relative to the API's root: `jobs/7`."""
-    return Link(title, f"${{{API_VARIABLE}:raw}}/api/v1/{path}", new_tab=True)
+def console_link(title: str, path: str) -> Link:
+    """A link to a page of the console, which the API serves; `path` is its address there: `jobs/7`."""
+    return Link(title, f"${{{API_VARIABLE}:raw}}/console/{path}", new_tab=True)
+
+
+def runbook_link() -> Link:
+    """A link to what to do about each alert, a page of the console."""
+    return console_link("What to do about each alert", "runbook.html")
 
 
 def job_links(job_id: str) -> tuple[Link, ...]:
     """The links to everything about one job."""
-    return job_dashboard_link(job_id), api_link("This job in the API", f"jobs/{job_id}")
+    return job_dashboard_link(job_id), console_link("This job in the console", f"jobs/{job_id}")

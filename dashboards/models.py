@@ -1,7 +1,7 @@
 """The dashboard of the models: training and test accuracy, overfitting, drift, scores, cost of the training."""
 
 from dashboards.grafana_sdk import DashboardBuilder, bargauge, dashboard, table, timeseries
-from dashboards.links import CLICKED_MODEL, CLICKED_SERIES_MODEL, MODELS, api_link
+from dashboards.links import CLICKED_MODEL, CLICKED_SERIES_MODEL, MODELS, console_link
 from dashboards.operator_dashboard import (
     NO_DATA,
     add_api_url_variable,
@@ -25,7 +25,7 @@ OVERFITTING_GAP, ACCURACY_DROP = 0.2, 0.05
 NO_MODEL, NO_REGRESSION = "no classification model", "no regression model"
 ORANGE_FROM_ONE: Thresholds = ((None, "green"), (1, "orange"))
 ACCURACY_THRESHOLDS: Thresholds = ((None, "red"), (0.7, "yellow"), (0.9, "green"))
-MODEL_IN_API = api_link("This model in the API", f"models/{CLICKED_SERIES_MODEL}")
+MODEL_IN_CONSOLE = console_link("This model in the console", f"models/{CLICKED_SERIES_MODEL}")
 
 
 def build() -> dashboard.Dashboard:
@@ -96,7 +96,7 @@ def _accuracy_panel(title: str, metric: str, rows: str) -> timeseries.Panel:
         thresholds=ACCURACY_THRESHOLDS,
         minimum=None,
         maximum=1,
-        links=(MODEL_IN_API,),
+        links=(MODEL_IN_CONSOLE,),
         soft_minimum=0.5,
     )
     return time_series_panel(options, PanelQuery(with_model_name(limit_series(metric, "model_id")), MODEL))
@@ -123,7 +123,7 @@ def _add_accuracy_row(builder: DashboardBuilder) -> None:
                 thresholds=thresholds,
                 minimum=None,
                 decimals=1,
-                links=(MODEL_IN_API,),
+                links=(MODEL_IN_CONSOLE,),
             ),
             PanelQuery(with_model_name(f"topk({MAX_BARS}, {ACCURACY_GAP})"), MODEL),
         ),
@@ -147,7 +147,7 @@ def _accuracy_table() -> table.Panel:
         TableColumn(PanelQuery(_by_model(ACCURACY_GAP), "Gap"), "percentunit"),
         labels=ROW_LABELS,
         descending="Gap",
-        links={"Model": (api_link("This model in the API", f"models/{CLICKED_MODEL}"),)},
+        links={"Model": (console_link("This model in the console", f"models/{CLICKED_MODEL}"),)},
     )
 
 
@@ -176,7 +176,7 @@ def _add_regression_row(builder: DashboardBuilder) -> None:
                 minimum=None,
                 maximum=1,
                 decimals=3,
-                links=(MODEL_IN_API,),
+                links=(MODEL_IN_CONSOLE,),
             ),
             PanelQuery(with_model_name(f"topk({MAX_BARS}, {_held_out('r2')})"), MODEL),
         ),
@@ -195,7 +195,7 @@ def _add_regression_row(builder: DashboardBuilder) -> None:
             TableColumn(PanelQuery(_by_model(_held_out("mape")), "MAPE"), "percentunit"),
             labels=ROW_LABELS,
             descending="R²",
-            links={"Model": (api_link("This model in the API", f"models/{CLICKED_MODEL}"),)},
+            links={"Model": (console_link("This model in the console", f"models/{CLICKED_MODEL}"),)},
         ),
     )
 
@@ -211,7 +211,7 @@ def _distance_panel() -> bargauge.Panel:
         height=7,
         thresholds=thresholds,
         decimals=2,
-        links=(MODEL_IN_API,),
+        links=(MODEL_IN_CONSOLE,),
     )
     return bar_gauge_panel(options, PanelQuery(with_model_name(f"topk({MAX_BARS}, ml_model_drift)"), MODEL))
 
@@ -229,7 +229,7 @@ def _add_drift_row(builder: DashboardBuilder) -> None:
         height=9,
         minimum=None,
         maximum=1,
-        links=(MODEL_IN_API,),
+        links=(MODEL_IN_CONSOLE,),
         soft_minimum=0.5,
     )
     add_row(
@@ -285,7 +285,7 @@ def _add_scores_row(builder: DashboardBuilder) -> None:
                 width=12,
                 height=10,
                 minimum=None,
-                links=(MODEL_IN_API,),
+                links=(MODEL_IN_CONSOLE,),
             ),
             PanelQuery(with_model_name(limit_series(SCORE, key), key), legend),
         ),

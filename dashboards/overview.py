@@ -4,7 +4,7 @@ Rate, errors, duration is the RED method (Tom Wilkie, "The RED Method", 2018).
 """
 
 from dashboards.grafana_sdk import DashboardBuilder, bargauge, dashboard, stat, table
-from dashboards.links import CLICKED_JOB, FLEET, INTERNALS, OVERVIEW, Link, dashboard_link, job_links
+from dashboards.links import CLICKED_JOB, FLEET, INTERNALS, OVERVIEW, Link, dashboard_link, job_links, runbook_link
 from dashboards.objectives import add_objectives_row
 from dashboards.operator_dashboard import (
     NO_DATA,
@@ -80,7 +80,9 @@ def _add_health_row(builder: DashboardBuilder) -> None:
         _health_stat(
             "Jobs waiting", "Due jobs without a worker.", 'max(ml_queue_depth{queue="due"})', fleet, thresholds=BLUE
         ),
-        _health_stat("Alerts firing", "Remedies stand in docs/runbook.md.", firing, inside, thresholds=RED_FROM_ONE),
+        _health_stat(
+            "Alerts firing", "A click leads to what to do.", firing, runbook_link(), inside, thresholds=RED_FROM_ONE
+        ),
     )
 
 
@@ -88,8 +90,7 @@ def _health_stat(
     title: str,
     description: str,
     query: str,
-    link: Link,
-    *,
+    *links: Link,
     unit: str = "none",
     thresholds: Thresholds = RED_AT_ZERO,
     value_labels: ValueLabels | None = None,
@@ -103,7 +104,7 @@ def _health_stat(
             width=3,
             height=4,
             thresholds=thresholds,
-            links=(link,),
+            links=links,
         ),
         PanelQuery(query, title),
         value_labels=value_labels,

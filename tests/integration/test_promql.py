@@ -182,7 +182,8 @@ def test_an_alert_has_tests_that_it_fires_and_that_it_stays_silent_on_similar_se
 @pytest.mark.parametrize("name", alerts())
 def test_an_alert_has_summary_description_severity_and_a_section_in_the_runbook(name: str) -> None:
     alert = alerts()[name]
-    assert alert["annotations"]["runbook_url"] == f"docs/runbook.md#{name.lower()}"
+    address = "{{ with $externalLabels.console_url }}{{ . }}{{ else }}http://localhost:8000{{ end }}"
+    assert alert["annotations"]["runbook_url"] == f"{address}/console/runbook.html#{name}"
     assert {"summary", "description"} <= set(alert["annotations"])
     assert alert["labels"]["severity"] in {"critical", "warning"}
     section = RUNBOOK.read_text(encoding="utf-8").split(f"## {name}\n")[1].split("\n## ")[0]

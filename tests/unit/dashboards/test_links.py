@@ -1,4 +1,4 @@
-"""Every link leads to an existing dashboard and a variable that it has, or to a documented resource of the API."""
+"""Every link leads to an existing dashboard and a variable that it has, or to a page of the console."""
 
 import re
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 
 from tests.support.dashboards import Json, documents, links_of, operator_documents, title_of
 
-API_PAGE = Path(__file__).parents[3] / "docs" / "api.md"
+CONSOLE = Path(__file__).parents[3] / "ml_training" / "console"
 DASHBOARD_LINK = re.compile(
     r"/d/([\w-]+)\?\$\{DS_PROMETHEUS:queryparam\}&\$\{__url_time_range\}(?:&var-(\w+)=\$\{.+\})?"
 )
-API_LINK = re.compile(r"\$\{api_url:raw\}/api/v1/(\w+)/\$\{.+\}")
+CONSOLE_LINK = re.compile(r"\$\{api_url:raw\}/console/(?:(\w+)/\$\{.+\}|(\w+\.html))")
 BY_UID = {document["uid"]: document for document in documents()}
 
 
@@ -20,16 +20,19 @@ def variable_names(document: Json) -> set[str]:
 
 
 @pytest.mark.parametrize("document", operator_documents(), ids=title_of)
-def test_a_link_leads_to_a_dashboard_or_to_the_api(document: Json) -> None:
+def test_a_link_leads_to_a_dashboard_or_to_the_console(document: Json) -> None:
     for link in links_of(document):
         if match := DASHBOARD_LINK.fullmatch(link["url"]):
             assert match[1] in BY_UID
             assert match[2] is None or match[2] in variable_names(BY_UID[match[1]])
             assert not link["targetBlank"]
         else:
-            api = API_LINK.fullmatch(link["url"])
-            assert api, link["url"]
-            assert f"/{api[1]}/" in API_PAGE.read_text(encoding="utf-8")
+            page = CONSOLE_LINK.fullmatch(link["url"])
+            assert page, link["url"]
+            if page[2]:
+                assert (CONSOLE / page[2]).is_file()
+            else:
+                assert f'"/{page[1]}/:id"' in (CONSOLE / "pages" / "routes.js").read_text(encoding="utf-8")
             assert "api_url" in variable_names(document)
             assert link["targetBlank"]
 
