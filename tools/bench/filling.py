@@ -80,6 +80,32 @@ def fill_tests(database: Database, *, finished: int, model_id: int, dataset_id: 
         connection.execute(text("ANALYZE"))
 
 
+def fill_study(database: Database, *, study_job_id: int, trials: int) -> None:
+    """Add so many COMPLETED trials to a study; each has the job that a trial has."""
+    with database.write() as connection, _without_triggers(connection):
+        now = database_now(connection)
+        base = int(connection.execute(text("SELECT max(id) FROM jobs")).scalar_one())
+        number, last = connection.execute(text("SELECT max(number), max(id) FROM trials")).one()
+        numbers = _numbers(connection, 1, trials)
+        connection.execute(
+            text(f"""INSERT INTO jobs (id, parent_id, {_COLUMNS})
+            SELECT {base} + i, {study_job_id}, 'TRIAL', 'lightgbm', 'COMPLETED', {_SPEC}, 1, 5, 1, false, 86400.0, 1.0,
+              NULL, 'worker@host-1', 1.0, 'done', NULL, 30, 0, 455, {now!r}, {now!r}, {now!r}, {now!r}, {last} + i
+            FROM {numbers}""")
+        )
+        connection.execute(
+            text(f"""INSERT INTO trials (id, study_job_id, number, job_id, parameters, attempt, score, scores, status,
+              seconds)
+            SELECT {last} + i, {study_job_id}, {number} + i, {base} + i,
+              '{{"/params/learning_rate": 0.' || (1000 + i * 617 % 9000) || ', "/params/num_leaves": ' || (7 + i % 56)
+              || '}}', 1, 0.9 + (i * 7919 % 10007) / 120000.0, '{{"roc_auc": 0.9}}', 'COMPLETED', 0.1 + i % 10
+            FROM {numbers}""")
+        )
+        connection.execute(text(f"UPDATE studies SET trials = {number + trials} WHERE job_id = {study_job_id}"))
+    with database.write() as connection:
+        connection.execute(text("ANALYZE"))
+
+
 def add_live(database: Database, *, running: int, pending: int) -> list[int]:
     """Store jobs that run or wait, with their ledger rows folded; the ids of the RUNNING ones."""
     with database.write() as connection:

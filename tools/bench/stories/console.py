@@ -7,8 +7,9 @@ from playwright.sync_api import Page
 
 from tests.support.browser import new_context, running_browser
 from tools.bench.figures import Row, at_most, median, percentile
+from tools.bench.http_client import Connection
 from tools.bench.probing import run_probe
-from tools.bench.service import running_service, sample_dataset
+from tools.bench.service import running_service, sample_dataset, train_spec, wait_until_completed
 from tools.bench.stories.base import Run, Story
 from tools.bench.stories.growth import ENOUGH
 
@@ -23,6 +24,7 @@ ADDRESSES = (
     "/models/{model}",
     "/predictions",
     "/studies",
+    "/studies/{study}",
     "/fleet",
 )
 # Each change of the page is followed to the frame that shows it. The first answers count, not those of later looks.
@@ -31,6 +33,16 @@ window.drawn = 0;
 const inTwoFrames = (then) => requestAnimationFrame(() => requestAnimationFrame(then));
 new MutationObserver(() => inTwoFrames(() => { window.drawn = performance.now(); }))
   .observe(document, { childList: true, subtree: true, characterData: true });
+"""
+# A promise of the page: its policy forbids the evaluation by which Playwright would look again and again.
+UNTIL_QUIET = """
+() => new Promise((done) => {
+  const isAnswer = ({ name, responseEnd }) => name.includes("/api/v1/") && responseEnd > 0;
+  const hasAnswer = () => performance.getEntriesByType("resource").some(isAnswer);
+  const isQuiet = () => hasAnswer() && window.drawn > 0 && performance.now() - window.drawn > 600;
+  const look = () => isQuiet() ? done() : setTimeout(look, 50);
+  look();
+})
 """
 FIGURES = """
 () => {
@@ -51,24 +63,38 @@ def measure(run: Run) -> Sequence[Row]:
     finished, pending = run.size((1_000_000, 100_000), (50_000, 5_000))
     settings = {"limits__pending_jobs": ENOUGH, "worker_concurrency": 1}
     with running_service(run.checkout, run.directory / "console", **settings) as service:
-        sample_dataset(service.connect())
-        service.freeze("worker", "maintenance", "exporter")
-        run_probe(run.checkout, "fill", service.database_url, finished, pending)
+        http, url = service.connect(), service.database_url
+        dataset_id = sample_dataset(http)
+        service.freeze("maintenance", "exporter")
+        run_probe(run.checkout, "fill", url, finished, 0)
+        job = _small_study(http, dataset_id)
+        service.freeze("worker")
+        run_probe(run.checkout, "fill_study", url, job["id"], run.size(10_000, 1_000))
+        run_probe(run.checkout, "fill", url, 0, pending)
         run.say("filled")
         with run.timing(), running_browser() as browser:
             context = new_context(browser, f"http://127.0.0.1:{service.port}")
             context.add_init_script(WATCH)
             page = context.new_page()
-            places = {"middle": finished // 2, "model": finished // 20}
+            places = {"middle": finished // 2, "model": finished // 20, "study": job["result"]["study_id"]}
             seen = {path: _seen(page, path.format(**places), run.size(10, 3)) for path in ADDRESSES}
     return _rows(seen)
+
+
+def _small_study(http: Connection, dataset_id: int) -> dict[str, Any]:
+    """The ended TUNE job of two trials."""
+    train = train_spec(dataset_id, n_estimators=5)
+    common = {name: value for name, value in train.items() if name not in ("job_type", "model_name")}
+    search = {"/params/learning_rate": {"low": 0.1, "high": 0.9}, "/params/num_leaves": {"low": 7, "high": 63}}
+    tune = {"job_type": "TUNE", "model_name": "study", "train": common, "search": search, "metric": "roc_auc"}
+    return wait_until_completed(http, http.post("/jobs", {**tune, "trials": 2})["id"])
 
 
 def _seen(page: Page, path: str, count: int) -> list[dict[str, Any]]:
     found = []
     for number in range(-1, count):
         page.goto(f"/console{path}", wait_until="load")
-        page.wait_for_function("window.drawn > 0 && performance.now() - window.drawn > 600")
+        page.evaluate(UNTIL_QUIET)
         if number >= 0:
             found.append(page.evaluate(FIGURES))
     return found
@@ -93,6 +119,7 @@ STORY = Story(
     "console",
     "The console beside 1,000,000 jobs",
     "Headless Chromium on the same machine opens each page of the console; 1,000,000 finished jobs, 100,000 waiting "
-    "ones and 100,000 models on SQLite; from the end of the last answer of the API to the frame that shows it.",
+    "ones, 100,000 models and a study of 10,000 trials on SQLite; from the end of the last answer of the API to the "
+    "frame that shows it.",
     measure,
 )
