@@ -3,10 +3,10 @@ import { html, render, useEffect, useRef, useState } from "./core/html.js";
 import { connection, key, session, signIn } from "./core/api.js";
 import { startChanges } from "./core/changes.js";
 import { focusHeading, keepFocus } from "./core/focus.js";
-import { Link, matchRoute, useAddress } from "./core/route.js";
+import { go, Link, matchRoute, useAddress } from "./core/route.js";
 import { LANGUAGES, language, setLanguage, t, useLanguage } from "./core/text.js";
 import { ROUTES } from "./pages/routes.js";
-import { SignIn } from "./pages/sign-in.js";
+import { SIGN_IN, SignIn } from "./pages/sign-in.js";
 
 const NAVIGATION = ["", "jobs", "datasets", "models", "predictions", "studies", "fleet", "access"];
 const THEME = "ml-training-theme";
@@ -35,7 +35,9 @@ function Console() {
     if (shown.current !== address.path) focusHeading();
     shown.current = address.path;
   }, [address.path]);
+  const isSignIn = address.path === SIGN_IN;
   const done = () => {
+    if (isSignIn) go("/");
     setNeedsKey(false);
     setSignedIn(signedIn + 1);
   };
@@ -44,7 +46,7 @@ function Console() {
     <${Bar} path=${address.path} person=${person} onSignOut=${signOut} />
     ${!isConnected && html`<div class="lost" role="alert">${t("connection.lost")}</div>`}
     <main id="content" key=${signedIn}>
-      ${needsKey ? html`<${SignIn} onDone=${done} />` : Page ? html`<${Page} key=${address.path} query=${address.query} address=${address.path} ...${parameters} />` : html`<${NotFound} />`}
+      ${needsKey || isSignIn ? html`<${SignIn} onDone=${done} trouble=${isSignIn ? address.query.trouble : ""} />` : Page ? html`<${Page} key=${address.path} query=${address.query} address=${address.path} ...${parameters} />` : html`<${NotFound} />`}
     </main>`;
 }
 

@@ -78,6 +78,7 @@ def test_a_filter_is_kept_under_a_name_for_its_list_alone(page: Page, jobs: list
     page.keyboard.press("Escape")
     expect(name).to_have_count(0)
     page.get_by_role("button", name="Save this filter").click()
+    expect(name).to_be_focused()
     page.keyboard.type("<b>done</b>")
     page.keyboard.press("Enter")
     saved = page.get_by_role("group", name="Saved filters")

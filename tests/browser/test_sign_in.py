@@ -41,9 +41,11 @@ def test_a_person_signs_in_and_out_and_one_without_a_role_is_told_so(page: Page,
     expect(button).to_be_visible()
     assert accessibility_violations(page) == []
     button.click()
-    page.get_by_role("button", name="eve").click()
+    with page.expect_response(lambda answer: "/api/v1/changes" in answer.url):  # 401: it must not hide the reason
+        page.get_by_role("button", name="eve").click()
     expect(page.get_by_role("alert")).to_contain_text("no role in this service")
     assert accessibility_violations(page) == []
+    expect(page.get_by_role("alert")).to_contain_text("no role in this service")
     page.get_by_role("link", name="Sign in with Example Login").click()
     page.get_by_role("button", name="ada").first.click()
     expect(page.get_by_text("ada@example.org").first).to_be_visible()

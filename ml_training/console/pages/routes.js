@@ -16,7 +16,6 @@ import { ModelsPage } from "./models.js";
 import { OverviewPage } from "./overview.js";
 import { NewPredictionPage } from "./prediction-new.js";
 import { PredictionPage, PredictionsPage } from "./predictions.js";
-import { SignInPage } from "./sign-in.js";
 import { StudiesPage } from "./studies.js";
 import { StudyPage } from "./study.js";
 import { TestPage, TestsPage } from "./tests.js";
@@ -48,5 +47,4 @@ export const ROUTES = [
   ["/predictions/:id", PredictionPage],
   ["/fleet", FleetPage],
   ["/access", AccessPage],
-  ["/sign-in", SignInPage],
 ];

@@ -1,11 +1,11 @@
 // Leads to the provider where people sign in, and asks for an API key, which is tried before it is kept.
 import { html, useEffect, useState } from "../core/html.js";
 import { get, key, session } from "../core/api.js";
-import { go } from "../core/route.js";
 import { t } from "../core/text.js";
 import { Action, Head } from "../parts/basics.js";
 import { CheckField, TextField } from "../parts/fields.js";
 
+export const SIGN_IN = "/sign-in"; // where a sign-in ends that did not succeed, with its trouble
 const TROUBLES = ["away", "denied", "state", "token", "role", "project"];
 
 export function SignIn({ onDone, trouble = "" }) {
@@ -36,6 +36,3 @@ export function SignIn({ onDone, trouble = "" }) {
       <p class="quiet">${t("sign_in.make")}</p><pre>ml-training keys create --role operator --name me</pre>
     </form>`;
 }
-
-/** Where a sign-in ends that did not succeed; a key or another attempt leads to the first page. */
-export const SignInPage = ({ query }) => html`<${SignIn} onDone=${() => go("/")} trouble=${query.trouble} />`;

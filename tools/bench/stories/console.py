@@ -51,7 +51,7 @@ FIGURES = """
   return {
     drawn: window.drawn,
     data: Math.max(...answers.map((one) => one.responseEnd)),
-    took: answers.map((one) => one.responseEnd - one.requestStart),
+    took: answers.map((one) => [new URL(one.name).pathname.slice(7), one.responseEnd - one.requestStart]),
     rows: document.querySelectorAll("tbody tr").length,
   };
 }
@@ -101,10 +101,13 @@ def _seen(page: Page, path: str, count: int) -> list[dict[str, Any]]:
 
 
 def _rows(seen: dict[str, list[dict[str, Any]]]) -> list[Row]:
-    took = [milliseconds for figures in seen.values() for one in figures for milliseconds in one["took"]]
+    answers = [(path, ms) for figures in seen.values() for one in figures for path, ms in one["took"]]
+    took = [milliseconds for _, milliseconds in answers]
+    slowest = ", ".join(f"{path} {ms:.0f}" for path, ms in sorted(answers, key=lambda one: -one[1])[:8])
     rows = max(one["rows"] for figures in seen.values() for one in figures)
     return [
         Row("answers of the API, p99", percentile(took, 0.99), "ms", at_most(50), f"median {median(took):.1f}"),
+        Row("the slowest answer", max(took), "ms", spread=slowest),
         Row("rows of a table in the document, at most", rows, "", at_most(50)),
         *(_drawn(path, figures) for path, figures in seen.items()),
     ]
