@@ -1,6 +1,7 @@
 """Models: the registry, what users say about a model, and its stored file."""
 
 from flask import Response
+from pydantic import Field
 
 from ml_training.api import response_schemas
 from ml_training.api.context import resources
@@ -12,7 +13,7 @@ from ml_training.domain.caller import Role
 from ml_training.domain.model_changes import ModelChanges
 from ml_training.domain.specs import TrainSpec
 from ml_training.services import queries
-from ml_training.services.models import artifact_download, change_model, delete_model, train_spec
+from ml_training.services.models import alias_history, artifact_download, change_model, delete_model, train_spec
 
 models = blueprint("models", "Trained models")
 
@@ -37,6 +38,30 @@ def show(model_id: int) -> Response:
 def spec(model_id: int) -> Response:
     """The spec that trained the model; as a new job it trains the same model."""
     return json_response(train_spec(resources(), model_id))
+
+
+class AliasMove(response_schemas.ResponseSchema):
+    """From a moment on an alias points to a model."""
+
+    alias: str
+    model_id: int | None = Field(description="null: to none")
+    version: int | None
+    moved_at: response_schemas.Time
+    moved_by: str | None = Field(description="the id of the key; null without keys, and for moves of older versions")
+
+
+class AliasHistory(response_schemas.ResponseSchema):
+    """The moves of the aliases of one model name, newest first; the last 200."""
+
+    items: list[AliasMove]
+
+
+@models.get("/<id:model_id>/alias-history", responses={200: AliasHistory, **problems(404)})
+@documented(Role.VIEWER, path="model_id")
+def show_alias_history(model_id: int) -> Response:
+    """Where the aliases of the model's name have pointed to, and who moved them."""
+    moves = [AliasMove.from_record(move) for move in alias_history(resources(), model_id)]
+    return json_response(AliasHistory(items=moves))
 
 
 @models.patch("/<id:model_id>", responses={200: response_schemas.Model, **problems(400, 404, 413, 415)})

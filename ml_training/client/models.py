@@ -95,6 +95,11 @@ class Model(Record):
         body = {name: value for name, value in given.items() if value is not None}
         return Model.read(self.client, self.client.transport.patch(f"/models/{self.id}", body))
 
+    def alias_history(self) -> list[Json]:
+        """Where the aliases of its name have pointed to, newest first: alias, model_id, version, moved_at, moved_by."""
+        moves: list[Json] = self.client.transport.get(f"/models/{self.id}/alias-history")["items"]
+        return moves
+
     def card(self) -> ModelCard:
         """What is known about it, in short and as one HTML page."""
         path = f"/models/{self.id}/card"

@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 
 from ml_training.db import project_tables
+from ml_training.db.alias_tables import model_aliases as model_aliases
 from ml_training.db.columns import BigId, double, foreign_key, id_column, integer, project_column, quoted, string, time
 from ml_training.db.dataset_tables import datasets as datasets
 from ml_training.db.name_search import search_index
@@ -198,17 +199,6 @@ _partial_index(models, "models_by_name", NOT_DELETED, "project_id", "name", "mod
 search_index(models, "models_search", models.c.name, models.c.model_type, NOT_DELETED)
 Index("models_artifact", models.c.artifact_key)
 _partial_index(models, "models_reuse", f"reuse_key IS NOT NULL AND {NOT_DELETED}", "project_id", "reuse_key", "id")
-
-model_aliases = Table(  # the key makes an alias point to one version of a name
-    "model_aliases",
-    metadata,
-    project_column(primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("alias", Text, primary_key=True),
-    Column("model_id", BigId, ForeignKey("models.id"), nullable=False, index=True),
-    time("created_at"),
-)
-Index("model_aliases_alias", model_aliases.c.project_id, model_aliases.c.alias, model_aliases.c.model_id)
 
 model_tags = Table(  # triggers keep it equal to models.tags, for the list of models
     "model_tags",

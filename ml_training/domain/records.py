@@ -12,6 +12,17 @@ ORIGIN_FIELDS = ("connection", "query", "source")
 
 
 @dataclass(frozen=True, slots=True)
+class AliasMove:
+    """From a moment on an alias points to a model, or to none."""
+
+    alias: str
+    model_id: int | None
+    version: int | None
+    moved_at: float
+    moved_by: str | None  # the id of the key
+
+
+@dataclass(frozen=True, slots=True)
 class JobError:
     """Why a job is FAILED."""
 

@@ -1,15 +1,16 @@
 """The use cases of a stored model: download, describe, set aliases, show its spec, delete."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from ml_training.db import results
-from ml_training.db.aliases import drop_aliases, set_aliases
+from ml_training.db.aliases import drop_aliases, list_alias_moves, set_aliases
 from ml_training.db.job_models import uses_model
 from ml_training.domain.audit import AuditAction
 from ml_training.domain.caller import Role
 from ml_training.domain.errors import Conflict, NotFound
 from ml_training.domain.model_changes import parse_changes
-from ml_training.domain.records import Json, Model
+from ml_training.domain.records import AliasMove, Json, Model
 from ml_training.selection.schema import ModelSchema
 from ml_training.services.audit import audited_change
 from ml_training.services.ownership import require_owner, require_role
@@ -68,11 +69,19 @@ def change_model(resources: Resources, model_id: int, body: object) -> Model:
             raise _gone(model_id)
         results.describe_model(connection, model_id, **changes.model_dump(exclude_unset=True, exclude={"aliases"}))
         if changes.gives("aliases"):
-            set_aliases(connection, name=name, model_id=model_id, aliases=changes.aliases)
+            aliases, by = changes.aliases, resources.caller.key_id
+            set_aliases(connection, name=name, model_id=model_id, version=model.version, aliases=aliases, by=by)
         changed = results.get_model(connection, model_id)
     if changed is None:  # cannot be: the row has been locked
         raise _gone(model_id)
     return changed
+
+
+def alias_history(resources: Resources, model_id: int) -> Sequence[AliasMove]:
+    """Where the aliases of the model's name have pointed to, newest first; raises NotFound."""
+    name = get_model(resources, model_id).name
+    with resources.database.read() as connection:
+        return list_alias_moves(connection, name)
 
 
 def delete_model(resources: Resources, model_id: int) -> None:
@@ -89,7 +98,7 @@ def delete_model(resources: Resources, model_id: int) -> None:
         if uses_model(connection, model_id):
             raise Conflict(f"a job that has not ended needs model {model_id}: wait for it or cancel it")
         results.mark_model_deleted(connection, model_id)
-        drop_aliases(connection, model_id)
+        drop_aliases(connection, name=model.name, model_id=model_id, by=resources.caller.key_id)
 
 
 def _gone(model_id: int) -> NotFound:

@@ -91,6 +91,12 @@ def test_an_alias_moves_between_versions_after_a_question(page: Page, api: httpx
     assert api.get(f"/models/{newer}").json()["description"] == "for the second clinic"
     page.get_by_role("button", name="Remove champion").click()
     expect(page.get_by_role("listitem").filter(has_text="champion")).to_have_count(0)
+    page.get_by_text("History of the aliases").click()
+    moves = page.get_by_role("region", name="History of the aliases").get_by_role("row")
+    expect(moves).to_have_count(4)
+    expect(moves.nth(1)).to_contain_text("nothing")
+    expect(moves.nth(2).get_by_role("link", name="breast_cancer-random_forest v2")).to_be_visible()
+    assert accessibility_violations(page) == []
 
 
 @pytest.mark.browser

@@ -63,10 +63,10 @@ def test_each_thing_is_told_when_it_changes(resources: Resources, reader: Reader
     first, second = (stored_model(resources, dataset_id=dataset_id, job_id=number) for number in (8, 9))
     assert reader.ask() == [("model", first), ("model", second)]
     with resources.database.write() as connection:
-        set_aliases(connection, name="model", model_id=first, aliases=["champion"])
+        set_aliases(connection, name="model", model_id=first, version=1, aliases=["champion"])
     assert reader.ask() == [("model", first)]
     with resources.database.write() as connection:
-        set_aliases(connection, name="model", model_id=second, aliases=["champion"])
+        set_aliases(connection, name="model", model_id=second, version=2, aliases=["champion"])
     assert sorted(reader.ask()) == [("model", first), ("model", second)], "the one that lost its alias too"
     with resources.database.write() as connection:
         results.describe_model(connection, first, description="new")

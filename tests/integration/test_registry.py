@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ml_training.domain.states import JobStatus
 from ml_training.execution.run_job import run_next
 from ml_training.services import queries, submit
 from ml_training.services.cancel import request_cancel
-from ml_training.services.models import change_model, delete_model, train_spec
+from ml_training.services.models import alias_history, change_model, delete_model, train_spec
 from ml_training.services.resources import Resources
 from ml_training.services.store_jobs import CheckedSpec, Submission, store
 from ml_training.services.submit import submit_batch, submit_job
@@ -86,6 +87,45 @@ def test_an_alias_moves_to_the_version_that_asks_for_it_last(resources: Resource
     change_model(resources, first, {"aliases": []})
     change_model(resources, third, {"aliases": ["champion", "champion-2"]})
     assert aliases(resources, versions) == [(), (), ("champion", "champion-2"), ("champion",)]
+
+
+def test_each_move_of_an_alias_is_kept_with_who_made_it(resources: Resources, versions: list[int]) -> None:
+    first, second, _, other = versions
+    ada = replace(resources, caller=replace(resources.caller, key_id="key_ada"))
+    change_model(resources, first, {"aliases": ["champion", "shadow"]})
+    change_model(ada, second, {"aliases": ["champion"]})
+    change_model(ada, second, {"aliases": ["champion"]})  # where it is: no move
+    change_model(ada, first, {"aliases": []})
+    change_model(resources, other, {"aliases": ["champion"]})  # an alias of another name
+    delete_model(resources, second)
+    assert [(move.alias, move.model_id, move.version, move.moved_by) for move in alias_history(resources, first)] == [
+        ("champion", None, None, None),
+        ("shadow", None, None, "key_ada"),
+        ("champion", second, 2, "key_ada"),
+        ("shadow", first, 1, None),
+        ("champion", first, 1, None),
+    ]
+    with pytest.raises(NotFound):
+        alias_history(resources, second)
+
+
+def test_a_change_that_fails_is_no_move(resources: Resources, versions: list[int]) -> None:
+    with pytest.raises(Invalid):
+        change_model(resources, versions[0], {"aliases": ["champion"], "tags": ["no tag"]})
+    assert alias_history(resources, versions[0]) == []
+
+
+def test_the_newest_moves_of_a_name_are_kept(
+    resources: Resources, versions: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml_training.db.aliases.MOVES_KEPT", 3)
+    change_model(resources, versions[3], {"aliases": ["champion"]})
+    for number in range(6):
+        change_model(resources, versions[number % 2], {"aliases": ["champion"]})
+    assert [move.version for move in alias_history(resources, versions[0])] == [2, 1, 2]
+    assert len(alias_history(resources, versions[3])) == 1
+    with resources.database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM alias_moves")).scalar_one() == 4
 
 
 def test_wrong_changes_change_nothing(resources: Resources, versions: list[int]) -> None:

@@ -145,14 +145,14 @@ def test_the_newest_models_are_shown_and_older_ones_that_have_an_alias(database:
     with database.write() as connection:
         for model_id in (10, 9, 5):
             results.mark_model_deleted(connection, model_id)
-            drop_aliases(connection, model_id)
+            drop_aliases(connection, name=f"m{model_id}", model_id=model_id)
     assert _shown(database, newest=3, aliased=2) == [8, 7, 6, 4, 2]
     assert _shown(database, newest=len(ids), aliased=2) == [8, 7, 6, 4, 3, 2, 1]
 
 
 def _point(database: Database, model_id: int, name: str, *aliases: str) -> None:
     with database.write() as connection:
-        set_aliases(connection, name=name, model_id=model_id, aliases=aliases)
+        set_aliases(connection, name=name, model_id=model_id, version=1, aliases=aliases)
 
 
 @pytest.mark.parametrize("aliased", [True, False])

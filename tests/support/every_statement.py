@@ -293,8 +293,11 @@ def _of_results(dataset_id: int, model_id: int) -> dict[str, list[Call]]:
         ],
         "results.mark_model_deleted": [lambda c: results.mark_model_deleted(c, model_id)],
         "aliases.aliases_of": [lambda c: aliases.aliases_of(c, [1, 2])],
-        "aliases.set_aliases": [lambda c: aliases.set_aliases(c, name="bench", model_id=model_id, aliases=["best"])],
-        "aliases.drop_aliases": [lambda c: aliases.drop_aliases(c, model_id)],
+        "aliases.set_aliases": [
+            lambda c: aliases.set_aliases(c, name="bench", model_id=model_id, version=1, aliases=["best"])
+        ],
+        "aliases.drop_aliases": [lambda c: aliases.drop_aliases(c, name="bench", model_id=model_id)],
+        "aliases.list_alias_moves": [lambda c: aliases.list_alias_moves(c, "bench")],
     }
 
 

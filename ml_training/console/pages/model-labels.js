@@ -4,6 +4,7 @@ import { get, send, withQuery } from "../core/api.js";
 import { t } from "../core/text.js";
 import { Action } from "../parts/basics.js";
 import { Field, TextField } from "../parts/fields.js";
+import { AliasHistory } from "./model-alias-history.js";
 import { modelTitle } from "./model-facts.js";
 
 const LONGEST_DESCRIPTION = 2000;
@@ -21,7 +22,8 @@ export function Labels({ model, reload }) {
   return html`<details class="card" open=${model.aliases.length + model.tags.length > 0 || Boolean(model.description)}><summary>${t("labels.title")}</summary><div class="cards">
     <${LabelList} title=${t("labels.aliases")} hint=${t("labels.alias_hint", { name: model.name })} sign="★" values=${model.aliases} onAdd=${setAlias} addLabel=${t("labels.set_alias")} placeholder="champion" onRemove=${(alias) => change({ aliases: model.aliases.filter((one) => one !== alias) })} />
     <${LabelList} title=${t("models.tags")} hint=${t("labels.tag_hint")} values=${model.tags} onAdd=${addTag} addLabel=${t("labels.add_tag")} placeholder="2026-q4" onRemove=${(tag) => change({ tags: model.tags.filter((one) => one !== tag) })} />
-    <${Description} key=${model.description} text=${model.description} onSave=${(description) => change({ description })} /></div></details>`;
+    <${Description} key=${model.description} text=${model.description} onSave=${(description) => change({ description })} /></div>
+    <${AliasHistory} model=${model} /></details>`;
 }
 
 function LabelList({ title, hint, sign = "", values, onAdd, onRemove, addLabel, placeholder }) {
