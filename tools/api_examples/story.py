@@ -207,6 +207,7 @@ def _models(recorder: Recorder) -> None:
     recorder.call("GET", "/models", query={"dataset_id": 1, "sort": "oldest"})
     recorder.call("GET", "/models", query={"q": "breast"})
     recorder.call("GET", "/models/{model_id}", model_id=1)
+    recorder.call("GET", "/models/{model_id}/alias-history", model_id=1)
     recorder.call("GET", "/models/{model_id}/spec", model_id=1)
     recorder.call("GET", "/models/{model_id}/card", model_id=1)
     recorder.call("GET", "/models/{model_id}/download", model_id=1, query={"redirect": "false"})

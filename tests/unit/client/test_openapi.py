@@ -147,6 +147,9 @@ def used(client: Client, ids: dict[str, int], tmp_path: Path) -> set[str]:
     assert card.save(tmp_path).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert "<iframe" in card._repr_html_()
     assert model.spec() == {"job_type": "TRAIN"}
+    assert model.alias_history() == []
+    model.update(aliases=["champion"])
+    assert [(move["alias"], move["version"]) for move in model.alias_history()] == [("champion", model.version)]
     assert model.download(tmp_path).stat().st_size
     client.models.list(tag="eu")
     client.models.get(ids["doomed"]).delete()
