@@ -33,6 +33,7 @@ SHARED_MODULES = (  # none of them starts a thread or opens anything
     "sqlalchemy.dialects.sqlite.pysqlite",
 )
 READ_AT_START = "LD_"  # variables that the dynamic loader reads when a program starts, and not later
+OPENMP_RUNTIMES = ("libgomp", "libomp")  # they read their variables when they are loaded
 SQLITE_HEADER = b"SQLite format 3\0"
 
 
@@ -77,12 +78,13 @@ def can_fork(environment: Mapping[str, str]) -> bool:
     """Whether a fork would be as good as a new interpreter.
 
     It has one thread only, so this process must have one; it must not carry a connection of SQLite, whose locks belong
-    to a process; macOS does not allow its own libraries after a fork.
+    to a process, nor an OpenMP runtime, which would not read its variables again; macOS does not allow its own
+    libraries after a fork.
     """
     if sys.platform != "linux" or any(name.startswith(READ_AT_START) for name in environment):
         return False
     threads = len(list(Path("/proc/self/task").iterdir()))
-    return threads == 1 and not _has_open_database()
+    return threads == 1 and not _has_openmp() and not _has_open_database()
 
 
 def fork_module(arguments: Sequence[str], *, environment: Mapping[str, str], output: int) -> ForkedProcess:
@@ -149,6 +151,11 @@ def _status_of(module: str) -> int:
         sys.stderr.write(f"{end.code}\n")
         return 1
     return 0
+
+
+def _has_openmp() -> bool:
+    loaded = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    return any(name in loaded for name in OPENMP_RUNTIMES)
 
 
 def _has_open_database() -> bool:

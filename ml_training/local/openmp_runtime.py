@@ -4,7 +4,7 @@ LightGBM's wheels link against libgomp.so.1 (macOS: libomp.dylib) but do not con
 none. Loading scikit-learn's copy first does not help: the dynamic loader must find that name when a process starts.
 """
 
-import ctypes
+import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -20,11 +20,11 @@ def has_openmp() -> bool:
     """Whether the dynamic loader finds the library without help."""
     if sys.platform == "darwin":
         return any(path.exists() for path in MAC_PATHS)
-    try:
-        ctypes.CDLL("libgomp.so.1")
-    except OSError:
-        return False
-    return True
+    # In another process: a runtime reads its variables when it is loaded, and a worker may be a fork of this process.
+    load = "import ctypes; ctypes.CDLL('libgomp.so.1')"
+    return (
+        subprocess.run([sys.executable, "-I", "-S", "-c", load], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    )
 
 
 def bundled_openmp() -> Path | None:

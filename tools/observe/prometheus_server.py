@@ -117,7 +117,7 @@ def running_prometheus(program: str, directory: Path, exporter_url: str) -> Iter
 def configuration(exporter_url: str) -> str:
     """The repository's configuration with another target, which has no token, and other intervals."""
     document = yaml.safe_load((CONFIGURATION_FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
-    document["global"] = dict.fromkeys(document["global"], f"{SCRAPE_SECONDS}s")
+    document["global"] = dict.fromkeys(("scrape_interval", "evaluation_interval"), f"{SCRAPE_SECONDS}s")
     document["rule_files"] = [str(CONFIGURATION_FOLDER / name) for name in document["rule_files"]]
     (scrape,) = document["scrape_configs"]
     scrape["static_configs"] = [{"targets": [urlsplit(exporter_url).netloc]}]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ml_training.local.openmp_runtime import bundled_openmp
 from tests.support import fork_probe
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
@@ -60,7 +61,10 @@ def test_a_fork_has_what_a_new_interpreter_has(directory: Path, how: str) -> Non
     assert found["input"] == ""
 
 
-CAN_FORK = "from ml_training.local.forked_process import can_fork; import sqlite3, threading; "
+CAN_FORK = (
+    "from ml_training.local.forked_process import can_fork; import ctypes, sqlite3, threading; "
+    "from ml_training.local import openmp_runtime; "
+)
 OPENED = "c = sqlite3.connect('x.db'); c.execute('CREATE TABLE t (n)'); "
 
 
@@ -72,8 +76,18 @@ OPENED = "c = sqlite3.connect('x.db'); c.execute('CREATE TABLE t (n)'); "
         ("threading.Thread(target=threading.Event().wait, daemon=True).start(); print(can_fork({}))", False),
         (f"{OPENED}print(can_fork({{}}))", False),
         (f"{OPENED}c.close(); print(can_fork({{}}))", True),
+        (f"ctypes.CDLL({str(bundled_openmp())!r}); print(can_fork({{}}))", False),
+        ("openmp_runtime.has_openmp(); print(can_fork({}))", True),
     ],
-    ids=["alone", "a variable of the loader", "a second thread", "an open database", "a closed database"],
+    ids=[
+        "alone",
+        "a variable of the loader",
+        "a second thread",
+        "an open database",
+        "a closed database",
+        "a loaded OpenMP",
+        "a look for OpenMP",
+    ],
 )
 def test_nothing_is_forked_that_would_not_be_as_a_new_interpreter(code: str, expected: bool, tmp_path: Path) -> None:
     done = subprocess.run(
