@@ -34,6 +34,7 @@ SHARED_MODULES = (  # none of them starts a thread or opens anything
 )
 READ_AT_START = "LD_"  # variables that the dynamic loader reads when a program starts, and not later
 OPENMP_RUNTIMES = ("libgomp", "libomp")  # they read their variables when they are loaded
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SQLITE_HEADER = b"SQLite format 3\0"
 
 
@@ -94,17 +95,25 @@ def fork_module(arguments: Sequence[str], *, environment: Mapping[str, str], out
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        _run_and_exit(arguments, environment=environment, output=output)
+    # Until it has its own handlers, a signal to the child would be taken for one to this process, and be lost.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _run_and_exit(arguments, environment=environment, output=output, mask=mask)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return ForkedProcess(pid)
 
 
-def _run_and_exit(arguments: Sequence[str], *, environment: Mapping[str, str], output: int) -> NoReturn:
+def _run_and_exit(
+    arguments: Sequence[str], *, environment: Mapping[str, str], output: int, mask: set[int | signal.Signals]
+) -> NoReturn:
     """In the child: nothing of the caller's frames runs again, so that its `finally` blocks do not."""
     status = 1
     try:
         _become_new(arguments, environment=environment, output=output)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         status = _status_of(arguments[0])
         threading._shutdown()  # type: ignore[attr-defined]  # as at the end of an interpreter
         atexit._run_exitfuncs()
@@ -121,9 +130,8 @@ def _become_new(arguments: Sequence[str], *, environment: Mapping[str, str], out
     atexit._clear()
     os.setsid()
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(output, 1)

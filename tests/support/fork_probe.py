@@ -51,6 +51,7 @@ def run(how: str) -> int | str:
         "files": files[:-1],  # the last one lists them
         "leads_its_session": os.getsid(0) == os.getpid(),
         "sigterm": signal.getsignal(signal.SIGTERM) == signal.SIG_DFL,
+        "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
         "input": sys.stdin.read(),
     }
     say(json.dumps(told))

@@ -58,6 +58,7 @@ def test_a_fork_has_what_a_new_interpreter_has(directory: Path, how: str) -> Non
     assert found["files"] == []
     assert found["leads_its_session"]
     assert found["sigterm"]
+    assert found["blocked"] == []
     assert found["input"] == ""
 
 
