@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.support.browser import new_context, running_browser
 from tests.support.stack_process import start_stack
@@ -40,6 +40,7 @@ ADDRESSES = {
     "drift": "/drift/{drift_report}",
     "workers": "/fleet",
     "access": "/access",
+    "runbook": "/runbook.html",
 }
 
 
@@ -105,7 +106,7 @@ def draw(
     for name, address in addresses.items():
         page.goto(f"/console{address.format(**ids)}")
         page.locator("main h1").first.wait_for()
-        page.wait_for_function("!/Loading …|Wird geladen …/.test(document.body.innerText)")
+        expect(page.get_by_text(re.compile("Loading …|Wird geladen …"))).to_have_count(0)
         page.wait_for_timeout(800)  # a form asks the service after a pause
         page.screenshot(path=folder / f"console-{name}.png", full_page=True)
         sys.stdout.write(f"console-{name}.png\n")

@@ -75,6 +75,8 @@ def test_prometheus_differs_from_the_other_one_by_https_alone() -> None:
     (scrape,) = tls["scrape_configs"]
     assert scrape.pop("scheme") == "https"
     tls_config = scrape.pop("tls_config")
+    console = plain["global"]["external_labels"].pop("console_url")
+    assert tls["global"]["external_labels"].pop("console_url") == console.replace("http:", "https:")
     assert tls == plain
     assert MORE["services"]["prometheus"]["volumes"][0].split(":")[-2] == tls_config["ca_file"]
     assert f"{tls_config['server_name']}:" in scrape["static_configs"][0]["targets"][0]
