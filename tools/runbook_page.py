@@ -38,6 +38,7 @@ def runbook_page() -> str:
     _leave_out_links_to_files(tokens)
     first = next(at for at, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h2")
     before, after = (markdown.renderer.render(part, markdown.options, {}) for part in (tokens[:first], tokens[first:]))
+    after = after.replace("\n<strong>", "<br>\n<strong>")  # symptom, check and remedy begin a line
     contents = "".join(f'<li><a href="#{name}">{name}</a></li>\n' for name in alerts)
     return f'{HEAD}{before}<nav aria-label="Alerts">\n<ul>\n{contents}</ul>\n</nav>\n{after}{TAIL}'
 
