@@ -118,7 +118,7 @@ def _run_and_exit(
         threading._shutdown()  # type: ignore[attr-defined]  # as at the end of an interpreter
         atexit._run_exitfuncs()
         sys.stdout.flush()
-    except BaseException:  # noqa: BLE001 - the edge of the process: the interpreter prints what nobody caught
+    except BaseException:  # noqa: BLE001 - the edge of the process: what begins or ends it has failed
         traceback.print_exc()
     finally:
         sys.stderr.flush()
@@ -157,6 +157,9 @@ def _status_of(module: str) -> int:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0
         sys.stderr.write(f"{end.code}\n")
+        return 1
+    except BaseException:  # noqa: BLE001 - the edge of the process: an interpreter goes on to its exit functions
+        traceback.print_exc()
         return 1
     return 0
 

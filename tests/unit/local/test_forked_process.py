@@ -46,6 +46,7 @@ def test_a_fork_ends_with_the_status_of_its_module(printed: list[str], directory
 def test_nothing_of_the_caller_runs_in_a_fork(printed: list[str], directory: Path) -> None:
     assert printed == ["finally of the parent"] * len(fork_probe.HOW) + [printed[-2], "exit function of the parent"]
     assert told(directory, "return")[1] == ["thread of the fork", "exit function of the fork"]
+    assert told(directory, "error")[1][-1] == "exit function of the fork", "also after an error that nobody caught"
 
 
 @pytest.mark.parametrize("how", fork_probe.HOW)
