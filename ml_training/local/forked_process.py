@@ -158,7 +158,7 @@ def _status_of(module: str) -> int:
             return end.code or 0
         sys.stderr.write(f"{end.code}\n")
         return 1
-    except BaseException:  # noqa: BLE001 - the edge of the process: an interpreter goes on to its exit functions
+    except BaseException:  # noqa: BLE001 - the edge of the process: its exit functions must run as in a new interpreter
         traceback.print_exc()
         return 1
     return 0
