@@ -31,8 +31,11 @@ HALVED: dict[str, Any] = {  # four begin, two continue, one is trained to the en
     "generation": 4,
 }
 EACH_POINT = [
-    *(pytest.param(point, PLAIN, marks=() if point in ALWAYS else pytest.mark.faults) for point in STUDY_POINTS),
-    *(pytest.param(point, HALVED, marks=pytest.mark.faults) for point in HALVING_POINTS),
+    *(
+        pytest.param(point, PLAIN, marks=() if point in ALWAYS else pytest.mark.faults, id=point)
+        for point in STUDY_POINTS
+    ),
+    *(pytest.param(point, HALVED, marks=pytest.mark.faults, id=f"halving, {point}") for point in HALVING_POINTS),
 ]
 EACH_SLOTS = [
     *(pytest.param(slots, PLAIN, marks=pytest.mark.faults if slots == 2 else ()) for slots in (1, 2, 4)),

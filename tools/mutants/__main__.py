@@ -71,7 +71,8 @@ def main(names: list[str]) -> int:
         tests = tuple(sorted({test for patch in patches for test in patch.tests}))
         whole = run_tests(copy_sources(place / "whole"), tests, "-n", str(AT_ONCE), "--dist", "loadfile")
         if whole.returncode != 0:
-            sys.stdout.write(f"{whole.stdout[-4_000:]}\nthe tests fail without any mutant\n")
+            said = (whole.stdout + whole.stderr)[-4_000:]
+            sys.stdout.write(f"{said}\nthe tests fail without any mutant\n")
             return 1
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for patch, reason, seconds in pool.map(lambda patch: _timed(patch, place), patches):
