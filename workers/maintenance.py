@@ -16,6 +16,7 @@ from ml_training.maintenance.cleanup import (
     forget_changes_once,
     forget_heartbeats_once,
     forget_jobs_once,
+    forget_uploads_once,
 )
 from ml_training.maintenance.reaper import reap_once
 from ml_training.maintenance.relay import relay_once
@@ -63,6 +64,9 @@ def maintenance_loops(resources: Resources, settings: Settings) -> tuple[Mainten
             sweep,
             lambda: forget_changes_once(resources),
             busy_every=settings.retention_pause_seconds,
+        ),
+        MaintenanceLoop(
+            "forget_uploads", sweep, lambda: forget_uploads_once(resources), busy_every=settings.retention_pause_seconds
         ),
         MaintenanceLoop(
             "forget_audit",

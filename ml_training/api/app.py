@@ -35,6 +35,7 @@ from ml_training.api.projects import projects
 from ml_training.api.request_hooks import install_hooks, template_of
 from ml_training.api.response_schemas import Problem
 from ml_training.api.results import RESULT_BLUEPRINTS
+from ml_training.api.resumable_uploads import uploads
 from ml_training.api.route_rules import add_rules, rules_of
 from ml_training.api.sign_in import sign_in
 from ml_training.api.slow_requests import SlowRequestLimiter
@@ -52,6 +53,7 @@ from ml_training.settings import Settings
 
 BLUEPRINTS = (
     datasets,
+    uploads,
     connections,
     model_types,
     jobs,

@@ -15,7 +15,7 @@ from ml_training.api.openapi_routes import blueprint, documented, problems
 from ml_training.api.request_body import FORM, JSON, boundary, read_json, refuse_encodings
 from ml_training.api.request_parameters import DatasetListParameters, PreviewParameters, WaitParameters
 from ml_training.api.responses import json_response, no_content
-from ml_training.api.uploads import format_of, read_upload
+from ml_training.api.upload_form import format_of, read_upload
 from ml_training.domain.caller import Role
 from ml_training.domain.errors import FieldError, Invalid, WrongKind
 from ml_training.domain.file_formats import FORMATS
@@ -25,6 +25,7 @@ from ml_training.domain.sample_datasets import SAMPLES
 from ml_training.domain.states import DatasetStatus
 from ml_training.services import datasets as service
 from ml_training.services import queries
+from ml_training.services import resumable_uploads as pieces
 from ml_training.services import sourced_datasets as sourced
 from ml_training.storage.base import StoredObject
 
@@ -37,8 +38,15 @@ def _schema(model: type[BaseModel], **members: Any) -> dict[str, Any]:
 
 
 _KINDS: Mapping[
-    str, type[request_schemas.StoredFileRequest | request_schemas.QueryRequest | request_schemas.SourceRequest]
+    str,
+    type[
+        request_schemas.StoredFileRequest
+        | request_schemas.UploadedRequest
+        | request_schemas.QueryRequest
+        | request_schemas.SourceRequest
+    ],
 ] = {
+    "upload_id": request_schemas.UploadedRequest,
     "sha256": request_schemas.StoredFileRequest,
     "query": request_schemas.QueryRequest,
     "connection": request_schemas.QueryRequest,
@@ -54,6 +62,7 @@ TWO_KINDS = {
                 "anyOf": [
                     _schema(request_schemas.SampleRequest),
                     _schema(request_schemas.StoredFileRequest),
+                    _schema(request_schemas.UploadedRequest),
                     _schema(request_schemas.QueryRequest),
                     _schema(request_schemas.SourceRequest),
                 ]
@@ -79,9 +88,8 @@ def create(query: WaitParameters) -> Response:
     elif request.mimetype == JSON:
         dataset = _from_json()
     else:
-        raise WrongKind(
-            f"send {FORM} with a file, or {JSON} with a sample, the sha256 of a stored file, a query or a source"
-        )
+        others = "a sample, an upload, the sha256 of a stored file, a query or a source"
+        raise WrongKind(f"send {FORM} with a file, or {JSON} with {others}")
     return long_poll(
         query.wait,
         lambda seconds: queries.wait_for_dataset(resources(), dataset.id, seconds=seconds),
@@ -186,6 +194,8 @@ def _from_json() -> Dataset:
         found = kind.model_validate(body)
     except ValidationError as error:
         raise Invalid("the request is wrong", errors=field_errors(error, body)) from None
+    if isinstance(found, request_schemas.UploadedRequest):
+        return _from_pieces(found)
     return _stored_file(found) if isinstance(found, request_schemas.StoredFileRequest) else _from_origin(found)
 
 
@@ -202,6 +212,16 @@ def _stored_file(wanted: request_schemas.StoredFileRequest) -> Dataset:
     del about["file_name"]
     with context().slow_requests.acquire("upload"):  # it reads all bytes to verify them
         return service.accept_stored_file(resources(), file_format=file_format, options=options, **about)
+
+
+def _from_pieces(wanted: request_schemas.UploadedRequest) -> Dataset:
+    about = wanted.about_the_data()
+    upload_id, options = about.pop("upload_id"), wanted.options()
+    file_format = format_of(pieces.get_upload(resources(), upload_id).file_name)
+    if errors := options.errors_for(file_format):
+        raise Invalid("the request is wrong", errors=tuple(errors))
+    with context().slow_requests.acquire("upload"):
+        return pieces.accept_pieces(resources(), upload_id, options=options, **about)
 
 
 def _is_decided(dataset: Dataset) -> bool:

@@ -1,8 +1,10 @@
 """Reads request bodies: checks their size and content type, and parses JSON strictly."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import IO
 
 from flask import g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from ml_training.api.context import context
 from ml_training.api.request_buffer import BODY_BYTES
@@ -12,12 +14,14 @@ from ml_training.domain.strict_json import parse
 
 JSON = "application/json"
 FORM = "multipart/form-data"
+PIECE = "application/offset+octet-stream"  # of the protocol tus
+CHUNK_BYTES = 64 << 10
 FORM_OVERHEAD_BYTES = 64 << 10  # boundaries, part headers and small fields around an uploaded file
 
 
 def limit_body(limits: Limits, *, takes_files: bool) -> None:
     """Limit the body of this request; raises TooLarge at once when its Content-Length is over the limit."""
-    is_upload = takes_files and request.mimetype == FORM
+    is_upload = takes_files and request.mimetype in (FORM, PIECE)
     g.body_limit = limits.upload_bytes + FORM_OVERHEAD_BYTES if is_upload else limits.json_body_bytes
     # werkzeug silently cuts a body of unknown length at this size: one byte more shows that it did.
     request.max_content_length = g.body_limit + 1
@@ -28,6 +32,14 @@ def limit_body(limits: Limits, *, takes_files: bool) -> None:
 def too_large() -> TooLarge:
     """The error for a body over the limit of this request."""
     return TooLarge(f"the body is larger than the limit of {g.body_limit:,} bytes")
+
+
+def read_chunk(stream: IO[bytes]) -> bytes:
+    """The next bytes of a large body, empty at its end; raises TooLarge, and what the stream raises."""
+    try:
+        return stream.read(CHUNK_BYTES)
+    except RequestEntityTooLarge:
+        raise too_large() from None
 
 
 def read_json(limits: Limits) -> object:

@@ -33,6 +33,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 ONE_YEAR = "max-age=31536000"
+TAKES_FILES = frozenset({"datasets.create", "uploads.append"})
 SUBMITTING = frozenset({"jobs.submit", "jobs.submit_many"})
 
 
@@ -96,7 +97,7 @@ def _is_own(origin: str) -> bool:
 
 
 def _limit_body() -> None:
-    limit_body(context().resources.limits, takes_files=request.endpoint == "datasets.create")
+    limit_body(context().resources.limits, takes_files=request.endpoint in TAKES_FILES)
 
 
 def _finish(response: Response) -> Response:

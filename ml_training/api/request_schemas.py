@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from ml_training.domain.file_options import FileOptions
 from ml_training.domain.origins import FileAddress, FileOrigin, Query, QueryOrigin, SourceName
-from ml_training.domain.spec_fields import ColumnName, Name
+from ml_training.domain.spec_fields import ColumnName, Id, Name
 from ml_training.domain.specs import JobSpec
 
 SHA256_PATTERN = "^[0-9a-f]{64}$"
@@ -77,6 +77,12 @@ class Sha256Path(RequestSchema):
     """The address of a stored file."""
 
     sha256: str = Field(pattern=SHA256_PATTERN)
+
+
+class UploadedRequest(UploadForm):
+    """A data set of an upload in pieces that is whole."""
+
+    upload_id: Id = Field(description="of POST /uploads; the suffix of its file's name says the format")
 
 
 class StoredFileRequest(UploadForm):

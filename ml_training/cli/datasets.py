@@ -95,7 +95,8 @@ def add_dataset(
     options.require_one_place(file, source, rows_of)
     with result_printer(as_json) as printer, connect(waits=True) as client:
         if file is not None:
-            dataset = client.datasets.upload(file, name=name, wait=False, **about)
+            shown = False if printer.as_json else None
+            dataset = client.datasets.upload(file, name=name, wait=False, progress=shown, **about)
         elif source is not None:
             dataset = client.datasets.from_source(source, name=name, wait=False, **about)
         elif rows_of is not None:

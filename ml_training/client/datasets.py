@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_training.client.display import Listing, html_table
-from ml_training.client.errors import ApiError, DatasetRejected, Json, Unreachable, UsageError
-from ml_training.client.progress import bars_for_people
+from ml_training.client.errors import ApiError, DatasetRejected, Json, UsageError
+from ml_training.client.progress import ProgressBars, bars_for_people
 from ml_training.client.records import Record
 from ml_training.client.tables import as_file
+from ml_training.client.transport import UPLOAD_TIMEOUT
+from ml_training.client.uploads import send_file
 from ml_training.client.waiting import wait_for_jobs
 from ml_training.domain.names import name_of_file
+from ml_training.domain.states import JobStatus
 
 if TYPE_CHECKING:
     from ml_training.client.client import Client
@@ -28,7 +31,6 @@ COLUMNS = {
     "columns": "columns",
     "created": "created_at",
 }
-REPEATABLE_STATUSES = frozenset({502, 503, 504})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,13 +127,13 @@ class Datasets:
         data: the path of a file, a pandas or polars DataFrame, or an Arrow table. name: of the data set; the same name
         again makes a new version; by default it is made of the file's name. options: how the file is to be read, such
         as separator, decimal, encoding, date_format, sheet (docs/api.md). wait: False returns it PROCESSING.
-        Bytes that the service already has are not sent again.
+        Bytes that the service already has are not sent again, also those of an upload that broke off.
         """
         columns = {"time_column": time_column, "phase_column": phase_column, "group_column": group_column}
         name = name or _default_name(data)
         fields = {key: value for key, value in {"name": name, **columns, **options}.items() if value is not None}
-        with as_file(data, name) as file:
-            dataset = Dataset.read(self._client, self._create(file, fields))
+        with as_file(data, name) as file, bars_for_people(progress) as bars:
+            dataset = Dataset.read(self._client, self._create(file, fields, bars))
         return dataset.wait(progress=progress) if wait else dataset
 
     def from_query(
@@ -234,6 +236,15 @@ class Datasets:
         """See `Dataset.delete`."""
         self._client.transport.delete(f"/datasets/{dataset_id}")
 
+    def open_uploads(self) -> Rows:
+        """Uploads that broke off: uploading the same file again sends the rest; after a day they are forgotten."""
+        items: Rows = self._client.transport.get("/uploads")["items"]
+        return items
+
+    def delete_upload(self, upload_id: int) -> None:
+        """Forget an upload that broke off."""
+        self._client.transport.delete(f"/uploads/{upload_id}")
+
     def _from(
         self, fields: Mapping[str, str], about: Mapping[str, str | None], wait: bool, progress: bool | None
     ) -> Dataset:
@@ -242,38 +253,25 @@ class Datasets:
         dataset = Dataset.read(self._client, answer)
         return dataset.wait(progress=progress) if wait else dataset
 
-    def _create(self, file: Path, fields: Mapping[str, str]) -> Json:
+    def _create(self, file: Path, fields: Mapping[str, str], bars: ProgressBars) -> Json:
         transport = self._client.transport
         sha256 = _sha256(file)
         if transport.exists(f"/datasets/sha256/{sha256}"):
             body = {**fields, "sha256": sha256, "file_name": file.name}
             try:
-                return transport.post("/datasets", body, repeatable=False)
+                return transport.post("/datasets", body, repeatable=False, timeout=UPLOAD_TIMEOUT)
             except ApiError as error:
                 if error.status != 404:  # the bytes went, or are damaged: an upload replaces them
                     raise
-        return self._upload(file, fields, sha256)
 
-    def _upload(self, file: Path, fields: Mapping[str, str], sha256: str) -> Json:
-        """Upload; after a broken connection, look whether the data set was made before sending the file again."""
-        transport = self._client.transport
-        newest = self._newest(fields["name"])
-        before = 0 if newest is None else int(newest["id"])
-        patience = transport.patience()
-        while True:
-            try:
-                return transport.upload("/datasets", file, fields=fields)
-            except (Unreachable, ApiError) as error:
-                if isinstance(error, ApiError) and error.status not in REPEATABLE_STATUSES:
-                    raise
-                if not patience.wait():
-                    raise
-            newest = self._newest(fields["name"])
-            if newest is not None and newest["id"] > before and newest["sha256"] == sha256:
-                return newest
+        def show(sent: int, whole: int) -> None:
+            message = f"{sent / 1e6:,.1f} of {whole / 1e6:,.1f} MB"
+            status = JobStatus.RUNNING if sent < whole else JobStatus.COMPLETED
+            bars.show(file.name, f"upload {file.name}", status=status, fraction=sent / max(1, whole), message=message)
 
-    def _newest(self, name: str) -> Json | None:
-        return next(iter(self._client.transport.list_items("/datasets", limit=1, name=name)), None)
+        upload_id = send_file(transport, file, sha256, on_sent=show)
+        # Asked for again after a lost answer, it is the same data set.
+        return transport.post("/datasets", {**fields, "upload_id": upload_id}, timeout=UPLOAD_TIMEOUT)
 
 
 def _default_name(data: Any) -> str:

@@ -1,4 +1,4 @@
-"""Shows jobs that run: a moving bar for each on a terminal or in a notebook."""
+"""Shows jobs and uploads that run: a moving bar for each on a terminal or in a notebook."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class ProgressBars(Protocol):
-    """One progress bar for each job."""
+    """One progress bar for each job or upload."""
 
-    def show(self, job_id: int, label: str, *, status: JobStatus, fraction: float, message: str) -> None:
-        """Show the current progress of a job; `fraction` is from 0 to 1."""
+    def show(self, key: int | str, label: str, *, status: JobStatus, fraction: float, message: str) -> None:
+        """Show the current progress; key: the id of the job, or the name of the file; `fraction` is from 0 to 1."""
 
 
 class NoBars:
     """Shows nothing."""
 
-    def show(self, job_id: int, label: str, *, status: JobStatus, fraction: float, message: str) -> None:
+    def show(self, key: int | str, label: str, *, status: JobStatus, fraction: float, message: str) -> None:
         """See ProgressBars."""
 
 
@@ -31,18 +31,18 @@ class RichProgressBars:
 
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress
-        self._tasks: dict[int, TaskID] = {}
+        self._tasks: dict[int | str, TaskID] = {}
 
-    def show(self, job_id: int, label: str, *, status: JobStatus, fraction: float, message: str) -> None:
-        """Move the bar of the job; the first call adds it."""
+    def show(self, key: int | str, label: str, *, status: JobStatus, fraction: float, message: str) -> None:
+        """Move the bar; the first call with a key adds it."""
         from rich.markup import escape
 
-        if job_id not in self._tasks:
-            self._tasks[job_id] = self._progress.add_task(escape(label), total=1.0, message="")
+        if key not in self._tasks:
+            self._tasks[key] = self._progress.add_task(escape(label), total=1.0, message="")
         text = message if status is JobStatus.RUNNING else f"{status} {message}".strip()
-        self._progress.update(self._tasks[job_id], completed=fraction, message=text)
+        self._progress.update(self._tasks[key], completed=fraction, message=text)
         if status.is_terminal:
-            self._progress.stop_task(self._tasks[job_id])
+            self._progress.stop_task(self._tasks[key])
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -119,7 +118,13 @@ class Transport:
         return self._send("HEAD", path).status_code == httpx.codes.OK
 
     def post(
-        self, path: str, body: object = None, *, headers: Mapping[str, str] | None = None, repeatable: bool = True
+        self,
+        path: str,
+        body: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = True,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> Json:
         """POST `body` as JSON.
 
@@ -127,7 +132,7 @@ class Transport:
         more than the first, pass `repeatable=False`.
         """
         keyed = {"Idempotency-Key": uuid.uuid4().hex, **(headers or {})}
-        return self._json("POST", path, repeatable=repeatable, json=body, headers=keyed)
+        return self._json("POST", path, repeatable=repeatable, json=body, headers=keyed, timeout=timeout)
 
     def patch(self, path: str, body: object) -> Json:
         """PATCH with JSON."""
@@ -143,11 +148,13 @@ class Transport:
         if not response.is_success:
             self._document(response)
 
-    def upload(self, path: str, file: Path, *, fields: Mapping[str, str]) -> Json:
-        """POST a file as multipart/form-data, streamed from the disk; not repeated, since it would be stored twice."""
-        with file.open("rb") as stream:
-            files = {"file": (file.name, stream)}
-            return self._json("POST", path, repeatable=False, files=files, data=fields, timeout=UPLOAD_TIMEOUT)
+    def send_bytes(self, path: str, data: bytes, *, offset: int) -> Mapping[str, str]:
+        """PATCH with the bytes of a file from `offset` on, not repeated; the headers of the answer."""
+        headers = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset)}
+        response = self._send("PATCH", path, repeatable=False, content=data, headers=headers, timeout=UPLOAD_TIMEOUT)
+        if not response.is_success:
+            self._document(response)
+        return response.headers
 
     def list_items(self, path: str, *, limit: int, **params: object) -> Iterator[Json]:
         """The first `limit` items of a paged list."""

@@ -23,6 +23,7 @@ _OF_PROJECT = (
     "drift_reports",
     "studies",
     "trials",
+    "uploads",
 )
 OWNED = " UNION ALL ".join(f"SELECT '{table}' AS kind, id, project_id FROM {table}" for table in _OF_PROJECT)
 # Every row that names another row: (kind, id) of the named one, and the project of the one that names it.
@@ -44,6 +45,7 @@ NAMED = " UNION ALL ".join(
             ("jobs", "reused_from", "jobs"),
             ("trials", "job_id", "jobs"),
             ("trials", "study_job_id", "jobs"),
+            ("uploads", "dataset_id", "datasets"),
         )
     ]
     + [
@@ -105,6 +107,14 @@ QUERIES = {
     "15: what one project stores, another does not name": f"""
         SELECT r.id FROM ({NAMED}) r JOIN ({OWNED}) o ON o.kind = r.kind AND o.id = r.named_id
         WHERE o.project_id <> r.project_id""",
+    "4: an upload has its pieces without a gap until a data set is made of it": """
+        SELECT u.id FROM uploads u LEFT JOIN (
+            SELECT upload_id, count(*) AS pieces, sum(bytes) AS bytes, max(first_byte + bytes) AS last
+            FROM upload_pieces GROUP BY upload_id) p ON p.upload_id = u.id
+        WHERE u.received_bytes > u.bytes OR CASE WHEN u.dataset_id IS NOT NULL
+          THEN p.pieces IS NOT NULL OR u.received_bytes <> u.bytes
+          ELSE coalesce(p.pieces, 0) <> u.pieces OR coalesce(p.bytes, 0) <> u.received_bytes
+            OR coalesce(p.last, 0) <> u.received_bytes END""",
     "12: a model that a job needs is not deleted": """
         SELECT j.id FROM jobs j JOIN job_models n ON n.job_id = j.id JOIN models m ON m.id = n.model_id
         WHERE j.status IN ('PENDING', 'RUNNING') AND m.deleted_at IS NOT NULL""",

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from sqlalchemy import Connection, and_, or_, select
 
 from ml_training.db.tables import checkpoints, datasets, jobs, models, predictions
+from ml_training.db.upload_tables import upload_pieces
 
 # With the project, since the index on the data set of a model begins with it.
 _ON_DATASET = and_(models.c.project_id == datasets.c.project_id, models.c.dataset_id == datasets.c.id)
@@ -25,7 +26,7 @@ def named_keys(connection: Connection, keys: Collection[str]) -> set[str]:
     """Those of the keys whose objects a row needs.
 
     A deleted data set needs its bytes as long as a model was trained on it; a job needs its checkpoints until it ends,
-    and a study the states of the trials that it may continue.
+    a study the states of the trials that it may continue, and an upload its pieces until a data set is made of it.
     """
     if not keys:
         return set()
@@ -38,6 +39,7 @@ def named_keys(connection: Connection, keys: Collection[str]) -> set[str]:
     ):
         found.update(connection.execute(select(column).where(column.in_(keys), needed)).scalars())
     found.update(row.key for row in connection.execute(_CHECKPOINTS.where(checkpoints.c.key.in_(keys))))
+    found.update(connection.execute(select(upload_pieces.c.key).where(upload_pieces.c.key.in_(keys))).scalars())
     return found & set(keys)
 
 
@@ -53,3 +55,5 @@ def needed_objects(connection: Connection) -> Iterator[tuple[str, str, str]]:
         yield f"prediction {row.id}", row.object_key, row.sha256
     for row in connection.execute(_CHECKPOINTS):
         yield f"a checkpoint of job {row.job_id}", row.key, row.sha256
+    for row in connection.execute(select(upload_pieces)):
+        yield f"upload {row.upload_id}, from byte {row.first_byte} on", row.key, row.sha256

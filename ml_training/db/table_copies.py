@@ -21,6 +21,7 @@ from ml_training.db.explanation_tables import explanations
 from ml_training.db.storage_tables import tombstones
 from ml_training.db.study_tables import studies
 from ml_training.db.tables import jobs
+from ml_training.db.upload_tables import uploads
 
 ROWS_READ_TOGETHER = 50  # a row may have megabytes
 PARAMETERS_TOGETHER = 5_000
@@ -31,7 +32,7 @@ NOT_COPIED = frozenset(
 )
 FILLED_BY_MIGRATIONS = frozenset({"projects", "project_counters", "key_changes"})
 # The modules of all tables are imported: now it holds every table.
-METADATA = (api_keys.metadata, changes.metadata, explanations.metadata, studies.metadata, tombstones.metadata)[0]
+METADATA = (*(table.metadata for table in (api_keys, changes, explanations, studies, tombstones, uploads)),)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ class AuditAction(StrEnum):
 
     JOB_SUBMIT = "job.submit"
     JOB_CANCEL = "job.cancel"
+    UPLOAD_CREATE = "upload.create"
+    UPLOAD_DELETE = "upload.delete"
     DATASET_CREATE = "dataset.create"
     DATASET_REFRESH = "dataset.refresh"
     DATASET_DELETE = "dataset.delete"

@@ -61,13 +61,13 @@ class StatusLines:
 
     def __init__(self, output: CommandOutput) -> None:
         self._output = output
-        self._seen: dict[int, JobStatus] = {}
+        self._seen: dict[int | str, JobStatus] = {}
 
-    def show(self, job_id: int, label: str, *, status: JobStatus, fraction: float, message: str) -> None:
+    def show(self, key: int | str, label: str, *, status: JobStatus, fraction: float, message: str) -> None:
         """Write a line if the status changed."""
-        if self._seen.get(job_id) is not status:
-            self._seen[job_id] = status
-            fields = {"job_id": job_id, "label": label, "status": status, "progress": fraction, "message": message}
+        if self._seen.get(key) is not status:
+            self._seen[key] = status
+            fields = {"job_id": key, "label": label, "status": status, "progress": fraction, "message": message}
             self._output.message("job", f"{label}: {status} {message}".rstrip(), **fields)
 
 

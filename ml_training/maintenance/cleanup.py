@@ -1,6 +1,7 @@
-"""Keeps tables small: folds the ledger, removes old jobs, changes, heartbeats and entries of the audit."""
+"""Keeps tables small: folds the ledger, removes old jobs, changes, heartbeats, uploads and entries of the audit."""
 
-from ml_training.db import audit, changes, heartbeats, ledger, retention
+from ml_training.db import audit, changes, heartbeats, ledger, retention, uploads
+from ml_training.domain.resumable_upload import KEPT_SECONDS
 from ml_training.logs import get_logger
 from ml_training.services.resources import Resources
 
@@ -48,6 +49,15 @@ def forget_changes_once(resources: Resources) -> int:
     """
     with resources.database.write() as connection:
         return changes.forget_changes(connection, older_than_seconds=CHANGES_KEPT_SECONDS, limit=CHANGES_BATCH)
+
+
+def forget_uploads_once(resources: Resources) -> int:
+    """Remove a batch of uploads to which nothing has happened for a day; returns how many. Their pieces are swept."""
+    with resources.database.write() as connection:
+        removed = uploads.forget_uploads(connection, older_than_seconds=KEPT_SECONDS, limit=RETENTION_BATCH)
+    if removed:
+        log.info("old_uploads_removed", uploads=removed)
+    return removed
 
 
 def forget_audit_once(resources: Resources, *, age_seconds: float) -> int:

@@ -1,7 +1,7 @@
 """Creates data sets: the bytes go to storage, then one transaction creates the row and its INGEST job."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -36,9 +36,9 @@ def store_upload(resources: Resources, file_format: str, chunks: Iterable[bytes]
     Raises Unavailable, and writes nothing, when this process sees another storage than the database's.
     """
     resources.require_storage(may_begin=True)
-    sniffed, limit = _sniffed(chunks, file_format), resources.limits.upload_bytes
+    checked, limit = sniffed(chunks, file_format), resources.limits.upload_bytes
     return counted_put(
-        resources.database, lambda: resources.storage.put_stream(ObjectKind.UPLOAD, sniffed, limit_bytes=limit)
+        resources.database, lambda: resources.storage.put_stream(ObjectKind.UPLOAD, checked, limit_bytes=limit)
     )
 
 
@@ -54,12 +54,14 @@ def accept_upload(
     options: FileOptions = AS_IT_LOOKS,
     is_stored_before: bool = False,
     origin: Origin | None = None,
+    before_commit: Callable[[Connection, int], None] | None = None,
 ) -> Dataset:
     """Store a PROCESSING data set over stored bytes, with its INGEST job; bytes of a refused request are swept later.
 
     is_stored_before: the bytes are those of another data set, which must still be there at the COMMIT. origin: where a
-    worker gets the rows from; then `stored` is only what was asked for. Raises Invalid, NotFound (it is not), TooMany
-    (queue full), Conflict (quota), Unavailable (also when the bytes were removed while they were stored).
+    worker gets the rows from; then `stored` is only what was asked for. before_commit: called in the transaction with
+    the id of the data set. Raises Invalid, NotFound (it is not), TooMany (queue full), Conflict (quota), Unavailable
+    (also when the bytes were removed while they were stored).
     """
     columns = {"time_column": time_column, "phase_column": phase_column, "group_column": group_column}
     if errors := [*_name_errors(name), *_column_errors(columns, resources.limits.column_name_characters)]:
@@ -88,6 +90,8 @@ def accept_upload(
             connection, resources, IngestSpec(job_type="INGEST", dataset_id=dataset_id, options=options)
         )
         datasets.attach_job(connection, dataset_id, job_id)
+        if before_commit is not None:
+            before_commit(connection, dataset_id)
         # Read inside the transaction: an outage after the COMMIT would answer 503 for a data set that is stored.
         dataset = datasets.get_dataset(connection, dataset_id)
     if dataset is None:  # cannot be: the row is of this transaction
@@ -198,12 +202,17 @@ def _column_errors(columns: Mapping[str, str | None], longest: int) -> list[Fiel
     ]
 
 
-def _sniffed(chunks: Iterable[bytes], file_format: str) -> Iterator[bytes]:
+def sniffed(chunks: Iterable[bytes], file_format: str, *, size: int | None = None) -> Iterator[bytes]:
+    """The chunks; raises Invalid before the first one when they are not the beginning of a file of this format.
+
+    size: of the whole file, in bytes, where `chunks` may end before it; then too few of them say nothing.
+    """
     head = b""
     source = iter(chunks)
     while len(head) < SNIFF_BYTES and (chunk := next(source, b"")):
         head += chunk
-    reason = sniff(head, file_format)
+    is_enough = size is None or len(head) >= min(size, SNIFF_BYTES)
+    reason = sniff(head, file_format) if is_enough else None
     if reason is not None:
         raise Invalid("the file is not what it says it is", errors=(FieldError("/file", reason),))
     yield head

@@ -42,6 +42,7 @@ OF_ALL_PROJECTS = {
     "overview.running_on_workers": "of other projects only a number is shown",
     "changes.forget_changes": WHOLE,
     "retention.forget_jobs": WHOLE,
+    "uploads.forget_uploads": WHOLE,
     "retention.forget_keys": WHOLE,
     "storage_identity.newest_uploads": "it looks whether the storage is the right one",
     "storage_references.named_keys": "equal bytes are stored once for all projects",

@@ -47,6 +47,7 @@ from ml_training.db import (
     sweep_holds,
     trials,
     untaken_jobs,
+    uploads,
     versions,
     warm_starts,
 )
@@ -413,11 +414,36 @@ def _of_access() -> dict[str, list[Call]]:
         "keys.record_uses": [lambda c: keys.record_uses(c, {"a": 1.0})],
         "audit.add_entries": [lambda c: audit.add_entries(c, [entry])],
         "audit.list_audit": list(_pages(audit.list_audit)),
+        "uploads.insert_upload": [
+            lambda c: uploads.insert_upload(c, file_name="d.csv", sha256=None, bytes=1, created_by=None)
+        ],
+        "uploads.get_upload": [lambda c: uploads.get_upload(c, 1)],
+        "uploads.open_uploads": [lambda c: uploads.open_uploads(c, limit=100)],
+        "uploads.bytes_of_open_uploads": [uploads.bytes_of_open_uploads],
+        "uploads.add_piece": [_add_piece],
+        "uploads.pieces_of": [lambda c: uploads.pieces_of(c, 1)],
+        "uploads.end_upload": [_end_upload],
+        "uploads.delete_upload": [lambda c: uploads.delete_upload(c, 1)],
+        "uploads.forget_uploads": [
+            lambda c, age=age: uploads.forget_uploads(c, older_than_seconds=age, limit=100)  # type: ignore[misc]
+            for age in (DAY, 1e9)
+        ],
         "audit.forget_audit": [
             lambda c, age=age: audit.forget_audit(c, older_than_seconds=age, limit=100)  # type: ignore[misc]
             for age in (DAY, 1e9)
         ],
     }
+
+
+def _add_piece(connection: Connection) -> None:
+    upload = uploads.insert_upload(connection, file_name="d.csv", sha256=None, bytes=1, created_by=None)
+    piece = uploads.Piece(OBJECT, "0" * 64, 1)
+    assert uploads.add_piece(connection, upload.id, first_byte=0, piece=piece, put_after=None)
+
+
+def _end_upload(connection: Connection) -> None:
+    upload = uploads.insert_upload(connection, file_name="d.csv", sha256=None, bytes=0, created_by=None)
+    assert uploads.end_upload(connection, upload.id, dataset_id=1, request_sha256="0" * 64)
 
 
 def _pages(read: Callable[..., object]) -> Iterator[Call]:

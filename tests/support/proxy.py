@@ -21,7 +21,9 @@ class Proxy:
         self._needle = b""
         self._wanted = 0
         self._refuses = False
+        self._passing: int | None = None
         self.lost = 0  # answers that were lost
+        self.asked_bytes = 0  # of requests, that were passed on
         threading.Thread(target=self._accept, name="proxy", daemon=True).start()
 
     def cut(self) -> int:
@@ -46,6 +48,11 @@ class Proxy:
         """Deliver each of the next `times` requests that hold `needle`, but cut the connection before the answer."""
         with self._lock:
             self._needle, self._wanted = needle, times
+
+    def cut_after(self, count: int) -> None:
+        """Close the connection that brings the next `count` bytes of requests."""
+        with self._lock:
+            self._passing = count
 
     def pass_answers(self) -> None:
         """Lose no more answers."""
@@ -90,7 +97,14 @@ class Proxy:
                 if self._wanted and self._needle in data:
                     self._wanted -= 1
                     link.doomed = True
+                passing = self._passing
+                if passing is not None:
+                    self._passing = passing - len(data) if passing > len(data) else None
+                    data = data[:passing]
+                self.asked_bytes += len(data)
             link.server.sendall(data)
+            if passing is not None and self._passing is None:
+                return
 
     def _answers(self, link: "_Link") -> None:
         while data := link.server.recv(CHUNK):

@@ -41,14 +41,15 @@ class Recorder:
         *,
         status: int = 200,
         body: Json = None,
+        content: bytes | None = None,
         name: str = "example",
         query: Mapping[str, Json] | None = None,
         headers: Mapping[str, str] | None = None,
         **path: int | str,
     ) -> Json:
-        """Send one request and return the answer's JSON, or its text. name: of the example."""
+        """Send one request and return the answer's JSON, or its text. name: of the example. content: of no JSON."""
         url = template.format(**path)
-        answer = self._http.request(method, url, json=body, params=query, headers=headers)
+        answer = self._http.request(method, url, json=body, content=content, params=query, headers=headers)
         assert answer.status_code == status, (method, url, answer.text)
         content = answer.json() if "json" in answer.headers.get("Content-Type", "") else answer.text
         kept = self.operations.setdefault(f"{method.lower()} /api/v1{template}", OperationExamples())

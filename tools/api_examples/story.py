@@ -1,5 +1,7 @@
 """The story that is recorded: what a user does after `make run`, so that each request works when it is tried out."""
 
+import base64
+from functools import partial
 from typing import Any
 
 from tools.api_examples.recorder import Recorder
@@ -105,7 +107,23 @@ def _datasets(recorder: Recorder) -> int:
     spare = recorder.call("POST", "/datasets", status=201, body={"name": "spare", "sample": "iris"}, name="another")
     recorder.call("GET", "/datasets/{dataset_id}", dataset_id=spare["id"], query={"wait": 60})
     recorder.call("DELETE", "/datasets/{dataset_id}", status=204, dataset_id=spare["id"])
+    _upload_in_pieces(recorder)
     return int(made["id"])
+
+
+def _upload_in_pieces(recorder: Recorder) -> None:
+    data, piece = CONSTANT.encode(), {"Content-Type": "application/offset+octet-stream"}
+    name = base64.b64encode(b"prices.csv").decode()
+    headers = {"Upload-Length": str(len(data)), "Upload-Metadata": f"filename {name}"}
+    upload = recorder.call("POST", "/uploads", status=201, headers=headers)["id"]
+    recorder.call("GET", "/uploads")
+    send = partial(recorder.call, "PATCH", "/uploads/{upload_id}", status=204, upload_id=upload)
+    send(content=data[:10], headers={"Upload-Offset": "0", **piece})
+    recorder.call("GET", "/uploads/{upload_id}", upload_id=upload)
+    send(content=data[10:], headers={"Upload-Offset": "10", **piece})
+    body = {"name": "prices", "upload_id": upload}
+    recorder.call("POST", "/datasets", status=201, body=body, name="a file in pieces", query={"wait": 60})
+    recorder.call("DELETE", "/uploads/{upload_id}", status=204, upload_id=upload)
 
 
 def _jobs(recorder: Recorder, machines: int) -> None:

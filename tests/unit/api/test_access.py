@@ -248,6 +248,19 @@ def test_who_may_not_delete_what_another_key_made_is_in_the_audit(
     assert newest.subject_ids == (f"DELETE /api/v1/datasets/{dataset_id}",)
 
 
+def test_an_upload_belongs_to_the_key_that_made_it(client: FlaskClient, database: Database) -> None:
+    mine, other = (bearer(make_key(database, Role.SUBMITTER)) for _ in range(2))
+    values = {"Upload-Length": "4", "Upload-Metadata": "filename YS5jc3Y="}
+    path = client.post("/api/v1/uploads", headers=[*mine, *values.items()]).headers["Location"]
+    piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    body = {"name": "x", "upload_id": int(path.rpartition("/")[2])}
+    assert client.patch(path, data=b"a\n1\n", headers=[*other, *piece.items()]).status_code == 403
+    assert client.patch(path, data=b"a\n1\n", headers=[*mine, *piece.items()]).status_code == 204
+    assert client.post("/api/v1/datasets", json=body, headers=other).status_code == 403
+    assert client.delete(path, headers=other).status_code == 403
+    assert client.post("/api/v1/datasets", json=body, headers=mine).status_code == 201
+
+
 def test_a_stranger_is_told_less_about_the_parts(client: FlaskClient, database: Database) -> None:
     told = client.get("/api/v1/health/ready").get_json()["parts"]
     key = make_key(database)

@@ -101,6 +101,8 @@ def test_the_ranges_of_numbers_are_documented(document: dict[str, Any], settings
         "dataset_id": {(1, 999_999_999)},
         "parent_id": {(1, 999_999_999)},
         "Last-Event-ID": {(0, 999_999_999)},
+        "Upload-Length": {(0, 1 << 40)},
+        "Upload-Offset": {(0, 1 << 40)},
     }
 
 

@@ -112,6 +112,10 @@ def used(client: Client, ids: dict[str, int], tmp_path: Path) -> set[str]:
     client.transport._http.event_hooks = {"request": [lambda request: seen.append((request.method, request.url.path))]}
     (tmp_path / "x.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     uploaded = client.datasets.upload(tmp_path / "x.csv", wait=False)
+    headers = {"Upload-Length": "1", "Upload-Metadata": "filename YS5jc3Y="}
+    broken = client.transport.post("/uploads", headers=headers)
+    assert client.datasets.open_uploads() == [client.transport.get(f"/uploads/{broken['id']}")]
+    client.datasets.delete_upload(broken["id"])
     train: Callable[[], Job] = lambda: client.train(ids["dataset"], target="target", model_type="ridge", name="m")  # noqa: E731
     job = train()
     assert job.cancel().refresh().status == "CANCELLED"

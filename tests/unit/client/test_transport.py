@@ -81,29 +81,6 @@ def test_a_service_that_answered_before_is_waited_for_with_growing_pauses(server
     assert waited == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0]
 
 
-def test_an_upload_is_not_sent_again_when_the_data_set_was_made(
-    server: JsonServer, patient: Client, tmp_path: Path
-) -> None:
-    (tmp_path / "x.csv").write_bytes(b"the bytes")
-    made = DATASET | {"sha256": hashlib.sha256(b"the bytes").hexdigest()}
-    server.answer("GET", "/api/v1/datasets", EMPTY)
-    server.answer("GET", "/api/v1/datasets", {"items": [made], "next_cursor": None})
-    server.answer("POST", "/api/v1/datasets", AWAY, status=503)  # the answer was lost: the row is there
-    assert patient.datasets.upload(tmp_path / "x.csv").id == 4
-    assert posts(server) == 1
-
-
-def test_an_upload_is_sent_again_when_nothing_was_made(server: JsonServer, patient: Client, tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_bytes(b"the bytes")
-    older = DATASET | {"id": 3, "sha256": hashlib.sha256(b"the bytes").hexdigest()}
-    server.answer("GET", "/api/v1/datasets", {"items": [older], "next_cursor": None})
-    server.answer("POST", "/api/v1/datasets", AWAY, status=503)
-    server.answer("POST", "/api/v1/datasets", DATASET, status=201)
-    assert patient.datasets.upload(tmp_path / "x.csv").id == 4
-    assert posts(server) == 2
-    assert b"the bytes" in server.requests[-1].body
-
-
 def test_bytes_that_are_stored_are_not_sent(server: JsonServer, patient: Client, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(b"the bytes")
     sha256 = hashlib.sha256(b"the bytes").hexdigest()

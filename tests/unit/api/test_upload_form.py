@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_training.api.uploads import FIELD_BYTES, MAX_PARTS, Upload, format_of, read_upload
+from ml_training.api.upload_form import FIELD_BYTES, MAX_PARTS, Upload, format_of, read_upload
 from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
 from ml_training.services import queries
 from ml_training.services.resources import Resources
