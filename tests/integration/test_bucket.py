@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ml_training.db.engine import Database
 from ml_training.db.storage_identity import read_identity
 from ml_training.process.storage_check import StorageCheck
 from ml_training.storage.base import IntegrityError, ObjectKind
-from ml_training.storage.bucket import PART_BYTES, BucketAddress
+from ml_training.storage.bucket import PART_BYTES, Bucket, BucketAddress
 from ml_training.storage.s3 import S3Storage
 from tests.support.s3_server import SECRET, S3Server, open_s3
 
@@ -261,15 +262,27 @@ def test_a_directory_of_which_a_sweeper_took_files_is_not_stored(
 
 
 def test_of_machines_that_begin_at_once_all_agree_on_one_storage(
-    database: Database, address: BucketAddress, tmp_path: Path
+    database: Database, address: BucketAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server replaces what is there: the database decides."""
+    """The server replaces what is there, so the database decides. Who would write an id waits for a second one."""
+    both, has_begun, create = threading.Barrier(2), threading.Event(), Bucket.create
+
+    def create_together(bucket: Bucket, path: str, data: bytes) -> None:
+        with suppress(threading.BrokenBarrierError):
+            if both.wait(2):
+                has_begun.wait(60)
+        create(bucket, path, data)
+
+    monkeypatch.setattr(Bucket, "create", create_together)
     checks = [StorageCheck(database, open_s3(address, tmp_path / f"machine-{number}")) for number in range(8)]
     start = threading.Barrier(len(checks))
 
     def begin(check: StorageCheck) -> str | None:
         start.wait(60)
-        return check.trouble(may_begin=True)
+        try:
+            return check.trouble(may_begin=True)
+        finally:
+            has_begun.set()
 
     with ThreadPoolExecutor(len(checks)) as threads:
         assert set(threads.map(begin, checks)) == {None}
