@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,6 +18,8 @@ from tests.support.warehouse import Warehouse, warehouse_of
 pytestmark = pytest.mark.slow
 UNKNOWN_BYTES = "/datasets/sha256/"  # 404: then the file is sent
 UPLOADS = re.compile(r"/api/v1/datasets$")
+PIECES = re.compile(r"/api/v1/uploads/\d+$")
+FIRST_PIECE = 16 << 20
 CHURN = b"age,left\n" + b"".join(b"%d,%s\n" % (20 + n % 50, b"no" if n % 3 else b"yes") for n in range(90))
 
 
@@ -61,6 +64,10 @@ def query_form(page: Page, name: str, query: str) -> None:
 def choose(page: Page, name: str, content: bytes = CHURN) -> None:
     file = {"name": name, "mimeType": "text/csv", "buffer": content}
     page.get_by_label("Drop a file here, or choose one").set_input_files(file)  # type: ignore[arg-type]
+
+
+def choose_path(page: Page, file: Path) -> None:
+    page.get_by_label("Drop a file here, or choose one").set_input_files(file)
 
 
 def expect_ready(page: Page, heading: str) -> None:
@@ -172,36 +179,63 @@ def test_a_cancelled_upload_leaves_nothing_and_can_be_sent_after_all(
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("again", ["the answer is lost", "the way is lost"])
-def test_a_broken_upload_goes_on_and_is_not_made_twice(
-    page: Page, api: httpx.Client, problems: Problems, again: str
+@pytest.mark.parametrize("lost", ["answer", "request"])
+def test_a_broken_upload_continues_and_is_not_made_twice(
+    page: Page, api: httpx.Client, problems: Problems, lost: str
 ) -> None:
     problems.expected = (UNKNOWN_BYTES,)
-    sent: list[str] = []
+    asked: list[str] = []
 
     def lose(route: Route) -> None:
-        if route.request.method != "POST":
-            route.continue_()
-            return
-        sent.append(route.request.headers.get("content-type", "").split(";")[0])
-        if again == "the answer is lost":
+        asked.append(route.request.method)
+        if lost == "answer":
             route.fetch()
         route.abort()
 
-    name = "answer-lost" if again == "the answer is lost" else "way-lost"
     open_page(page, "/datasets/new")
-    choose(page, f"{name}.csv", CHURN + f"72,{name}\n".encode())
+    choose(page, f"{lost} lost.csv", CHURN + f"72,{lost}\n".encode())
     page.route(UPLOADS, lose)
     page.get_by_role("button", name="Upload").click()
-    expect(page.get_by_text("The service does not answer")).to_be_visible()
+    expect(page.get_by_text("No connection: the upload continues by itself.")).to_be_visible()
     page.unroute(UPLOADS)
-    forms: list[str] = []
-    page.on("request", lambda one: forms.append(one.headers.get("content-type", "").split(";")[0]))
-    page.get_by_role("button", name="Try again").click()
-    expect_ready(page, f"{name} v1")
-    assert [item["version"] for item in api.get(f"/datasets?name={name}").json()["items"]] == [1]
-    assert sent == ["multipart/form-data"]
-    assert forms.count("multipart/form-data") == (0 if again == "the answer is lost" else 1)
+    expect_ready(page, f"{lost}-lost v1")
+    assert [item["version"] for item in api.get(f"/datasets?name={lost}-lost").json()["items"]] == [1]
+    assert set(asked) == {"POST"}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("knows_its_hash", [True, False], ids=["hashed", "remembered"])
+def test_a_large_file_is_not_sent_from_its_beginning_after_the_page_was_closed(
+    page: Page, tmp_path: Path, problems: Problems, knows_its_hash: bool
+) -> None:
+    """Of a file that is too large to be hashed in a browser, the browser remembers the upload."""
+    problems.expected = (UNKNOWN_BYTES,)
+    if not knows_its_hash:
+        page.add_init_script("Object.defineProperty(crypto, 'subtle', {value: undefined})")
+    file = tmp_path / f"large {knows_its_hash}.csv"
+    file.write_text("a,b\n" + "".join(f"{number},{number % 7}.25\n" for number in range(1_600_000)))
+    offsets: list[int] = []
+
+    def hold_second(route: Route) -> None:
+        """The first piece arrives, the second one never."""
+        if route.request.method == "PATCH":
+            offsets.append(int(route.request.headers["upload-offset"]))
+        if route.request.method == "PATCH" and offsets[-1]:
+            return
+        route.continue_()
+
+    open_page(page, "/datasets/new")
+    choose_path(page, file)
+    page.route(PIECES, hold_second)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status").filter(has_text=re.compile(r"1[67]\.\d MB of"))).to_be_visible()
+    open_page(page, "/datasets/new")
+    choose_path(page, file)
+    page.unroute(PIECES)
+    page.on("request", lambda one: one.method == "PATCH" and offsets.append(int(one.headers["upload-offset"])))
+    page.get_by_role("button", name="Upload").click()
+    expect_ready(page, f"large-{knows_its_hash} v1")
+    assert offsets == [0, FIRST_PIECE, FIRST_PIECE]
 
 
 @pytest.mark.browser

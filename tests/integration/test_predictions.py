@@ -399,7 +399,7 @@ def test_a_damaged_file_is_not_handed_out_and_is_found(service: InProcessService
     data[10] ^= 1
     file.write_bytes(data)
     assert service.ask(f"/predictions/{shown['id']}/download")[0] == 503
-    assert any("prediction" in line for line in service.violations())
+    assert any(f"the bytes of prediction {shown['id']} are damaged" in line for line in service.violations())
 
 
 def test_a_kept_text_comes_from_the_bytes_that_were_uploaded_or_not_at_all(

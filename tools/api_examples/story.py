@@ -1,6 +1,7 @@
 """The story that is recorded: what a user does after `make run`, so that each request works when it is tried out."""
 
 import base64
+import hashlib
 from functools import partial
 from typing import Any
 
@@ -113,9 +114,11 @@ def _datasets(recorder: Recorder) -> int:
 
 def _upload_in_pieces(recorder: Recorder) -> None:
     data, piece = CONSTANT.encode(), {"Content-Type": "application/offset+octet-stream"}
-    name = base64.b64encode(b"prices.csv").decode()
-    headers = {"Upload-Length": str(len(data)), "Upload-Metadata": f"filename {name}"}
+    values = {"filename": "prices.csv", "sha256": hashlib.sha256(data).hexdigest()}
+    metadata = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
+    headers = {"Upload-Length": str(len(data)), "Upload-Metadata": metadata}
     upload = recorder.call("POST", "/uploads", status=201, headers=headers)["id"]
+    recorder.call("POST", "/uploads", headers=headers)
     recorder.call("GET", "/uploads")
     send = partial(recorder.call, "PATCH", "/uploads/{upload_id}", status=204, upload_id=upload)
     send(content=data[:10], headers={"Upload-Offset": "0", **piece})

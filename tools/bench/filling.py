@@ -14,7 +14,7 @@ from tests.support.jobs import store_dataset
 from tests.support.scenario import SERVED
 
 DAYS = 30
-CHUNK = 500_000
+CHUNK = 100_000  # rows of one statement: PostgreSQL ends one that takes long
 HOUR = 3600.0
 WORKERS = 16
 
@@ -161,7 +161,7 @@ def _insert_models(connection: Connection, count: int, *, now: float, dataset_id
         text(f"""INSERT INTO models (name, version, model_type, task, job_id, attempt, dataset_id, dataset_sha256,
           artifact_key, artifact_sha256, artifact_bytes, scores, details, lineage, train_accuracy, test_accuracy,
           created_at)
-        SELECT 'bench', i, 'lightgbm', 'binary', i, 1, {dataset_id}, 'x', 'k', 'x', 100000 + i, {_SCORES}, {_DETAILS},
+        SELECT 'bench', i, 'lightgbm', 'binary', i, 1, {dataset_id}, 'x', 'artifacts/' || i, 'x', 100000 + i, {_SCORES}, {_DETAILS},
           '{{}}', 0.97, 0.93, {now!r}
         FROM {_numbers(connection, 1, count)}""")
     )

@@ -154,26 +154,28 @@ export function openApi() {
   return described;
 }
 
-/** Sends a form with a file, and tells how much has gone: `fetch` cannot. Throws Problem, Away, or an AbortError. */
-export function upload(path, form, { onProgress, signal: abort }) {
+/**
+ * Sends bytes of a file from `offset` on, and tells how many have gone: `fetch` cannot. Resolves to the byte that the
+ * service wants next. Throws Problem, Away, or an AbortError.
+ */
+export function sendBytes(path, bytes, { offset, onProgress, signal: abort }) {
   return new Promise((resolve, reject) => {
     const sent = new XMLHttpRequest();
-    sent.open("POST", ROOT + path);
-    for (const [name, value] of Object.entries(headers())) sent.setRequestHeader(name, value);
-    sent.upload.onprogress = (event) => onProgress(event.loaded, event.total);
+    sent.open("PATCH", ROOT + path);
+    const given = headers({ "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(offset) });
+    for (const [name, value] of Object.entries(given)) sent.setRequestHeader(name, value);
+    sent.upload.onprogress = (event) => onProgress(event.loaded);
     sent.onerror = () => (connection.lost(), reject(new Away("the upload broke off")));
     sent.onabort = () => reject(new DOMException("cancelled", "AbortError"));
     sent.onload = () => {
       connection.found();
-      const body = parsed(sent.responseText);
-      if (sent.status < 300) resolve(body);
-      else {
-        if (sent.status === 401) signIn.wanted();
-        reject(new Problem(sent.status, body));
-      }
+      const next = sent.getResponseHeader("Upload-Offset"); // with 409 too: another tab has sent some of it
+      if (next !== null) return resolve(Number(next));
+      if (sent.status === 401) signIn.wanted();
+      reject(new Problem(sent.status, parsed(sent.responseText)));
     };
     abort?.addEventListener("abort", () => sent.abort());
-    sent.send(form);
+    sent.send(bytes);
   });
 }
 

@@ -15,9 +15,9 @@ export function remediesOf(detail) {
 }
 
 /** What is filled in, as fields of the request. */
-export function optionsOf(values, { asJson }) {
+export function optionsOf(values) {
   const given = Object.entries(values).filter(([, value]) => value !== "" && value !== undefined && value !== null);
-  return Object.fromEntries(given.map(([name, value]) => [name, asJson ? typed(name, value) : value]));
+  return Object.fromEntries(given.map(([name, value]) => [name, typed(name, value)]));
 }
 
 function typed(name, value) {

@@ -1,30 +1,35 @@
-// Sends a file once: bytes that the service has are not sent again, and a broken upload is tried again by a click.
+// Sends a file once and in pieces: bytes that the service has are not sent again, and after a broken connection the rest
+// is sent without a click.
 import { useRef, useState } from "../core/html.js";
-import { Away, Problem, get, request, send, upload, withQuery } from "../core/api.js";
+import { Away, Problem, get, request, send, sendBytes } from "../core/api.js";
 import { optionsOf } from "./reading.js";
 
+const PIECE_BYTES = 16 * 2 ** 20;
 const MOST_HASHED_BYTES = 200_000_000; // the browser needs the whole file in memory for it
+const PASSING = [429, 502, 503, 504];
+const MOST_TRIES = 20; // without a byte that arrives
+const LONGEST_PAUSE = 8_000; // ms
 const IDLE = { step: null, sent: 0, total: 0, problem: null, isCancelled: false };
 
 /**
- * {state, start(file, fields), cancel(), forget()}; state: {step: null | "known" | "sending" | "reading", sent, total,
- * problem, isCancelled}. forget: another file was chosen, and what was said about the last one no longer matters.
+ * {state, start(file, fields), cancel(), forget()}; state: {step: null | "known" | "sending" | "waiting" | "reading",
+ * sent, total, problem, isCancelled}. forget: another file was chosen, and what was said about the last one no longer
+ * matters.
  */
 export function useSendFile(onDone) {
   const [state, setState] = useState(IDLE);
   const abort = useRef(null);
-  const broken = useRef(null); // {file, asked, sha256, after} of an upload whose answer never came
+  const hashed = useRef({}); // {file, sha256} of the last one
   const start = async (file, fields) => {
     if (abort.current) return;
     const { signal } = (abort.current = new AbortController());
     const tell = (more) => setState((old) => ({ ...old, ...more }));
     setState({ ...IDLE, step: "known", total: file.size });
     try {
-      const sha256 = broken.current?.file === file ? broken.current.sha256 : await hashOf(file);
+      if (hashed.current.file !== file) hashed.current = { file, sha256: await hashOf(file) };
+      const { sha256 } = hashed.current;
       signal.throwIfAborted();
-      const made = await madeBefore(broken.current, file, fields, signal);
-      const known = made ?? (await asKnown(file, fields, sha256, signal));
-      onDone(known ?? (await asForm(file, fields, { signal, tell, sha256, broken })));
+      onDone((await asKnown(file, fields, sha256, signal)) ?? (await inPieces(file, fields, { signal, tell, sha256 })));
     } catch (problem) {
       setState(problem.name === "AbortError" ? { ...IDLE, isCancelled: true } : { ...IDLE, problem });
     } finally {
@@ -40,37 +45,74 @@ async function hashOf(file) {
   return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The data set that an upload has made although its answer never came: then there is nothing to send, nor to make. */
-async function madeBefore(broken, file, fields, signal) {
-  if (broken?.file !== file || broken.asked !== JSON.stringify(fields)) return null;
-  const { items } = await get(withQuery("/datasets", { name: fields.name, limit: 1 }), { signal });
-  const [newest] = items;
-  const isSame = newest && newest.id > broken.after && newest.bytes === file.size;
-  return isSame && (broken.sha256 === null || newest.sha256 === broken.sha256) ? newest : null;
-}
-
 /** The data set over bytes that are stored already, else null. */
 async function asKnown(file, fields, sha256, signal) {
   if (sha256 === null) return null;
   try {
     await request("GET", `/datasets/sha256/${sha256}`, { signal });
-    return await send("POST", "/datasets", { ...optionsOf(fields, { asJson: true }), sha256, file_name: file.name }, { signal });
+    return await send("POST", "/datasets", { ...optionsOf(fields), sha256, file_name: file.name }, { signal });
   } catch (problem) {
     if (problem instanceof Problem && problem.status === 404) return null;
     throw problem;
   }
 }
 
-async function asForm(file, fields, { signal, tell, sha256, broken }) {
-  const { items } = await get("/datasets?limit=1", { signal });
-  const form = new FormData();
-  for (const [name, value] of Object.entries(optionsOf(fields, { asJson: false }))) form.append(name, Array.isArray(value) ? value.join(",") : value);
-  form.append("file", file);
-  tell({ step: "sending" });
+/** The data set of the file. Asked for again after a lost answer, the service makes no second one. */
+async function inPieces(file, fields, { signal, tell, sha256 }) {
+  const { id } = await openUpload(file, sha256, signal);
+  for (let tries = 0; ; tries++) {
+    try {
+      let { received_bytes: sent } = await get(`/uploads/${id}`, { signal });
+      while (sent < file.size) {
+        tell({ step: "sending", sent });
+        const piece = file.slice(sent, sent + PIECE_BYTES);
+        const onProgress = (more) => tell({ sent: sent + more });
+        sent = await sendBytes(`/uploads/${id}`, piece, { offset: sent, signal, onProgress });
+        tries = 0;
+      }
+      tell({ step: "reading", sent });
+      const dataset = await send("POST", "/datasets", { ...optionsOf(fields), upload_id: id }, { signal });
+      localStorage.removeItem(placeOf(file));
+      return dataset;
+    } catch (problem) {
+      const isPassing = problem instanceof Away || PASSING.includes(problem.status);
+      if (!isPassing || tries >= MOST_TRIES) throw problem;
+      tell({ step: "waiting" });
+      await pause(Math.min(500 * 2 ** tries, LONGEST_PAUSE), signal);
+    }
+  }
+}
+
+const placeOf = (file) => `ml-training-upload:${file.name}:${file.size}:${file.lastModified}`;
+
+/** An upload of this file that broke off, or a new one. The service knows it by its SHA-256, else this browser does. */
+async function openUpload(file, sha256, signal) {
+  const found = sha256 === null ? await remembered(file, signal) : null;
+  if (found) return found;
+  const values = Object.entries({ filename: file.name, ...(sha256 && { sha256 }) });
+  const headers = { "Upload-Length": String(file.size), "Upload-Metadata": values.map(([name, value]) => `${name} ${base64(value)}`).join(",") };
+  const upload = await (await request("POST", "/uploads", { headers, signal })).json();
+  if (sha256 === null) localStorage.setItem(placeOf(file), upload.id);
+  return upload;
+}
+
+async function remembered(file, signal) {
+  const id = Number(localStorage.getItem(placeOf(file)));
+  if (!Number.isInteger(id) || id < 1) return null;
   try {
-    return await upload("/datasets", form, { signal, onProgress: (sent, total) => tell({ sent, total, step: sent < total ? "sending" : "reading" }) });
+    const upload = await get(`/uploads/${id}`, { signal });
+    return upload.dataset_id === null && upload.bytes === file.size && upload.file_name === file.name ? upload : null;
   } catch (problem) {
-    if (problem instanceof Away) broken.current = { file, asked: JSON.stringify(fields), sha256, after: items[0]?.id ?? 0 };
+    if (problem instanceof Problem && problem.status === 404) return null;
     throw problem;
   }
+}
+
+const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => (clearTimeout(timer), reject(new DOMException("cancelled", "AbortError"))), { once: true });
+  });
 }

@@ -100,7 +100,7 @@ function ReadAgain({ dataset, given }) {
   const make = async () => {
     setProblem(null);
     try {
-      openDataset(await send("POST", "/datasets", { ...optionsOf(values, { asJson: true }), sha256: dataset.sha256, file_name: `${dataset.name}.${suffix}` }));
+      openDataset(await send("POST", "/datasets", { ...optionsOf(values), sha256: dataset.sha256, file_name: `${dataset.name}.${suffix}` }));
     } catch (found) {
       setProblem(found);
     }
@@ -134,7 +134,7 @@ function FromQuery({ connections, like }) {
   const make = async () => {
     setProblem(null);
     try {
-      openDataset(await send("POST", "/datasets", optionsOf(values, { asJson: true })));
+      openDataset(await send("POST", "/datasets", optionsOf(values)));
     } catch (found) {
       setProblem(found);
     }
