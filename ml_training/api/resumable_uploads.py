@@ -30,7 +30,10 @@ from ml_training.services import resumable_uploads as service
 VERSION = "1.0.0"
 MOST_BYTES = 1 << 40  # of a header; the limit of a file is a setting
 EXTENSIONS = "creation,expiration,termination"
-BYTES = {"required": True, "content": {PIECE: {"schema": {"type": "string", "format": "binary"}}}}
+BYTES = {
+    "required": True,
+    "content": {PIECE: {"schema": {"type": "string", "format": "binary"}, "example": "a,b\n1,2\n"}},
+}
 ModelT = TypeVar("ModelT", bound=BaseModel)
 uploads = blueprint("uploads", "Files in pieces, for data sets: after a broken connection only the rest is sent")
 

@@ -38,7 +38,7 @@ def test_every_loop_does_its_work_unasked(resources: Resources, copies: int) -> 
     one_slot(resources)
     with maintained(resources, copies=copies, settings=QUICK):
         eventually(lambda: read_job(database, lost).status is JobStatus.PENDING, what="the reaper gave it back")
-        eventually(lambda: (resources.permits.waiting() or 0) >= 1, what="the relay sent its permit")
+        eventually(lambda: (resources.permits.waiting() or 0) >= 1, what="its permit was sent")
         eventually(lambda: scalar(resources, "SELECT count(*) FROM ledger") == 0, what="the ledger is folded")
         eventually(
             lambda: stored.key not in dict(resources.storage.list_keys()), what="the sweeper removed what nobody names"
@@ -47,6 +47,14 @@ def test_every_loop_does_its_work_unasked(resources: Resources, copies: int) -> 
         eventually(lambda: scalar(resources, beats) == copies, what="each copy says that it lives")
     assert scalar(resources, "SELECT sum(n) FROM ledger_totals WHERE kind = 'terminal'") == 2
     assert scalar(resources, "SELECT count(*) FROM lost_attempts") == 1, "reaped once, however many reapers there are"
+
+
+def test_the_relay_sends_the_permit_of_a_job_that_nobody_announced(resources: Resources) -> None:
+    store_job(resources.database, dataset_id=store_dataset(resources.database))
+    one_slot(resources)
+    assert not resources.permits.waiting()
+    with maintained(resources, copies=1, settings=QUICK):
+        eventually(lambda: (resources.permits.waiting() or 0) >= 1, what="the relay sent its permit")
 
 
 def scalar(resources: Resources, query: str) -> int:
