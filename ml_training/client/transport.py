@@ -148,10 +148,14 @@ class Transport:
         if not response.is_success:
             self._document(response)
 
-    def send_bytes(self, path: str, data: bytes, *, offset: int) -> Mapping[str, str]:
-        """PATCH with the bytes of a file from `offset` on, not repeated; the headers of the answer."""
-        headers = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset)}
-        response = self._send("PATCH", path, repeatable=False, content=data, headers=headers, timeout=UPLOAD_TIMEOUT)
+    def send_bytes(self, path: str, chunks: Iterator[bytes], *, size: int, offset: int) -> Mapping[str, str]:
+        """PATCH with `size` bytes of a file from `offset` on, not repeated; the headers of the answer."""
+        headers = {"Content-Type": "application/offset+octet-stream", "Content-Length": str(size)}
+        headers["Upload-Offset"] = str(offset)
+        try:
+            response = self._http.request("PATCH", path, content=chunks, headers=headers, timeout=UPLOAD_TIMEOUT)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
         if not response.is_success:
             self._document(response)
         return response.headers

@@ -14,11 +14,9 @@ from ml_training.db.clock import read_clock
 from ml_training.db.storage_references import named_keys
 from ml_training.logs import get_logger
 from ml_training.services.resources import Resources
-from ml_training.storage.base import ObjectKind
 
 log = get_logger(__name__)
 KEYS_TOGETHER = 500
-PIECES = "0025"  # the schema from which on processes know the objects of pieces
 TOMBSTONES = "0010"  # the schema from which on processes ask for tombstones when they store rows
 REMOVALS_TOGETHER = 100  # as many as a store over a network removes within REMOVE_WITHIN_SECONDS
 
@@ -39,7 +37,7 @@ def sweep_storage_once(resources: Resources, *, age_seconds: float) -> Swept:
     resources.require_storage()
     resources.storage.sweep_scratch(older_than=age_seconds)
     seen = _mark(resources)
-    if older := _older_processes(resources, TOMBSTONES):
+    if older := _older_processes(resources):
         log.warning("storage_not_swept", older_processes=older, remedy="upgrade them, or stop them")
         return Swept(seen, 0)
     removed = 0
@@ -52,24 +50,23 @@ def sweep_storage_once(resources: Resources, *, age_seconds: float) -> Swept:
     return Swept(seen, removed)
 
 
-def _older_processes(resources: Resources, schema: str) -> list[str]:
-    """Processes of a version before this schema: they run during an upgrade."""
+def _older_processes(resources: Resources) -> list[str]:
+    """Processes of a version that stores rows without a look at the tombstones: they run during an upgrade."""
     alive = resources.heartbeat_dead_seconds
     with resources.database.read() as connection:
-        return heartbeats.older_processes(connection, schema=schema, within_seconds=alive)
+        return heartbeats.older_processes(connection, schema=TOMBSTONES, within_seconds=alive)
 
 
 def _mark(resources: Resources) -> int:
     """Record which objects no row names; returns how many objects there are."""
     seen = 0
-    is_known = not _older_processes(resources, PIECES)  # an older sweeper would stop at the key of a piece
     with resources.database.read() as connection:
         started_at = read_clock(connection)
     for keys in _batches((key for key, _ in resources.storage.list_keys()), KEYS_TOGETHER):
         seen += len(keys)
         with resources.database.read() as connection:
             named = named_keys(connection, keys)
-        unnamed = [key for key in keys if key not in named and (is_known or not key.startswith(ObjectKind.PIECE))]
+        unnamed = [key for key in keys if key not in named]
         if unnamed:
             with resources.database.write() as connection:
                 removals.mark_unnamed(connection, unnamed)

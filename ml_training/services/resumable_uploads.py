@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ml_training.db import uploads
-from ml_training.db.removals import BytesRemoved
+from ml_training.db.removals import BytesRemoved, count_removals
 from ml_training.domain.audit import AuditAction
 from ml_training.domain.errors import Conflict, NotFound, TooLarge, TooMany, Unavailable
 from ml_training.domain.file_formats import format_of_name
@@ -22,7 +22,7 @@ from ml_training.services.ownership import require_owner
 from ml_training.services.queries import get_dataset
 from ml_training.services.queue_limit import check_queue_limit
 from ml_training.services.resources import Resources
-from ml_training.storage.base import IntegrityError, ObjectKind, Storage
+from ml_training.storage.base import IntegrityError, ObjectKind, Storage, StoredObject
 
 CHUNK_BYTES = 1 << 20
 REMOVED_MEANWHILE = "equal bytes, which nothing needed, were removed while these were stored: send them again"
@@ -97,7 +97,9 @@ def append_piece(resources: Resources, upload_id: int, *, offset: int, chunks: I
     missing = upload.bytes - offset
     stored = counted_put(
         resources.database,
-        lambda: resources.storage.put_stream(ObjectKind.PIECE, _looked_at(upload, offset, chunks), limit_bytes=missing),
+        lambda: resources.storage.put_stream(
+            ObjectKind.UPLOAD, _looked_at(upload, offset, chunks), limit_bytes=missing
+        ),
     )
     if not stored.size:
         return upload
@@ -139,10 +141,8 @@ def accept_pieces(resources: Resources, upload_id: int, *, options: FileOptions,
     if upload.received_bytes < upload.bytes:
         got, whole = upload.received_bytes, upload.bytes
         raise Conflict(f"{got:,} of {whole:,} bytes of upload {upload_id} have arrived: send the others first")
-    with resources.database.read() as connection:
-        pieces = uploads.pieces_of(connection, upload_id)
     file_format = format_of_name(upload.file_name) or ""  # it was looked at when the upload was made
-    stored = store_upload(resources, file_format, _content(resources.storage, upload_id, pieces))
+    stored = _whole_file(resources, upload_id, file_format)
     if stored.size != upload.bytes or upload.sha256 not in (None, stored.sha256):
         raise Conflict(f"the bytes of upload {upload_id} have another SHA-256 than it was made with: {_AGAIN}")
 
@@ -182,6 +182,17 @@ def _made_before(resources: Resources, upload: ResumableUpload, request_sha256: 
         message = f"data set {upload.dataset_id} was made of upload {upload.id} with other fields"
         raise Conflict(f"{message}: name the sha256 of the file in place of the upload")
     return get_dataset(resources, upload.dataset_id)
+
+
+def _whole_file(resources: Resources, upload_id: int, file_format: str) -> StoredObject:
+    """One object with all bytes: that of the only piece, else a new one; raises what `store_upload` and `_content` do."""
+    with resources.database.read() as connection:
+        removals = count_removals(connection)  # none of them was of a piece, since its row names it
+        pieces = uploads.pieces_of(connection, upload_id)
+    if len(pieces) == 1:
+        [only] = pieces
+        return StoredObject(only.key, only.sha256, only.bytes, put_after=removals)
+    return store_upload(resources, file_format, _content(resources.storage, upload_id, pieces))
 
 
 def _content(storage: Storage, upload_id: int, pieces: Sequence[uploads.Piece]) -> Iterator[bytes]:

@@ -17,7 +17,6 @@ class ObjectKind(StrEnum):
     """What kind of object it is; the first part of its key."""
 
     UPLOAD = "uploads"
-    PIECE = "pieces"  # of an upload that is still open
     INDEX = "indexes"
     ARTIFACT = "artifacts"
     CHECKPOINT = "checkpoints"

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from ml_training.db.tables import datasets
 from ml_training.db.upload_tables import uploads
 from ml_training.domain.limits import Limits
 from ml_training.domain.resumable_upload import MOST_OPEN
@@ -69,7 +70,9 @@ def objects(service: InProcessService, kind: ObjectKind) -> list[str]:
 def nothing_is_left(service: InProcessService) -> None:
     """No piece is, after a sweep; and every invariant holds."""
     service.sweep()
-    assert objects(service, ObjectKind.PIECE) == []
+    with service.resources.database.read() as connection:
+        named = set(connection.execute(select(datasets.c.raw_key)).scalars())
+    assert set(objects(service, ObjectKind.UPLOAD)) == named
     assert service.violations() == []
 
 
@@ -87,13 +90,23 @@ def test_pieces_become_one_data_set(service: InProcessService) -> None:
     assert (head.headers["Upload-Offset"], head.headers["Upload-Length"]) == (str(len(CSV)),) * 2
     assert head.headers["Cache-Control"] == "no-store"
     service.sweep()
-    assert len(objects(service, ObjectKind.PIECE)) == 3
+    assert len(objects(service, ObjectKind.UPLOAD)) == 3
     assert service.violations() == []
     dataset = finish(service, answer.get_json()["id"]).get_json()
     assert (dataset["sha256"], dataset["bytes"]) == (DIGEST, len(CSV))
     service.work()
     assert (service.get(f"/datasets/{dataset['id']}")["status"], service.get("/uploads")["items"]) == ("READY", [])
     assert service.get(f"/uploads/{answer.get_json()['id']}")["dataset_id"] == dataset["id"]
+    nothing_is_left(service)
+
+
+def test_a_file_in_one_piece_is_not_stored_twice(service: InProcessService, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload_id = made(service, sha256=DIGEST)
+    append(service, upload_id, 0, CSV)
+    monkeypatch.setattr(resumable_uploads, "store_upload", None)
+    dataset = finish(service, upload_id).get_json()
+    service.work()
+    assert service.get(f"/datasets/{dataset['id']}")["status"] == "READY"
     nothing_is_left(service)
 
 
@@ -200,7 +213,7 @@ def test_what_can_never_become_a_data_set_is_refused_at_once(service: InProcessS
     assert answer.status_code == 415
     packed = {"Upload-Offset": "0", "Content-Type": PIECE, "Content-Encoding": "gzip"}
     assert service.client.patch(f"{PATH}/{made(service)}", data=b"a", headers=packed).status_code == 415
-    assert objects(service, ObjectKind.PIECE) == []
+    assert objects(service, ObjectKind.UPLOAD) == []
 
 
 def test_another_version_of_the_protocol_is_refused_with_ours(service: InProcessService) -> None:
@@ -214,7 +227,7 @@ def test_bytes_that_are_not_those_of_the_file_make_no_data_set(service: InProces
     answer = finish(service, announced)
     assert (answer.status_code, "another SHA-256" in answer.get_json()["detail"]) == (409, True)
     damaged = sent(service)
-    [key, *_] = objects(service, ObjectKind.PIECE)
+    [key, *_] = objects(service, ObjectKind.UPLOAD)
     with service.resources.storage.local(key) as file:
         file.chmod(0o600)
         file.write_bytes(b"x" * file.stat().st_size)

@@ -363,18 +363,6 @@ def test_nothing_is_removed_while_a_process_of_an_older_version_runs(resources: 
     assert sweep_storage_once(resources, age_seconds=AT_ONCE).removed == 1
 
 
-def test_pieces_of_uploads_wait_for_processes_that_do_not_know_them(resources: Resources, storage: Storage) -> None:
-    resources = replace(resources, storage=storage)
-    storage.put_bytes(ObjectKind.PIECE, b"of nobody")
-    with resources.database.write() as connection:
-        heartbeats.write_heartbeat(connection, process="w@old-1", kind="worker", body={"slots": 1, "schema": "0024"})
-    put_file(storage, b"of nobody")
-    assert sweep_storage_once(resources, age_seconds=AT_ONCE).removed == 1
-    with resources.database.write() as connection:
-        heartbeats.delete_heartbeat(connection, "w@old-1")
-    assert sweep_storage_once(resources, age_seconds=AT_ONCE).removed == 1
-
-
 def removal_of(database: Database, storage: Storage, key: str) -> None:
     """An equal object, which nobody needs, is removed from beginning to end."""
     mark(database, key)

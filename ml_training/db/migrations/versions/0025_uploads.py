@@ -1,8 +1,7 @@
 """Uploads in pieces.
 
-The code before this revision keeps working on it: it only gets tables. Its sweeper never marks the objects of pieces,
-which are of a kind that it does not know. Should it meet one that newer code has marked, it stops with an error, and
-removes nothing, until it is upgraded.
+The code before this revision keeps working on it: it only gets tables. While such code runs, its sweeper removes the
+pieces of an upload that is open for more than an hour, and that upload must be sent again.
 
 Revision ID: 0025
 """
