@@ -94,12 +94,9 @@ def append_piece(resources: Resources, upload_id: int, *, offset: int, chunks: I
     require_owner(resources.caller, upload.created_by, f"upload {upload_id}")
     _require_room(upload, offset)
     resources.require_storage()
-    missing = upload.bytes - offset
+    checked, missing = _looked_at(upload, offset, chunks), upload.bytes - offset
     stored = counted_put(
-        resources.database,
-        lambda: resources.storage.put_stream(
-            ObjectKind.UPLOAD, _looked_at(upload, offset, chunks), limit_bytes=missing
-        ),
+        resources.database, lambda: resources.storage.put_stream(ObjectKind.UPLOAD, checked, limit_bytes=missing)
     )
     if not stored.size:
         return upload
@@ -185,7 +182,7 @@ def _made_before(resources: Resources, upload: ResumableUpload, request_sha256: 
 
 
 def _whole_file(resources: Resources, upload_id: int, file_format: str) -> StoredObject:
-    """One object with all bytes: that of the only piece, else a new one; raises what `store_upload` and `_content` do."""
+    """One object with all bytes: that of the only piece, else a new one. Raises what `store_upload` raises, Conflict."""
     with resources.database.read() as connection:
         removals = count_removals(connection)  # none of them was of a piece, since its row names it
         pieces = uploads.pieces_of(connection, upload_id)
