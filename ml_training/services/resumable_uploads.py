@@ -182,7 +182,7 @@ def _made_before(resources: Resources, upload: ResumableUpload, request_sha256: 
 
 
 def _whole_file(resources: Resources, upload_id: int, file_format: str) -> StoredObject:
-    """One object with all bytes: that of the only piece, else a new one. Raises what `store_upload` raises, Conflict."""
+    """One object with all bytes: that of the only piece, else a new one; raises Conflict, and as `store_upload`."""
     with resources.database.read() as connection:
         removals = count_removals(connection)  # none of them was of a piece, since its row names it
         pieces = uploads.pieces_of(connection, upload_id)
