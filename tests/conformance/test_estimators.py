@@ -186,6 +186,7 @@ print(json.dumps(hashes))
 """
 
 
+@pytest.mark.slow
 def test_equal_jobs_give_equal_bytes_in_any_process_with_any_number_of_threads(tables: Tables, tmp_path: Path) -> None:
     for task in TaskKind:
         (tmp_path / task).symlink_to(tables.index(task).directory)

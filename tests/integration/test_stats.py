@@ -155,6 +155,7 @@ def _point(database: Database, model_id: int, name: str, *aliases: str) -> None:
         set_aliases(connection, name=name, model_id=model_id, version=1, aliases=aliases)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("aliased", [True, False])
 def test_showing_models_costs_the_same_however_many_there_are(database: Database, aliased: bool) -> None:
     scenario = open_scenario(database)

@@ -12,7 +12,7 @@ from tests.property.run import Tally, run_property
 from tests.property.run_summary import NUMBERS
 from tests.support.in_process_service import InProcessService
 
-SPECS = int(os.environ.get("SPECS") or 450)
+SPECS = int(os.environ.get("SPECS") or 300)
 SEED = int(os.environ.get("SEED") or 1)
 pytestmark = pytest.mark.timeout(900 + SPECS)
 
