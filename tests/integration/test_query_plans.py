@@ -75,8 +75,8 @@ def fill_large(database: Database, finished: int) -> int:
     params=[
         ("sqlite", 50_000),
         ("postgresql", 50_000),
-        pytest.param(("sqlite", 1_000_000), marks=pytest.mark.faults),
-        pytest.param(("postgresql", 1_000_000), marks=pytest.mark.faults),
+        pytest.param(("sqlite", 1_000_000), marks=pytest.mark.exhaustive),
+        pytest.param(("postgresql", 1_000_000), marks=pytest.mark.exhaustive),
     ],
     ids=lambda param: f"{param[0]}-{param[1]}",
 )
