@@ -36,6 +36,13 @@ class WrongOffset(Conflict):
         self.upload = upload
 
 
+class _WrongBytes(Conflict):
+    """What has arrived can never become the file."""
+
+    def __init__(self, upload_id: int, why: str) -> None:
+        super().__init__(f"{why}: upload {upload_id} was deleted, send the file again")
+
+
 class _EndedBefore(Exception):
     """Another request made the data set of the upload."""
 
@@ -139,9 +146,12 @@ def accept_pieces(resources: Resources, upload_id: int, *, options: FileOptions,
         got, whole = upload.received_bytes, upload.bytes
         raise Conflict(f"{got:,} of {whole:,} bytes of upload {upload_id} have arrived: send the others first")
     file_format = format_of_name(upload.file_name) or ""  # it was looked at when the upload was made
-    stored = _whole_file(resources, upload_id, file_format)
-    if stored.size != upload.bytes or upload.sha256 not in (None, stored.sha256):
-        raise Conflict(f"the bytes of upload {upload_id} have another SHA-256 than it was made with: {_AGAIN}")
+    try:
+        stored = _whole_file(resources, upload, file_format)
+    except _WrongBytes:  # else a client that asks for the same file would find them again
+        with resources.database.write() as connection:
+            uploads.delete_upload(connection, upload_id)
+        raise
 
     def end(connection: Connection, dataset_id: int) -> None:
         if not uploads.end_upload(connection, upload_id, dataset_id=dataset_id, request_sha256=request_sha256):
@@ -155,16 +165,13 @@ def accept_pieces(resources: Resources, upload_id: int, *, options: FileOptions,
         return _made_before(resources, get_upload(resources, upload_id), request_sha256)
 
 
-_AGAIN = "delete the upload, and send the file again"
-
-
 def _require_room(upload: ResumableUpload, offset: int) -> None:
     if upload.dataset_id is not None:
         raise Conflict(f"upload {upload.id} has ended: data set {upload.dataset_id} was made of it")
     if offset != upload.received_bytes:
         raise WrongOffset(upload)
     if upload.pieces >= MOST_PIECES:
-        raise Conflict(f"upload {upload.id} has {MOST_PIECES:,} pieces: {_AGAIN} in larger ones")
+        raise Conflict(f"upload {upload.id} has {MOST_PIECES:,} pieces: delete it, and send larger ones")
 
 
 def _looked_at(upload: ResumableUpload, offset: int, chunks: Iterable[bytes]) -> Iterable[bytes]:
@@ -181,19 +188,23 @@ def _made_before(resources: Resources, upload: ResumableUpload, request_sha256: 
     return get_dataset(resources, upload.dataset_id)
 
 
-def _whole_file(resources: Resources, upload_id: int, file_format: str) -> StoredObject:
-    """One object with all bytes: that of the only piece, else a new one; raises Conflict, and as `store_upload`."""
+def _whole_file(resources: Resources, upload: ResumableUpload, file_format: str) -> StoredObject:
+    """One object with all bytes: that of the only piece, else a new one; raises _WrongBytes, and as `store_upload`."""
     with resources.database.read() as connection:
         removals = count_removals(connection)  # none of them was of a piece, since its row names it
-        pieces = uploads.pieces_of(connection, upload_id)
+        pieces = uploads.pieces_of(connection, upload.id)
     if len(pieces) == 1:
         [only] = pieces
-        return StoredObject(only.key, only.sha256, only.bytes, put_after=removals)
-    return store_upload(resources, file_format, _content(resources.storage, upload_id, pieces))
+        stored = StoredObject(only.key, only.sha256, only.bytes, put_after=removals)
+    else:
+        stored = store_upload(resources, file_format, _content(resources.storage, upload.id, pieces))
+    if upload.sha256 not in (None, stored.sha256):
+        raise _WrongBytes(upload.id, "the bytes have another SHA-256 than was announced")
+    return stored
 
 
 def _content(storage: Storage, upload_id: int, pieces: Sequence[uploads.Piece]) -> Iterator[bytes]:
-    """The bytes of the pieces one after the other, each compared with its hash; raises Conflict."""
+    """The bytes of the pieces one after the other, each compared with its hash; raises _WrongBytes."""
     for piece in pieces:
         digest = hashlib.sha256()
         try:
@@ -204,4 +215,4 @@ def _content(storage: Storage, upload_id: int, pieces: Sequence[uploads.Piece]) 
         except (FileNotFoundError, IntegrityError):
             digest = hashlib.sha256()
         if digest.hexdigest() != piece.sha256:
-            raise Conflict(f"a piece of upload {upload_id} is damaged: {_AGAIN}")
+            raise _WrongBytes(upload_id, "a piece is damaged")

@@ -226,6 +226,7 @@ def test_bytes_that_are_not_those_of_the_file_make_no_data_set(service: InProces
     announced = sent(service, sha256="0" * 64)
     answer = finish(service, announced)
     assert (answer.status_code, "another SHA-256" in answer.get_json()["detail"]) == (409, True)
+    assert made(service, sha256="0" * 64) != announced, "the same client sends all of it again"
     damaged = sent(service)
     [key, *_] = objects(service, ObjectKind.UPLOAD)
     with service.resources.storage.local(key) as file:
@@ -233,6 +234,7 @@ def test_bytes_that_are_not_those_of_the_file_make_no_data_set(service: InProces
         file.write_bytes(b"x" * file.stat().st_size)
     answer = finish(service, damaged)
     assert (answer.status_code, "is damaged" in answer.get_json()["detail"]) == (409, True)
+    assert service.ask(f"/uploads/{damaged}")[0] == 404
     assert service.get("/datasets")["items"] == []
 
 
