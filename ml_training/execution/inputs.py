@@ -27,7 +27,12 @@ def load_dataset(database: Database, dataset_id: int, *, deleted_too: bool = Fal
 def open_index(storage: Storage, dataset: Dataset) -> Iterator[SelectionIndex]:
     """The verified index of a data set, on this machine until the end of the block; raises JobFailed."""
     with storage.local(verified_index_key(storage, dataset)) as path:
-        yield SelectionIndex.open(path)
+        try:
+            index = SelectionIndex.open(path)
+        except (OSError, ValueError):
+            verified_index_key(storage, dataset)  # it was damaged after it was compared: then this raises
+            raise
+        yield index
 
 
 def verified_index_key(storage: Storage, dataset: Dataset) -> str:
