@@ -25,7 +25,14 @@ ROWS = "x,y\n" + "".join(f"{n % 7},{'ab'[n % 2]}\n" for n in range(60))
 OTHER = 2
 UNKNOWN = 987654
 UNKNOWN_SHA = "0" * 64
-PATCHES = {"/models/{model_id}": {"description": "mine"}, "/projects/{project_id}": {"quotas": {}}}
+PATCHES: dict[str, dict[str, Any]] = {
+    "/models/{model_id}": {"json": {"description": "mine"}},
+    "/projects/{project_id}": {"json": {"quotas": {}}},
+    "/uploads/{upload_id}": {
+        "data": b"x,y",
+        "headers": {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"},
+    },
+}
 TUNE: dict[str, Any] = {
     "job_type": "TUNE",
     "model_name": "tuned",
@@ -72,8 +79,10 @@ def fill(service: InProcessService, client: FlaskClient) -> Things:
     drift = run(service, client, {**data, "job_type": "DRIFT", "model_id": models[0]})
     study = run(service, client, TUNE | {"train": TUNE["train"] | data})
     ok(client.patch(f"{PREFIX}/models/{models[0]}", json={"aliases": ["champion"], "tags": ["eu"]}), 200)
+    headers = {"Upload-Length": "4", "Upload-Metadata": "filename YS5jc3Y="}
     return Things(
         {
+            "upload_id": ok(client.post(f"{PREFIX}/uploads", headers=headers), 201)["id"],
             "dataset_id": dataset["id"],
             "job_id": test["id"],
             "model_id": models[0],
@@ -130,15 +139,16 @@ def executed() -> Iterator[list[str]]:
 Seen = tuple[int, list[tuple[str, str]], str, list[str]]
 
 
-def seen(client: FlaskClient, method: str, path: str, **request: Any) -> Seen:
+def seen(client: FlaskClient, method: str, path: str, *, headers: dict[str, str] | None = None, **request: Any) -> Seen:
     """Everything that an answer tells: status, headers and body; and its statements. The id of the request is fixed."""
     statements = ["SELECT key_changes"]
     while any("key_changes" in statement for statement in statements):  # once a second, whatever is asked for
         with executed() as statements:
-            answer = client.open(PREFIX + path, method=method, headers={"X-Request-Id": "same"}, **request)
+            given = {"X-Request-Id": "same", **(headers or {})}
+            answer = client.open(PREFIX + path, method=method, headers=given, **request)
             body = answer.data.decode()
-    headers = sorted((key, value) for key, value in answer.headers if key != "Content-Length")
-    return answer.status_code, headers, body, statements
+    told = sorted((key, value) for key, value in answer.headers if key != "Content-Length")
+    return answer.status_code, told, body, statements
 
 
 def renamed(found: Seen, unknown: str, foreign: str) -> Seen:
@@ -165,7 +175,7 @@ def test_every_route_answers_for_a_foreign_thing_as_for_an_unknown_one(two: TwoP
         foreign, unknown = str(two.things.ids.get(parameter, two.things.sha256)), str(UNKNOWN)
         if parameter == "sha256":
             unknown = UNKNOWN_SHA
-        body = {"json": PATCHES[path]} if method == "PATCH" else {}
+        body = PATCHES[path] if method == "PATCH" else {}
         template = f"{{{parameter}}}"
         of_foreign, of_unknown = (
             seen(two.stranger, method, path.replace(template, name), **body) for name in (foreign, unknown)

@@ -62,7 +62,15 @@ TABLES = (
 NEW = {"project_id", "created_by"}
 NEW |= {"memory_bytes", "parent_id", "open_children", "origin", "origin_sha256", "origin_version", "drift"}
 NEW |= {"reuse_key", "reused_from", "estimated_seconds", "estimated_wait"}  # all of these came later
-ADDED_LATER = {"api_keys", "audit", "drift_reports", "explanations", "studies", "trials"}  # tables without rows
+ADDED_LATER = {
+    "api_keys",
+    "audit",
+    "drift_reports",
+    "explanations",
+    "studies",
+    "trials",
+    "uploads",
+}  # tables without rows
 SEQUENCES = "SELECT setval(pg_get_serial_sequence(:table, 'id'), 50)"
 
 
