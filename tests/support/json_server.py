@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +29,7 @@ class JsonServer:
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, str], list[tuple[int, object]]] = {}
+        self._headers: dict[tuple[str, str], Mapping[str, str]] = {}
         self.requests: list[RecordedRequest] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
@@ -45,9 +46,22 @@ class JsonServer:
         """The base URL."""
         return f"http://127.0.0.1:{self.port}"
 
-    def answer(self, method: str, path: str, document: object, *, status: int = 200) -> None:
-        """Add an answer; a path without one gets 404."""
+    def answer(
+        self, method: str, path: str, document: object, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Add an answer; a path without one gets 404. headers: of every answer to the path from now on."""
         self._answers.setdefault((method, path), []).append((status, document))
+        self._headers[method, path] = headers or {}
+
+    def take_file(self, data: bytes, dataset: object) -> None:
+        """Answer as the API when a file of these bytes is sent in one piece, and this data set is made of it."""
+        self.answer("POST", "/api/v1/uploads", {"id": 3, "received_bytes": 0, "bytes": len(data)}, status=201)
+        self.answer("PATCH", "/api/v1/uploads/3", {}, headers={"Upload-Offset": str(len(data))})
+        self.answer("POST", "/api/v1/datasets", dataset, status=201)
+
+    def sent_to(self, method: str, path: str) -> list[RecordedRequest]:
+        """The requests to one path."""
+        return [request for request in self.requests if (request.method, request.path) == (method, path)]
 
     def close(self) -> None:
         """Stop listening."""
@@ -74,11 +88,13 @@ class JsonServer:
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
+                for name, value in server._headers.get((self.command, self.path), {}).items():
+                    self.send_header(name, value)
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(data)
 
-            do_GET = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815 - the base class looks for these names
+            do_GET = do_POST = do_HEAD = do_DELETE = do_PATCH = _serve  # noqa: N815 - the base class looks for these names
 
             def log_message(self, *_: object) -> None:
                 """Log nothing."""

@@ -12,8 +12,7 @@ from tests.support.json_server import JsonServer
 
 def test_a_data_set_is_uploaded_and_ingested(api: JsonServer, tmp_path: Path) -> None:
     made = {"id": 4, "name": "sales", "version": 1, "status": "PROCESSING", "job_id": 7, "created_at": None}
-    api.answer("GET", "/api/v1/datasets", {"items": [], "next_cursor": None})
-    api.answer("POST", "/api/v1/datasets", made, status=201)
+    api.take_file(b"the bytes", made)
     api.answer("GET", "/api/v1/jobs/7", job_document("COMPLETED", job_type="INGEST", model_type="none"))
     api.answer("GET", "/api/v1/datasets/4", made | {"status": "READY"})
     file = tmp_path / "sales.csv.gz"
@@ -21,16 +20,15 @@ def test_a_data_set_is_uploaded_and_ingested(api: JsonServer, tmp_path: Path) ->
     result = run_command("datasets", "add", str(file), "--time-column", "day")
     assert result.exit_code == 0
     assert "data set 4 (sales version 1) is READY" in result.stdout
-    [body] = [request.body for request in api.requests if request.method == "POST"]
-    for part in (b'name="name"\r\n\r\nsales\r\n', b'name="time_column"\r\n\r\nday\r\n', b"the bytes"):
-        assert part in body
-    assert b"phase_column" not in body
+    [piece] = api.sent_to("PATCH", "/api/v1/uploads/3")
+    [asked] = api.sent_to("POST", "/api/v1/datasets")
+    assert piece.body == b"the bytes"
+    assert asked.json == {"name": "sales", "time_column": "day", "upload_id": 3}
 
 
 def test_a_rejected_data_set_fails_with_its_reasons(api: JsonServer, tmp_path: Path) -> None:
     made = {"id": 4, "name": "x", "version": 1, "status": "PROCESSING", "job_id": 7, "reasons": []}
-    api.answer("GET", "/api/v1/datasets", {"items": [], "next_cursor": None})
-    api.answer("POST", "/api/v1/datasets", made, status=201)
+    api.take_file(b"x", made)
     api.answer("GET", "/api/v1/jobs/7", job_document("COMPLETED"))
     reasons = [{"row": 3, "column": None, "detail": "row 3 has 4 fields, not 5"}]
     reasons += [{"row": row, "column": "when", "detail": "no time"} for row in range(4, 54)]
@@ -63,29 +61,26 @@ def test_data_sets_are_listed(api: JsonServer) -> None:
 )
 def test_the_name_made_of_a_file_name_is_valid(api: JsonServer, tmp_path: Path, file_name: str, name: str) -> None:
     made = {"id": 4, "name": name, "version": 1, "status": "READY", "job_id": 7}
-    api.answer("GET", "/api/v1/datasets", {"items": [], "next_cursor": None})
-    api.answer("POST", "/api/v1/datasets", made, status=201)
+    api.take_file(b"x", made)
     api.answer("GET", "/api/v1/jobs/7", job_document("COMPLETED"))
     api.answer("GET", "/api/v1/datasets/4", made)
     (tmp_path / file_name).write_bytes(b"x")
     assert run_command("datasets", "add", str(tmp_path / file_name)).exit_code == 0
-    [body] = [request.body for request in api.requests if request.method == "POST"]
-    assert f'name="name"\r\n\r\n{name}\r\n'.encode() in body
+    [asked] = api.sent_to("POST", "/api/v1/datasets")
+    assert asked.json["name"] == name
     assert is_name(name)
 
 
 def test_how_a_file_is_written_is_passed_on(api: JsonServer, tmp_path: Path) -> None:
     made = {"id": 4, "name": "x", "version": 1, "status": "READY", "job_id": 7}
-    api.answer("GET", "/api/v1/datasets", {"items": [], "next_cursor": None})
-    api.answer("POST", "/api/v1/datasets", made, status=201)
+    api.take_file(b"x", made)
     api.answer("GET", "/api/v1/jobs/7", job_document("COMPLETED"))
     api.answer("GET", "/api/v1/datasets/4", made)
     (tmp_path / "x.csv").write_bytes(b"x")
     options = ("--separator", ";", "--decimal", ",", "--option", "thousands=.")
     assert run_command("datasets", "add", str(tmp_path / "x.csv"), *options).exit_code == 0
-    [body] = [request.body for request in api.requests if request.method == "POST"]
-    for name, value in (("separator", ";"), ("decimal", ","), ("thousands", ".")):
-        assert f'name="{name}"\r\n\r\n{value}\r\n'.encode() in body
+    [asked] = api.sent_to("POST", "/api/v1/datasets")
+    assert asked.json == {"name": "x", "separator": ";", "decimal": ",", "thousands": ".", "upload_id": 3}
 
 
 def test_rows_are_taken_from_a_query_or_a_bucket(api: JsonServer, tmp_path: Path) -> None:
