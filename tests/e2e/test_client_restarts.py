@@ -56,10 +56,8 @@ def test_waiting_and_events_survive_the_death_of_the_api_and_of_the_worker(
 def test_the_same_bytes_are_sent_once_and_become_two_data_sets(client: Client, tmp_path: Path) -> None:
     (tmp_path / "once.csv").write_bytes(b"a,b\n" + b"1,2\n3,4\n" * 50)
     sent: list[str] = []
-    client.transport._http.event_hooks = {
-        "request": [lambda request: sent.append(request.headers["Content-Type"]) if request.method == "POST" else None]
-    }
+    client.transport._http.event_hooks = {"request": [lambda request: sent.append(request.method)]}
     first = client.datasets.upload(tmp_path / "once.csv")
     second = client.datasets.upload(tmp_path / "once.csv")
     assert (first.sha256, first.version, second.version) == (second.sha256, 1, 2)
-    assert [kind.partition(";")[0] for kind in sent] == ["multipart/form-data", "application/json"]
+    assert sent.count("PATCH") == 1
