@@ -51,7 +51,9 @@ class DaskProcesses:
 
         def found() -> psutil.Process | None:
             children = psutil.Process(self.processes[name].pid).children()
-            workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+            lines = {child: " ".join(child.cmdline()) for child in children}
+            # Dask gives the process a title where setproctitle is installed.
+            workers = [child for child, line in lines.items() if "spawn_main" in line or line.startswith("dask worker")]
             return workers[0] if workers else None
 
         worker = eventually(found, what=f"the worker of {name}")
