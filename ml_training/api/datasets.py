@@ -24,8 +24,7 @@ from ml_training.domain.records import Dataset, Job
 from ml_training.domain.sample_datasets import SAMPLES
 from ml_training.domain.states import DatasetStatus
 from ml_training.services import datasets as service
-from ml_training.services import queries
-from ml_training.services import resumable_uploads as pieces
+from ml_training.services import queries, resumable_uploads
 from ml_training.services import sourced_datasets as sourced
 from ml_training.storage.base import StoredObject
 
@@ -215,13 +214,9 @@ def _stored_file(wanted: request_schemas.StoredFileRequest) -> Dataset:
 
 
 def _from_pieces(wanted: request_schemas.UploadedRequest) -> Dataset:
-    about = wanted.about_the_data()
-    upload_id, options = about.pop("upload_id"), wanted.options()
-    file_format = format_of(pieces.get_upload(resources(), upload_id).file_name)
-    if errors := options.errors_for(file_format):
-        raise Invalid("the request is wrong", errors=tuple(errors))
+    about, options = wanted.about_the_data(), wanted.options()
     with context().slow_requests.acquire("upload"):
-        return pieces.accept_pieces(resources(), upload_id, options=options, **about)
+        return resumable_uploads.accept_pieces(resources(), about.pop("upload_id"), options=options, **about)
 
 
 def _is_decided(dataset: Dataset) -> bool:

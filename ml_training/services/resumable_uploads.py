@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from ml_training.db import uploads
 from ml_training.db.removals import BytesRemoved, count_removals
 from ml_training.domain.audit import AuditAction
-from ml_training.domain.errors import Conflict, NotFound, TooLarge, TooMany, Unavailable
+from ml_training.domain.errors import Conflict, Invalid, NotFound, TooLarge, TooMany, Unavailable
 from ml_training.domain.file_formats import format_of_name
 from ml_training.domain.file_options import FileOptions
 from ml_training.domain.records import Dataset
@@ -101,7 +101,7 @@ def append_piece(resources: Resources, upload_id: int, *, offset: int, chunks: I
     require_owner(resources.caller, upload.created_by, f"upload {upload_id}")
     _require_room(upload, offset)
     resources.require_storage()
-    checked, missing = _looked_at(upload, offset, chunks), upload.bytes - offset
+    checked, missing = _with_checked_start(upload, offset, chunks), upload.bytes - offset
     stored = counted_put(
         resources.database, lambda: resources.storage.put_stream(ObjectKind.UPLOAD, checked, limit_bytes=missing)
     )
@@ -134,18 +134,20 @@ def delete_upload(resources: Resources, upload_id: int) -> None:
 def accept_pieces(resources: Resources, upload_id: int, *, options: FileOptions, **about: Any) -> Dataset:
     """The data set of a whole upload; asked for again in the same way, it is the same one.
 
-    about: name, time_column, phase_column, group_column. Raises NotFound, Forbidden, Conflict (bytes are missing or
-    damaged, or another data set was made of it), and what `store_upload` and `accept_upload` raise.
+    about: name, time_column, phase_column, group_column. Raises NotFound, Forbidden, Invalid, Conflict (bytes are
+    missing or damaged, or another data set was made of it), and what `store_upload` and `accept_upload` raise.
     """
     upload = get_upload(resources, upload_id)
     require_owner(resources.caller, upload.created_by, f"upload {upload_id}")
+    file_format = format_of_name(upload.file_name) or ""  # it was looked at when the upload was made
+    if errors := options.errors_for(file_format):
+        raise Invalid("the request is wrong", errors=tuple(errors))
     request_sha256 = fingerprint([options.model_dump(), about])
     if upload.dataset_id is not None:
         return _made_before(resources, upload, request_sha256)
     if upload.received_bytes < upload.bytes:
         got, whole = upload.received_bytes, upload.bytes
         raise Conflict(f"{got:,} of {whole:,} bytes of upload {upload_id} have arrived: send the others first")
-    file_format = format_of_name(upload.file_name) or ""  # it was looked at when the upload was made
     try:
         stored = _whole_file(resources, upload, file_format)
     except _WrongBytes:  # else a client that asks for the same file would find them again
@@ -174,7 +176,7 @@ def _require_room(upload: ResumableUpload, offset: int) -> None:
         raise Conflict(f"upload {upload.id} has {MOST_PIECES:,} pieces: delete it, and send larger ones")
 
 
-def _looked_at(upload: ResumableUpload, offset: int, chunks: Iterable[bytes]) -> Iterable[bytes]:
+def _with_checked_start(upload: ResumableUpload, offset: int, chunks: Iterable[bytes]) -> Iterable[bytes]:
     """The chunks; before anything is stored, the first bytes of the file are compared with the format of its name."""
     return chunks if offset else sniffed(chunks, format_of_name(upload.file_name) or "", size=upload.bytes)
 

@@ -30,10 +30,10 @@ LARGE = (
 )
 FEW_ROWS = 2_000  # of large tables that one statement may look at; a page shows 200 at most, a claim compares 200
 FEW_STEPS = 120_000  # of SQLite's virtual machine: it needs three or more for each row that it looks at
-# A part of a statement that may look at more rows, and how many times as many as the others.
+# Parts of a statement that may look at more rows, and at how many times as many as the others.
 MORE_ROWS = {
-    "SELECT jobs.id \nFROM jobs": 4,  # for many jobs at once: the oldest 1,000 of each job type
-    "models.model_type = ": 30,  # with an alias: the models with this alias, of which each name has one
+    ("SELECT jobs.id \nFROM jobs",): 4,  # for many jobs at once: the oldest 1,000 of each job type
+    ("model_aliases.alias = ", "models.model_type = "): 30,  # the models with this alias, of which each name has one
 }
 DELAYED = 800  # jobs before all others by priority, each waiting for its time
 WAITING = 1_000
@@ -138,9 +138,7 @@ def work(connection: Connection, statement: str, values: Any) -> Iterator[str]:
 
 def _times(statement: str) -> int:
     """How many times as many rows as usual the statement may look at."""
-    if "model_aliases.alias = " not in statement and "models.model_type = " in statement:
-        return 1
-    return max((times for part, times in MORE_ROWS.items() if part in statement), default=1)
+    return max((times for parts, times in MORE_ROWS.items() if all(part in statement for part in parts)), default=1)
 
 
 def _steps(connection: Connection, statement: str, values: Any) -> Iterator[str]:

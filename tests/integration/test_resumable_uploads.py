@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from ml_training.db import removals
 from ml_training.db.tables import datasets
-from ml_training.db.upload_tables import uploads
+from ml_training.db.upload_tables import upload_pieces, uploads
 from ml_training.domain.limits import Limits
 from ml_training.domain.resumable_upload import MOST_OPEN
 from ml_training.maintenance.cleanup import forget_uploads_once
@@ -68,10 +69,11 @@ def objects(service: InProcessService, kind: ObjectKind) -> list[str]:
 
 
 def nothing_is_left(service: InProcessService) -> None:
-    """No piece is, after a sweep; and every invariant holds."""
+    """Every object has a row, after a sweep; and every invariant holds."""
     service.sweep()
     with service.resources.database.read() as connection:
         named = set(connection.execute(select(datasets.c.raw_key)).scalars())
+        named |= set(connection.execute(select(upload_pieces.c.key)).scalars())
     assert set(objects(service, ObjectKind.UPLOAD)) == named
     assert service.violations() == []
 
@@ -264,6 +266,37 @@ def test_a_project_has_so_many_open_uploads_and_so_many_bytes(service: InProcess
     assert create(service, 3).status_code == 201
     over = create(service, 1)
     assert (over.status_code, "delete data sets" in over.get_json()["detail"]) == (409, True)
+
+
+def test_an_upload_has_so_many_pieces(service: InProcessService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resumable_uploads, "MOST_PIECES", 2)
+    upload_id = made(service)
+    for offset in range(2):
+        assert append(service, upload_id, offset, CSV[offset : offset + 1]).status_code == 204
+    answer = append(service, upload_id, 2, CSV[2:])
+    assert (answer.status_code, "send larger ones" in answer.get_json()["detail"]) == (409, True)
+    assert service.get(f"/uploads/{upload_id}")["received_bytes"] == 2
+
+
+def test_a_piece_whose_equal_bytes_are_being_removed_is_sent_again(service: InProcessService) -> None:
+    """The row would name bytes that the sweeper takes away."""
+    database, upload_id = service.resources.database, made(service)
+    stored = service.resources.storage.put_bytes(ObjectKind.UPLOAD, CSV)
+    with database.write() as connection:
+        removals.mark_unnamed(connection, [stored.key])
+    with database.write() as connection:
+        assert removals.begin_removals(connection, sweep="s", older_than_seconds=-1.0, limit=1) == [stored.key]
+    answer = append(service, upload_id, 0, CSV)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    with database.write() as connection:
+        removals.end_removals(connection, [stored.key], sweep="s")
+    assert append(service, upload_id, 0, CSV).status_code == 204
+    nothing_is_left(service)
+
+
+def test_an_option_that_the_format_has_not_is_refused_by_its_field(service: InProcessService) -> None:
+    answer = finish(service, sent(service), sheet="Data")
+    assert (answer.status_code, [error["pointer"] for error in answer.get_json()["errors"]]) == (422, ["/sheet"])
 
 
 def test_another_project_sees_no_upload(service: InProcessService) -> None:
