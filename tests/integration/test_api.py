@@ -23,7 +23,6 @@ from tests.support.api_process import LIVE, Api, live, read_response, running_ap
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.jobs import train_at_once
-from tests.support.redis_server import RedisServer
 from tests.support.wiring import make_worker_context
 
 MEMORY_LIMIT = 130_000_000  # the libraries alone take 95 to 105 MB, by the machine
@@ -35,15 +34,6 @@ PROMPT_SECONDS = 9.0  # a client that keeps a thread keeps it for ten; a busy ma
 def fresh_api(tmp_path: Path, database_url: str, broker_url: str) -> Iterator[Api]:
     """Two processes, on each kind of database."""
     with running_api(tmp_path, database_url, broker_url) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes, redis_server: RedisServer) -> Iterator[Api]:
-    """One process of 8 threads on SQLite; it must serve the next test after anything that a test does."""
-    directory = tmp_path_factory.mktemp("api")
-    (directory / "jobs.db").write_bytes(sqlite_template)
-    with running_api(directory, f"sqlite:///{directory / 'jobs.db'}", redis_server.url, api_workers="1") as api:
         yield api
 
 

@@ -10,21 +10,12 @@ import pytest
 from ml_training.client import Client
 from ml_training.client import uploads as client_uploads
 from ml_training.client.uploads import send_file
-from tests.support.api_process import Api, running_api
+from tests.support.api_process import Api
 from tests.support.eventually import eventually
 from tests.support.proxy import Proxy, proxy_to
-from tests.support.redis_server import RedisServer
 
 SIZE, PIECE = 6 << 20, 1 << 20
 UNSEEN = 1 << 20  # bytes that were on their way when a connection broke
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes, redis_server: RedisServer) -> Iterator[Api]:
-    directory = tmp_path_factory.mktemp("api")
-    (directory / "jobs.db").write_bytes(sqlite_template)
-    with running_api(directory, f"sqlite:///{directory / 'jobs.db'}", redis_server.url, api_workers="1") as api:
-        yield api
 
 
 @pytest.fixture

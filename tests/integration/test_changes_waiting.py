@@ -3,7 +3,6 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -18,15 +17,6 @@ from tests.support.redis_server import RedisServer
 
 CHANGES = "/api/v1/changes"
 CLIENTS = 20  # the process has 8 threads, of which 4 may wait
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes, redis_server: RedisServer) -> Iterator[Api]:
-    """One process of 8 threads on SQLite."""
-    directory = tmp_path_factory.mktemp("api")
-    (directory / "jobs.db").write_bytes(sqlite_template)
-    with running_api(directory, f"sqlite:///{directory / 'jobs.db'}", redis_server.url, api_workers="1") as api:
-        yield api
 
 
 def ask(api: Api, **query: Any) -> dict[str, Any]:

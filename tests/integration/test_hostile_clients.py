@@ -4,7 +4,6 @@ import json
 import resource
 import socket
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import httpx
@@ -12,9 +11,8 @@ import pytest
 
 from ml_training.api.client_socket import SEND_SECONDS
 from tests.support.api import ready_dataset, stored_model, train_spec
-from tests.support.api_process import LIVE, Api, live, read_response, running_api
+from tests.support.api_process import LIVE, Api, live, read_response
 from tests.support.eventually import eventually
-from tests.support.redis_server import RedisServer
 
 JOBS = b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 FORM = b"POST /api/v1/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -22,15 +20,6 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 LARGEST_ASSET = "/docs/assets/js/swagger-ui-bundle.js"
 HEAD_SECONDS = 10  # after which a silent client is disconnected
 CONNECTIONS = 800  # of one API process
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes, redis_server: RedisServer) -> Iterator[Api]:
-    """One process of 8 threads on SQLite; it must serve the next test after anything that a test does."""
-    directory = tmp_path_factory.mktemp("api")
-    (directory / "jobs.db").write_bytes(sqlite_template)
-    with running_api(directory, f"sqlite:///{directory / 'jobs.db'}", redis_server.url, api_workers="1") as api:
-        yield api
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ from tests.support.api import ready_dataset, train_spec
 from tests.support.api_process import LIVE, Api, running_api
 from tests.support.eventually import eventually
 from tests.support.jobs import a_model, read_job
-from tests.support.redis_server import RedisServer
 from tests.support.sse import SseEvent, read_events
 from tests.support.wiring import make_worker_context
 
@@ -34,15 +33,6 @@ LINES = 60
 def fresh_api(tmp_path: Path, database_url: str, broker_url: str) -> Iterator[Api]:
     """One process, on each kind of database."""
     with running_api(tmp_path, database_url, broker_url, api_workers="1") as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes, redis_server: RedisServer) -> Iterator[Api]:
-    """One process on SQLite; it must serve the next test after anything that a test does."""
-    directory = tmp_path_factory.mktemp("streams")
-    (directory / "jobs.db").write_bytes(sqlite_template)
-    with running_api(directory, f"sqlite:///{directory / 'jobs.db'}", redis_server.url, api_workers="1") as api:
         yield api
 
 
