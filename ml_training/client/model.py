@@ -22,8 +22,8 @@ def load_model(source: str | Path | bytes, *, sha256: str | None = None) -> "Dow
     sha256: the hash that the service shows for the model, in hexadecimal; the archive is refused when it has another
     one. Use it for an archive from elsewhere: a forged one holds no other code than the libraries' own, but it can
     crash the process. Raises ArchiveError when it is not the archive of a model, OSError when the file cannot be read,
-    ImportError when NumPy or the model's library (LightGBM, or scikit-learn and skops) is not installed. Warns when
-    another version of scikit-learn has made the model.
+    ImportError when NumPy or the model's library (LightGBM, XGBoost, or scikit-learn and skops) is not installed. Warns
+    when another version of scikit-learn has made the model.
     """
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     # NumPy is loaded with the first model: who only talks to the service does not need it.

@@ -14,6 +14,7 @@ class ModelType(StrEnum):
     """The algorithms that can be trained."""
 
     LIGHTGBM = "lightgbm"
+    XGBOOST = "xgboost"
     RANDOM_FOREST = "random_forest"
     EXTRA_TREES = "extra_trees"
     HIST_GRADIENT_BOOSTING = "hist_gradient_boosting"
@@ -53,6 +54,25 @@ class LightGBMParams(Params):
     max_bin: Annotated[StrictInt, Field(ge=2, le=4_096)] = 255
     boosting_type: Literal["gbdt", "dart"] = "gbdt"
     extra_trees: StrictBool = False
+
+
+class XGBoostParams(Params):
+    """Gradient boosting of XGBoost with histograms; names as in its scikit-learn interface."""
+
+    n_estimators: Rounds = 100
+    learning_rate: Annotated[StrictFloat, Field(gt=0, le=1)] = 0.3
+    max_depth: Depth = Field(default=6, description="null: no limit")
+    max_leaves: Annotated[StrictInt, Field(ge=0, le=4_096)] = Field(default=0, description="0: no limit")
+    grow_policy: Literal["depthwise", "lossguide"] = "depthwise"
+    min_child_weight: Penalty = 1.0
+    gamma: Penalty = 0.0
+    subsample: Share = 1.0
+    colsample_bytree: Share = 1.0
+    colsample_bylevel: Share = 1.0
+    colsample_bynode: Share = 1.0
+    reg_alpha: Penalty = 0.0
+    reg_lambda: Penalty = 1.0
+    max_bin: Annotated[StrictInt, Field(ge=2, le=4_096)] = 256
 
 
 class ForestParams(Params):
@@ -126,6 +146,7 @@ class MLPParams(Params):
 
 PARAMS: dict[ModelType, type[Params]] = {
     ModelType.LIGHTGBM: LightGBMParams,
+    ModelType.XGBOOST: XGBoostParams,
     ModelType.RANDOM_FOREST: ForestParams,
     ModelType.EXTRA_TREES: ForestParams,
     ModelType.HIST_GRADIENT_BOOSTING: HistGradientBoostingParams,
@@ -136,7 +157,7 @@ PARAMS: dict[ModelType, type[Params]] = {
 
 OLD_NAMES = {ModelType.HIST_GRADIENT_BOOSTING: {"n_estimators": "max_iter"}}  # by that of the library
 CLASSIFICATION_ONLY = frozenset({ModelType.LOGISTIC_REGRESSION})
-EARLY_STOPPING = frozenset({ModelType.LIGHTGBM, ModelType.HIST_GRADIENT_BOOSTING, ModelType.MLP})
+EARLY_STOPPING = frozenset({ModelType.LIGHTGBM, ModelType.XGBOOST, ModelType.HIST_GRADIENT_BOOSTING, ModelType.MLP})
 READS_PARTS = frozenset({ModelType.LIGHTGBM})  # reads large data part by part, without a matrix of all rows
 ONE_HOT_LIMIT = 50  # columns that one category feature may become
 ONE_HOT_CELLS = 100_000_000  # columns times rows, together: 800 MB

@@ -13,7 +13,7 @@ from typing import Any
 from ml_training.domain.algorithms import PARAMS, ModelType
 from ml_training.domain.json_pointers import pointer_to
 from ml_training.domain.problems import Problems
-from ml_training.domain.resumable import DECIDING, RESUMABLE, obstacles
+from ml_training.domain.resumable import DECIDING, RESUMABLE, hardest, obstacles
 from ml_training.domain.score_names import LOWER_IS_BETTER
 from ml_training.domain.search_space import model_types_of
 from ml_training.domain.study_steps import Trial
@@ -124,8 +124,7 @@ def check_halving(spec: TuneSpec, problems: Problems) -> None:
             known = ", ".join(RESUMABLE)
             reason = f"a training of {kind} cannot be continued to the same model: choose of {known}, {OR_NONE}"
             problems.add(_place_of_type(spec, kind), reason)
-    if ModelType.LIGHTGBM in model_types_of(spec):
-        _check_draws(spec, problems)
+        _check_draws(spec, kind, problems)
 
 
 def _check_numbers(spec: TuneSpec, halving: Halving, problems: Problems) -> None:
@@ -148,18 +147,11 @@ def _place_of_type(spec: TuneSpec, kind: ModelType) -> str:
     return pointer_to("search", MODEL_TYPE, "choices", searched.choices.index(kind.value))
 
 
-def _check_draws(spec: TuneSpec, problems: Problems) -> None:
-    """The parameters of LightGBM at the values that are the hardest to continue from."""
-    defaults = PARAMS[ModelType.LIGHTGBM]().model_dump()
-    ends = {name: _ends(spec, name, defaults[name]) for name in DECIDING}
-    worst = {
-        "subsample": min(ends["subsample"]),
-        "subsample_freq": max(ends["subsample_freq"]),
-        "colsample_bytree": min(ends["colsample_bytree"]),
-        "extra_trees": any(ends["extra_trees"]),
-        "boosting_type": next((one for one in ends["boosting_type"] if one != "gbdt"), "gbdt"),
-    }
-    for name in obstacles(worst):
+def _check_draws(spec: TuneSpec, kind: ModelType, problems: Problems) -> None:
+    """The parameters of a model type at the values that are the hardest to continue from."""
+    defaults = PARAMS[kind]().model_dump()
+    worst = {name: hardest(name, _ends(spec, name, defaults[name])) for name in DECIDING.get(kind, ())}
+    for name in obstacles(kind, worst):
         places = (name, "subsample_freq") if name == "subsample" else (name,)
         searched = [f"{PARAMS_PREFIX}{one}" for one in places if f"{PARAMS_PREFIX}{one}" in spec.search]
         where = pointer_to("search", searched[0]) if searched else f"/train{PARAMS_PREFIX}{name}"

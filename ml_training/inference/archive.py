@@ -23,7 +23,8 @@ FORMAT_VERSION = 2
 CALIBRATED_VERSION = 3
 READABLE = (1, FORMAT_VERSION, CALIBRATED_VERSION)
 MANIFEST = "manifest.json"
-SKOPS, LIGHTGBM = "skops", "lightgbm-text"
+SKOPS, LIGHTGBM, XGBOOST = "skops", "lightgbm-text", "xgboost-ubj"
+SUFFIXES = {SKOPS: "skops", LIGHTGBM: "txt", XGBOOST: "ubj"}
 LARGEST_MODEL = 8 << 30  # bytes unpacked
 LARGEST_MANIFEST = 256 << 20
 
@@ -68,11 +69,11 @@ def model_file(artifact_format: str, scale: TargetScale, *, is_calibrated: bool 
     A booster has no place for the scale of its target, and no library's file has one for a calibration: where there is
     one, another name keeps people from reading its predictions as data.
     """
+    suffix = SUFFIXES[artifact_format]
     if is_calibrated:
-        return "model_uncalibrated.txt" if artifact_format == LIGHTGBM else "model_uncalibrated.skops"
-    if artifact_format == LIGHTGBM:
-        return "model.txt" if scale == TargetScale() else "model_in_scaled_units.txt"
-    return "model.skops"
+        return f"model_uncalibrated.{suffix}"
+    is_scaled = artifact_format != SKOPS and scale != TargetScale()
+    return f"model_in_scaled_units.{suffix}" if is_scaled else f"model.{suffix}"
 
 
 def read_archive(data: bytes) -> ModelArchive:
@@ -86,6 +87,8 @@ def read_archive(data: bytes) -> ModelArchive:
             version = manifest["format_version"]
             if version not in READABLE:
                 raise ArchiveError(f"format {version!r} of a model is not known: {READABLE} are; use a newer version")
+            if manifest["artifact_format"] not in SUFFIXES:
+                raise ArchiveError(f"a model in the format {manifest['artifact_format']!r} is not known")
             scale = TargetScale.from_json(manifest["target_scale"]) if version > 1 else TargetScale()
             name = model_file(manifest["artifact_format"], scale, is_calibrated=version == CALIBRATED_VERSION)
             if sorted(source.namelist()) != sorted([MANIFEST, name]):

@@ -5,10 +5,12 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-from ml_training.inference.archive import LIGHTGBM, SKOPS, ModelArchive
+from ml_training.inference.archive import LIGHTGBM, XGBOOST, ModelArchive
 from ml_training.inference.errors import ArchiveError, OtherVersionWarning
 from ml_training.inference.fitted_model import FittedModel, MatrixPredictor
 from ml_training.inference.known_classes import task_for
+
+BOOSTERS = {LIGHTGBM: ("booster_predictor", "BoosterPredictor"), XGBOOST: ("xgboost_predictor", "XGBoostPredictor")}
 
 
 def load_fitted(content: ModelArchive) -> FittedModel:
@@ -29,12 +31,12 @@ def load_fitted(content: ModelArchive) -> FittedModel:
 
 def _predictor(content: ModelArchive, task: Any) -> MatrixPredictor:
     # By name: who reads only the manifest loads neither library, and who has one of them does not need the other.
-    if content.manifest["artifact_format"] == LIGHTGBM:
-        module = import_module("ml_training.inference.booster_predictor")
-        booster: MatrixPredictor = module.BoosterPredictor(module.load_booster(content.payload), task)
+    artifact_format = content.manifest["artifact_format"]
+    if artifact_format in BOOSTERS:
+        name, predictor_class = BOOSTERS[artifact_format]
+        module = import_module(f"ml_training.inference.{name}")
+        booster: MatrixPredictor = getattr(module, predictor_class)(module.load_booster(content.payload), task)
         return booster
-    if content.manifest["artifact_format"] != SKOPS:
-        raise ArchiveError(f"a model in the format {content.manifest['artifact_format']!r} is not known")
     module = import_module("ml_training.inference.pipeline_predictor")
     _warn_of_another_version(content)
     with warnings.catch_warnings():

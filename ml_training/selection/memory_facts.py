@@ -43,7 +43,7 @@ def training_facts(plan: TrainPlan) -> TrainingFacts:
         classes=0 if labels.classes is None else len(labels.classes),
         categories=tuple(count + 1 for count in texts),
         category_bytes=BYTES_OF_A_TEXT * sum(texts) + sum(map(index.category_bytes, named)),
-        distinct=_distinct(plan) if spec.model_type is ModelType.LIGHTGBM else (),
+        distinct=_distinct(plan) if spec.model_type in (ModelType.LIGHTGBM, ModelType.XGBOOST) else (),
         has_smote=is_smote,
         keeps_out_of_fold=spec.keep_out_of_fold,
         growth=_growth(plan) if spec.model_type in FORESTS else None,

@@ -20,6 +20,7 @@ from ml_training.inference.archive import (
     LIGHTGBM,
     MANIFEST,
     SKOPS,
+    XGBOOST,
     model_file,
     read_archive,
 )
@@ -40,9 +41,9 @@ from ml_training.training.stage_progress import StageProgress, slices
 from ml_training.training.training_schema import UNSAVED
 from ml_training.training.versions import versions
 
-TEXT_SHARE = 1  # bytes in memory for each byte of LightGBM's text
+BOOSTER_SHARE = 1  # bytes in memory for each byte of LightGBM's text and XGBoost's UBJSON
 OBJECTS_SHARE = 2  # and for each byte that describes the objects of scikit-learn
-USED_BY = {SKOPS: ("numpy", "scikit_learn", "skops"), LIGHTGBM: ("lightgbm", "numpy")}
+USED_BY = {SKOPS: ("numpy", "scikit_learn", "skops"), LIGHTGBM: ("lightgbm", "numpy"), XGBOOST: ("numpy", "xgboost")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,8 +155,8 @@ def pack(model: LoadedModel) -> bytes:
 def unpacked_bytes(artifact: bytes) -> int:
     """About how many bytes the model of an artifact takes in memory once it is loaded."""
     content = read_archive(artifact)
-    if content.manifest["artifact_format"] == LIGHTGBM:
-        return TEXT_SHARE * len(content.payload)
+    if content.manifest["artifact_format"] in (LIGHTGBM, XGBOOST):
+        return BOOSTER_SHARE * len(content.payload)
     with ZipFile(BytesIO(content.payload)) as members:
         sizes = {member.filename: member.file_size for member in members.infolist()}
     described = sizes.pop(SCHEMA)

@@ -2,12 +2,13 @@
 
 import platform
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
-LIBRARIES = {
+LIBRARIES = {  # each name in the lineage, and that of the package
     "numpy": "numpy",
     "scikit_learn": "scikit-learn",
     "lightgbm": "lightgbm",
+    "xgboost": "xgboost-cpu",
     "imbalanced_learn": "imbalanced-learn",
     "skops": "skops",
 }
@@ -16,4 +17,11 @@ LIBRARIES = {
 @cache
 def versions() -> dict[str, str]:
     """The version of each library by its name in the lineage of a model."""
-    return {"python": platform.python_version()} | {name: version(package) for name, package in LIBRARIES.items()}
+    return {"python": platform.python_version()} | {name: _version(name, of) for name, of in LIBRARIES.items()}
+
+
+def _version(name: str, package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # XGBoost for macOS is a package of another name
+        return version(name)

@@ -1,4 +1,4 @@
-"""Trains a tiny model of every type once, so that the first job of a new worker process is not slow."""
+"""Trains a tiny model of nearly every type once, so that the first job of a new worker process is not slow."""
 
 from contextlib import suppress
 
@@ -23,17 +23,19 @@ from ml_training.training.training_schema import UNSAVED
 from ml_training.training.warnings_log import warnings_logged
 
 ROWS = 40
+# XGBoost is imported by the first job that needs it: 20 MB for each process, of which most never train with it.
+WARMED = tuple(model_type for model_type in ModelType if model_type is not ModelType.XGBOOST)
 FEW_ROUNDS = {"n_estimators": 2, "max_iter": 2}
 
 
 def warm_up(*, threads: int = 1) -> None:
-    """Fit, store, load and use a tiny model of every type; the import of this module has loaded the libraries.
+    """Fit, store, load and use a tiny model of each WARMED type; the import of this module has loaded the libraries.
 
     Only for a process that trains and never forks: OpenMP's threads do not survive a fork.
     """
     silent = SilentReporter()
     with warnings_logged(silent):
-        for model_type in ModelType:
+        for model_type in WARMED:
             # A library that cannot be loaded fails only the jobs that need it.
             with suppress(JobFailed):
                 _warm_up_family(model_type, silent, threads)

@@ -79,7 +79,9 @@ FIELDS = [{}, {"early_stopping_rounds": 3}, WEIGHTS, {"early_stopping_rounds": 3
 OTHER_BOOSTING: dict[str, Any] = {"n_estimators": 9, "learning_rate": 0.3, "num_leaves": 7, "subsample": 0.7}
 
 
-@pytest.mark.parametrize("fields", FIELDS, ids=str)
+@pytest.mark.parametrize(
+    "fields", [pytest.param(one, marks=() if one == FIELDS[-1] else pytest.mark.slow) for one in FIELDS], ids=str
+)
 @pytest.mark.parametrize("task", LIGHTGBM)
 def test_the_model_is_the_same_without_a_cache_with_an_empty_one_and_with_a_filled_one(
     tmp_path: Path, cache: FileCache, binnings: list[int], task: TaskKind, fields: dict[str, Any]

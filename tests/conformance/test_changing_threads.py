@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.changing_threads import CASES, RESUMED
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import json, sys
 from pathlib import Path

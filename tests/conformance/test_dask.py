@@ -105,6 +105,7 @@ def assert_like_alone(service: Service, index: SelectionIndex, tmp_path: Path, *
     assert service.cluster.parts() == []
 
 
+@pytest.mark.slow
 def test_a_model_of_two_cluster_workers_is_that_of_one_machine(service: Service, tmp_path: Path) -> None:
     assert_like_alone(service, mixed(tmp_path, TaskKind.BINARY, rows=1_000), tmp_path, within=0.02)
 

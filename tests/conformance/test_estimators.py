@@ -22,7 +22,7 @@ from ml_training.training import engine
 from ml_training.training.estimators import forests
 from ml_training.training.matrix import MatrixReader
 from tests.support.fresh_processes import printed, with_one_thread_and_two
-from tests.support.training_data import MODEL_CASES, Recorder, job, mixed, trained
+from tests.support.training_data import MODEL_CASES, Recorder, job, mixed, number, table, trained
 
 NAMES = [f"{model_type}-{task}" for model_type, task in MODEL_CASES]
 
@@ -117,7 +117,7 @@ class TimedQuestions(Recorder):
         return super().should_stop()
 
 
-@pytest.mark.parametrize("model_type", ["lightgbm", "hist_gradient_boosting", "mlp"])
+@pytest.mark.parametrize("model_type", sorted(EARLY_STOPPING))
 def test_fits_in_rounds_ask_in_each_whether_to_stop(tables: Tables, model_type: str) -> None:
     recorder = Recorder(stop_at=30)
     endless = {"max_iter" if model_type == "mlp" else "n_estimators": 10_000}
@@ -167,6 +167,21 @@ def test_early_stopping_ends_before_the_last_round(tables: Tables, model_type: s
     if model_type != "hist_gradient_boosting":  # which keeps the rounds that did not help
         assert learning["stop"][best - 1] == pytest.approx(min(learning["stop"]), abs=2e-2)
         assert len(recorder.iterations) == best + 3
+
+
+@pytest.mark.parametrize("model_type", [one for one, task in MODEL_CASES if task is TaskKind.REGRESSION])
+def test_a_target_far_from_zero_is_learnt_like_one_near_it(tmp_path: Path, model_type: str) -> None:
+    random = np.random.default_rng(5)
+    x = random.normal(size=(400, 2))
+    y = 2 * x[:, 0] + x[:, 1] + random.normal(scale=0.3, size=400)
+    scores = [
+        trained(
+            job(model_type), table(tmp_path, number("a", x[:, 0]), number("b", x[:, 1]), number("y", y + far))
+        ).scores["held_out"]["r2"]
+        for far in (0.0, 1e9)
+    ]  # float32 cannot tell numbers near 1e9 apart that differ by less than 64
+    assert scores[0] > 0.6
+    assert scores[1] == pytest.approx(scores[0], abs=0.02)
 
 
 HASHES = """

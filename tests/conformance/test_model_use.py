@@ -14,10 +14,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import skops.io
+import xgboost as xgb
 
 from ml_training.client import load_model
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, ModelType
 from ml_training.inference.downloaded_model import DownloadedModel
+from ml_training.inference.matrix import LARGEST
 from ml_training.selection.index import SelectionIndex
 from ml_training.training import engine
 from ml_training.training.cores import FixedCores
@@ -115,10 +117,8 @@ def test_a_downloaded_model_predicts_what_the_service_predicts(tmp_path: Path, m
         assert some == made.labels[::23]
         one_by_one = [made.model._values(made.frame.iloc[[row]], None, None, 1)[0] for row in range(9)]
         np.testing.assert_array_equal(one_by_one, made.values[:9])
-    if model_type == "lightgbm":
-        booster_is_right_or_raises(made)
-    else:
-        pipeline_is_right_or_raises(made)
+    check = {"lightgbm": booster_is_right_or_raises, "xgboost": xgboost_is_right_or_raises}
+    check.get(model_type, pipeline_is_right_or_raises)(made)
 
 
 def pipeline_is_right_or_raises(made: Case) -> None:
@@ -182,6 +182,45 @@ def booster_is_right_or_raises(made: Case) -> None:
             frame[booster.feature_name()]
 
 
+def xgboost_is_right_or_raises(made: Case) -> None:
+    stored = members(made.artifact)
+    if "model.ubj" not in stored:  # the scale of its target is not 1
+        assert set(stored) == {"manifest.json", "model_in_scaled_units.ubj"}
+        return
+    booster = xgb.Booster(model_file=bytearray(stored["model.ubj"]))
+    names = list(made.model.features)
+    texts = {feature.name: feature.categories for feature in made.service.schema.features if feature.categories}
+    assert booster.feature_names == [f"{name}:code" if name in texts else name for name in names]
+    if made.table.has_windows:
+        with pytest.raises(KeyError):
+            made.frame[booster.feature_names]
+        return
+
+    def said(frame: Any) -> Any:
+        return booster.predict(xgb.DMatrix(frame, feature_types=booster.feature_types, enable_categorical=True))
+
+    frame = plain(made.frame)[names]
+    codes = {name: {text: code for code, text in enumerate(known)} for name, known in texts.items()}
+    coded = frame.assign(**{name: frame[name].map(codes[name]) for name in texts}).astype("float64")
+    coded.columns = pd.Index(booster.feature_names)
+    if np.abs(coded.to_numpy()[~np.isnan(coded.to_numpy())]).max() > LARGEST:
+        with pytest.raises(xgb.core.XGBoostError, match="too large"):
+            said(coded)
+        coded = coded.clip(-LARGEST, LARGEST)
+    expected = made.values[:, 1] if made.values.ndim == 2 and made.values.shape[1] == 2 else made.values
+    np.testing.assert_allclose(said(coded), expected, rtol=1e-6)
+    wrong: list[Any] = [coded[coded.columns[::-1]], coded[coded.columns[1:]], coded.to_numpy()]
+    wrong += [coded.assign(**{name: np.inf}) for name in names if name not in texts]
+    for table in wrong:
+        with pytest.raises((ValueError, xgb.core.XGBoostError)):
+            said(table)
+    if texts:
+        typed = frame.assign(**{name: coded[name] for name in names if name not in texts})
+        typed = typed.astype(dict.fromkeys(texts, "category"))
+        with pytest.raises(ValueError, match="feature_names mismatch"):
+            booster.predict(xgb.DMatrix(typed, enable_categorical=True))
+
+
 @pytest.mark.parametrize("model_type", list(ModelType))
 def test_categories_that_the_model_does_not_know_are_missing_values(tmp_path: Path, model_type: str) -> None:
     made = case(tmp_path / "a", model_type, "mixed, two texts")
@@ -193,7 +232,7 @@ def test_categories_that_the_model_does_not_know_are_missing_values(tmp_path: Pa
     np.testing.assert_array_equal(made.model._values(frame, None, None, 1), values)
     by_hand = with_known_categories(plain(frame), made)
     np.testing.assert_array_equal(made.model._values(by_hand, None, None, 1), values)
-    if model_type != "lightgbm":
+    if "model.skops" in members(made.artifact):
         said = [made.model.classes[code] for code in values.argmax(axis=1)] if made.model.classes else []
         assert naive_pipeline(made.artifact).predict(by_hand).tolist() == said
 

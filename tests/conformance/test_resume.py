@@ -31,11 +31,18 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         {"params": {"n_estimators": 150, "min_child_samples": 5, "learning_rate": 0.2}, "early_stopping_rounds": 4},
     ),
     "lightgbm, weights": ("lightgbm", {"params": {"n_estimators": 12}, "class_balance": "weights"}),
+    "xgboost": ("xgboost", {"params": {"n_estimators": 12}}),
+    "xgboost, early stopping": (
+        "xgboost",
+        {"params": {"n_estimators": 150, "learning_rate": 0.2}, "early_stopping_rounds": 4},
+    ),
+    "xgboost, weights": ("xgboost", {"params": {"n_estimators": 12}, "class_balance": "weights"}),
     "random_forest": ("random_forest", {"params": {"n_estimators": 40, "max_depth": 6}}),
     "extra_trees": ("extra_trees", {"params": {"n_estimators": 40, "bootstrap": True}}),
 }
 
 
+IN_EVERY_RUN = {"lightgbm, early stopping", "xgboost, early stopping", "random_forest"}
 TWO_SPLITS = {"method": "cross_validation", "splits": 2}
 
 
@@ -47,7 +54,9 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("cheap")
 @pytest.mark.parametrize("task", [TaskKind.BINARY, TaskKind.MULTICLASS, TaskKind.REGRESSION])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(one, marks=() if one in IN_EVERY_RUN else pytest.mark.slow) for one in CASES]
+)
 def test_going_on_from_a_checkpoint_ends_with_the_same_model(tmp_path: Path, case: str, task: TaskKind) -> None:
     model_type, fields = CASES[case]
     if task is TaskKind.REGRESSION:
@@ -68,18 +77,22 @@ def test_going_on_from_a_checkpoint_ends_with_the_same_model(tmp_path: Path, cas
 
 
 @pytest.mark.parametrize(
-    "params",
+    ("model_type", "params"),
     [
-        {"subsample": 0.8, "subsample_freq": 1},
-        {"colsample_bytree": 0.5},
-        {"extra_trees": True},
-        {"boosting_type": "dart"},
+        ("lightgbm", {"subsample": 0.8, "subsample_freq": 1}),
+        ("lightgbm", {"colsample_bytree": 0.5}),
+        ("lightgbm", {"extra_trees": True}),
+        ("lightgbm", {"boosting_type": "dart"}),
+        ("xgboost", {"subsample": 0.8}),
+        ("xgboost", {"colsample_bytree": 0.8}),
+        ("xgboost", {"colsample_bylevel": 0.8}),
+        ("xgboost", {"colsample_bynode": 0.8}),
     ],
     ids=str,
 )
-def test_what_could_not_go_on_the_same_keeps_nothing(tmp_path: Path, params: dict[str, Any]) -> None:
+def test_what_could_not_go_on_the_same_keeps_nothing(tmp_path: Path, model_type: str, params: dict[str, Any]) -> None:
     index, recorder = mixed(tmp_path, TaskKind.BINARY), Recorder(keeps=True)
-    spec = job("lightgbm", params={"n_estimators": 5, **params})
+    spec = job(model_type, params={"n_estimators": 5, **params})
     engine.train(plan_train(spec, index), reporter=recorder, cores=FixedCores(1))
     assert recorder.checkpoints == {}
     idle = PARAMS[ModelType.LIGHTGBM].model_validate({"subsample": 0.8})  # without a frequency nothing is drawn

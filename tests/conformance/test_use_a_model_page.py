@@ -46,6 +46,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = {
         "churn": trained(job("random_forest"), indexes["customers"]),
         "boosted": trained(job("lightgbm"), indexes["customers"]),
+        "strong": trained(job("xgboost"), indexes["customers"]),
         "sales": trained(job("ridge", **windows), indexes["sales"]),
     }
     assert models["sales"].schema["task"] == TaskKind.REGRESSION
@@ -73,18 +74,19 @@ def test_the_client_and_windows() -> None:
     assert np.isfinite(names["history"]["prediction"]).all()
 
 
-@pytest.mark.parametrize(("number", "archive"), [(2, "churn.zip"), (3, "boosted.zip")])
-def test_scikit_learn_and_lightgbm_alone_say_the_same(number: int, archive: str) -> None:
+@pytest.mark.parametrize(("number", "archive"), [(2, "churn.zip"), (3, "boosted.zip"), (4, "strong.zip")])
+def test_the_library_alone_says_the_same(number: int, archive: str) -> None:
     names = run(BLOCKS[number])
     model, frame = load_model(archive), pd.read_csv("customers.csv")
     assert list(names["prediction"]) == list(model.predict(frame))
     chances = model.predict_proba(frame)
-    found = names["chances"] if number == 2 else np.column_stack([1 - names["chance"], names["chance"]])
+    second = np.asarray(names.get("chance"), dtype=np.float64)
+    found = names["chances"] if number == 2 else np.column_stack([1 - second, second])
     np.testing.assert_array_equal(found, chances)
 
 
 def test_every_block_is_run() -> None:
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
 
 
 def test_every_entry_of_the_manifest_is_on_the_page() -> None:

@@ -41,7 +41,9 @@ def _run(url: str, directory: str, how: str) -> None:
     run_next(make_worker_context(database, Path(directory), work, times=TIMES, watchdog=ProcessWatchdog()))
 
 
-@pytest.mark.parametrize(("how", "status"), [("at once", 1), ("renews first", 1), ("comes back", 0)])
+@pytest.mark.parametrize(
+    ("how", "status"), [("at once", 1), ("renews first", 1), pytest.param("comes back", 0, marks=pytest.mark.slow)]
+)
 def test_a_process_that_holds_the_interpreter_is_ended_without_it(
     sqlite_template: bytes, tmp_path: Path, how: str, status: int
 ) -> None:

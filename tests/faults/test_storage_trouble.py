@@ -100,6 +100,7 @@ def test_a_store_that_answers_with_an_error_gives_the_job_back_uncharged(
     check(resources)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["first checkpoint not synced", "artifact not renamed"])
 def test_a_slow_disk_does_not_cost_the_lease(
     resources: Resources, database_url: str, tmp_path: Path, point: str

@@ -108,6 +108,7 @@ def test_a_batch_refuses_the_large_ones_only(service: InProcessService) -> None:
     assert ingest["memory_bytes"] is None
 
 
+@pytest.mark.slow
 def test_a_model_that_is_too_large_for_a_slot_is_neither_tested_nor_compared_nor_used(
     service: InProcessService,
 ) -> None:

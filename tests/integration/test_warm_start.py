@@ -73,14 +73,14 @@ def test_a_study_begins_with_what_is_known_and_is_never_worse(service: InProcess
 @pytest.mark.parametrize(
     "other",
     [
-        {"metric": "accuracy"},
-        {"train": {"validation": {"method": "cross_validation", "splits": 3}}},
-        {"train": {"random_state": 7}},
+        pytest.param({"metric": "accuracy"}, marks=pytest.mark.slow),
+        pytest.param({"train": {"validation": {"method": "cross_validation", "splits": 3}}}, marks=pytest.mark.slow),
+        pytest.param({"train": {"random_state": 7}}, marks=pytest.mark.slow),
         {"train": {"target": {"column": "kind"}}, "metric": "accuracy"},
-        {"train": {"exclude_features": ["a"]}},
-        {"train": {"params": {"l1_ratio": 0.5}}},
+        pytest.param({"train": {"exclude_features": ["a"]}}, marks=pytest.mark.slow),
+        pytest.param({"train": {"params": {"l1_ratio": 0.5}}}, marks=pytest.mark.slow),
         {"search": {"/params/C": {"low": 1000.0, "high": 9999.0}}},
-        {"train": FOREST, "search": WIDE},
+        pytest.param({"train": FOREST, "search": WIDE}, marks=pytest.mark.slow),
     ],
     ids=str,
 )

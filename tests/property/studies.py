@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from itertools import chain
 from typing import Any
 
 from ml_training.domain.algorithms import ModelType
@@ -16,12 +17,13 @@ from tests.property.visible_facts import FEW, World
 
 OF_THE_STUDY = ("job_type", "model_name", "priority", "max_runtime_seconds")
 ROUNDS = "/params/n_estimators"
-UNHALVED = (*DECIDING, "n_estimators")
+UNHALVED = {"n_estimators", *chain(*DECIDING.values())}
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 FEW_ROUNDS = {"low": 1, "high": 4}
 # What a user might search for each model type; with steps or choices for a grid.
 CONTINUOUS: dict[str, Body] = {
     "lightgbm": {"/params/learning_rate": {"low": 0.01, "high": 1.0, "log": True}},
+    "xgboost": {"/params/gamma": {"low": 0.0, "high": 2.0}, "/params/subsample": {"low": 0.5, "high": 1.0}},
     "hist_gradient_boosting": {"/params/l2_regularization": {"low": 0.0, "high": 10.0}},
     "random_forest": {"/params/max_features": {"low": 0.2, "high": 1.0}},
     "extra_trees": {"/params/min_impurity_decrease": {"low": 0.0, "high": 0.1}},
@@ -31,6 +33,7 @@ CONTINUOUS: dict[str, Body] = {
 }
 COUNTED: dict[str, Body] = {
     "lightgbm": {"/params/n_estimators": FEW_ROUNDS, "/params/boosting_type": {"choices": ["gbdt", "dart"]}},
+    "xgboost": {"/params/n_estimators": FEW_ROUNDS, "/params/grow_policy": {"choices": ["depthwise", "lossguide"]}},
     "hist_gradient_boosting": {"/params/n_estimators": FEW_ROUNDS, "/params/max_bins": {"choices": [2, 30, 255]}},
     "random_forest": {"/params/n_estimators": FEW_ROUNDS, "/params/max_depth": {"choices": [None, 1, 5]}},
     "extra_trees": {"/params/n_estimators": FEW_ROUNDS, "/params/bootstrap": {"choices": [True, False]}},
@@ -66,7 +69,7 @@ def _halved(rng: random.Random, body: Body) -> Body:
     is_known = train["model_type"] in RESUMABLE and "/model_type" not in without
     if not without or not is_known or body["sampler"] == "grid" or "early_stopping_rounds" in train:
         return body
-    params = {name: value for name, value in train["params"].items() if name not in DECIDING}
+    params = {name: value for name, value in train["params"].items() if name not in UNHALVED}
     more = {"halving": {"rungs": 2, "factor": rng.randint(2, 3)}, "generation": rng.randint(3, 4)}
     changed = {"train": {**train, "params": {**params, "n_estimators": rng.randint(3, 9)}}, "search": without}
     return {name: value for name, value in {**body, **changed, **more}.items() if name != "warm_start"}

@@ -158,6 +158,22 @@ def params_of(rng: random.Random, model_type: ModelType) -> Body:
             "min_split_gain": rng.choice([0.0, 1.0]),
             "min_child_weight": 0.0,
         }
+    elif model_type is ModelType.XGBOOST:
+        maybe = {
+            "learning_rate": rng.choice([1e-6, 0.1, 1.0]),
+            "max_depth": rng.choice([None, 1, 64]),
+            "max_leaves": rng.choice([0, 1, 31, 4096]),
+            "grow_policy": rng.choice(["depthwise", "lossguide"]),
+            "min_child_weight": rng.choice([0.0, 1e6]),
+            "gamma": rng.choice([0.0, 1e6]),
+            "subsample": rng.choice([1e-9, 0.5]),
+            "colsample_bytree": rng.choice([1e-9, 0.5]),
+            "colsample_bylevel": rng.choice([1e-9, 0.5]),
+            "colsample_bynode": rng.choice([1e-9, 0.5]),
+            "reg_alpha": rng.choice([0.0, 1e6]),
+            "reg_lambda": rng.choice([0.0, 1e6]),
+            "max_bin": rng.choice([2, 15, 4096]),
+        }
     elif model_type in (ModelType.RANDOM_FOREST, ModelType.EXTRA_TREES):
         maybe = {
             "max_depth": rng.choice([None, 1, 64]),

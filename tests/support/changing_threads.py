@@ -22,6 +22,16 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "lightgbm",
         {"params": {"n_estimators": 100, "learning_rate": 0.3}, "early_stopping_rounds": 3},
     ),
+    "xgboost": ("xgboost", {"params": FEW}),
+    "xgboost, draws of rows and columns": (
+        "xgboost",
+        {"params": FEW | {"subsample": 0.7, "colsample_bytree": 0.6, "colsample_bynode": 0.7}},
+    ),
+    "xgboost, leaf by leaf": ("xgboost", {"params": FEW | {"grow_policy": "lossguide", "max_leaves": 20}}),
+    "xgboost, early stopping": (
+        "xgboost",
+        {"params": {"n_estimators": 100, "learning_rate": 0.5}, "early_stopping_rounds": 3},
+    ),
     "hist_gradient_boosting": ("hist_gradient_boosting", {"params": FEW}),
     "hist_gradient_boosting, draws of columns": ("hist_gradient_boosting", {"params": FEW | {"max_features": 0.5}}),
     "hist_gradient_boosting, early stopping": (
@@ -34,7 +44,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "ridge": ("ridge", {}),
     "mlp": ("mlp", {"params": {"max_iter": 3}}),
 }
-RESUMED = ("lightgbm", "lightgbm, early stopping", "random_forest", "extra_trees")
+RESUMED = (
+    "lightgbm",
+    "lightgbm, early stopping",
+    "xgboost",
+    "xgboost, early stopping",
+    "random_forest",
+    "extra_trees",
+)
 
 
 def use_threads_at_once() -> None:

@@ -20,6 +20,7 @@ from ml_training.training.reporter import TrainingReporter
 
 SMALL: dict[str, dict[str, Any]] = {
     "lightgbm": {"n_estimators": 15, "min_child_samples": 5},
+    "xgboost": {"n_estimators": 15, "max_depth": 4},
     "random_forest": {"n_estimators": 15, "max_depth": 8},
     "extra_trees": {"n_estimators": 15, "max_depth": 8},
     "hist_gradient_boosting": {"n_estimators": 15, "min_samples_leaf": 5},

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from ml_training.domain.algorithms import ModelType
+from ml_training.domain.algorithms import EARLY_STOPPING, ModelType
 from ml_training.domain.specs import TrainSpec, parse_spec
 
 Draw = random.Random
@@ -39,6 +39,18 @@ def _light_gbm(draw: Draw) -> dict[str, Any]:
     }
 
 
+def _xgboost(draw: Draw) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "n_estimators": _between(draw, 1, 20),
+        "max_depth": draw.choice([3, 6, 8, 10, 14, None]),
+        "max_bin": draw.choice([63, 256, 256, 1_023]),
+        "min_child_weight": draw.choice([0.0, 1.0, 1.0, 20.0]),
+    }
+    if draw.random() < 0.3:
+        params |= {"grow_policy": "lossguide", "max_leaves": _between(draw, 31, 4_096)}
+    return params
+
+
 def _hist_gradient_boosting(draw: Draw) -> dict[str, Any]:
     return {
         "max_iter": _between(draw, 1, 8),
@@ -63,11 +75,13 @@ FIXED: list[tuple[str, ModelType, dict[str, Any], bool]] = [  # data set, model 
     ("wide categories", ModelType.MLP, {"hidden_layer_sizes": [256, 256], "max_iter": 1}, True),
     ("wide categories", ModelType.LOGISTIC_REGRESSION, {"max_iter": 3}, False),
     ("wide noise", ModelType.LIGHTGBM, {"n_estimators": 1, "num_leaves": 50}, False),
+    ("wide noise", ModelType.XGBOOST, {"n_estimators": 1}, False),
     ("wide noise", ModelType.HIST_GRADIENT_BOOSTING, {"max_iter": 1}, False),
     ("long and narrow", ModelType.RIDGE, {}, False),
 ]
 PARAMS: dict[ModelType, Callable[[Draw], dict[str, Any]]] = {
     ModelType.LIGHTGBM: _light_gbm,
+    ModelType.XGBOOST: _xgboost,
     ModelType.RANDOM_FOREST: _forest,
     ModelType.EXTRA_TREES: _forest,
     ModelType.HIST_GRADIENT_BOOSTING: _hist_gradient_boosting,
@@ -95,8 +109,7 @@ def drawn_spec(draw: Draw, data: str) -> TrainSpec:
     if draw.random() < 0.2:
         fields["validation"] = {"method": "cross_validation", "splits": draw.randint(2, 6)}
         fields["keep_out_of_fold"] = draw.random() < 0.5
-    early = model_type in (ModelType.LIGHTGBM, ModelType.HIST_GRADIENT_BOOSTING, ModelType.MLP)
-    if early and draw.random() < 0.3:
+    if model_type in EARLY_STOPPING and draw.random() < 0.3:
         fields["early_stopping_rounds"] = 3
     if data != "quantity" and draw.random() < 0.2:
         fields["class_balance"] = "weights"

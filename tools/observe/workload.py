@@ -16,6 +16,7 @@ from tests.support.eventually import eventually
 Json = dict[str, Any]
 SMALL_PARAMS: dict[str, Json] = {
     "lightgbm": {"n_estimators": 60},
+    "xgboost": {"n_estimators": 60},
     "random_forest": {"n_estimators": 60},
     "extra_trees": {"n_estimators": 60},
     "hist_gradient_boosting": {},

@@ -41,7 +41,8 @@ rows["prediction"] = model.predict(rows)
 }
 
 function plainCode(model) {
-  return model.details.artifact_format === "lightgbm-text" ? boosterCode(model) : pipelineCode(model);
+  const code = { "lightgbm-text": boosterCode, "xgboost-ubj": xgboostCode }[model.details.artifact_format] ?? pipelineCode;
+  return code(model);
 }
 
 const UNSPEAKABLE = /[\s[\]{}":,=]/; // characters that the text of LightGBM cannot hold in a name
@@ -60,6 +61,23 @@ booster = lightgbm.Booster(model_str=archive.read("model.txt").decode())
 rows = pandas.read_csv("rows.csv")
 ${isPlain ? "" : 'features = json.loads(archive.read("manifest.json"))["schema"]["features"]  # in the order that the booster needs\n'}frame = rows[${isPlain ? "booster.feature_name()" : '[feature["name"] for feature in features]'}]${types}
 ${model.task === "binary" ? `chance = booster.predict(frame${checked})  # of ${text(String(model.details.classes?.at(-1)))}` : `answer = booster.predict(frame${checked})`}
+`;
+}
+
+function xgboostCode(model) {
+  return `${categories(model).length ? "import json\n" : ""}import zipfile
+import pandas
+import xgboost
+
+archive = zipfile.ZipFile(${text(`${model.name}.zip`)})
+booster = xgboost.Booster(model_file=bytearray(archive.read("model.ubj")))
+rows = pandas.read_csv("rows.csv")
+${categories(model).length ? `for feature in json.loads(archive.read("manifest.json"))["schema"]["features"]:
+    if feature["kind"] == "category":
+        codes = {text: code for code, text in enumerate(feature["categories"])}
+        rows[feature["name"] + ":code"] = rows[feature["name"]].map(codes)
+` : ""}table = xgboost.DMatrix(rows[booster.feature_names], feature_types=booster.feature_types, enable_categorical=True)
+${model.task === "binary" ? `chance = booster.predict(table)  # of ${text(String(model.details.classes?.at(-1)))}` : "answer = booster.predict(table)"}
 `;
 }
 

@@ -9,7 +9,8 @@ from ml_training.domain.memory.facts import NUMBER, TrainingFacts
 
 PART_CELLS, PART_ROWS = 1 << 17, (1 << 6, 1 << 13)  # see inference/pipeline_predictor.py
 TREES = frozenset({ModelType.RANDOM_FOREST, ModelType.EXTRA_TREES})
-NATIVE = frozenset({ModelType.LIGHTGBM, ModelType.HIST_GRADIENT_BOOSTING})  # take the matrix of features as it is
+# These take the matrix of features as it is.
+NATIVE = frozenset({ModelType.LIGHTGBM, ModelType.XGBOOST, ModelType.HIST_GRADIENT_BOOSTING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ def batch_bytes(model_type: ModelType, shape: InputShape, rows: int, *, hidden: 
     values, width = NUMBER * shape.outputs, encoded_width(model_type, shape)
     features = NUMBER * shape.features
     if model_type in NATIVE:
+        if model_type is ModelType.XGBOOST:
+            return rows * (features + 3 * values)
         copies = 2 * features if shape.categories and model_type is not ModelType.LIGHTGBM else 0
         return rows * (features + copies + (1 if model_type is ModelType.LIGHTGBM else 2) * values)
     encoded = 0 if width == shape.features else 2 * NUMBER * width

@@ -1,4 +1,4 @@
-"""Memory of gradient boosting: LightGBM, and the histogram gradient boosting of scikit-learn."""
+"""Memory of gradient boosting: LightGBM, XGBoost, and the histogram gradient boosting of scikit-learn."""
 
 from typing import Any
 
@@ -16,6 +16,12 @@ FREQUENT = 0.6  # share of many texts that get a bin of their own
 BIN_SUMS = 20  # bytes of a bin of scikit-learn: sklearn.ensemble._hist_gradient_boosting.common.HISTOGRAM_DTYPE
 ROWS_OF_AN_OPEN_LEAF = 6  # in units of `min_samples_leaf`
 RECORD, PREDICTOR = 56, 12_000  # bytes of a node, and of a tree's Python objects and its description in the archive
+XGBOOST_BIN = 16  # bytes of the two sums of a bin
+XGBOOST_HISTOGRAMS = 512  # those that are kept, and those of the nodes that are split together
+XGBOOST_NODE, XGBOOST_TREE = 80, 3_000  # bytes of a node and of a tree
+XGBOOST_CELL = {True: 6, False: 10}  # bytes of a binned value, with what finds the bins; by whether a byte holds a bin
+XGBOOST_OUTPUT = 32  # bytes of each output of a row: scores and derivatives
+MOST_IN_A_LEAF = 1.5  # times `min_child_weight`, in a tree that is fully grown
 
 
 def light_gbm(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitMemory:
@@ -51,6 +57,33 @@ def light_gbm_elsewhere(facts: TrainingFacts, params: dict[str, Any], *, threads
         drivers=fit.drivers,
         has_matrix=fit.has_matrix,
     )
+
+
+def xgboost(facts: TrainingFacts, params: dict[str, Any], *, threads: int) -> FitMemory:
+    """XGBoost keeps the histograms of many nodes of a tree; a leaf has a least sum of second derivatives."""
+    rows, evaluated, outputs = facts.fit_rows, facts.stop_rows + facts.held_out, tree_count(facts)
+    leaves = min(params["max_leaves"] or rows, 2 ** (params["max_depth"] or 64), ROWS_OF_A_LEAF * rows // outputs, rows)
+    if params["min_child_weight"]:
+        weight = rows * _second_derivative(facts.classes)
+        leaves = min(leaves, int(weight / (MOST_IN_A_LEAF * params["min_child_weight"])))
+    nodes = 2 * max(1, leaves)
+    histograms = min(nodes, XGBOOST_HISTOGRAMS) * _bins(facts, params["max_bin"]) * XGBOOST_BIN
+    binned = (rows + evaluated) * facts.features * XGBOOST_CELL[params["max_bin"] <= 256]
+    scores = (rows + evaluated) * outputs * XGBOOST_OUTPUT + 32 * rows
+    model = params["n_estimators"] * outputs * (nodes * XGBOOST_NODE + XGBOOST_TREE)
+    return FitMemory(
+        model=model,
+        fit=model + histograms + binned + scores,
+        pack=model,
+        drivers=("max_depth", "n_estimators", "max_bin"),
+    )
+
+
+def _second_derivative(classes: int) -> float:
+    """The largest mean of the loss's second derivative at a row: in the first round, with equally large classes."""
+    if classes == 0:
+        return 1.0
+    return 0.25 if classes == 2 else 2 / classes * (1 - 1 / classes)
 
 
 def _bins(facts: TrainingFacts, most: int) -> int:

@@ -12,6 +12,7 @@ from ml_training.domain.memory.facts import NUMBER, FitMemory, MemoryEstimate, T
 
 BEGIN = 16 << 20  # bytes that every job takes: code and objects that it is the first to use
 DASK = 24 << 20  # of the client of a cluster
+LIBRARY = {ModelType.XGBOOST: 20 << 20}  # of one that the first job that needs it imports
 BATCH_ROWS = 50_000  # that are predicted at a time
 SCORED_ROWS = 100_000  # of a training part, at most
 WINDOW_ROW = 9 * NUMBER  # bytes for each row while the windows of a column are computed
@@ -23,6 +24,7 @@ MARGIN = 1.15  # above what the rules say: allocators keep some of what was free
 Rule = Callable[..., FitMemory]
 RULES: dict[ModelType, Rule] = {
     ModelType.LIGHTGBM: boosting.light_gbm,
+    ModelType.XGBOOST: boosting.xgboost,
     ModelType.RANDOM_FOREST: partial(forests.forest, default_bootstrap=True),
     ModelType.EXTRA_TREES: partial(forests.forest, default_bootstrap=False),
     ModelType.HIST_GRADIENT_BOOSTING: boosting.hist_gradient_boosting,
@@ -57,7 +59,7 @@ def training(
     batch += values * at_a_time if most > BATCH_ROWS else 0  # the values of a batch, beside those of all rows
     kept = values * (facts.pooled if facts.splits > 1 else 0)
     base = BEGIN + LABELS * facts.rows + CATEGORY_COPIES * facts.category_bytes + CONFUSION * facts.classes**2
-    base += DASK if elsewhere else 0
+    base += LIBRARY.get(model_type, 0) + (DASK if elsewhere else 0)
     # The features of the rows and what the model says about them, and what sorting them takes.
     calibrated = facts.calibration_rows * (NUMBER * facts.features * fit.has_matrix + 4 * values)
     predicted = int(1.3 * values * most)  # and what the scores are computed with
@@ -102,7 +104,8 @@ def predicting(models: Sequence[ModelFacts], *, rows: int, keeps_all: bool, outp
     stages = {"loading the model": loading, "predicting": loaded + batch + kept}
     stage = max(stages, key=lambda name: stages[name])
     confusion = CONFUSION * max(model.shape.outputs for model in models) ** 2 if keeps_all else 0
-    return MemoryEstimate(int(MARGIN * (BEGIN + LABELS * rows + confusion + stages[stage])), stage)
+    begin = BEGIN + sum(LIBRARY.get(kind, 0) for kind in {model.model_type for model in models})
+    return MemoryEstimate(int(MARGIN * (begin + LABELS * rows + confusion + stages[stage])), stage)
 
 
 CONTRIBUTIONS = 5_000_000  # of a batch: see training/explain/mean_contributions.py
@@ -126,7 +129,8 @@ def explaining(model: ModelFacts, *, rows: int, sample: int) -> MemoryEstimate:
     }
     stage = max(stages, key=lambda name: stages[name])
     confusion = CONFUSION * shape.outputs**2
-    return MemoryEstimate(int(MARGIN * (BEGIN + LABELS * rows + confusion + stages[stage])), stage)
+    begin = BEGIN + LIBRARY.get(model.model_type, 0)
+    return MemoryEstimate(int(MARGIN * (begin + LABELS * rows + confusion + stages[stage])), stage)
 
 
 MOST_EXCHANGED = 500 * (400 + 400)  # permutations times blocks: see training/drift/exchanged_blocks.py

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.domain.algorithms import Params
+from ml_training.domain.algorithms import ModelType, Params
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.resumable import obstacles
 from ml_training.domain.states import TaskKind
@@ -200,7 +200,7 @@ def library_params(inputs: FitInputs) -> dict[str, Any]:
 
 def can_resume(params: Params) -> bool:
     """Without dart and without random draws: see `obstacles`."""
-    return not obstacles(params.model_dump())
+    return not obstacles(ModelType.LIGHTGBM, params.model_dump())
 
 
 FAMILY = Family(

@@ -71,6 +71,10 @@ def test_the_published_schema_agrees_with_the_check(model_type: ModelType) -> No
         ("lightgbm", {"boosting_type": "rf"}),
         ("lightgbm", {"boosting_type": "gbdt\nmachines=127.0.0.1"}),
         ("lightgbm", {"extra_trees": 1}),
+        ("xgboost", {"max_depth": 0}),
+        ("xgboost", {"max_leaves": -1}),
+        ("xgboost", {"grow_policy": "random"}),
+        ("xgboost", {"tree_method": "exact"}),
         ("random_forest", {"max_depth": 65}),
         ("random_forest", {"max_features": "auto"}),
         ("random_forest", {"max_features": 0.0}),
@@ -95,6 +99,7 @@ def test_a_value_out_of_range_is_refused(model_type: str, params: dict[str, Any]
     [
         ("lightgbm", {"n_estimators": 10_000, "num_leaves": 4_096, "max_depth": 64}),
         ("lightgbm", {"learning_rate": 1, "reg_alpha": 0}),  # a whole number is a number
+        ("xgboost", {"n_estimators": 10_000, "max_depth": None, "max_leaves": 0, "gamma": 1e6}),
         ("random_forest", {"max_features": 0.5}),
         ("random_forest", {"max_features": None, "bootstrap": False}),
         ("mlp", {"hidden_layer_sizes": [64, 32]}),

@@ -29,6 +29,7 @@ DATA = TrainingFacts(
 )
 LARGER: dict[ModelType, list[dict[str, Any]]] = {
     ModelType.LIGHTGBM: [{"num_leaves": 4_000}, {"n_estimators": 9_000}, {"max_bin": 4_000, "num_leaves": 500}],
+    ModelType.XGBOOST: [{"max_depth": 14}, {"n_estimators": 9_000}, {"max_bin": 4_000, "max_depth": 9}],
     ModelType.RANDOM_FOREST: [{"n_estimators": 2_000}],
     ModelType.EXTRA_TREES: [{"n_estimators": 2_000}],
     ModelType.HIST_GRADIENT_BOOSTING: [{"max_leaf_nodes": 4_000}, {"max_iter": 9_000}],

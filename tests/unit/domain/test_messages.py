@@ -20,8 +20,8 @@ TRAIN: dict[str, Any] = {
 HIST = {**TRAIN, "model_type": "hist_gradient_boosting"}
 COMPARE: dict[str, Any] = {"job_type": "COMPARE", "model_ids": [1, 2], "dataset_id": 1, "metric": "f1"}
 MODEL_TYPES = (
-    'must be one of "lightgbm", "random_forest", "extra_trees", "hist_gradient_boosting", "logistic_regression", '
-    '"ridge", "mlp"'
+    'must be one of "lightgbm", "xgboost", "random_forest", "extra_trees", "hist_gradient_boosting", '
+    '"logistic_regression", "ridge", "mlp"'
 )
 METRICS = (
     'must be one of "accuracy", "f1", "precision", "recall", "roc_auc", "mcc", "log_loss", "fpr", "fnr", "rmse", '

@@ -8,6 +8,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 import skops.io
+import xgboost as xgb
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -23,6 +24,7 @@ from sklearn.pipeline import Pipeline
 from ml_training.domain.algorithms import PARAMS, ModelType
 from ml_training.domain.errors import ErrorCode, JobFailed
 from ml_training.domain.states import TaskKind
+from ml_training.inference import xgboost_predictor
 from ml_training.inference.target_scaling import TargetScale
 from ml_training.selection.index import ColumnKind
 from ml_training.selection.plan import FeatureSchema
@@ -31,8 +33,10 @@ from ml_training.training.canonical import canonical_skops
 from ml_training.training.cores import FixedCores, LimitedCores
 from ml_training.training.curves import LearningCurve
 from ml_training.training.estimators import FAMILIES, light_gbm
+from ml_training.training.estimators import xgboost as xgboost_family
 from ml_training.training.estimators.base import BestLoss, FitInputs, FitResult, LabelledRows, UserTerms
 from ml_training.training.estimators.pipeline import PipelineModel
+from ml_training.training.estimators.xgboost_data import stored_names
 from ml_training.training.stage_progress import StageProgress
 from tests.support.training_data import Recorder
 
@@ -159,6 +163,90 @@ def test_lightgbm_is_a_plain_train_call(stop: bool) -> None:
     assert found.iterations == (plain.best_iteration if stop else 60)
 
 
+@pytest.mark.parametrize("task", TaskKind)
+@pytest.mark.parametrize("stop", [False, True])
+def test_xgboost_is_a_plain_train_call(task: TaskKind, stop: bool) -> None:
+    job = fit_job("xgboost", task, threads=2, stop=stop, n_estimators=60, max_depth=3, gamma=0.1)
+    found = fitted(job, "xgboost")
+    objective = {
+        TaskKind.BINARY: "binary:logistic",
+        TaskKind.MULTICLASS: "multi:softprob",
+        TaskKind.REGRESSION: "reg:squarederror",
+    }[task]
+    params: dict[str, Any] = {"objective": objective, "max_depth": 3, "gamma": 0.1, "seed": 11, "nthread": 1}
+    params |= {"num_class": CLASSES} if task is TaskKind.MULTICLASS else {}
+    types = {"feature_types": ["float", "c", "float"], "enable_categorical": True}
+    data = xgb.QuantileDMatrix(job.fit.x, job.fit.y, **types)
+    assert job.held_out is not None
+    part = job.stop or job.held_out
+    evaluated = xgb.QuantileDMatrix(part.x, part.y, ref=data, **types)
+    patience = 4 if stop else None
+    plain = xgb.train(params, data, 60, evals=[(evaluated, "part")], early_stopping_rounds=patience, verbose_eval=False)
+    best = plain.best_iteration + 1 if stop else 60
+    assert (found.iterations, found.best_iteration) == (best, best if stop else None)
+    said = plain.predict(xgb.DMatrix(job.held_out.x, **types), iteration_range=(0, best))
+    ours = found.model.predict(job.held_out.x, threads=1)
+    if task is TaskKind.REGRESSION:
+        np.testing.assert_array_equal(ours, said)
+    else:  # the library computes probabilities in single precision
+        np.testing.assert_allclose(ours[:, 1] if task is TaskKind.BINARY else ours, said, rtol=1e-5)
+    stored = xgb.Booster(model_file=bytearray(found.model.dump(terms_of(job))))
+    assert stored.num_boosted_rounds() == best, "rounds after the best one are not stored"
+    importance = found.model.importance()
+    assert importance is not None
+    names = ["a", "b:code", "c"]
+    assert dict(zip(names, importance.values, strict=True)) == stored.get_score(importance_type="total_gain")
+    assert dict(zip(names, importance.splits or [], strict=True)) == stored.get_score(importance_type="weight")
+    assert {name for _, losses in recorder_of(job).iterations for name in losses} == {
+        "train_loss",
+        "held_out_loss",
+        *(["stop_loss"] if stop else []),
+    }
+
+
+@pytest.mark.parametrize("task", TaskKind)
+def test_xgboost_with_weights_of_every_size_does_not_depend_on_the_threads(task: TaskKind) -> None:
+    random = np.random.default_rng(0)
+    rows = 50_000
+    x = np.asfortranarray(random.normal(size=(rows, 4)))
+    effect, weights = x[:, 0] + random.normal(size=rows), np.exp(random.normal(size=rows) * 5)
+    classes = [0.0] if task is TaskKind.BINARY else [-1.0, 0.5]
+    y: Any = np.digitize(effect, classes) if task.is_classification else effect * np.exp(random.normal(size=rows) * 4)
+    features = tuple(FeatureSchema(name, ColumnKind.NUMBER) for name in "abcd")
+    models = []
+    for threads in (1, 2, 3):  # the library's own sums differ between one thread and more
+        job = fit_job("xgboost", task, threads=threads, n_estimators=6, max_depth=8)
+        job = replace(job, features=features, fit=LabelledRows(x, y, weights), held_out=None)
+        models.append(fitted(job, "xgboost").model.dump(terms_of(job)))
+    assert models[0] == models[1] == models[2]
+
+
+def test_a_category_feature_is_stored_under_a_name_that_no_column_has() -> None:
+    kinds = [ColumnKind.CATEGORY, ColumnKind.NUMBER, ColumnKind.NUMBER]
+    features = [FeatureSchema(name, kind) for name, kind in zip(["a", "a:code", "b"], kinds, strict=True)]
+    assert stored_names(features) == ["a:code:code", "a:code", "b"]
+
+
+def test_without_its_library_only_xgboost_jobs_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(name: str) -> Any:
+        raise ImportError(name)
+
+    monkeypatch.setattr(xgboost_predictor.importlib, "import_module", gone)
+    with pytest.raises(JobFailed, match="XGBoost cannot be loaded") as caught:
+        fitted(fit_job("xgboost", TaskKind.BINARY), "xgboost")
+    assert "xgboost-cpu" in caught.value.hint
+    fitted(fit_job("ridge", TaskKind.BINARY), "ridge")
+
+
+def test_xgboost_without_memory_is_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise xgb.core.XGBoostError("std::bad_alloc")
+
+    monkeypatch.setattr(xgboost_family, "make_dataset", full)
+    with pytest.raises(MemoryError):
+        fitted(fit_job("xgboost", TaskKind.BINARY), "xgboost")
+
+
 def test_without_an_openmp_runtime_only_lightgbm_jobs_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(light_gbm, "lgb", None)
     with pytest.raises(JobFailed, match="OpenMP"):
@@ -279,7 +367,7 @@ def test_a_slow_improvement_below_the_tolerance_counts_as_none() -> None:
     assert not best.exhausted(7)
 
 
-@pytest.mark.parametrize("model_type", [kind.value for kind in ModelType if kind is not ModelType.LIGHTGBM])
+@pytest.mark.parametrize("model_type", [kind.value for kind in ModelType if FAMILIES[kind].artifact_format == "skops"])
 def test_the_trusted_types_are_a_fixed_list_and_no_longer_than_needed(model_type: str) -> None:
     job = fit_job(model_type, TaskKind.BINARY, **({"max_iter": 2} if model_type == "mlp" else {}))
     needed = set(skops.io.get_untrusted_types(data=fitted(job, model_type).model.dump(terms_of(job))))

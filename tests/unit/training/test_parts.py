@@ -80,6 +80,15 @@ def test_a_target_of_one_value_is_only_shifted() -> None:
     assert TargetScale.of(np.zeros(3), standardise=True) == TargetScale()
 
 
+def test_targets_far_from_zero_and_close_together_are_only_shifted() -> None:
+    near = np.random.default_rng(0).normal(size=50)
+    shifted = TargetScale.of(near + 1e9, standardise=False)
+    assert shifted.scale == 1.0, "so that parameters in the units of the target mean what they say"
+    assert np.abs(shifted.to_model_units(near + 1e9)).max() < 10
+    assert TargetScale.of(near + 1e4, standardise=False) == TargetScale()
+    assert TargetScale.of(np.full(3, 1e9), standardise=False) == TargetScale()
+
+
 def test_curves_have_few_points_and_both_ends() -> None:
     random = np.random.default_rng(0)
     y = random.integers(0, 2, 20_000)

@@ -124,7 +124,7 @@ def test_the_details_say_what_was_used(tmp_path: Path) -> None:
     assert model.details["features"][1] == {"name": "c", "kind": "category", "categories": 2, "window": None}
     assert {entry["feature"] for entry in model.details["importance"]["features"]} == {"a", "c"}
     assert model.lineage["random_state"] == 42
-    libraries = {"numpy", "scikit_learn", "lightgbm", "imbalanced_learn", "skops"}
+    libraries = {"numpy", "scikit_learn", "lightgbm", "xgboost", "imbalanced_learn", "skops"}
     assert set(model.lineage["versions"]) == {"python", *libraries}
 
 

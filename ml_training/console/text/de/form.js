@@ -201,6 +201,7 @@ export default {
   "method_hint.time_series": "Für Daten, die die Zukunft vorhersagen sollen.",
   "model_type.extra_trees": "Bäume mit zufälligen Schnitten: schnell und noch unempfindlicher gegen Rauschen.",
   "model_type.hist_gradient_boosting": "Gradient Boosting von scikit-learn: ähnlich wie lightgbm.",
+  "model_type.xgboost": "Gradient Boosting von XGBoost: ähnlich wie lightgbm.",
   "model_type.lightgbm": "Gradient Boosting von LightGBM: eine gute erste Wahl für Tabellen.",
   "model_type.logistic_regression": "Linear und leicht zu erklären; nur für Klassen.",
   "model_type.mlp": "Ein neuronales Netz; braucht mehr Zeilen und mehr Zeit.",

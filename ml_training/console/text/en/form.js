@@ -201,6 +201,7 @@ export default {
   "method_hint.time_series": "For data that are to predict the future.",
   "model_type.extra_trees": "Trees with random cuts: quick, and even less sensitive to noise.",
   "model_type.hist_gradient_boosting": "Gradient boosting of scikit-learn: like lightgbm.",
+  "model_type.xgboost": "Gradient boosting of XGBoost: like lightgbm.",
   "model_type.lightgbm": "Gradient boosting of LightGBM: a good first choice for tables.",
   "model_type.logistic_regression": "Linear and easy to explain; for classes only.",
   "model_type.mlp": "A neural network; needs more rows and more time.",
