@@ -1,5 +1,6 @@
 """Each family does what its library does in one plain fit, and says where it stands meanwhile."""
 
+import json
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -219,6 +220,31 @@ def test_xgboost_with_weights_of_every_size_does_not_depend_on_the_threads(task:
         job = replace(job, features=features, fit=LabelledRows(x, y, weights), held_out=None)
         models.append(fitted(job, "xgboost").model.dump(terms_of(job)))
     assert models[0] == models[1] == models[2]
+
+
+def test_the_intercept_of_xgboost_does_not_depend_on_the_threads() -> None:
+    random = np.random.default_rng(0)
+    y = random.choice(4, 569, p=[0.2, 0.4, 0.1, 0.3]).astype(np.int32)
+    found = []
+    for threads in (1, 3):  # the library's own estimate differs here
+        job = fit_job("xgboost", TaskKind.MULTICLASS, threads=threads, n_estimators=1)
+        rows = LabelledRows(np.asfortranarray(random.normal(size=(569, 3))) * 0, y)
+        found.append(fitted(replace(job, classes=4, fit=rows, held_out=None), "xgboost").model.dump(terms_of(job)))
+    assert found[0] == found[1]
+
+
+def test_the_loss_that_stops_xgboost_early_is_that_of_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[list[str], int]] = []
+    evaluate = xgb.Booster.eval_set
+
+    def eval_set(booster: Any, evals: Any, *rest: Any) -> Any:
+        threads = json.loads(booster.save_config())["learner"]["generic_param"]["nthread"]
+        asked.append(([name for _, name in evals], int(threads)))
+        return evaluate(booster, evals, *rest)
+
+    monkeypatch.setattr(xgb.Booster, "eval_set", eval_set)
+    fitted(fit_job("xgboost", TaskKind.BINARY, threads=2, stop=True, n_estimators=2), "xgboost")
+    assert asked == [(["train", "held_out"], 2), (["stop"], 1)] * 2
 
 
 def test_a_category_feature_is_stored_under_a_name_that_no_column_has() -> None:
