@@ -23,7 +23,7 @@ def any_job(rng: random.Random, world: World) -> Body:
         return explain_job(rng, world)
     if kind < 0.34 and world.models:
         return drift_job(rng, world)
-    if kind < 0.45 and world.models:
+    if kind < 0.47 and world.models:
         return given_rows_job(rng, world) if rng.random() < 0.35 else predict_job(rng, world)
     return train_job(rng, world)
 

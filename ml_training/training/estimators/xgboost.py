@@ -199,6 +199,6 @@ FAMILY = Family(
     artifact_format="xgboost-ubj",
     fit=fit,
     load=load,
-    cost=FitCost(prepare=200.0, per_round=8.0, predict=30.0),
+    cost=FitCost(prepare=300.0, per_round=10.0, predict=30.0),
     can_resume=can_resume,
 )
