@@ -86,7 +86,8 @@ def test_an_alias_moves_between_versions_after_a_question(page: Page, api: httpx
     ]
     assert api.get("/models/2").json()["aliases"] == []
     page.get_by_label("Description").fill("for the second clinic")
-    page.get_by_role("button", name="Save", exact=True).click()
+    with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
     assert api.get(f"/models/{newer}").json()["description"] == "for the second clinic"
     page.get_by_role("button", name="Remove champion").click()
