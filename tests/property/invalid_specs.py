@@ -256,6 +256,7 @@ def _regression_of_words(rng: random.Random, world: World, data: KnownData, body
     if not words or body["model_type"] == ModelType.LOGISTIC_REGRESSION:
         return None
     body["target"], body["task"] = {"column": words[0]["name"]}, "regression"
+    body.pop("calibration", None)  # which goes with no regression, whatever the column
     body.pop("class_balance", None)
     return "/task"
 
