@@ -1,6 +1,7 @@
 """Sources that are away or cut off: jobs wait and run again, a cancel ends the query, and no secret is said."""
 
 import json
+import random
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from ml_training.domain import retry
 from ml_training.domain.states import JobStatus
 from ml_training.execution.handlers import HANDLERS
 from ml_training.execution.job_handler import WorkerContext
@@ -122,6 +124,7 @@ def test_no_answer_log_event_or_row_holds_what_is_secret(
     service: SourcedService,
     warehouse: Warehouse,
     capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
     spoil: dict[str, str],
     query: str,
     said: str,
@@ -129,6 +132,8 @@ def test_no_answer_log_event_or_row_holds_what_is_secret(
     url = warehouse.url
     for before, after in spoil.items():
         url = url.replace(before, after)
+    monkeypatch.setattr(retry, "BACKOFF_FIRST_SECONDS", retry.BACKOFF_LAST_SECONDS)  # else it is soon due again, and
+    monkeypatch.setattr(random, "random", lambda: 1.0)  # waits for a worker instead
     dataset = ask(service, query)
     run_next(worker(service, url))
     shown = [

@@ -37,7 +37,7 @@ RESULTS = {
     "DRIFT": ("drift-reports", "drift_report_id"),
     "TUNE": ("studies", "study_id"),
 }
-STUDIES, AGAIN = 0.04, 0.04  # the shares of drawn specs that are studies, and earlier ones again with `reuse`
+STUDIES, AGAIN = 0.06, 0.06  # the shares of drawn specs that are studies, and earlier ones again with `reuse`
 
 
 @dataclass

@@ -60,6 +60,11 @@ def test_no_answer_takes_long(tally: Tally) -> None:
     assert not tally.slow, shown(tally.slow)
 
 
+def enough(share: float) -> float:
+    """The least count of what should be this share of the draws, which varies by chance (two standard deviations)."""
+    return max(1.0, share * SPECS - 2 * (share * SPECS) ** 0.5)
+
+
 def test_the_draw_is_worth_its_time(tally: Tally, record_property: Callable[[str, object], None]) -> None:
     record_property(NUMBERS, f"property test, seed {SEED}: {tally.told()}")
     counts = tally.counts
@@ -67,7 +72,7 @@ def test_the_draw_is_worth_its_time(tally: Tally, record_property: Callable[[str
     assert counts["COMPLETED"] > 0.3 * SPECS
     accepted = {"TRAIN": 0.2, "TEST": 0.03, "COMPARE": 0.02, "PREDICT": 0.05, "EXPLAIN": 0.01, "DRIFT": 0.005}
     for kind, least in accepted.items():
-        assert counts[f"accepted {kind}"] > least * SPECS, kind
-    assert min(counts["accepted TUNE"], counts["reused"]) > 0.005 * SPECS
+        assert counts[f"accepted {kind}"] >= enough(least), kind
+    assert min(counts["accepted TUNE"], counts["reused"]) >= enough(0.01)
     for kind, least in {"nearly refused 422": 0.1, "hostile refused 422": 0.05, "good refused 422": 0.02}.items():
         assert counts[kind] > least * SPECS, kind
