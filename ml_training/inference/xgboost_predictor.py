@@ -33,8 +33,11 @@ class XGBoostPredictor:
 def load_booster(payload: bytes) -> Any:
     """The booster of XGBoost's UBJSON; forged bytes can crash the process.
 
-    Raises ImportError when XGBoost is not installed, OSError when the machine has no OpenMP runtime.
+    Raises ImportError when XGBoost is not installed, OSError when the machine has no OpenMP runtime, ValueError when
+    the bytes are no booster.
     """
+    if not payload:
+        raise ValueError("the booster has no bytes")  # XGBoost 3.2 ends the process
     return library().Booster(params={"verbosity": 0}, model_file=bytearray(payload))
 
 

@@ -24,7 +24,7 @@ from tests.support.training_data import job, mixed, trained
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     index = mixed(tmp_path_factory.mktemp("mixed"), TaskKind.BINARY)
-    return {name: trained(job(name), index).artifact for name in ("ridge", "lightgbm")}
+    return {name: trained(job(name), index).artifact for name in ("ridge", "lightgbm", "xgboost")}
 
 
 def members(artifact: bytes) -> dict[str, bytes]:
@@ -95,10 +95,18 @@ def test_what_is_no_model_is_refused_with_the_reason(artifacts: dict[str, bytes]
     assert said in str(caught.value)
 
 
-def test_a_text_that_is_no_booster_is_refused(artifacts: dict[str, bytes]) -> None:
-    parts = members(artifacts["lightgbm"])
+@pytest.mark.parametrize(
+    ("model_type", "name", "damaged"),
+    [
+        ("lightgbm", "model.txt", b"tree\nnothing\n"),
+        ("xgboost", "model.ubj", b"{nothing}"),
+        ("xgboost", "model.ubj", b""),
+    ],
+)
+def test_what_is_no_booster_is_refused(artifacts: dict[str, bytes], model_type: str, name: str, damaged: bytes) -> None:
+    parts = members(artifacts[model_type])
     with pytest.raises(ArchiveError, match="cannot be loaded"):
-        load_model(archive(parts | {"model.txt": b"tree\nnothing\n"}))
+        load_model(archive(parts | {name: damaged}))
 
 
 def test_the_hash_that_the_service_shows_is_checked_before_anything_is_read(artifacts: dict[str, bytes]) -> None:
