@@ -72,10 +72,11 @@ FIXED: list[tuple[str, ModelType, dict[str, Any], bool]] = [  # data set, model 
     ("1,000 random classes", ModelType.RANDOM_FOREST, {"n_estimators": 2}, True),
     ("1,000 random classes", ModelType.RIDGE, {}, False),
     ("noise", ModelType.EXTRA_TREES, {"n_estimators": 20}, True),
-    ("wide categories", ModelType.MLP, {"hidden_layer_sizes": [256, 256], "max_iter": 1}, True),
+    ("wide categories", ModelType.MLP, {"hidden_layer_sizes": [32, 32], "max_iter": 1}, True),
     ("wide categories", ModelType.LOGISTIC_REGRESSION, {"max_iter": 3}, False),
     ("wide noise", ModelType.LIGHTGBM, {"n_estimators": 1, "num_leaves": 50}, False),
-    ("wide noise", ModelType.XGBOOST, {"n_estimators": 1}, False),
+    ("wide noise", ModelType.XGBOOST, {"n_estimators": 1, "max_depth": 3}, False),
+    ("noise", ModelType.XGBOOST, {"n_estimators": 2, "max_depth": None, "min_child_weight": 0.0}, False),
     ("wide noise", ModelType.HIST_GRADIENT_BOOSTING, {"max_iter": 1}, False),
     ("long and narrow", ModelType.RIDGE, {}, False),
 ]
