@@ -2,11 +2,8 @@
 
 import sys
 
-from ml_training.db.engine import open_database
-from ml_training.db.schema_version import SchemaError, check_schema
-from ml_training.domain.errors import Unavailable
 from ml_training.process.private_files import keep_private
-from ml_training.settings import Settings, SettingsError, read_settings
+from ml_training.settings import SettingsError, read_settings
 
 
 def main(arguments: list[str]) -> int:
@@ -17,8 +14,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = read_settings()
         keep_private(settings.data_dir)
-        _check(settings)
-    except (SettingsError, SchemaError, Unavailable) as error:
+    except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     if arguments:
@@ -28,12 +24,6 @@ def main(arguments: list[str]) -> int:
     from workers.run_worker import run_worker
 
     return run_worker()
-
-
-def _check(settings: Settings) -> None:
-    database = open_database(settings.database, pool_size=1)
-    check_schema(database)
-    database.dispose()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from ml_training.process.storage_check import storage_report
 from ml_training.queue.broker_check import broker_report
 from ml_training.services.resources import Resources, build_resources
 from ml_training.settings import Settings, unknown_settings
+from workers.database_check import require_database
 
 log = get_logger(__name__)
 JOIN_SECONDS = 5.0
@@ -98,6 +99,7 @@ def run_maintenance(settings: Settings) -> int:
     """Run every loop in a thread of its own until SIGTERM or SIGINT; returns 1 when a loop raised."""
     configure_logs(settings.log_format, settings.log_level)
     warn_of_settings(unknown_settings())
+    require_database(settings)
     stop, requested = StopEvent(), StopEvent()
 
     def request_stop(*_: object) -> None:

@@ -13,6 +13,7 @@ from ml_training.domain.worker_shape import WORKER_VARIABLE, training_environmen
 from ml_training.logs import configure_logs, warn_of_settings
 from ml_training.settings import unknown_settings
 from workers.app import app, cores, settings, shape
+from workers.database_check import require_database
 from workers.fork_server import ForkServer, start_fork_server
 from workers.heartbeat import WorkerHeartbeat
 from workers.pool_child import load_engine
@@ -45,6 +46,7 @@ def start_processes(heartbeat: WorkerHeartbeat) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # until Celery has its own handlers: there is no job yet
     atexit.register(_stop, heartbeat, server)
+    require_database(settings)  # the server loads meanwhile
     heartbeat.start()
     if not server.wait_until_loaded():
         sys.exit(1)

@@ -69,10 +69,12 @@ class ForkedProcess:
 def load_shared_modules() -> None:
     """Import them, so that forks share them; does nothing where processes are not forked."""
     if sys.platform == "linux":
+        gc.disable()  # nothing of what is loaded is garbage
         for name in SHARED_MODULES:
             importlib.import_module(name)
         gc.collect()
         gc.freeze()  # the collector of a fork would write to, and so copy, every page that holds an object
+        gc.enable()
 
 
 def can_fork(environment: Mapping[str, str]) -> bool:

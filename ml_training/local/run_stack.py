@@ -1,14 +1,10 @@
 """The command `ml-training up`: runs the stack, the sample run if asked for, and waits until somebody stops it."""
 
-from ml_training.client.errors import ClientError
-from ml_training.client.transport import Transport
 from ml_training.local.console_output import CommandOutput
 from ml_training.local.foreground_group import own_foreground_group
 from ml_training.local.interrupts import Interrupts, StopRequested, catch_interrupts
 from ml_training.local.run_file import RunInfo
-from ml_training.local.sample_key import sample_key
-from ml_training.local.sample_run import SampleFailed, SampleRun
-from ml_training.local.stack import Stack, running_stack
+from ml_training.local.stack import running_stack
 from ml_training.settings import Settings, unknown_settings
 
 FOREVER_SECONDS = 3600.0
@@ -37,30 +33,16 @@ def _run(settings: Settings, *, output: CommandOutput, interrupts: Interrupts, s
     with running_stack(settings, output=output, interrupts=interrupts) as (stack, info):
         try:
             if sample:
-                complete = _run_sample(stack, info, output, is_closed=bool(settings.oidc_issuer))
+                # Here: the client is half of what this module would load, and the start waits for that.
+                from ml_training.local.sample_run import run_sample
+
+                complete = run_sample(info, output, pause=stack.pause, is_closed=bool(settings.oidc_issuer))
             _print_urls(info, output, keeps_running=not exit_after)
             while not exit_after:
                 stack.pause(FOREVER_SECONDS)
         finally:
             output.message("stopping", "Stopping; jobs that run are handed back")
     return complete
-
-
-def _run_sample(stack: Stack, info: RunInfo, output: CommandOutput, *, is_closed: bool) -> bool:
-    with (
-        sample_key(info.database_url, is_closed=is_closed) as key,
-        Transport(info.api_url, key=key, pause=stack.pause, is_known=True) as client,
-    ):
-        run = SampleRun(client, output=output)
-        try:
-            if run.database_is_empty():
-                run.run()
-            else:
-                output.message("sample", "The database already holds data sets or jobs: the sample run is left out")
-        except (SampleFailed, ClientError) as error:
-            output.message("sample_failed", f"The sample run did not complete: {error}")
-            return False
-    return True
 
 
 def _print_urls(info: RunInfo, output: CommandOutput, *, keeps_running: bool) -> None:

@@ -1,12 +1,15 @@
 """The sample run of `ml-training up --sample`: trains, tests and compares two models on a real data set over HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ml_training.client.errors import ClientError
 from ml_training.client.transport import Transport
 from ml_training.client.waiting import wait_for_jobs
 from ml_training.domain.states import JobStatus
 from ml_training.local.console_output import CommandOutput
+from ml_training.local.run_file import RunInfo
+from ml_training.local.sample_key import sample_key
 
 Json = dict[str, Any]
 SAMPLE = "breast_cancer"
@@ -95,6 +98,27 @@ class SampleRun:
         text = "a tie" if winner is None else f"model {winner} wins"
         text = f"COMPARE by {comparison['metric']}: {text}"
         self._output.message("compare", text, metric=comparison["metric"], winner_model_id=winner)
+
+
+def run_sample(info: RunInfo, output: CommandOutput, *, pause: Callable[[float], None], is_closed: bool) -> bool:
+    """The sample run on a running stack, unless it has data; False, with a message, if it did not complete.
+
+    pause: waits for a number of seconds; is_closed: a user must sign in, so the run makes a key for itself.
+    """
+    with (
+        sample_key(info.database_url, is_closed=is_closed) as key,
+        Transport(info.api_url, key=key, pause=pause, is_known=True) as client,
+    ):
+        run = SampleRun(client, output=output)
+        try:
+            if run.database_is_empty():
+                run.run()
+            else:
+                output.message("sample", "The database already holds data sets or jobs: the sample run is left out")
+        except (SampleFailed, ClientError) as error:
+            output.message("sample_failed", f"The sample run did not complete: {error}")
+            return False
+    return True
 
 
 def train_spec(model_type: str, dataset_id: int) -> Json:

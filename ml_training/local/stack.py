@@ -27,6 +27,7 @@ from ml_training.local.stack_processes import (
 from ml_training.local.stack_secrets import remove_secrets
 from ml_training.local.stack_urls import configured_urls
 from ml_training.local.supervisor import Supervisor
+from ml_training.process.migration_lock import migration_lock
 from ml_training.settings import PREFIX, Settings
 
 START_SECONDS = 120.0
@@ -39,11 +40,15 @@ class StackError(Exception):
 
 
 class Stack:
-    """A running stack; wait with `pause` only, because `pause` also supervises the processes."""
+    """A running stack; once it has started wait with `pause` only, which also supervises the processes."""
 
     def __init__(self, supervisor: Supervisor, interrupts: Interrupts) -> None:
         self._supervisor = supervisor
         self._interrupts = interrupts
+
+    def wait(self, seconds: float) -> None:
+        """Only wait; raises StopRequested as soon as a stop is requested."""
+        self._interrupts.wait(seconds)
 
     def pause(self, seconds: float) -> None:
         """Supervise for `seconds`; raises StopRequested as soon as a stop is requested."""
@@ -123,9 +128,10 @@ def _start(
     load_shared_modules()  # while Redis starts
     _wait_for_redis(redis_directory, stack)
     environment = stack_environment(settings, broker_url=broker_url)
-    _migrate(environment, logs, guard=guard, stack=stack)
-    for spec in python_processes(settings, database=database, environment=environment):
-        supervisor.start(spec)
+    with migration_lock(settings.data_dir):
+        for spec in python_processes(settings, database=database, environment=environment):
+            supervisor.start(spec)  # it loads during the migration, and waits for its end
+        _migrate(environment, logs, guard=guard, stack=stack)
     stack.wait_until_ready()
     urls = configured_urls(settings)
     return RunInfo(
@@ -158,7 +164,7 @@ def _migrate(environment: dict[str, str], logs: Path, *, guard: OrphanGuard, sta
     child = ChildProcess(spec, guard=guard)
     try:
         while child.poll() is None:
-            stack.pause(TICK_SECONDS)
+            stack.wait(TICK_SECONDS)
     finally:
         child.stop()
     if child.poll():

@@ -31,18 +31,19 @@ def migrate_command() -> tuple[str, ...]:
 
 
 def python_processes(settings: Settings, *, database: Database, environment: Mapping[str, str]) -> list[ProcessSpec]:
-    """Exporter, API, worker and maintenance in start order; the exporter is first, because it listens to events."""
+    """Worker, API, exporter and maintenance in start order; the worker is first, because it has most to load."""
     logs = settings.data_dir / "logs"
     urls = configured_urls(settings)
     within = settings.heartbeat_dead_seconds
     worker = {**environment, **worker_environment(settings)}
     return [
         ProcessSpec(
-            "exporter",
-            _python_command("exporter"),
-            http_ready(f"{urls.exporter}/health/live", field="pid"),
-            _log(logs, "exporter"),
-            environment,
+            "worker",
+            _python_command("workers"),
+            heartbeat_ready(database, kind="worker", within_seconds=within),
+            _log(logs, "worker"),
+            worker,
+            stop_seconds=WORKER_STOP_SECONDS,
         ),
         ProcessSpec(
             "api",
@@ -52,12 +53,11 @@ def python_processes(settings: Settings, *, database: Database, environment: Map
             environment,
         ),
         ProcessSpec(
-            "worker",
-            _python_command("workers"),
-            heartbeat_ready(database, kind="worker", within_seconds=within),
-            _log(logs, "worker"),
-            worker,
-            stop_seconds=WORKER_STOP_SECONDS,
+            "exporter",
+            _python_command("exporter"),
+            http_ready(f"{urls.exporter}/health/live", field="pid"),
+            _log(logs, "exporter"),
+            environment,
         ),
         ProcessSpec(
             "maintenance",

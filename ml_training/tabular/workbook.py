@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
 from ml_training.domain.limits import Limits
 from ml_training.tabular.ingest_result import Rejected, reason
 from ml_training.tabular.table_limits import check_cells, check_columns, check_unpacked
@@ -25,7 +22,7 @@ NO_RESULT = re.compile(
     rb'<c\b[^>]*?\br="([A-Z]{1,3}\d{1,7})"[^>]*>\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>'
 )
 OVERLAP = 64 << 10
-DAMAGED = (KeyError, ValueError, TypeError, ParseError, InvalidFileException, zipfile.BadZipFile, EOFError, IndexError)
+DAMAGED = (KeyError, ValueError, TypeError, ParseError, zipfile.BadZipFile, EOFError, IndexError)
 
 
 @contextmanager
@@ -75,6 +72,8 @@ def sheet_names(path: Path) -> list[str]:
 
 @contextmanager
 def _opened(file: IO[bytes]) -> Iterator[Any]:
+    import openpyxl  # here: a tenth of what a worker loads, and few files are workbooks
+
     with damaged_workbook():
         book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     try:

@@ -92,6 +92,7 @@ def test_the_children_of_a_killed_parent_are_ended(stack: StackProcess) -> None:
 def test_the_sample_run_prints_scores_and_a_later_make_run_skips_it_and_stops_on_ctrl_c(tmp_path: Path) -> None:
     with start_stack(tmp_path / "data", "--sample", "--exit") as first:
         assert first.process.wait(PATIENCE * 2) == 0, first.output
+    assert "starting again" not in first.output, "every part has waited for the migration"
     models = [line.split() for line in first.output.splitlines() if line.startswith(("1 ", "2 "))]
     assert [model[1] for model in models] == ["lightgbm", "random_forest"]
     assert all(0.85 < float(held_out) < 1.0 for _, _, held_out, _ in models)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from ml_training.training.skops_import import import_skops
 import_skops()
-import sklearn.utils
+import numpy, scipy.special, sklearn.utils
+assert "add" in dir(numpy) and "expit" in dir(scipy.special), "they are themselves again"
 assert sklearn.utils.all_estimators.__module__.startswith("sklearn."), "it is itself again"
 from ml_training.execution import handlers
-for name in ("sklearn.gaussian_process", "sklearn.mixture", "imblearn", "pytest"):
+for name in ("sklearn.gaussian_process", "sklearn.mixture", "imblearn", "openpyxl", "pytest"):
     assert name not in sys.modules, name
 
 from ml_training.training import engine
