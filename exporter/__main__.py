@@ -38,7 +38,6 @@ from ml_training.domain.variables import PREFIX, is_loopback
 from ml_training.logs import configure_logs, get_logger, warn_of_settings
 from ml_training.process.certificate import server_certificate
 from ml_training.process.malloc import limit_arenas
-from ml_training.process.migration_lock import wait_for_migration
 from ml_training.process.private_files import write_privately
 from ml_training.process.stop_event import StopEvent
 from ml_training.revision import code_revision
@@ -161,7 +160,6 @@ def main() -> int:
         warn_of_settings(unknown_settings())
         if not settings.metrics_token.get_secret_value() and not is_loopback(settings.exporter_host):
             log.warning("metrics_open", host=settings.exporter_host, remedy=f"set {PREFIX}METRICS_TOKEN")
-        wait_for_migration(settings.data_dir)
         exporter = build_exporter(settings, revision=code_revision())
     except (SettingsError, OSError) as error:
         sys.stderr.write(f"the exporter cannot start: {error}\n")

@@ -7,7 +7,6 @@ from ml_training.api.first_key import StartRefused, prepare_keys
 from ml_training.api.server import ApiServer
 from ml_training.logs import configure_logs, warn_of_settings
 from ml_training.process.certificate import server_certificate
-from ml_training.process.migration_lock import wait_for_migration
 from ml_training.process.private_files import keep_private
 from ml_training.settings import SettingsError, read_settings, unknown_settings
 
@@ -22,7 +21,6 @@ def main() -> None:
         sys.exit(str(error))
     configure_logs(settings.log_format, settings.log_level)
     warn_of_settings(unknown_settings())
-    wait_for_migration(settings.data_dir)
     try:
         prepare_keys(settings)
     except StartRefused as refused:

@@ -128,10 +128,12 @@ def _start(
     load_shared_modules()  # while Redis starts
     _wait_for_redis(redis_directory, stack)
     environment = stack_environment(settings, broker_url=broker_url)
+    worker, *others = python_processes(settings, database=database, environment=environment)
     with migration_lock(settings.data_dir):
-        for spec in python_processes(settings, database=database, environment=environment):
-            supervisor.start(spec)  # it loads during the migration, and waits for its end
+        supervisor.start(worker)  # it has most to load, and needs the database only afterwards
         _migrate(environment, logs, guard=guard, stack=stack)
+    for spec in others:
+        supervisor.start(spec)
     stack.wait_until_ready()
     urls = configured_urls(settings)
     return RunInfo(

@@ -31,7 +31,7 @@ def migrate_command() -> tuple[str, ...]:
 
 
 def python_processes(settings: Settings, *, database: Database, environment: Mapping[str, str]) -> list[ProcessSpec]:
-    """Worker, API, exporter and maintenance in start order; the worker is first, because it has most to load."""
+    """The worker, then API, exporter and maintenance, in the order in which they start."""
     logs = settings.data_dir / "logs"
     urls = configured_urls(settings)
     within = settings.heartbeat_dead_seconds

@@ -1,4 +1,4 @@
-"""A lock that is held while a database is migrated: the other processes of a stack load meanwhile, then wait for it."""
+"""A lock that is held while a database is migrated: a worker loads meanwhile, and then waits for it."""
 
 import fcntl
 from collections.abc import Iterator

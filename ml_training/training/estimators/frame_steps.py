@@ -11,7 +11,7 @@ import copy
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, OrdinalEncoder, StandardScaler
@@ -50,13 +50,16 @@ def _columns(others: list[FeatureSchema], categories: list[FeatureSchema]) -> Co
         encoder = OrdinalEncoder(categories=texts, handle_unknown="error", encoded_missing_value=np.nan)
         parts.append(("categories", encoder, [feature.name for feature in categories]))
     ends = {feature.name: [-LARGEST, LARGEST] for feature in others}
-    known = {feature.name: pd.Series([*feature.categories[:1], np.nan][:1] * 2, dtype=object) for feature in categories}
-    # With Arrow's strings for the names, Arrow reserves 1 GiB of addresses: more than the limit of a small slot.
-    with pd.option_context("mode.string_storage", "python"):
-        columns = ColumnTransformer(parts, sparse_threshold=0.0).fit(pd.DataFrame(ends | known))
+    known = {feature.name: [*feature.categories[:1], np.nan][:1] * 2 for feature in categories}
+    pool = pa.system_memory_pool()  # the default one reserves 1 GiB of addresses: more than the limit of a small slot
+    frame = pa.table({name: pa.array(values, memory_pool=pool) for name, values in (ends | known).items()})
+    columns = ColumnTransformer(parts, sparse_threshold=0.0).fit(frame)
     for name, step, _ in (*columns.transformers, *columns.transformers_):
         if name == "categories":
             step.set_params(categories="auto")  # they are known now; skops would store and load them three times
+    if categories:  # these would be numbers where no feature has any category
+        encoder = columns.named_transformers_["categories"]
+        encoder.categories_ = [texts.astype(object) for texts in encoder.categories_]
     return columns
 
 
