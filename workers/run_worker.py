@@ -46,7 +46,7 @@ def start_processes(heartbeat: WorkerHeartbeat) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # until Celery has its own handlers: there is no job yet
     atexit.register(_stop, heartbeat, server)
-    require_database(settings)  # the server loads meanwhile
+    require_database(settings)  # while the server loads
     heartbeat.start()
     if not server.wait_until_loaded():
         sys.exit(1)

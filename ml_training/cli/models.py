@@ -1,4 +1,4 @@
-"""The commands for models: list, show, download, card, rm."""
+"""The commands for models: list, show, download, export, card, rm."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ml_training.cli.make_jobs import MODEL_HELP
-from ml_training.cli.result_printer import AsJson, result_printer
+from ml_training.cli.result_printer import AsJson, Failed, result_printer
 from ml_training.cli.service import Beginning, Limit, connect, model_reference
 
 SHOWN_FEATURES = 10
@@ -86,6 +86,32 @@ def download_model(
         path = found.download(output)
         printer.document({"path": str(path), "sha256": found.artifact_sha256, "bytes": found.artifact_bytes})
         printer.line(f"{found.label} is in {path}")
+
+
+@models.command("export")
+def export_model(
+    model: Model,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A file or a directory.")] = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Write a model as an ONNX file that predicts the same, for programs in other languages.
+
+    It is compared on the first 200 rows of the data set that trained it. Needs: pip install 'ml-training-service[onnx]'
+
+    Example: ml-training models export churn@champion -o churn.onnx
+    """
+    from ml_training.client.onnx import ExportError
+
+    with result_printer(as_json) as printer, connect(waits=True) as client:
+        found = client.models.get(model_reference(model))
+        try:
+            made = found.export_onnx(output)
+        except ExportError as error:
+            raise Failed(str(error)) from None
+        compared = {"rows": made.rows, "largest_difference": made.largest_difference}
+        printer.document({"path": str(made.path), **compared})
+        difference = f"{made.rows:,} rows compared, largest difference {made.largest_difference:.2g}"
+        printer.line(f"{found.label} is in {made.path}: {difference}")
 
 
 @models.command("card")

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     )
     from ml_training.client.estimators import RemoteClassifier, RemoteRegressor
     from ml_training.client.model import load_model
+    from ml_training.client.onnx import export_onnx
 
 _ERRORS = ("ApiError", "ClientError", "DatasetRejected", "JobCancelled", "JobFailed", "Unreachable", "UsageError")
 _ESTIMATORS = ("RemoteClassifier", "RemoteRegressor")
 _MODULES = {
     "Client": "client",
+    "export_onnx": "onnx",
     "load_model": "model",
     **dict.fromkeys(_ERRORS, "errors"),
     **dict.fromkeys(_ESTIMATORS, "estimators"),
@@ -41,6 +43,7 @@ __all__ = [
     "RemoteRegressor",
     "Unreachable",
     "UsageError",
+    "export_onnx",
     "load_model",
 ]
 

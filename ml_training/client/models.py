@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ml_training.client.cards import ModelCard
 from ml_training.client.display import Listing, html_table, intervals_text, scores_text
 from ml_training.client.download import download
-from ml_training.client.errors import Json, UsageError
+from ml_training.client.errors import ApiError, Json, UsageError
+from ml_training.client.onnx import OnnxExport, export_onnx
 from ml_training.client.records import Record
 from ml_training.client.results import Prediction
 
@@ -26,6 +27,8 @@ COLUMNS = {
     "held out": "held_out_text",
     "created": "created_at",
 }
+PREVIEWED_ROWS = 200  # the most that the service shows
+GONE = 404
 LOADED_MODELS = 4  # kept in memory by a client, so that predicting again does not download again
 
 
@@ -117,6 +120,19 @@ class Model(Record):
             target /= f"{self.name}-{self.version}.zip"
         return download(self.client.transport, f"/models/{self.id}/download", target, sha256=self.artifact_sha256)
 
+    def export_onnx(self, path: str | Path | None = None, *, rows: Any = None) -> OnnxExport:
+        """Write it as an ONNX file that predicts the same; see `ml_training.client.onnx.export_onnx`.
+
+        path: a file or a directory, default `<name>-<version>.onnx` here. rows: a table to compare on, default the
+        first 200 rows of its data set. Raises UsageError when that is not there any more.
+        """
+        target = Path(path or ".").expanduser()
+        if target.is_dir():
+            target /= f"{self.name}-{self.version}.onnx"
+        compared = self._first_rows() if rows is None else rows
+        with TemporaryDirectory(prefix="ml-training-") as directory:
+            return export_onnx(self.download(directory), target, rows=compared)
+
     def load(self) -> Any:
         """The model in memory, with `predict` and `predict_proba`; needs the libraries that trained it."""
         return self.client.models.load(self)
@@ -132,6 +148,16 @@ class Model(Record):
     def delete(self) -> None:
         """Delete it and its aliases; raises ApiError (409) while a job needs it."""
         self.client.transport.delete(f"/models/{self.id}")
+
+    def _first_rows(self) -> list[Json]:
+        try:
+            return self.client.datasets.preview(self.dataset_id, PREVIEWED_ROWS)
+        except ApiError as error:
+            if error.status != GONE:
+                raise
+            raise UsageError(
+                f"data set {self.dataset_id}, which trained it, was deleted: give rows to compare"
+            ) from None
 
     def _repr_html_(self) -> str:
         rows = [

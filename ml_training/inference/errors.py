@@ -8,6 +8,10 @@ class ArchiveError(ValueError):
     """The bytes are not the archive of a model that this version can read."""
 
 
+class ExportError(ValueError):
+    """The model cannot be written in another format, or would predict something else there."""
+
+
 class OtherVersionWarning(UserWarning):
     """The model was made by another version of scikit-learn, which does not promise the same predictions."""
 

@@ -1,4 +1,4 @@
-"""A lock that is held while a database is migrated: a worker loads meanwhile, and then waits for it."""
+"""A lock that is held while a database is migrated: a worker that starts then loads first, and waits for it."""
 
 import fcntl
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def migration_lock(data_dir: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            fcntl.flock(file, fcntl.LOCK_UN)  # a process that was forked meanwhile may not have closed its copy yet
+            fcntl.flock(file, fcntl.LOCK_UN)  # a process that was just forked may still have its copy open
 
 
 def wait_for_migration(data_dir: Path) -> None:

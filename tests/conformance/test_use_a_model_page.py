@@ -74,19 +74,26 @@ def test_the_client_and_windows() -> None:
     assert np.isfinite(names["history"]["prediction"]).all()
 
 
-@pytest.mark.parametrize(("number", "archive"), [(2, "churn.zip"), (3, "boosted.zip"), (4, "strong.zip")])
+def test_the_onnx_file_says_the_same() -> None:
+    names = run(BLOCKS[2])
+    assert set(names["prediction"]) == {"No", "Yes"}
+    expected = load_model("churn.zip").predict_proba(names["customers"])
+    np.testing.assert_allclose(names["chances"], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("number", "archive"), [(3, "churn.zip"), (4, "boosted.zip"), (5, "strong.zip")])
 def test_the_library_alone_says_the_same(number: int, archive: str) -> None:
     names = run(BLOCKS[number])
     model, frame = load_model(archive), pd.read_csv("customers.csv")
     assert list(names["prediction"]) == list(model.predict(frame))
     chances = model.predict_proba(frame)
     second = np.asarray(names.get("chance"), dtype=np.float64)
-    found = names["chances"] if number == 2 else np.column_stack([1 - second, second])
+    found = names["chances"] if number == 3 else np.column_stack([1 - second, second])
     np.testing.assert_array_equal(found, chances)
 
 
 def test_every_block_is_run() -> None:
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
 
 
 def test_every_entry_of_the_manifest_is_on_the_page() -> None:
