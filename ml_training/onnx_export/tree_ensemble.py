@@ -69,9 +69,7 @@ class TreeEnsemble:
     ) -> Branch:
         """A split on a column of the input; members: the values of mode MEMBER. Raises ExportError for too many."""
         if len(self._features) >= MOST_SPLITS:
-            raise ExportError(
-                f"the trees have more than {MOST_SPLITS:,} splits: too many for an ONNX model"
-            )
+            raise ExportError(f"the trees have more than {MOST_SPLITS:,} splits: too many for an ONNX model")
         if mode is Mode.MEMBER:
             chosen = list(members)
             if not chosen:

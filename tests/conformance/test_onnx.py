@@ -13,6 +13,7 @@ from ml_training.client import export_onnx, load_model
 from ml_training.client.onnx import ExportError
 from ml_training.domain.algorithms import CLASSIFICATION_ONLY, ModelType
 from ml_training.inference.downloaded_model import DownloadedModel
+from ml_training.onnx_export import light_gbm_trees
 from tests.support.training_data import SMALL, job, trained
 from tests.support.user_tables import TABLES, UserTable, ingested, mixed
 
@@ -128,3 +129,13 @@ def test_a_file_that_predicts_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"predicts something else: of .* and the largest difference is"):
         export_onnx(made, tmp_path / "model.onnx", rows=table.frame, most_difference=1e-12)
     assert not list(tmp_path.glob("*.onnx*"))
+
+
+def test_a_wrong_side_for_missing_values_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the rows that are given have no missing value."""
+    table = TABLES["iris"]()
+    made = archive(tmp_path, "lightgbm", table)
+    right = light_gbm_trees._missing_goes_left
+    monkeypatch.setattr(light_gbm_trees, "_missing_goes_left", lambda kind, threshold: not right(kind, threshold))
+    with pytest.raises(ExportError, match="predicts something else"):
+        export_onnx(made, tmp_path / "model.onnx", rows=table.frame)
