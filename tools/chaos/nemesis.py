@@ -192,7 +192,10 @@ class Nemesis:
 
     def _kill_api_process(self, chance: random.Random) -> None:
         master = psutil.Process(self._cluster.fleet.processes["api"].pid)
-        chance.choice(master.children()).kill()
+        children = master.children()
+        if not children:
+            raise KeyError("the API has just started: it has no processes yet")
+        chance.choice(children).kill()
 
     def _kill_redis(self, chance: random.Random) -> None:
         self._cluster.redis.kill()
