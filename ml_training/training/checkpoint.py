@@ -1,8 +1,8 @@
 """Checkpoints of a training: written now and then, so that another attempt can resume and end with the same model.
 
-Only some models end with the same bytes after a resume: LightGBM without sampling of rows or columns, and the forests,
-whose trees do not depend on each other. Every other model starts again from round 0. A checkpoint is immutable and
-holds the spec and the versions of the libraries that it belongs to.
+Only some models end with the same bytes after a resume: LightGBM and XGBoost without sampling of rows or columns, and
+the forests, whose trees do not depend on each other. Every other model starts again from round 0. A checkpoint is
+immutable and holds the spec and the versions of the libraries that it belongs to.
 """
 
 import io
@@ -18,6 +18,7 @@ from ml_training.training.reporter import TrainingReporter
 
 FORMAT_VERSION = 1
 MANIFEST, STATE = "manifest.json", "state"
+RESUMING = "resuming from a checkpoint"  # in the log of the job
 MAX_TIME_SHARE = 0.05  # of the training time may be spent on writing checkpoints
 
 

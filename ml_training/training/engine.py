@@ -10,6 +10,7 @@ from ml_training.selection.plan import Folds, TrainPlan
 from ml_training.training.artifact import LoadedModel, load_model, pack, unpacked_bytes
 from ml_training.training.binned import NO_BINNED_CACHE, BinnedCache
 from ml_training.training.checkpoint import (
+    RESUMING,
     Checkpoint,
     CheckpointWriter,
     NoCheckpointWriter,
@@ -151,7 +152,7 @@ def _checkpoints(
     origin = {"spec": spec_json(spec), "versions": versions()}
     resume_from = None if stored is None else open_checkpoint(stored, origin)
     if resume_from is not None:
-        reporter.log(f"resuming from a checkpoint after {resume_from.done} rounds")
+        reporter.log(f"{RESUMING} after {resume_from.done} rounds")
     elif stored is not None:
         reporter.log("the checkpoint is of other versions or damaged: starting again")
     return new_checkpoint_writer(reporter, origin, at_end), resume_from

@@ -15,6 +15,7 @@ from ml_training.domain.states import JobStatus
 from ml_training.services.queries import get_job
 from ml_training.services.resources import Resources
 from ml_training.storage.local import LocalStorage
+from ml_training.training.checkpoint import RESUMING
 from tests.support.crashing_worker import work
 from tests.support.eventually import eventually
 from tests.support.maintenance import maintained
@@ -94,7 +95,7 @@ def test_a_store_that_answers_with_an_error_gives_the_job_back_uncharged(
     assert (job.status, job.attempt) == (JobStatus.PENDING, 1)
     assert job.progress_message == EndReason.INFRASTRUCTURE.message
     assert job.run_after > job.created_at
-    assert "going on" not in log_of(resources, job_id)
+    assert RESUMING not in log_of(resources, job_id)
     eventually(lambda: work(database_url, root), every=0.5, what="it is due again and runs")
     assert get_job(resources, job_id).status is JobStatus.COMPLETED
     check(resources)

@@ -22,7 +22,7 @@ def report(outcome: Outcome) -> str:
         ("faults injected", f"{sum(outcome.nemesis.inflicted.values())}: {faults}"),
         ("answers 'later'", ", ".join(f"{status} x {n}" for status, n in sorted(history.refused.items())) or "0"),
         ("lost attempts", str(found.guards.lost_attempts)),
-        ("went on from a checkpoint", str(found.resumed)),
+        ("resumed from a checkpoint", str(found.resumed)),
         ("cancels of RUNNING jobs", str(len(history.cancels_of_running))),
         ("late writes refused", str(found.guards.refused_writes)),
         *((title, str(len(items))) for title, items in bad.items()),

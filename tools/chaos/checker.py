@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from ml_training.maintenance.verify import violations
 from ml_training.services.resources import Resources
+from ml_training.training.checkpoint import RESUMING
 from tests.support.exporter import ExporterClient
 from tools.chaos.history import History
 
@@ -29,6 +30,7 @@ ROWS = """SELECT job_type, status AS label, count(*) AS n FROM jobs
 # A trial that has lost too many workers counts as one without a score: then the study is another one.
 WITHOUT_SCORE = """SELECT t.study_job_id, count(*) FROM trials t JOIN jobs j ON j.id = t.job_id
     WHERE j.error_code = 'poison' GROUP BY t.study_job_id"""
+RESUMED = "SELECT count(*) FROM job_events WHERE kind = 'log' AND CAST(body AS TEXT) LIKE :pattern"
 LOSSES = """SELECT family, max(n) FROM (
     SELECT coalesce(j.parent_id, j.id) AS family, count(*) AS n FROM lost_attempts l JOIN jobs j ON j.id = l.job_id
     GROUP BY coalesce(j.parent_id, j.id), j.id) AS of_jobs GROUP BY family"""
@@ -96,8 +98,7 @@ def check(resources: Resources, history: History, *, expected: Expected, exporte
     with resources.database.read() as connection:
         jobs = {row.id: row for row in connection.execute(text("SELECT * FROM jobs"))}
         results = {row[0]: tuple(row[1:]) for query in RESULTS.values() for row in connection.execute(text(query))}
-        resumed = "SELECT count(*) FROM job_events WHERE kind = 'log' AND CAST(body AS TEXT) LIKE '%going on from a%'"
-        found.resumed = connection.execute(text(resumed)).scalar_one()
+        found.resumed = connection.execute(text(RESUMED), {"pattern": f"%{RESUMING}%"}).scalar_one()
         losses, without_score = dict(_pairs(connection, LOSSES)), dict(_pairs(connection, WITHOUT_SCORE))
         _count_doubles(connection, found)
     for job_id, spec in history.accepted.items():

@@ -35,7 +35,7 @@ def report(outcome: Outcome) -> str:
     lines = [
         ("jobs", f"{len(history.accepted)} accepted: {ends}"),
         ("lost attempts", str(found.guards.lost_attempts)),
-        ("went on from a checkpoint", str(found.resumed)),
+        ("resumed from a checkpoint", str(found.resumed)),
         ("late writes refused", str(found.guards.refused_writes)),
         *outcome.seen.items(),
         *((title, str(len(items))) for title, items in bad.items()),
