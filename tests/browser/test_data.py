@@ -115,6 +115,31 @@ def test_a_job_again_keeps_what_the_form_has_no_field_for(page: Page, api: httpx
 
 
 @pytest.mark.browser
+def test_a_study_that_ends_poor_trials_early_is_made_by_a_click(
+    page: Page, api: httpx.Client, problems: Problems
+) -> None:
+    problems.expected = (REFUSED,)
+    open_page(page, "/jobs/new?job_type=TUNE&dataset_id=1&target=target")
+    page.get_by_label("Search a parameter").select_option("/params/num_leaves")
+    page.get_by_role("button", name="Add", exact=True).first.click()
+    page.get_by_label("Score", exact=True).select_option("roc_auc")
+    page.get_by_text("How the search runs").click()
+    page.get_by_label("End poor trials early").check()
+    expect(page.get_by_label("Trials at the same time")).to_have_value("9")
+    page.get_by_label("Of how many trials one continues").fill("2")
+    expect(page.get_by_text("This job can run")).to_be_visible()
+    page.get_by_label("How often trials are compared").fill("8")
+    expect(page.get_by_text("must be at least 128")).to_be_visible()
+    page.get_by_label("How often trials are compared").fill("3")
+    expect(page.get_by_text("This job can run")).to_be_visible()
+    page.get_by_role("button", name="Start the search").click()
+    expect(page).to_have_url(re.compile(r"/console/jobs/\d+$"))
+    job_id = page.url.rsplit("/", 1)[1]
+    assert api.get(f"/jobs/{job_id}").json()["spec"]["halving"] == {"rungs": 3, "factor": 2}
+    api.post(f"/jobs/{job_id}/cancel")
+
+
+@pytest.mark.browser
 def test_a_study_is_made_from_rows_of_parameters(page: Page, api: httpx.Client) -> None:
     open_page(page, "/jobs/new?job_type=TUNE&dataset_id=1&target=target")
     page.get_by_label("Search a parameter").select_option("/params/num_leaves")

@@ -12,7 +12,8 @@ const CHOICES = { "/class_balance": ["none", "weights", "smote"] };
 const numericOf = (schema) => (schema?.anyOf ?? [schema ?? {}]).find((one) => ["integer", "number"].includes(one.type));
 
 const USUAL_TRIALS = 50; // what the service takes without a number
-export const TUNING_PLACES = ["/search", "/metric", "/sampler", "/trials", "/generation", "/stop", "/warm_start"];
+export const TUNING_PLACES = ["/search", "/metric", "/sampler", "/trials", "/generation", "/stop", "/warm_start", "/halving"];
+const USUAL_HALVING = { rungs: 3, factor: 3 };
 
 export function Tuning({ form, task }) {
   return html`<div class="full"><${Search} form=${form} /></div>
@@ -21,11 +22,25 @@ export function Tuning({ form, task }) {
 }
 
 export function TuningMore({ form }) {
-  return html`<${More} form=${form} title=${t("form.study")} places=${["/sampler", "/generation", "/stop", "/warm_start"]}>
+  return html`<${More} form=${form} title=${t("form.study")} places=${["/sampler", "/generation", "/stop", "/warm_start", "/halving"]}>
     <${SelectAt} form=${form} at="/sampler" options=${[["", t("sampler.tpe")], ["random", t("sampler.random")], ["grid", t("sampler.grid")]]} />
     <${NumberAt} form=${form} at="/generation" />
     <${NumberAt} form=${form} at="/stop/trials_without_improvement" /><${NumberAt} form=${form} at="/stop/target" label=${t("field.stop_target")} /><${NumberAt} form=${form} at="/stop/seconds" />
-    ${(!form.read("/sampler") || form.read("/warm_start")) && html`<${CheckAt} form=${form} at="/warm_start" />`}<//>`;
+    ${(!form.read("/sampler") || form.read("/warm_start")) && html`<${CheckAt} form=${form} at="/warm_start" />`}
+    <${Halving} form=${form} /><//>`;
+}
+
+/** Poor trials end early: needs a generation of which enough are left on the last rung. */
+function Halving({ form }) {
+  const halving = form.read("/halving");
+  const turn = (on) => {
+    form.set("/halving", on ? USUAL_HALVING : undefined);
+    if (on) form.set("/generation", Math.max(form.read("/generation") ?? 0, USUAL_HALVING.factor ** (USUAL_HALVING.rungs - 1)));
+  };
+  const problem = form.errors.find((one) => one.pointer === `${form.prefix}/halving`)?.detail; // the numbers show their own
+  return html`<${Place} form=${form} at="/halving"><${CheckField} label=${t("field.halving")} value=${Boolean(halving)} onChange=${turn} /><small>${t("hint.halving")}</small>
+      ${problem && html`<small class="wrong" role="alert">${problem}</small>`}<//>
+    ${halving && html`<${NumberAt} form=${form} at="/halving/rungs" /><${NumberAt} form=${form} at="/halving/factor" />`}`;
 }
 
 function Search({ form }) {
