@@ -96,7 +96,7 @@ def export_model(
 ) -> None:
     """Write a model as an ONNX file that predicts the same, for programs in other languages.
 
-    It is compared on the first 200 rows of the data set that trained it. Needs: pip install 'ml-training-service[onnx]'
+    It is compared on the first 200 rows of the data set that trained it. Needs: pip install onnx onnxruntime
 
     Example: ml-training models export churn@champion -o churn.onnx
     """

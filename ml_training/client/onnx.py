@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ArchiveError", "ExportError", "OnnxExport", "TableError", "export_onnx"]
 
 MOST_DIFFERENCE = 1e-5
-EXTRA = "ml-training-service[onnx]"
+LIBRARIES = ("onnx", "onnxruntime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,9 @@ def export_onnx(
     try:
         found = import_module("ml_training.onnx_export.export").to_onnx(archive, rows, most_difference=most_difference)
     except ImportError as error:
-        missing = error.name or str(error)
-        raise UsageError(f"this export needs {missing}: pip install '{EXTRA}' and the library of the model") from error
+        missing = (error.name or str(error)).partition(".")[0]
+        names = LIBRARIES if missing in LIBRARIES else (missing,)
+        raise UsageError(f"this export needs {missing}: pip install {' '.join(names)}") from error
     target = Path(path).expanduser()
     partial = target.with_name(target.name + ".part")
     partial.write_bytes(found.content)
