@@ -51,8 +51,7 @@ def _looked_up(
     rows = max(len(codes) for codes in known)
     probe = np.column_stack([np.concatenate([codes, np.full(rows - len(codes), np.nan)]) for codes in known])
     answers = np.asarray(encoder.transform(probe), dtype=np.float64)
-    width = answers.shape[1] // len(known) if _is_ordinal(encoder) else 0
-    ends = np.cumsum([width or _width(encoder, at) for at in range(len(known))])
+    ends = np.cumsum(_widths(encoder))
     parts = []
     for at, codes, table in zip(columns, known, np.split(answers, ends[:-1], axis=1), strict=True):
         code = graph.node("Squeeze", graph.columns(matrix, [at]), graph.constant(np.array([1], dtype=np.int64)))
@@ -68,9 +67,6 @@ def _codes(feature: FeatureSchema) -> NDArray[np.float64]:
     return np.append(np.arange(many, dtype=np.float64), np.nan)
 
 
-def _is_ordinal(encoder: Any) -> bool:
-    return not hasattr(encoder, "sparse_output")
-
-
-def _width(encoder: Any, at: int) -> int:
-    return int(encoder._n_features_outs[at])
+def _widths(encoder: Any) -> list[int]:
+    """How many columns each column of codes becomes: several with a OneHotEncoder, one with an OrdinalEncoder."""
+    return getattr(encoder, "_n_features_outs", None) or [1] * encoder.n_features_in_

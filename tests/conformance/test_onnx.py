@@ -18,9 +18,14 @@ from tests.support.training_data import SMALL, job, trained
 from tests.support.user_tables import TABLES, UserTable, ingested, mixed
 
 Array = np.ndarray[Any, Any]
-IN_EVERY_RUN = {"mixed, two texts", "mixed, four texts", "mixed, huge regression", "iris"}
+MARKS: dict[str, Any] = {
+    "mixed, four texts": (),
+    "mixed, huge regression": (),
+    "mixed, two texts": pytest.mark.slow,
+    "iris": pytest.mark.slow,
+}
 CASES = [
-    pytest.param(model_type.value, name, marks=() if name in IN_EVERY_RUN else pytest.mark.exhaustive)
+    pytest.param(model_type.value, name, marks=MARKS.get(name, pytest.mark.exhaustive))
     for name, table in TABLES.items()
     for model_type in ModelType
     if not table().has_windows and not (table().is_regression and model_type in CLASSIFICATION_ONLY)
