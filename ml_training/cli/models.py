@@ -100,13 +100,13 @@ def export_model(
 
     Example: ml-training models export churn@champion -o churn.onnx
     """
-    from ml_training.client.onnx import ExportError
+    from ml_training.client.onnx import ExportError, TableError
 
     with result_printer(as_json) as printer, connect(waits=True) as client:
         found = client.models.get(model_reference(model))
         try:
             made = found.export_onnx(output)
-        except ExportError as error:
+        except (ExportError, TableError) as error:
             raise Failed(str(error)) from None
         compared = {"rows": made.rows, "largest_difference": made.largest_difference}
         printer.document({"path": str(made.path), **compared})

@@ -28,7 +28,7 @@ COLUMNS = {
     "created": "created_at",
 }
 PREVIEWED_ROWS = 200  # the most that the service shows
-GONE = 404
+NOT_FOUND = 404
 LOADED_MODELS = 4  # kept in memory by a client, so that predicting again does not download again
 
 
@@ -153,7 +153,7 @@ class Model(Record):
         try:
             return self.client.datasets.preview(self.dataset_id, PREVIEWED_ROWS)
         except ApiError as error:
-            if error.status != GONE:
+            if error.status != NOT_FOUND:
                 raise
             raise UsageError(
                 f"data set {self.dataset_id}, which trained it, was deleted: give rows to compare"

@@ -51,6 +51,9 @@ def export_onnx(
         raise UsageError(f"this export needs {missing}: pip install {' '.join(names)}") from error
     target = Path(path).expanduser()
     partial = target.with_name(target.name + ".part")
-    partial.write_bytes(found.content)
-    partial.replace(target)
+    try:
+        partial.write_bytes(found.content)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
     return OnnxExport(target, found.proof.rows, found.proof.largest_difference)
