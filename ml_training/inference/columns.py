@@ -63,3 +63,6 @@ class ColumnSource(Protocol):
 
     def history(self) -> History:
         """The histories of the rows, for windows."""
+
+    def release(self) -> None:
+        """Give back the memory of what was read from a file; it can be read again at any time."""

@@ -12,6 +12,7 @@ from ml_training.inference.windows import Windows
 
 # The trees of scikit-learn work in float32 and reject larger numbers; the square still fits into float64.
 LARGEST = float(np.finfo(np.float32).max)
+READ_BYTES = 32_000_000  # values of a source that may be in memory because they were read
 Matrix = NDArray[np.float64]
 
 
@@ -21,6 +22,7 @@ class MatrixReader:
     def __init__(self, source: ColumnSource, features: Sequence[FeatureSchema]) -> None:
         self._source = source
         self._features = features
+        self._read_bytes = 0  # at most, since the source was released
         self._codes: dict[int, NDArray[np.float64]] = {}  # position of a feature: its codes by those of the column
         self._windows_of: dict[str, list[int]] = {}  # source column: the positions of its window features
         for at, feature in enumerate(features):
@@ -48,6 +50,7 @@ class MatrixReader:
                 windows = [window for at in positions if (window := self._features[at].window) is not None]
                 for at, values in zip(positions, self._windows.read(column, windows, rows), strict=True):
                     matrix[:, at] = np.clip(values, -LARGEST, LARGEST)
+                self._release_after(self._source.stored(column).nbytes)
         return matrix
 
     def _column(self, at: int, feature: FeatureSchema, rows: NDArray[np.int64]) -> NDArray[Any]:
@@ -61,7 +64,15 @@ class MatrixReader:
             values = np.where(values < 0, np.nan, values)
         elif values.dtype == np.float64:  # integers and float32 cannot be beyond the range
             values = np.clip(values, -LARGEST, LARGEST)
+        self._release_after(stored.nbytes)
         return values
+
+    def _release_after(self, read_bytes: int) -> None:
+        """Rows of a large data set are spread over all its pages: together they would be in memory as a whole."""
+        self._read_bytes += read_bytes
+        if self._read_bytes > READ_BYTES:
+            self._source.release()
+            self._read_bytes = 0
 
     def _codes_of(self, at: int, feature: FeatureSchema) -> NDArray[np.float64]:
         """The code in the feature's own list for each code of the column; NaN for -1, which picks the last entry."""

@@ -51,6 +51,9 @@ class ModelTable:
             raise ValueError("the model has no windows, so the table has no histories")
         return self.histories
 
+    def release(self) -> None:
+        """See ColumnSource: nothing of a table is read from a file."""
+
 
 def read_table(
     table: Table,

@@ -43,6 +43,9 @@ class Arrays(Protocol):
     def text(self, name: str) -> bytes:
         """A text; raises KeyError when there is none of that name."""
 
+    def release(self) -> None:
+        """Give back the memory of what was read; arrays stay valid: their values are read again from the file."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrayArchive:
@@ -71,6 +74,10 @@ class ArrayArchive:
         """See Arrays."""
         offset, size = self.manifest["texts"][name]
         return self.content[offset : offset + size]
+
+    def release(self) -> None:
+        """See Arrays; the pages stay in the cache of the operating system as long as it has room."""
+        self.content.madvise(mmap.MADV_DONTNEED)
 
 
 @dataclass(slots=True)

@@ -32,3 +32,6 @@ class ArrayDirectory:
     def text(self, name: str) -> bytes:
         """See Arrays; raises OSError when the file is gone."""
         return (self.directory / name).read_bytes()
+
+    def release(self) -> None:
+        """See Arrays: each array is mapped for itself, and its memory is given back with it."""

@@ -166,6 +166,10 @@ class SelectionIndex:
         """The histories of a data set that has a time column: computed once, at ingest, and stored."""
         return History(*(self.arrays.array(name) for name in (ORDER, STARTS, TIMES)))
 
+    def release(self) -> None:
+        """Give back the memory of the values that were read; arrays stay valid and are read again from the file."""
+        self.arrays.release()
+
 
 def _info(item: Mapping[str, Any]) -> ColumnInfo:
     return ColumnInfo(

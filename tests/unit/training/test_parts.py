@@ -1,5 +1,7 @@
 """The small parts of the engine: matrix, target scale, curves, progress, warnings."""
 
+import re
+import sys
 import warnings
 from pathlib import Path
 
@@ -196,3 +198,26 @@ def test_warnings_become_log_lines_once_each_even_when_the_fit_fails() -> None:
     with pytest.raises(ValueError, match="broken"):
         fail()
     assert recorder.lines == ["RuntimeWarning: did not converge"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much of a mapped file is in memory")
+def test_reading_a_large_data_set_does_not_keep_it_in_memory(tmp_path: Path) -> None:
+    rng, rows = np.random.default_rng(7), 100_000
+    columns = [rng.normal(size=rows) for _ in range(60)]  # 48 MB
+    index = table(tmp_path, *(number(f"n{at}", values) for at, values in enumerate(columns)))
+    features = [FeatureSchema(f"n{at}", ColumnKind.NUMBER) for at in range(60)]
+    reader = MatrixReader(index, features)
+    every_50th = np.arange(0, rows, 50)
+    np.testing.assert_array_equal(reader.read(every_50th), np.column_stack([values[every_50th] for values in columns]))
+    assert 0 < resident_bytes(index.directory) < 36_000_000
+    for part in slices(rows, size=10_000):
+        matrix = reader.read(np.arange(part.start, part.stop))
+        np.testing.assert_array_equal(matrix, np.column_stack([values[part] for values in columns]))
+        assert resident_bytes(index.directory) < 36_000_000
+
+
+def resident_bytes(directory: Path) -> int:
+    """How much of the files of a directory is in the memory of this process, because it has mapped and read them."""
+    maps = Path("/proc/self/smaps").read_text(encoding="utf-8")
+    found = re.findall(rf"^\S+ .*{re.escape(str(directory))}.*\nSize:.*\n(?:.*\n)*?Rss: +(\d+) kB$", maps, re.MULTILINE)
+    return sum(int(size) * 1024 for size in found)
