@@ -19,7 +19,8 @@ def parts(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
 def present_parts(values: NDArray[Any], kind: ColumnKind) -> Iterator[NDArray[Any]]:
     """The values of a column that are not missing; parts without any are left out."""
     for part in parts(values):
-        present = part[~is_missing(part, kind)]
+        missing = is_missing(part, kind)
+        present = part[~missing] if missing.any() else part
         if len(present):
             yield present
 

@@ -1,6 +1,7 @@
 """Writes a selection index: each column in the narrowest type that loses nothing, then the order of the histories."""
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ml_training.selection.index import (
 
 CODE_TYPES = (np.int8, np.int16, np.int32)
 INTEGER_TYPES = (np.int8, np.int16, np.int32, np.int64)
+FEW = 1_000  # values
 
 
 def write_index(
@@ -62,7 +64,8 @@ def narrowest(values: NDArray[Any], kind: ColumnKind) -> np.dtype[Any]:
     """
     if kind is ColumnKind.NUMBER:
         with np.errstate(over="ignore"):  # a number beyond the range becomes infinite, and is not equal
-            is_single = all(np.array_equal(part.astype(np.float32), part, equal_nan=True) for part in parts(values))
+            few_first = chain([values[:FEW]], parts(values))  # most columns that need float64 show it at once
+            is_single = all(np.array_equal(part.astype(np.float32), part, equal_nan=True) for part in few_first)
         return np.dtype(np.float32) if is_single else values.dtype
     if kind is ColumnKind.INTEGER:
         return _narrowest_integer(values, INTEGER_TYPES)

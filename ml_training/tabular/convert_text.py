@@ -25,6 +25,7 @@ from ml_training.tabular.parse_times import time_parser
 from ml_training.tabular.reading_rules import ReadingRules
 from ml_training.tabular.text_column import TextColumn
 
+FIRST_ROWS = 100
 UNIFIED_WORDS = 200_000  # of the parts' own dictionaries: with more, the parts get one that they share
 
 
@@ -104,7 +105,7 @@ def integers(text: TextColumn) -> Converted:
     has_codes = False
 
     def convert(part: Any) -> Any:
-        whole = part.cast(pa.int64())
+        whole = _cast(part, pa.int64())
         nulls = whole.is_null().to_numpy(zero_copy_only=False)
         return whole.fill_null(0).to_numpy(zero_copy_only=False), nulls, _has_leading_zeros(part)
 
@@ -126,6 +127,12 @@ def integers(text: TextColumn) -> Converted:
         numbers[at : at + count][np.unpackbits(bits, count=count).astype(np.bool_)] = np.nan
         at += count
     return Converted(IndexColumn(text.name, ColumnKind.NUMBER, numbers))
+
+
+def _cast(part: Any, kind: Any) -> Any:
+    """`part.cast(kind)`, which makes an error of every value that does not fit: it fails on the first ones if it can."""
+    part[:FIRST_ROWS].cast(kind)
+    return part.cast(kind)
 
 
 def _has_leading_zeros(part: Any) -> bool:
@@ -151,7 +158,7 @@ def _points(text: TextColumn, rules: ReadingRules) -> Converted | None:
 def _numbers(text: TextColumn) -> Converted:
     infinite = 0
     values, at = np.empty(len(text), dtype=np.float64), 0
-    for part in text.parts(lambda part: part.cast(pa.float64()).to_numpy(zero_copy_only=False)):
+    for part in text.parts(lambda part: _cast(part, pa.float64()).to_numpy(zero_copy_only=False)):
         these = values[at : at + len(part)]
         these[:] = part
         at += len(part)
@@ -163,7 +170,7 @@ def _numbers(text: TextColumn) -> Converted:
 
 def _booleans(text: TextColumn) -> Converted:
     def convert(part: Any) -> Any:
-        return part.cast(pa.bool_()).cast(pa.int8()).fill_null(-1).to_numpy(zero_copy_only=False)
+        return _cast(part, pa.bool_()).cast(pa.int8()).fill_null(-1).to_numpy(zero_copy_only=False)
 
     return Converted(IndexColumn(text.name, ColumnKind.BOOLEAN, text.filled(DTYPES[ColumnKind.BOOLEAN], convert)))
 
