@@ -15,7 +15,6 @@ from ml_training.domain.strict_json import parse
 JSON = "application/json"
 FORM = "multipart/form-data"
 PIECE = "application/offset+octet-stream"  # of the protocol tus
-CHUNK_BYTES = 64 << 10
 FORM_OVERHEAD_BYTES = 64 << 10  # boundaries, part headers and small fields around an uploaded file
 
 
@@ -34,10 +33,13 @@ def too_large() -> TooLarge:
     return TooLarge(f"the body is larger than the limit of {g.body_limit:,} bytes")
 
 
-def read_chunk(stream: IO[bytes]) -> bytes:
-    """The next bytes of a large body, empty at its end; raises TooLarge, and what the stream raises."""
+def read_chunk(stream: IO[bytes], size: int) -> bytes:
+    """The next `size` bytes of a large body, fewer at its end; raises TooLarge, and what the stream raises.
+
+    gunicorn receives up to 1 MiB at a time, and each read of less copies all that is left of it.
+    """
     try:
-        return stream.read(CHUNK_BYTES)
+        return stream.read(size)
     except RequestEntityTooLarge:
         raise too_large() from None
 

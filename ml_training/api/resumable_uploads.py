@@ -28,6 +28,7 @@ from ml_training.domain.resumable_upload import MOST_NAME_CHARACTERS, ResumableU
 from ml_training.services import resumable_uploads as service
 
 VERSION = "1.0.0"
+CHUNK_BYTES = 256 << 10  # the last one is lost when the connection breaks
 MOST_BYTES = 1 << 40  # of a header; the limit of a file is a setting
 EXTENSIONS = "creation,expiration,termination"
 BYTES = {
@@ -182,7 +183,7 @@ class _Arriving:
 
     def chunks(self) -> Iterator[bytes]:
         try:
-            while chunk := read_chunk(request.stream):
+            while chunk := read_chunk(request.stream, CHUNK_BYTES):
                 yield chunk
         except (BadRequest, RequestTimeout) as error:
             self.error = error

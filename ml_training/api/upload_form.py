@@ -9,14 +9,15 @@ from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import NEED_DATA, Data, Epilogue, Event, Field, File, MultipartDecoder
 
-from ml_training.api.request_body import CHUNK_BYTES, read_chunk
+from ml_training.api.request_body import read_chunk
 from ml_training.api.request_schemas import UploadForm
 from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
 from ml_training.domain.file_formats import FORMATS, format_of_name
 from ml_training.domain.json_pointers import field_errors
 from ml_training.storage.base import StoredObject
 
-BUFFER_BYTES = 4 * CHUNK_BYTES  # what the decoder may hold: a part's headers, or text before the first boundary
+CHUNK_BYTES = 512 << 10
+BUFFER_BYTES = 2 * CHUNK_BYTES  # what the decoder may hold: a part's headers, or text before the first boundary
 LINE_BREAK = re.compile(rb"[\r\n]")
 LINE_EXTRA_BYTES = 8  # of a boundary line: two line breaks and up to four dashes
 MAX_PARTS = 20
@@ -175,7 +176,7 @@ def _pieces(stream: IO[bytes], line_bytes: int) -> Iterator[bytes]:
     werkzeug 3.1 returns the line break before a boundary as data when it gets the boundary and one byte more.
     """
     buffered = b""
-    while chunk := read_chunk(stream):
+    while chunk := read_chunk(stream, CHUNK_BYTES):
         buffered += chunk
         line = LINE_BREAK.search(buffered, max(0, len(buffered) - line_bytes))
         cut = len(buffered) if line is None else line.start()

@@ -130,7 +130,7 @@ def integers(text: TextColumn) -> Converted:
 
 
 def _cast(part: Any, kind: Any) -> Any:
-    """`part.cast(kind)`, which makes an error of every value that does not fit: it fails on the first ones if it can."""
+    """`part.cast(kind)`, but the first values go first: it makes an error of every value that does not fit."""
     part[:FIRST_ROWS].cast(kind)
     return part.cast(kind)
 

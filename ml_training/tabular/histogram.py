@@ -36,7 +36,9 @@ def spread(column: IndexColumn, low: Any, high: Any) -> dict[str, Any]:
     inner = np.array(edges[1:-1], dtype=column.values.dtype if column.kind is not ColumnKind.NUMBER else np.float64)
     from_edge = np.zeros(len(edges), dtype=np.int64)  # how many values are not below each edge; none is beyond the last
     for part in present_parts(column.values, column.kind):  # a fifth of the time of a binary search for each value
-        from_edge[:-1] += [len(part), *(np.count_nonzero(part >= edge) for edge in inner)]
+        from_edge[0] += len(part)
+        for number, edge in enumerate(inner, start=1):
+            from_edge[number] += np.count_nonzero(part >= edge)
     counts = -np.diff(from_edge)
     if column.kind is ColumnKind.TIME:  # the end of the last bin may be no time that can be written
         return {

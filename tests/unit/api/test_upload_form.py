@@ -11,7 +11,15 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_training.api.upload_form import FIELD_BYTES, MAX_PARTS, Upload, format_of, read_upload
+from ml_training.api.upload_form import (
+    BUFFER_BYTES,
+    CHUNK_BYTES,
+    FIELD_BYTES,
+    MAX_PARTS,
+    Upload,
+    format_of,
+    read_upload,
+)
 from ml_training.domain.errors import BadRequest, FieldError, Invalid, WrongKind
 from ml_training.services import queries
 from ml_training.services.resources import Resources
@@ -203,9 +211,9 @@ def test_a_form_has_at_most_twenty_parts() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"x" * (1 << 20) + form(NAME, FILE),
-        b"--frontier\r\n" + b"X-Header: " + b"h" * (1 << 20),
-        form(NAME, FILE) + b"x" * (1 << 20),
+        b"x" * (BUFFER_BYTES + 1) + form(NAME, FILE),
+        b"--frontier\r\n" + b"X-Header: " + b"h" * (BUFFER_BYTES + 1),
+        form(NAME, FILE) + b"x" * (BUFFER_BYTES + 1),
     ],
     ids=["preamble", "header", "epilogue"],
 )
@@ -269,7 +277,7 @@ def test_a_large_file_passes_through_in_small_pieces() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert seen == [Large.size]
-    assert peak < 2 << 20
+    assert peak < 8 * CHUNK_BYTES
 
 
 def send(client: FlaskClient, **fields: Any) -> Any:
