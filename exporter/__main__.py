@@ -53,7 +53,7 @@ RETRY_SECONDS = 0.3  # between two attempts while the database or the broker is 
 CONNECT_SECONDS = 2.0
 FIRST_READ_SECONDS = 2.5
 JOIN_SECONDS = 3.0
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 MALLOC_ARENAS = 1  # a heap a thread costs 7 MB here, a tenth of the process
 SWITCH_SECONDS = 0.0005  # a scrape waits at most this long for the interpreter lock while a page is being built
 

@@ -32,6 +32,7 @@ from ml_training.settings import PREFIX, Settings
 
 START_SECONDS = 120.0
 TICK_SECONDS = 0.1
+READY_TICK_SECONDS = 0.5  # once every process is ready; the restart of a lost one waits for a second anyway
 FATAL_FAILURES = 2  # during the start: a process that failed twice would fail again
 
 
@@ -55,9 +56,10 @@ class Stack:
         end = time.monotonic() + seconds
         while True:
             self._supervisor.tick()
+            tick = READY_TICK_SECONDS if self._supervisor.all_ready() else TICK_SECONDS
             left = end - time.monotonic()
-            self._interrupts.wait(max(0.0, min(TICK_SECONDS, left)))
-            if left <= TICK_SECONDS:
+            self._interrupts.wait(max(0.0, min(tick, left)))
+            if left <= tick:
                 return
 
     def wait_until_ready(self, *, within: float = START_SECONDS) -> None:

@@ -31,7 +31,7 @@ class SupervisedProcess:
 
 
 class Supervisor:
-    """Starts, watches and stops processes; `tick` does the work and must be called several times a second."""
+    """Starts, watches and stops processes; `tick` does the work and must be called again and again."""
 
     def __init__(self, *, guard: OrphanGuard, report: ReportEvent, clock: Callable[[], float] = time.monotonic) -> None:
         self._guard = guard
