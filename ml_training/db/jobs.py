@@ -235,6 +235,12 @@ def request_cancel(connection: Connection, job_id: int) -> Job | None:
     return get_job(connection, job_id)
 
 
+def has_expired_lease(connection: Connection) -> bool:
+    """Whether `expired_leases` would find one."""
+    found = select(jobs.c.id).where(RUNNING, jobs.c.lease_until < NOW).limit(1)
+    return connection.execute(found).first() is not None
+
+
 def expired_leases(connection: Connection, *, limit: int) -> list[ExpiredLease]:
     """RUNNING rows whose lease has ended, locked for this transaction."""
     query = (

@@ -33,6 +33,7 @@ OF_ALL_PROJECTS = {
     "jobs.wait_for_children": FENCE,
     "missing_objects.missed_by": FENCE,
     "missing_objects.record_miss": FENCE,
+    "jobs.has_expired_lease": "the reaper takes back lost jobs of all projects",
     "jobs.expired_leases": "the reaper takes back lost jobs of all projects",
     "datasets.mark_ready": "the INGEST job decides about its own data set; the reaper does it for a lost one",
     "datasets.mark_rejected": "the INGEST job decides about its own data set; the reaper does it for a lost one",

@@ -151,6 +151,7 @@ def every_call(*, dataset_id: int, running: int, model_id: int) -> Mapping[str, 
             lambda c: jobs.wait_for_children(c, **fence, new_children=2, progress=0.5, message="")
         ],
         "jobs.request_cancel": [lambda c: jobs.request_cancel(c, running)],
+        "jobs.has_expired_lease": [lambda c: jobs.has_expired_lease(c)],
         "jobs.expired_leases": [lambda c: jobs.expired_leases(c, limit=100)],
         "jobs.uses_dataset": [lambda c: jobs.uses_dataset(c, dataset_id + 1)],
         "jobs.live_ingest": [lambda c: jobs.live_ingest(c, dataset_id)],
