@@ -10,7 +10,7 @@ HEAD = """# Performance
 `make bench` writes this page; do not edit it. Each story is measured beside its floor, the same work done with the bare
 libraries, in the same run and in turn, because the speed of a machine changes from minute to minute. Compare figures of
 one section only. A ratio is the median of the service divided by the median of its floor. Both databases use fsync.
-[How to run it](../CONTRIBUTING.md#measure-the-speed).
+[How to run it](../CONTRIBUTING.md#measure-the-speed). [What limits it](performance-limits.md).
 """
 MARK = "<!-- story: {} -->"
 MARKS = re.compile(r"^<!-- story: ([a-z0-9-]+) -->$", re.MULTILINE)
