@@ -47,12 +47,14 @@ class Clients:
         key: str = "",
         pace: Pace = BUSY,
         cancels: bool = True,
+        priorities: tuple[int, int] = (1, 10),
     ) -> None:
         self._url = url
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._history = history
         self._load = load
         self._pace = pace
+        self._priorities = priorities  # the lowest and the highest number
         self._stop = threading.Event()
         self._living: dict[int, str] = {}  # job id -> last state seen
         chance = random.Random(seed)
@@ -88,7 +90,7 @@ class Clients:
         specs = self._load.long if chance.random() < self._pace.long_share else self._load.small
         name = chance.choice(list(specs))
         token = uuid.uuid4().hex
-        spec = {**specs[name], "priority": chance.randint(1, 10)}
+        spec = {**specs[name], "priority": chance.randint(*self._priorities)}
         if spec["job_type"] == "TRAIN":
             spec["model_name"] = f"m-{token}"
         self._history.wants(token)

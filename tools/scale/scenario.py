@@ -21,6 +21,7 @@ from tools.scale.network import Network
 
 log = get_logger(__name__)
 LEAST_HOSTS, MOST_HOSTS = 1, 4
+PRIORITY = 5
 LONG_ROWS = 10_000  # the hosts share the cores of one machine
 GRACE_SECONDS = 30.0  # as in the chart
 LOAD_SECONDS = 3600.0  # a machine that does nothing else needs none of it
@@ -267,7 +268,10 @@ def run_scale(network: Network, directory: Path, shape: Shape, *, seed: int) -> 
     """The whole run; on CORE."""
     with running_fleet(network, directory, dict(shape.times), hosts=2) as fleet:
         load, expected, history = undisturbed(fleet.resources, long_rows=LONG_ROWS)
-        clients = Clients(fleet.api_url, history, load, seed=seed, pace=shape.pace, cancels=False)
+        # One priority: else a job that was handed back may wait as long as more urgent ones arrive.
+        clients = Clients(
+            fleet.api_url, history, load, seed=seed, pace=shape.pace, cancels=False, priorities=(PRIORITY, PRIORITY)
+        )
         scenario = Scenario(fleet, history, clients, shape, random.Random(seed))
         clients.start()
         scenario.play()
