@@ -60,6 +60,7 @@ def judge(resources: Resources, job_ids: list[int], artifact: str) -> int:
     return sum(lost.values())
 
 
+@pytest.mark.slow
 def test_twenty_kills_under_load(resources: Resources, database_url: str, tmp_path: Path) -> None:
     root, chance = tmp_path / "storage", random.Random(3)
     dataset_id = ready_data(resources, database_url, root)

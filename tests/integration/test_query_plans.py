@@ -96,6 +96,7 @@ def large(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Data
         postgres.execute("DROP DATABASE large WITH (FORCE)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project_id", [DEFAULT_PROJECT_ID, EMPTY_PROJECT], ids=["the large project", "an empty one"])
 def test_no_statement_reads_a_large_table(large: tuple[Database, int], project_id: int) -> None:
     database, running = large[0].of(project_id), large[1]

@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
@@ -55,6 +56,7 @@ def by_scikit_learn(y: np.ndarray, predicted: Predictions) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(cases())
 @example((np.array([1]), Predictions(TaskKind.BINARY, 1, np.array([[1.0, 0.0]]), True)))

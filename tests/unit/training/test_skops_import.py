@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -33,6 +35,7 @@ print(len(MODEL_CASES), "models")
 """
 
 
+@pytest.mark.slow
 def test_every_model_is_stored_and_loaded_and_the_rest_of_scikit_learn_stays_outside(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
