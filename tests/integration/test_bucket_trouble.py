@@ -10,7 +10,7 @@ import pytest
 
 from ml_training.domain.states import DatasetStatus
 from ml_training.storage.base import IntegrityError, ObjectKind
-from ml_training.storage.bucket import PART_BYTES
+from ml_training.storage.bucket import PART_BYTES, BucketAddress
 from ml_training.storage.s3 import S3Storage
 from tests.support.datasets import generated_csv
 from tests.support.eventually import eventually
@@ -61,13 +61,29 @@ def proxy(rclone: S3Server) -> Iterator[S3Proxy]:
 
 
 @pytest.fixture
-def storage(rclone: S3Server, proxy: S3Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3Storage:
-    """Short of patience."""
-    monkeypatch.setattr("ml_training.storage.bucket.RETRY_SECONDS", 2)
-    monkeypatch.setattr("ml_training.storage.bucket.REQUEST_SECONDS", 2)
-    monkeypatch.setattr("ml_training.storage.bucket.LOOK_SECONDS", 2)
-    monkeypatch.setattr("ml_training.storage.bucket.SILENT_SECONDS", 2)
-    return open_s3(rclone.address(port=proxy.port), tmp_path / "cache")
+def address(rclone: S3Server, proxy: S3Proxy) -> BucketAddress:
+    """The bucket behind the proxy."""
+    return rclone.address(port=proxy.port)
+
+
+@pytest.fixture
+def storage(address: BucketAddress, tmp_path: Path) -> S3Storage:
+    """As patient as a service: a machine under load answers late, and that is not the trouble of a test."""
+    return open_s3(address, tmp_path / "cache")
+
+
+@pytest.fixture
+def impatient(address: BucketAddress, tmp_path: Path) -> S3Storage:
+    """The same bucket for somebody who gives up after seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        short_of_patience(patch)
+        return open_s3(address, tmp_path / "another cache")
+
+
+def short_of_patience(patch: pytest.MonkeyPatch) -> None:
+    """Buckets that are opened now give up after two seconds."""
+    for name in ("RETRY_SECONDS", "REQUEST_SECONDS", "LOOK_SECONDS", "SILENT_SECONDS"):
+        patch.setattr(f"ml_training.storage.bucket.{name}", 2)
 
 
 @pytest.mark.parametrize("kind", ONCE)
@@ -89,16 +105,18 @@ def test_what_happens_once_is_repeated(storage: S3Storage, proxy: S3Proxy, kind:
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=pytest.mark.slow if kind in LIKE_AWAY else ()) for kind in LASTING]
 )
-def test_what_lasts_is_an_error_of_the_storage_in_time(storage: S3Storage, proxy: S3Proxy, kind: str) -> None:
+def test_what_lasts_is_an_error_of_the_storage_in_time(
+    storage: S3Storage, impatient: S3Storage, proxy: S3Proxy, kind: str
+) -> None:
     stored = storage.put_bytes(ObjectKind.ARTIFACT, DATA)
     trouble, number = LASTING[kind]
     large = (bytes(1 << 20) for _ in range(10))
     calls: dict[str, Callable[[], object]] = {
-        "identity": storage.identity,
-        "put": lambda: storage.put_bytes(ObjectKind.UPLOAD, b"new"),
-        "put in parts": lambda: storage.put_stream(ObjectKind.UPLOAD, large, limit_bytes=1 << 30),
-        "read": lambda: storage.read_bytes(stored.key, sha256=stored.sha256),
-        "list": lambda: list(storage.list_keys()),
+        "identity": impatient.identity,
+        "put": lambda: impatient.put_bytes(ObjectKind.UPLOAD, b"new"),
+        "put in parts": lambda: impatient.put_stream(ObjectKind.UPLOAD, large, limit_bytes=1 << 30),
+        "read": lambda: impatient.read_bytes(stored.key, sha256=stored.sha256),
+        "list": lambda: list(impatient.list_keys()),
     }
     with proxy.troubled(trouble):
         for name, call in calls.items():
@@ -133,11 +151,11 @@ def test_what_comes_back_with_other_bytes_on_its_way_to_its_name_is_not_stored(
     assert list(storage.list_keys()) == []
 
 
-def test_a_slow_line_is_no_trouble(storage: S3Storage, proxy: S3Proxy) -> None:
+def test_a_slow_line_is_no_trouble(storage: S3Storage, impatient: S3Storage, proxy: S3Proxy) -> None:
     stored = storage.put_bytes(ObjectKind.ARTIFACT, os.urandom(3 << 20))
     with proxy.troubled(slow(1e6)):
         started = time.monotonic()
-        assert storage.verify(stored.key, stored.sha256)
+        assert impatient.verify(stored.key, stored.sha256)
     assert time.monotonic() - started > 2, "longer than any request may be silent"
 
 
@@ -146,8 +164,7 @@ def service(
     rclone: S3Server, proxy: S3Proxy, tmp_path: Path, new_sqlite: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[InProcessService]:
     """API and worker over the bucket behind the proxy."""
-    for name in ("RETRY_SECONDS", "REQUEST_SECONDS", "LOOK_SECONDS", "SILENT_SECONDS"):
-        monkeypatch.setattr(f"ml_training.storage.bucket.{name}", 2)
+    monkeypatch.setattr("ml_training.storage.bucket.RETRY_SECONDS", 2)
     settings = {
         "storage_url": f"s3://{BUCKET}/{rclone.address().prefix}",
         "s3_endpoint": f"http://127.0.0.1:{proxy.port}",
