@@ -51,7 +51,7 @@ LASTING: dict[str, tuple[Trouble, int]] = {
     "bucket removed": (refusing(404, "NoSuchBucket"), errno.EIO),
     "never answers": (late(60.0), errno.EIO),
 }
-LIKE_AWAY = ("500", "overloaded", "never answers")  # each is tried again for seconds
+LIKE_AWAY = ("500", "overloaded", "full", "never answers")  # each is tried again for seconds
 
 
 @pytest.fixture
